@@ -1,0 +1,31 @@
+# Flags that every target of the project is compiled with.
+add_library(project_flags INTERFACE)
+target_compile_options(project_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough -Wformat=2)
+target_include_directories(project_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(project_flags INTERFACE PORTCULLIS_VERSION="${PROJECT_VERSION}")
+if(SANITIZE)
+  target_compile_options(project_flags INTERFACE
+    -fsanitize=${SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(project_flags INTERFACE -fsanitize=${SANITIZE})
+  target_compile_definitions(project_flags INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+if(FUZZING)
+  target_compile_options(project_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# add_stage(<folder> [NAME <target>] [DEPENDS <stage>...] [LIBS <library>...])
+# One static library per folder, alias portcullis::<target>. DEPENDS is the layering (DESIGN: the
+# tree is the data flow; tests/layering_test.py checks the #includes against the same table);
+# LIBS are third-party libraries, which stay private to the stage.
+function(add_stage folder)
+  cmake_parse_arguments(S "" "NAME" "DEPENDS;LIBS" ${ARGN})
+  if(NOT S_NAME)
+    set(S_NAME ${folder})
+  endif()
+  file(GLOB src CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  add_library(${S_NAME} STATIC ${src})
+  add_library(portcullis::${S_NAME} ALIAS ${S_NAME})
+  target_link_libraries(${S_NAME} PUBLIC project_flags ${S_DEPENDS} PRIVATE ${S_LIBS})
+endfunction()

@@ -1,0 +1,66 @@
+// Alert: what a rule found, as a plain value; and AlertSink, the seam that takes it.
+//
+// An Alert owns all its text (it may outlive the event, be queued or be sent to another host) and
+// has a stable JSON form (docs/alert-formats.md).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/result.hpp"
+#include "engine/event/fields.hpp"
+
+namespace portcullis::alert {
+
+// What others may know of a rule.
+struct RuleFacts {
+    int id = 0;
+    int level = 0;
+    int frequency = 0;              // as configured; 0 = not a frequency rule
+    std::uint32_t fired_times = 0;  // since start, this time included
+    std::string description;        // empty = none
+    std::string group;              // "syslog,sshd,"
+    std::string cve;                // empty = none
+    std::vector<std::string> info;  // texts of <info>
+};
+
+struct Alert {
+    base::Timestamp time;  // reception of the line
+    std::uint64_t id = 0;  // counts from 1 within one run; "<unix time>.<id>" is its name
+    RuleFacts rule;
+    bool mail = false;  // the mail flag of alerts.log
+    bool log = true;    // goes to alerts.log and alerts.json
+    std::string hostname;
+    std::string program_name;  // empty = none
+    std::string location;
+    std::string full_log;
+    std::string decoder_name;  // empty = none
+    std::string decoder_parent;
+    std::array<std::optional<std::string>, event::kFieldCount> fields;
+    std::vector<std::pair<std::string, std::string>> dynamic_fields;
+    std::vector<std::string> previous_lines;     // of a composite rule, newest first
+    std::optional<std::string> previous_output;  // of check_diff
+
+    const std::optional<std::string>& field(event::FieldId field_id) const {
+        return fields[static_cast<std::size_t>(field_id)];
+    }
+    // "1795511136.2": how responses and logs name this alert.
+    std::string name() const;
+};
+
+class AlertSink {
+  public:
+    virtual ~AlertSink() = default;
+    // Hands over one alert. An error is reported and the alert stays with the other sinks.
+    virtual base::Result<void> write(const Alert& alert) = 0;
+    // Makes everything written so far visible to readers.
+    virtual base::Result<void> flush() = 0;
+};
+
+}  // namespace portcullis::alert

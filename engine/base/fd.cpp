@@ -1,0 +1,95 @@
+#include "engine/base/fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+namespace portcullis::base {
+namespace {
+
+tl::unexpected<Diagnostic> file_error(std::string code, std::string_view verb,
+                                      const std::string& path, int error) {
+    Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message =
+        "cannot " + std::string(verb) + " the file: " + std::generic_category().message(error);
+    diagnostic.place.file = path;
+    return fail(std::move(diagnostic));
+}
+
+}  // namespace
+
+void UniqueFd::reset(int fd) {
+    if (fd_ >= 0) {
+        ::close(fd_);
+    }
+    fd_ = fd;
+}
+
+Result<std::string> read_file(const std::string& path) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) {
+        return file_error("unreadable-file", "read", path, errno);
+    }
+    std::string content;
+    std::array<char, 65536> buffer;
+    for (;;) {
+        const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+        if (got < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return file_error("unreadable-file", "read", path, errno);
+        }
+        if (got == 0) {
+            return content;
+        }
+        content.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+}
+
+bool write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return false;
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode) {
+    const std::string temporary = path + ".new";
+    {
+        const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                                 static_cast<mode_t>(mode)));
+        if (!fd || !write_all(fd.get(), content) || ::fsync(fd.get()) != 0) {
+            const int error = errno;
+            ::unlink(temporary.c_str());
+            return file_error("unwritable-file", "write", path, error);
+        }
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+        const int error = errno;
+        ::unlink(temporary.c_str());
+        return file_error("unwritable-file", "replace", path, error);
+    }
+    const auto folder = std::filesystem::path(path).parent_path();
+    const UniqueFd directory(
+        ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory) {
+        ::fsync(directory.get());  // best effort: some file systems refuse it
+    }
+    return {};
+}
+
+}  // namespace portcullis::base

@@ -1,0 +1,48 @@
+// File descriptors with an owner, and whole-file reading and writing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "engine/base/result.hpp"
+
+namespace portcullis::base {
+
+// Owns one descriptor and closes it; -1 = none.
+class UniqueFd {
+  public:
+    UniqueFd() = default;
+    explicit UniqueFd(int fd) : fd_(fd) {}
+    UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    UniqueFd& operator=(UniqueFd&& other) noexcept {
+        if (this != &other) {
+            reset(std::exchange(other.fd_, -1));
+        }
+        return *this;
+    }
+    UniqueFd(const UniqueFd&) = delete;
+    UniqueFd& operator=(const UniqueFd&) = delete;
+    ~UniqueFd() { reset(); }
+
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+    int release() { return std::exchange(fd_, -1); }
+    void reset(int fd = -1);
+
+  private:
+    int fd_ = -1;
+};
+
+// The whole file. Error code "unreadable-file", place = the path.
+Result<std::string> read_file(const std::string& path);
+
+// Writes a temporary file beside `path`, fsyncs it, renames it over `path`, and fsyncs the folder:
+// after a crash the file holds the old or the new content, never a mixture.
+// `mode` as for open(2). Error code "unwritable-file".
+Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode);
+
+// Writes all of `bytes`, restarting after EINTR and short writes; false = an error (errno is set).
+bool write_all(int fd, std::string_view bytes);
+
+}  // namespace portcullis::base

@@ -1,0 +1,139 @@
+#include "engine/base/ip_address.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace portcullis::base {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+bool same_bits(const std::uint8_t* a, const std::uint8_t* b, int bits) {
+    const auto whole = static_cast<std::size_t>(bits / 8);
+    if (std::memcmp(a, b, whole) != 0) {
+        return false;
+    }
+    const int rest = bits % 8;
+    if (rest == 0) {
+        return true;
+    }
+    const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
+    return ((a[whole] ^ b[whole]) & mask) == 0;
+}
+
+}  // namespace
+
+IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) {
+    IpAddress address;
+    std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
+    return address;
+}
+
+IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) {
+    if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin())) {
+        return v4({bytes[12], bytes[13], bytes[14], bytes[15]});
+    }
+    IpAddress address;
+    address.family_ = IpFamily::V6;
+    address.bytes_ = bytes;
+    return address;
+}
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    if (text.empty() || text.size() >= buffer.size() || text.find('\0') != std::string_view::npos) {
+        return std::nullopt;
+    }
+    std::copy(text.begin(), text.end(), buffer.begin());
+    std::array<std::uint8_t, 4> four{};
+    if (inet_pton(AF_INET, buffer.data(), four.data()) == 1) {
+        return v4(four);
+    }
+    std::array<std::uint8_t, 16> sixteen{};
+    if (inet_pton(AF_INET6, buffer.data(), sixteen.data()) == 1) {
+        return v6(sixteen);
+    }
+    return std::nullopt;
+}
+
+std::string IpAddress::to_string() const {
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), buffer.data(), buffer.size());
+    return buffer.data();
+}
+
+std::optional<Cidr> Cidr::parse(std::string_view text) {
+    const auto slash = text.find('/');
+    const auto address = IpAddress::parse(text.substr(0, slash));
+    if (!address) {
+        return std::nullopt;
+    }
+    const bool was_v6 = text.substr(0, slash).find(':') != std::string_view::npos;
+    const int longest = was_v6 ? 128 : 32;
+    int length = longest;
+    if (slash != std::string_view::npos) {
+        const auto digits = text.substr(slash + 1);
+        const auto [end, error] =
+            std::from_chars(digits.data(), digits.data() + digits.size(), length);
+        if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() ||
+            length < 0 || length > longest) {
+            return std::nullopt;
+        }
+    }
+    if (was_v6 && address->is_v4()) {  // ::ffff:10.0.0.0/104 is 10.0.0.0/8
+        if (length < 96) {
+            return std::nullopt;
+        }
+        length -= 96;
+    }
+    return Cidr{*address, length};
+}
+
+bool Cidr::contains(const IpAddress& other) const {
+    return address.family() == other.family() &&
+           same_bits(address.data(), other.data(), prefix_length);
+}
+
+std::string Cidr::to_string() const {
+    return fmt::format("{}/{}", address.to_string(), prefix_length);
+}
+
+const Cidr* CidrSet::find(const IpAddress& address) const {
+    const auto found = std::find_if(cidrs_.begin(), cidrs_.end(),
+                                    [&](const Cidr& cidr) { return cidr.contains(address); });
+    return found == cidrs_.end() ? nullptr : &*found;
+}
+
+std::string_view special_use_of(const IpAddress& address) {
+    const std::uint8_t* b = address.data();
+    if (address.is_v4()) {
+        if (b[0] == 127) return "loopback";
+        if (b[0] == 0) return "unspecified";
+        if (b[0] >= 224 && b[0] <= 239) return "multicast";
+        if (b[0] == 255 && b[1] == 255 && b[2] == 255 && b[3] == 255) return "broadcast";
+        return {};
+    }
+    if (b[0] == 0xff) return "multicast";
+    if (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) return "link-local";
+    if (std::all_of(b, b + 15, [](std::uint8_t byte) { return byte == 0; })) {
+        if (b[15] == 0) return "unspecified";
+        if (b[15] == 1) return "loopback";
+    }
+    return {};
+}
+
+std::size_t IpAddressHash::operator()(const IpAddress& address) const noexcept {
+    // Two 64-bit halves mixed with the finaliser of splitmix64.
+    std::array<std::uint64_t, 2> halves{};
+    std::memcpy(halves.data(), address.data(), address.size());
+    std::uint64_t x = halves[0] ^ (halves[1] * 0x9e3779b97f4a7c15ULL);
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return static_cast<std::size_t>(x ^ (x >> 31));
+}
+
+}  // namespace portcullis::base

@@ -1,0 +1,83 @@
+// IpAddress, Cidr and CidrSet: IPv4 and IPv6 addresses as values.
+//
+// An IPv4-mapped IPv6 address (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2) is the IPv4 address: two
+// spellings of one host are equal and are printed the same way.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portcullis::base {
+
+enum class IpFamily : std::uint8_t { V4, V6 };
+
+class IpAddress {
+  public:
+    // 0.0.0.0
+    constexpr IpAddress() = default;
+
+    // `bytes` in network order.
+    static IpAddress v4(const std::array<std::uint8_t, 4>& bytes);
+    static IpAddress v6(const std::array<std::uint8_t, 16>& bytes);
+
+    // Strict: a dotted quad or RFC 4291 text, nothing around it, no zone ("%eth0"), no shortened
+    // quads ("10.1"). nullopt = not an address.
+    static std::optional<IpAddress> parse(std::string_view text);
+
+    IpFamily family() const { return family_; }
+    bool is_v4() const { return family_ == IpFamily::V4; }
+    // 4 or 16 bytes in network order; the pointer lives as long as this object.
+    const std::uint8_t* data() const { return bytes_.data(); }
+    std::size_t size() const { return is_v4() ? 4 : 16; }
+
+    // Canonical text (RFC 5952 for IPv6).
+    std::string to_string() const;
+
+    auto operator<=>(const IpAddress&) const = default;
+
+  private:
+    IpFamily family_ = IpFamily::V4;
+    std::array<std::uint8_t, 16> bytes_{};  // IPv4 uses the first four
+};
+
+// A network. Bits behind the prefix are ignored when matching.
+struct Cidr {
+    IpAddress address;
+    int prefix_length = 0;  // 0..32 or 0..128
+
+    // "10.0.0.0/8", "fe80::/10", or a single address (= /32, /128). nullopt = neither.
+    static std::optional<Cidr> parse(std::string_view text);
+    bool contains(const IpAddress& other) const;
+    std::string to_string() const;
+};
+
+// A list of networks; small (tens), searched linearly.
+class CidrSet {
+  public:
+    void add(const Cidr& cidr) { cidrs_.push_back(cidr); }
+    // The first member that contains `address`, nullptr if none does. Valid until the next add().
+    const Cidr* find(const IpAddress& address) const;
+    bool contains(const IpAddress& address) const { return find(address) != nullptr; }
+    bool empty() const { return cidrs_.empty(); }
+    const std::vector<Cidr>& all() const { return cidrs_; }
+
+  private:
+    std::vector<Cidr> cidrs_;
+};
+
+// Why an address can never be that of a remote attacker: a word such as "loopback", "multicast",
+// "broadcast", "unspecified", "link-local"; empty = it may be one. Covers 127.0.0.0/8, ::1,
+// 224.0.0.0/4, ff00::/8, 255.255.255.255, 0.0.0.0/8, :: and fe80::/10.
+std::string_view special_use_of(const IpAddress& address);
+
+struct IpAddressHash {
+    std::size_t operator()(const IpAddress& address) const noexcept;
+};
+
+}  // namespace portcullis::base

@@ -1,0 +1,58 @@
+// EngineConfig: ossec.conf as plain values (spec: conf). Structs belong to the stages that use
+// them; this one only gathers them.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/base/ip_address.hpp"
+#include "engine/collect/local_file.hpp"
+#include "engine/respond/response_config.hpp"
+
+namespace portcullis::config {
+
+// A file that ossec.conf names: the path as the home sees it, and where it was named.
+struct FileReference {
+    std::string path;  // relative to the home, or absolute
+    base::SourcePlace place;
+};
+
+struct EngineConfig {
+    std::vector<FileReference> decoder_files;  // empty list in the file: the default files
+    bool decoder_files_are_default = false;    // then a missing local_decoder.xml is no error
+    std::vector<FileReference> rule_files;
+    std::vector<FileReference> list_files;
+
+    std::vector<collect::LocalFileConfig> local_files;
+    std::vector<respond::CommandConfig> commands;
+    std::vector<respond::ActiveResponseConfig> active_responses;  // enabled ones, in file order
+    std::vector<std::chrono::minutes> repeated_offenders;
+
+    base::CidrSet white_list;
+    std::vector<std::string> white_list_hosts;  // entries that are no address: host names
+
+    bool jsonout_output = false;
+    bool logall = false;
+    bool logall_json = false;
+    int log_alert_level = 1;
+    int email_alert_level = 7;
+    int memory_size = 8192;  // remembered events
+
+    int max_bans_per_minute = 60;
+    int max_bans = 100'000;
+    bool dry_run = false;
+};
+
+// Reads ossec.conf text. Unknown sections, options and values are errors in `diagnostics`; what
+// could be read is returned all the same, to be used only if there are none.
+// `shown_as` names the file in diagnostics.
+EngineConfig parse_engine_config(const std::string& shown_as, std::string_view text,
+                                 base::Diagnostics& diagnostics);
+
+// As above from a file; an unreadable file is an error in `diagnostics`.
+EngineConfig load_engine_config(const std::string& path, base::Diagnostics& diagnostics);
+
+}  // namespace portcullis::config

@@ -1,0 +1,74 @@
+#include "engine/event/event.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portcullis::event {
+namespace {
+
+constexpr std::array<std::pair<EventType, std::string_view>, 8> kTypeNames{{
+    {EventType::Syslog, "syslog"},
+    {EventType::Firewall, "firewall"},
+    {EventType::Ids, "ids"},
+    {EventType::WebLog, "web-log"},
+    {EventType::Squid, "squid"},
+    {EventType::Windows, "windows"},
+    {EventType::HostInformation, "host-information"},
+    {EventType::Ossec, "ossec"},
+}};
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+}  // namespace
+
+std::string_view name_of(EventType type) {
+    return kTypeNames[static_cast<std::size_t>(type)].second;
+}
+
+std::optional<EventType> find_event_type(std::string_view name) {
+    const auto* found = std::find_if(kTypeNames.begin(), kTypeNames.end(),
+                                     [&](const auto& row) { return row.second == name; });
+    return found == kTypeNames.end() ? std::nullopt : std::optional(found->first);
+}
+
+void Event::reset(std::string_view line, std::string_view from, base::Timestamp when) {
+    full_log.clear();
+    if (std::none_of(line.begin(), line.end(), is_control)) {
+        full_log.assign(line);
+    } else {
+        std::remove_copy_if(line.begin(), line.end(), std::back_inserter(full_log), is_control);
+    }
+    log = full_log;
+    location = from;
+    received = when;
+    hostname.reset();
+    program_name.reset();
+    type = EventType::Syslog;
+    decoder_name = {};
+    decoder_parent = {};
+    decoder_id = 0;
+    fields_.fill(std::nullopt);
+    dynamic_.clear();
+    decoded_.clear();
+    kept_.clear();
+}
+
+void Event::set_field(FieldId id, std::string_view value) {
+    fields_[static_cast<std::size_t>(id)] = value;
+    decoded_.push_back({spec_of(id).label, value});
+}
+
+void Event::set_dynamic(std::string_view name, std::string_view value) {
+    const auto found = std::find_if(dynamic_.begin(), dynamic_.end(),
+                                    [&](const DynamicField& field) { return field.name == name; });
+    if (found != dynamic_.end()) {
+        found->value = value;
+    } else {
+        dynamic_.push_back({name, value});
+    }
+    decoded_.push_back({name, value});
+}
+
+std::string_view Event::keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+
+}  // namespace portcullis::event

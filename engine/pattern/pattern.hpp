@@ -1,0 +1,101 @@
+// Pattern: OS_Regex, OS_Match and PCRE2 behind one value (spec: regex).
+//
+// OS_Regex and OS_Match are translated to PCRE2 text (see os_regex.hpp, os_match.hpp), anchored
+// literals are compared directly. A Pattern is immutable after compile() and may be used by many
+// threads at once; what a match needs to write to lives in a MatchScratch, one for each thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/result.hpp"
+
+namespace portcullis::pattern {
+
+enum class Language : std::uint8_t { OsRegex, OsMatch, Pcre2 };
+
+// At most this many captures are kept (spec: regex, section 1.5).
+inline constexpr std::size_t kMaxCaptures = 64;
+
+// The groups that took part in the match, in order, without the others ("squeezed").
+// Views point into the subject.
+class Captures {
+  public:
+    std::size_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+    std::string_view operator[](std::size_t index) const { return values_[index]; }
+    const std::string_view* begin() const { return values_.data(); }
+    const std::string_view* end() const { return values_.data() + size_; }
+    void clear() { size_ = 0; }
+    void push_back(std::string_view value) {
+        if (size_ < kMaxCaptures) {
+            values_[size_++] = value;
+        }
+    }
+
+  private:
+    std::array<std::string_view, kMaxCaptures> values_;
+    std::size_t size_ = 0;
+};
+
+// Working memory of matching and its counters; one per thread.
+class MatchScratch {
+  public:
+    MatchScratch();
+    ~MatchScratch();
+    MatchScratch(MatchScratch&&) noexcept;
+    MatchScratch& operator=(MatchScratch&&) noexcept;
+
+    // Matches given up because a limit of PCRE2 was hit; such a match counts as "no match".
+    std::uint64_t limit_hits() const;
+    // Off: PCRE2's interpreter is used even where JIT code exists (tests compare both).
+    void set_jit(bool on);
+
+    struct Impl;
+    Impl& impl() { return *impl_; }
+
+  private:
+    std::unique_ptr<Impl> impl_;
+};
+
+class Pattern {
+  public:
+    // Compiles `text`, which is taken as it is. On failure the Diagnostic has code "bad-pattern"
+    // and place.column = 1-based byte in `text` where the trouble is (0 = not known); file and line
+    // are the caller's to fill in.
+    static base::Result<Pattern> compile(Language language, std::string_view text);
+
+    // End of the first match in `subject` as an offset; nullopt = no match. `captures`, if given,
+    // is overwritten (emptied when there is no match).
+    std::optional<std::size_t> match(std::string_view subject, MatchScratch& scratch,
+                                     Captures* captures = nullptr) const;
+
+    // As match(), for a mere yes or no.
+    bool matches(std::string_view subject, MatchScratch& scratch) const {
+        return match(subject, scratch).has_value();
+    }
+
+    // False for an anchored literal, which is compared without a regex: no captures can come of it.
+    bool has_regex() const;
+    // Number of groups written in the pattern.
+    int group_count() const;
+    Language language() const;
+    // The text that compile() was given.
+    const std::string& text() const;
+    // What PCRE2 was given; empty for an anchored literal. For tests and --explain.
+    const std::string& translated() const;
+
+  private:
+    struct Impl;
+    explicit Pattern(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+    std::shared_ptr<const Impl> impl_;
+};
+
+// Word match of <if_group> against a group string, at load time (spec: regex, section 4).
+bool word_match(std::string_view text, std::string_view group_string);
+
+}  // namespace portcullis::pattern
