@@ -47,6 +47,8 @@ void Event::reset(std::string_view line, std::string_view from, base::Timestamp 
     decoder_name = {};
     decoder_parent = {};
     decoder_id = 0;
+    fts.reset();
+    accumulates = false;
     fields_.fill(std::nullopt);
     dynamic_.clear();
     decoded_.clear();

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <array>
+#include <bitset>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -44,6 +46,20 @@ struct DecodedField {
     std::string_view value;
 };
 
+// What a decoder's <fts> may select for the key of first-time-seen, in the order of the key line
+// (spec: decoders, section 7).
+enum class FtsPart : std::uint8_t {
+    Id,
+    DstUser,
+    SrcUser,
+    SrcIp,
+    DstIp,
+    ExtraData,
+    SystemName,
+    Location,
+};
+using FtsParts = std::bitset<8>;  // by FtsPart
+
 class Event {
   public:
     Event() = default;
@@ -65,6 +81,8 @@ class Event {
     std::string_view decoder_name;    // empty = no decoder matched
     std::string_view decoder_parent;  // name of the top-level decoder; empty = none
     int decoder_id = 0;               // equal for equal names; 0 = no decoder matched
+    std::optional<FtsParts> fts;      // of the decoder that decided; nullopt = it has no <fts>
+    bool accumulates = false;         // … and whether it has <accumulate> (section 9)
 
     const std::optional<std::string_view>& field(FieldId id) const {
         return fields_[static_cast<std::size_t>(id)];

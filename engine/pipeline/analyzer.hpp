@@ -1,0 +1,124 @@
+// Analyzer: one function from a log line to what is to be done about it.
+//
+//   line → pre-decode → decode → rules → Outcome (event, rule, alert, bound responses)
+//
+// The daemon, logtest, the golden tests, the fuzzers and the benches all call process(); there is
+// no second path. It holds the state that lines share (composite rules, first-time-seen keys,
+// ignore times, counters); the configuration is immutable and can be replaced whole between two
+// lines, the state survives by rule id. One thread at a time. No files, no clock: what must
+// persist goes through rules::StateStore, time is a parameter.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/alert/alert.hpp"
+#include "engine/base/clock.hpp"
+#include "engine/event/event.hpp"
+#include "engine/rules/trace.hpp"
+
+namespace portcullis::decode {
+class DecoderSet;
+}
+
+namespace portcullis::rules {
+struct Rule;
+class RuleSet;
+class StateStore;
+}  // namespace portcullis::rules
+
+namespace portcullis::pipeline {
+
+// What lines are analysed with; all of it belongs together and is replaced together.
+struct Configuration {
+    std::shared_ptr<const decode::DecoderSet> decoders;  // never null
+    std::shared_ptr<const rules::RuleSet> rules;         // never null
+    // For each rule (by its index in the RuleSet) the active-response blocks that it is bound to,
+    // as indices into EngineConfig::active_responses, in file order. May be empty as a whole.
+    std::vector<std::vector<std::size_t>> responses_of_rule;
+};
+
+struct AnalyzerOptions {
+    std::string local_hostname;      // of a line whose header names no host
+    std::size_t memory_size = 8192;  // remembered events, at least 2048 (spec: rules, section 7.5)
+
+    // What the daemon does and logtest does not (spec: logtest, section 6); kLive has all of it.
+    bool drop_repeated_messages = false;    // equal to one of the last three (rules, section 11.0)
+    bool normalize_firewall = false;        // (decoders, section 10)
+    bool rearm_ignore_after_alert = false;  // ignore="N" stamps again when it alerts again (9)
+    bool record_ignored = false;            // the <ignore> element writes its key (9)
+};
+
+// The options of the daemon.
+AnalyzerOptions live_options(std::string local_hostname);
+
+// What became of one line. Everything in it is valid until the next call of process() or
+// replace(); move the alert out to keep it.
+struct Outcome {
+    const event::Event* event = nullptr;  // never null
+    // The result of the rule tree, also of level 0; null = no rule matched.
+    const rules::Rule* rule = nullptr;
+    // Live only: repeated message or incomplete firewall event; no rule was tried, nothing is
+    // archived.
+    bool dropped = false;
+    // A rule matched but an ignore time or check_if_ignored silences it: no alert, no response.
+    bool ignored = false;
+    // Set when the rule's level is > 0 and it is not ignored. alert->log says whether it belongs
+    // in alerts.log and alerts.json. Its id is 0: whoever writes alerts numbers them.
+    std::optional<alert::Alert> alert;
+    // Active-response blocks to fire, in order: indices into EngineConfig::active_responses.
+    // Only together with an alert (also one that is not logged).
+    std::span<const std::size_t> responses;
+
+    bool is_logged() const { return alert.has_value() && alert->log; }
+};
+
+// Since the Analyzer was made; survive replace().
+struct Counters {
+    std::uint64_t lines = 0;
+    std::uint64_t lines_with_control_characters = 0;  // NUL among them; they are deleted
+    std::uint64_t lines_with_invalid_utf8 = 0;
+    std::uint64_t dropped = 0;        // repeated messages and incomplete firewall events
+    std::uint64_t rules_matched = 0;  // lines whose result is some rule
+    std::uint64_t alerts = 0;         // composed, logged or not
+    std::uint64_t ignored = 0;
+    std::uint64_t pattern_limit_hits = 0;  // matches given up at a limit of PCRE2
+    std::uint64_t forgotten_events = 0;    // left the memory of composite rules because it was full
+};
+
+class Analyzer {
+  public:
+    // `store` must outlive the Analyzer.
+    Analyzer(std::shared_ptr<const Configuration> configuration, AnalyzerOptions options,
+             rules::StateStore& store);
+    ~Analyzer();
+    Analyzer(const Analyzer&) = delete;
+    Analyzer& operator=(const Analyzer&) = delete;
+
+    // Analyses one line (without its newline; any bytes). `location` is where it was read
+    // ("/var/log/iplog", "stdin") and must live as long as the Outcome is looked at; `now` is the
+    // time of reception and should not go backwards. `trace`, if given, is overwritten.
+    const Outcome& process(std::string_view line, std::string_view location, base::Timestamp now,
+                           rules::Trace* trace = nullptr);
+
+    // From the next line on another configuration is in force (reload).
+    void replace(std::shared_ptr<const Configuration> configuration);
+
+    // Forgets all state but the counters (logtest --fresh).
+    void reset_state();
+
+    const Configuration& configuration() const;
+    const Counters& counters() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portcullis::pipeline
