@@ -1,6 +1,9 @@
 // The messages on execd's socket: one JSON object per SOCK_SEQPACKET packet, at most
 // kMaxMessageSize bytes (docs/execd-protocol.md). Written by the engine and by
 // portcullis-control, read by execd, which trusts none of it.
+//
+// Only the shape is checked here (known members of the right kind and size, nothing unknown); what
+// a message may ask for is execd's decision. Plain values, no state, any thread.
 #pragma once
 
 #include <chrono>
@@ -8,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "engine/base/result.hpp"
@@ -15,8 +19,11 @@
 namespace portcullis::base {
 
 inline constexpr std::size_t kMaxMessageSize = 4096;
+// Longest timeout that a message may carry: ten years. Keeps deadlines far from overflow.
+inline constexpr std::chrono::seconds kMaxBanTime{10LL * 366 * 24 * 3600};
 
 // The engine asks for a response that execd's own configuration binds: command + timeout.
+// It gets no reply: the engine never waits for execd, whose records say what came of it.
 struct RespondRequest {
     std::string command;              // <name> of a <command>
     std::chrono::seconds timeout{0};  // of the <active-response>; 0 = never undone
@@ -27,5 +34,54 @@ struct RespondRequest {
     int rule_id = 0;
     std::string location;
 };
+
+// The administrator's requests; each gets exactly one Reply.
+struct ListRequest {
+    std::string after;  // Reply::next of the page before; empty = the first page
+};
+struct BanRequest {
+    std::string address;
+    std::chrono::seconds timeout{0};  // at least 1
+};
+struct UnbanRequest {
+    std::string address;
+};
+struct FlushRequest {};
+
+using ResponseMessage =
+    std::variant<RespondRequest, ListRequest, BanRequest, UnbanRequest, FlushRequest>;
+
+// One row of the table of bans.
+struct BanRow {
+    std::string command;
+    std::string address;     // "-" = the command bans no address
+    std::string user;        // "-" = the command bans no user
+    int rule_id = 0;         // 0 = banned by hand
+    std::int64_t since = 0;  // unix time
+    std::int64_t until = 0;  // unix time; 0 = permanent
+
+    bool operator==(const BanRow&) const = default;
+};
+
+struct Reply {
+    bool ok = true;
+    std::string text;          // for a person: what was done, or why not
+    std::vector<BanRow> bans;  // of a ListRequest: as many as fit into a packet
+    std::string next;          // ListRequest::after of the next page; empty = this was the last
+
+    bool operator==(const Reply&) const = default;
+};
+
+// The packet for `message`. Bytes that are not UTF-8 become U+FFFD. Texts that would make the
+// packet longer than kMaxMessageSize (location, filename) are cut; everything else is short.
+std::string encode(const ResponseMessage& message);
+// REQUIRES: the rows fit (execd fills a page up to kMaxMessageSize with encoded_size_of()).
+std::string encode(const Reply& reply);
+// What one row adds to the packet of a reply, at most.
+std::size_t encoded_size_of(const BanRow& row);
+
+// Error code "bad-message": too long, no JSON object, an unknown, missing or mistyped member.
+Result<ResponseMessage> decode_message(std::string_view packet);
+Result<Reply> decode_reply(std::string_view packet);
 
 }  // namespace portcullis::base

@@ -1,0 +1,283 @@
+#include "engine/base/response_message.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace portcullis::base {
+namespace {
+
+using nlohmann::json;
+
+// The longest text that a member may hold; the packet is bounded anyway.
+constexpr std::size_t kMaxText = 2048;
+
+tl::unexpected<Diagnostic> bad_message(std::string what) {
+    Diagnostic diagnostic;
+    diagnostic.code = "bad-message";
+    diagnostic.message = std::move(what);
+    return fail(std::move(diagnostic));
+}
+
+std::string to_packet(const json& object) {
+    return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// Takes members out of one object and remembers the first thing that is wrong with it.
+class MemberReader {
+  public:
+    explicit MemberReader(json& object) : object_(object) {}
+
+    std::string text(const char* name) {
+        const auto it = take(name, json::value_t::string);
+        if (it == object_.end()) {
+            return {};
+        }
+        auto value = std::move(it->get_ref<std::string&>());
+        object_.erase(it);
+        if (value.size() > kMaxText) {
+            complain(fmt::format("\"{}\" is too long", name));
+            return {};
+        }
+        return value;
+    }
+    std::string optional_text(const char* name) {
+        return object_.contains(name) ? text(name) : std::string();
+    }
+    std::int64_t number(const char* name, std::int64_t least, std::int64_t most) {
+        auto it = object_.find(name);
+        if (it == object_.end() || !it->is_number_integer()) {
+            complain(fmt::format("\"{}\" is missing or no whole number", name));
+            return least;
+        }
+        // A number above the signed range is an unsigned one that get<int64_t> would wrap.
+        const bool is_huge =
+            it->is_number_unsigned() &&
+            it->get<std::uint64_t>() >
+                static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+        const auto value =
+            is_huge ? std::numeric_limits<std::int64_t>::max() : it->get<std::int64_t>();
+        object_.erase(it);
+        if (value < least || value > most) {
+            complain(fmt::format("\"{}\" is out of range", name));
+            return least;
+        }
+        return value;
+    }
+    bool boolean(const char* name) {
+        const auto it = take(name, json::value_t::boolean);
+        if (it == object_.end()) {
+            return false;
+        }
+        const bool value = it->get<bool>();
+        object_.erase(it);
+        return value;
+    }
+    // Call last: whatever is left is unknown.
+    std::string problem() {
+        if (problem_.empty() && !object_.empty()) {
+            complain("a member is unknown");
+        }
+        return problem_;
+    }
+    void complain(std::string what) {
+        if (problem_.empty()) {
+            problem_ = std::move(what);
+        }
+    }
+
+  private:
+    json::iterator take(const char* name, json::value_t type) {
+        auto it = object_.find(name);
+        if (it == object_.end() || it->type() != type) {
+            complain(fmt::format("\"{}\" is missing or of the wrong kind", name));
+            return object_.end();
+        }
+        return it;
+    }
+
+    json& object_;
+    std::string problem_;
+};
+
+std::chrono::seconds read_timeout(MemberReader& in, std::int64_t least) {
+    return std::chrono::seconds(in.number("timeout", least, kMaxBanTime.count()));
+}
+
+ResponseMessage read_respond(MemberReader& in) {
+    RespondRequest request;
+    request.command = in.text("command");
+    request.timeout = read_timeout(in, 0);
+    request.user = in.text("user");
+    request.srcip = in.text("srcip");
+    request.filename = in.text("filename");
+    request.alert_id = in.text("alert_id");
+    request.rule_id = static_cast<int>(in.number("rule_id", 0, std::numeric_limits<int>::max()));
+    request.location = in.text("location");
+    return request;
+}
+
+ResponseMessage read_list(MemberReader& in) { return ListRequest{in.optional_text("after")}; }
+
+ResponseMessage read_ban(MemberReader& in) {
+    BanRequest request;
+    request.address = in.text("address");
+    request.timeout = read_timeout(in, 1);
+    return request;
+}
+
+ResponseMessage read_unban(MemberReader& in) { return UnbanRequest{in.text("address")}; }
+
+ResponseMessage read_flush(MemberReader&) { return FlushRequest{}; }
+
+// Every kind of message, by the value of its member "op".
+struct MessageKind {
+    std::string_view op;
+    ResponseMessage (*read)(MemberReader&);
+};
+constexpr MessageKind kMessageKinds[] = {
+    {"respond", read_respond}, {"list", read_list},   {"ban", read_ban},
+    {"unban", read_unban},     {"flush", read_flush},
+};
+
+json to_json(const RespondRequest& request) {
+    return {{"op", "respond"},
+            {"command", request.command},
+            {"timeout", request.timeout.count()},
+            {"user", request.user},
+            {"srcip", request.srcip},
+            {"filename", request.filename},
+            {"alert_id", request.alert_id},
+            {"rule_id", request.rule_id},
+            {"location", request.location}};
+}
+json to_json(const ListRequest& request) {
+    json object = {{"op", "list"}};
+    if (!request.after.empty()) {
+        object["after"] = request.after;
+    }
+    return object;
+}
+json to_json(const BanRequest& request) {
+    return {{"op", "ban"}, {"address", request.address}, {"timeout", request.timeout.count()}};
+}
+json to_json(const UnbanRequest& request) {
+    return {{"op", "unban"}, {"address", request.address}};
+}
+json to_json(const FlushRequest&) { return {{"op", "flush"}}; }
+
+json to_json(const BanRow& row) {
+    return {{"command", row.command}, {"address", row.address}, {"user", row.user},
+            {"rule_id", row.rule_id}, {"since", row.since},     {"until", row.until}};
+}
+
+Result<json> parse_object(std::string_view packet) {
+    if (packet.size() > kMaxMessageSize) {
+        return bad_message("longer than a message may be");
+    }
+    json object = json::parse(packet, nullptr, false);
+    if (!object.is_object()) {
+        return bad_message("no JSON object");
+    }
+    return object;
+}
+
+}  // namespace
+
+std::string encode(const ResponseMessage& message) {
+    std::string packet =
+        std::visit([](const auto& request) { return to_packet(to_json(request)); }, message);
+    const auto* respond = std::get_if<RespondRequest>(&message);
+    if (packet.size() <= kMaxMessageSize || respond == nullptr) {
+        return packet;
+    }
+    // A byte may take six in JSON ("\u0001"), so this cut always suffices for the two texts that
+    // come from a log.
+    RespondRequest shorter = *respond;
+    shorter.location.resize(std::min<std::size_t>(shorter.location.size(), 200));
+    shorter.filename.resize(std::min<std::size_t>(shorter.filename.size(), 200));
+    return to_packet(to_json(shorter));
+}
+
+std::string encode(const Reply& reply) {
+    json object = {{"ok", reply.ok}, {"text", reply.text}};
+    if (!reply.bans.empty()) {
+        auto& rows = object["bans"] = json::array();
+        for (const auto& row : reply.bans) {
+            rows.push_back(to_json(row));
+        }
+    }
+    if (!reply.next.empty()) {
+        object["next"] = reply.next;
+    }
+    return to_packet(object);
+}
+
+std::size_t encoded_size_of(const BanRow& row) { return to_packet(to_json(row)).size() + 1; }
+
+Result<ResponseMessage> decode_message(std::string_view packet) {
+    auto object = parse_object(packet);
+    if (!object) {
+        return fail(std::move(object.error()));
+    }
+    MemberReader in(*object);
+    const std::string op = in.text("op");
+    const auto* kind = std::find_if(std::begin(kMessageKinds), std::end(kMessageKinds),
+                                    [&](const MessageKind& row) { return row.op == op; });
+    if (kind == std::end(kMessageKinds)) {
+        return bad_message("\"op\" is missing or unknown");
+    }
+    ResponseMessage message = kind->read(in);
+    if (auto problem = in.problem(); !problem.empty()) {
+        return bad_message(std::move(problem));
+    }
+    return message;
+}
+
+Result<Reply> decode_reply(std::string_view packet) {
+    auto object = parse_object(packet);
+    if (!object) {
+        return fail(std::move(object.error()));
+    }
+    Reply reply;
+    json rows = json::array();
+    if (const auto it = object->find("bans"); it != object->end()) {
+        rows = std::move(*it);
+        object->erase(it);
+    }
+    if (!rows.is_array()) {
+        return bad_message("\"bans\" is no list");
+    }
+    MemberReader in(*object);
+    reply.ok = in.boolean("ok");
+    reply.text = in.text("text");
+    reply.next = in.optional_text("next");
+    for (auto& row : rows) {
+        if (!row.is_object()) {
+            return bad_message("a ban is no object");
+        }
+        MemberReader row_in(row);
+        BanRow ban;
+        constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+        ban.command = row_in.text("command");
+        ban.address = row_in.text("address");
+        ban.user = row_in.text("user");
+        ban.rule_id =
+            static_cast<int>(row_in.number("rule_id", 0, std::numeric_limits<int>::max()));
+        ban.since = row_in.number("since", 0, kMost);
+        ban.until = row_in.number("until", 0, kMost);
+        if (auto problem = row_in.problem(); !problem.empty()) {
+            return bad_message(std::move(problem));
+        }
+        reply.bans.push_back(std::move(ban));
+    }
+    if (auto problem = in.problem(); !problem.empty()) {
+        return bad_message(std::move(problem));
+    }
+    return reply;
+}
+
+}  // namespace portcullis::base
