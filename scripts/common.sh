@@ -1,0 +1,101 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# What scripts/run and scripts/test share. Sourced by bash; the caller sets `set -euo pipefail`.
+
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+build_packages=(g++ cmake ninja-build pkg-config libpugixml-dev libpcre2-dev libpcap-dev libmnl-dev
+    libfmt-dev libcli11-dev libexpected-dev nlohmann-json3-dev libcap-ng-dev libsystemd-dev)
+run_packages=(nftables iproute2 util-linux procps passwd)
+lab_packages=(nmap)
+test_packages=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 catch2 libbenchmark-dev python3
+    shellcheck nmap traceroute iputils-ping openssh-server openssh-client)
+
+say() { printf '%s\n' "$*"; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+need_root() {
+    [ "$(id -u)" -eq 0 ] || die "this needs root (packet capture, firewall, packages): run it with sudo"
+}
+
+# install_packages PACKAGE...: installs what is missing, asks nothing, starts no service.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        # A package counts as installed only in state "ii".
+        dpkg-query -W -f '${db:Status-Abbrev}\n' "$package" 2>/dev/null | grep -q '^ii' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "missing packages, and there is no apt-get here: ${missing[*]}"
+    need_root
+    say "installing: ${missing[*]}"
+    # Services (the sshd of the tests) are installed with their start denied.
+    local deny=/usr/sbin/policy-rc.d made=no log
+    if [ ! -e $deny ]; then
+        printf '#!/bin/sh\nexit 101\n' >$deny
+        chmod 755 $deny
+        made=yes
+    fi
+    log=$(mktemp)
+    local status=0
+    {
+        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+            --no-install-recommends "${missing[@]}"
+    } >"$log" 2>&1 || status=$?
+    [ $made = no ] || rm -f $deny
+    if [ $status -ne 0 ]; then
+        tail -n 20 "$log" >&2
+        die "apt-get could not install them (full output: $log)"
+    fi
+    rm -f "$log"
+}
+
+# build PRESET [CMAKE-ARGUMENT...]: configures and builds; its output is shown only if it fails.
+build() {
+    local preset=$1 log
+    shift
+    log=$(mktemp)
+    say "building ($preset) …"
+    if ! { (cd "$source_dir" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset"); } \
+        >"$log" 2>&1; then
+        grep -E 'error|Error|FAILED' -A5 "$log" | head -n 60 >&2 || true
+        die "the build failed (full output: $log)"
+    fi
+    rm -f "$log"
+}
+
+# The users that the daemons drop to: the engine's may ask execd for responses, so the sensor, which
+# reads what attackers send, has another one.
+ensure_engine_user() {
+    local user
+    for user in portcullis portcullis-sensor; do
+        getent passwd "$user" >/dev/null ||
+            useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+                --user-group "$user" || die "cannot create the user $user"
+    done
+    # The engine reads logs that the group adm may read.
+    if getent group adm >/dev/null; then
+        usermod -a -G adm portcullis || die "cannot let the user portcullis read logs (group adm)"
+    fi
+}
+
+# fill_home DIR IPLOG_LOG: puts the shipped configuration and the built responders into a home.
+# Configuration that is there already is never touched; responders are brought up to the build.
+fill_home() {
+    local home=$1 iplog_log=$2 file
+    install -d -m 755 "$home" "$home"/{etc,decoders,rules,active-response,active-response/bin,run}
+    install -d -m 751 "$home/logs"
+    for file in etc/iplog.conf decoders/iplog_decoders.xml rules/iplog_rules.xml; do
+        [ -e "$home/$file" ] || install -m 644 "$source_dir/$file" "$home/$file"
+    done
+    if [ ! -e "$home/etc/ossec.conf" ]; then
+        sed "s#<location>/var/log/iplog</location>#<location>$iplog_log</location>#" \
+            "$source_dir/etc/ossec.conf" >"$home/etc/ossec.conf"
+        chmod 644 "$home/etc/ossec.conf"
+    fi
+    install -m 755 "$bin/firewall-drop" "$home/active-response/bin/firewall-drop"
+    install -m 755 "$source_dir/active-response/firewall-drop.sh" "$home/active-response/bin/"
+}
