@@ -43,6 +43,7 @@ void Event::reset(std::string_view line, std::string_view from, base::Timestamp 
     received = when;
     hostname.reset();
     program_name.reset();
+    has_header_hostname = false;
     type = EventType::Syslog;
     decoder_name = {};
     decoder_parent = {};

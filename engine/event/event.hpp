@@ -76,6 +76,7 @@ class Event {
     base::Timestamp received;
     std::optional<std::string_view> hostname;  // set for every event once pre-decoding is done
     std::optional<std::string_view> program_name;
+    bool has_header_hostname = false;  // the line's own header names the host
 
     EventType type = EventType::Syslog;
     std::string_view decoder_name;    // empty = no decoder matched
@@ -88,6 +89,10 @@ class Event {
         return fields_[static_cast<std::size_t>(id)];
     }
     void set_field(FieldId id, std::string_view value);
+    // Sets a field that was not read from this line (accumulate); it is not in decoded().
+    void fill_field(FieldId id, std::string_view value) {
+        fields_[static_cast<std::size_t>(id)] = value;
+    }
     // Values of dynamic fields in order of decoding; a later value of the same name wins.
     void set_dynamic(std::string_view name, std::string_view value);
     const std::vector<DynamicField>& dynamic_fields() const { return dynamic_; }
