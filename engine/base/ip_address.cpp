@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace portcullis::base {
 namespace {
@@ -109,21 +110,27 @@ const Cidr* CidrSet::find(const IpAddress& address) const {
 }
 
 std::string_view special_use_of(const IpAddress& address) {
-    const std::uint8_t* b = address.data();
-    if (address.is_v4()) {
-        if (b[0] == 127) return "loopback";
-        if (b[0] == 0) return "unspecified";
-        if (b[0] >= 224 && b[0] <= 239) return "multicast";
-        if (b[0] == 255 && b[1] == 255 && b[2] == 255 && b[3] == 255) return "broadcast";
-        return {};
-    }
-    if (b[0] == 0xff) return "multicast";
-    if (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) return "link-local";
-    if (std::all_of(b, b + 15, [](std::uint8_t byte) { return byte == 0; })) {
-        if (b[15] == 0) return "unspecified";
-        if (b[15] == 1) return "loopback";
-    }
-    return {};
+    struct Row {
+        std::string_view cidr;
+        std::string_view use;
+    };
+    static const auto uses = [] {
+        constexpr std::array kRows{
+            Row{"127.0.0.0/8", "loopback"},  Row{"0.0.0.0/8", "unspecified"},
+            Row{"224.0.0.0/4", "multicast"}, Row{"255.255.255.255/32", "broadcast"},
+            Row{"::/128", "unspecified"},    Row{"::1/128", "loopback"},
+            Row{"ff00::/8", "multicast"},    Row{"fe80::/10", "link-local"},
+        };
+        std::vector<std::pair<Cidr, std::string_view>> parsed;
+        parsed.reserve(kRows.size());
+        for (const Row& row : kRows) {
+            parsed.emplace_back(*Cidr::parse(row.cidr), row.use);
+        }
+        return parsed;
+    }();
+    const auto found = std::find_if(uses.begin(), uses.end(),
+                                    [&](const auto& use) { return use.first.contains(address); });
+    return found == uses.end() ? std::string_view() : found->second;
 }
 
 std::size_t IpAddressHash::operator()(const IpAddress& address) const noexcept {

@@ -31,7 +31,7 @@ std::optional<EventType> find_event_type(std::string_view name) {
     return found == kTypeNames.end() ? std::nullopt : std::optional(found->first);
 }
 
-void Event::reset(std::string_view line, std::string_view from, base::Timestamp when) {
+void Event::reset(std::string_view line, std::string_view source, base::Timestamp now) {
     full_log.clear();
     if (std::none_of(line.begin(), line.end(), is_control)) {
         full_log.assign(line);
@@ -39,8 +39,8 @@ void Event::reset(std::string_view line, std::string_view from, base::Timestamp 
         std::remove_copy_if(line.begin(), line.end(), std::back_inserter(full_log), is_control);
     }
     log = full_log;
-    location = from;
-    received = when;
+    location = source;
+    received = now;
     hostname.reset();
     program_name.reset();
     has_header_hostname = false;

@@ -65,10 +65,12 @@ class Event {
     Event() = default;
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
+    ~Event() = default;
 
     // Empties everything; `full_log` gets a copy of `line` without control characters
-    // (spec: predecoding, section 1.4: bytes 0x00-0x1f and 0x7f are deleted), `log` = full_log.
-    void reset(std::string_view line, std::string_view location, base::Timestamp received);
+    // (spec: predecoding, section 1.4: bytes 0x00-0x1f and 0x7f are deleted), `log` = full_log;
+    // `location` = source, `received` = now.
+    void reset(std::string_view line, std::string_view source, base::Timestamp now);
 
     std::string full_log;
     std::string_view log;  // without the header

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Every program says what it is: --help, --version, and a plain refusal of what it does not know.
+
+usage: programs_test.py BIN_DIR VERSION
+"""
+import pathlib
+import subprocess
+import sys
+
+PROGRAMS = ["portcullis-sensor", "portcullis-engine", "portcullis-execd", "portcullis-logtest",
+            "portcullis-control"]
+
+
+def run(program, *arguments):
+    return subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=20,
+                          stdin=subprocess.DEVNULL)
+
+
+def main():
+    folder, version = pathlib.Path(sys.argv[1]), sys.argv[2]
+    problems = []
+    for name in PROGRAMS:
+        shown = run(folder / name, "--help")
+        if shown.returncode != 0 or name not in shown.stdout or len(shown.stdout) < 200:
+            problems.append(f"{name} --help: exit {shown.returncode}: {shown.stdout[:200]!r}")
+        shown = run(folder / name, "--version")
+        if shown.returncode != 0 or version not in shown.stdout:
+            problems.append(f"{name} --version: exit {shown.returncode}: {shown.stdout!r}")
+        refused = run(folder / name, "--no-such-option")
+        if refused.returncode == 0 or not (refused.stderr + refused.stdout).strip():
+            problems.append(f"{name} accepts --no-such-option or refuses it silently")
+    print("\n".join(problems) if problems else f"{len(PROGRAMS)} programs introduce themselves")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
