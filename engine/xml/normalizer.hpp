@@ -1,0 +1,39 @@
+// normalize: from the OSSEC XML dialect (docs/ossec-xml-dialect.md) to XML 1.0 with the same
+// elements, and a map back to the file.
+//
+// What the dialect treats in its own way is settled here: comments, `\<`, text that does not
+// count, entities (escaped, so that an XML parser gives back what was typed) and variables. One
+// pass over the text without recursion; time and memory grow with its length only.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/xml/document.hpp"
+#include "engine/xml/source_map.hpp"
+#include "engine/xml/source_text.hpp"
+
+namespace portcullis::xml {
+
+// Bytes of an element's name, of a content, of an attribute's name and value.
+inline constexpr std::size_t kMaxPiece = 8191;
+inline constexpr std::size_t kMaxDepth = 1024;
+inline constexpr std::size_t kMaxAttributes = 256;
+// Of a whole file, and of what variables put into it.
+inline constexpr std::size_t kMaxDocument = std::size_t{16} << 20;
+// Of a content or a value once variables have been put in.
+inline constexpr std::size_t kMaxSubstituted = 65536;
+// Errors of one document; then the rest of the text is left alone.
+inline constexpr std::size_t kMaxErrors = 100;
+
+struct NormalizedText {
+    std::string xml;
+    SourceMap map;
+};
+
+// nullopt if there is any error; the errors are added in order of place.
+std::optional<NormalizedText> normalize(const SourceText& source, Variables variables,
+                                        base::Diagnostics& diagnostics);
+
+}  // namespace portcullis::xml
