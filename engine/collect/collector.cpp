@@ -1,0 +1,312 @@
+#include "engine/collect/collector.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/collect/location.hpp"
+
+namespace portcullis::collect {
+namespace {
+
+constexpr FileWatch::Key kFolders = 0;
+// Folders may appear while they are being watched; more rounds than this wait for the next event.
+constexpr int kMaxFolderRounds = 4;
+constexpr std::size_t kMaxFiles = 4096;
+
+std::chrono::nanoseconds until_next_hour(base::Timestamp now) {
+    constexpr std::chrono::seconds kHour{3600};
+    const auto into = now.time_since_epoch() % kHour;
+    return kHour - into;
+}
+
+}  // namespace
+
+Collector::Collector(base::EventLoop& loop, base::Log& log, const base::Clock& clock,
+                     CollectorOptions options, LineHandler handler)
+    : loop_(loop),
+      log_(log),
+      clock_(clock),
+      options_(std::move(options)),
+      handler_(std::move(handler)),
+      next_key_(kFolders + 1),
+      watch_(options_.use_inotify),
+      on_inotify_(base::EventLoop::no_source()),
+      continue_timer_(base::EventLoop::no_source()),
+      poll_timer_(base::EventLoop::no_source()),
+      retry_timer_(base::EventLoop::no_source()),
+      quiet_timer_(base::EventLoop::no_source()),
+      date_timer_(base::EventLoop::no_source()),
+      checkpoint_timer_(base::EventLoop::no_source()) {
+    if (!options_.checkpoint_path.empty()) {
+        auto loaded = load_checkpoint(options_.checkpoint_path);
+        if (loaded) {
+            saved_ = std::move(*loaded);
+        } else {
+            log_.warning(options_.checkpoint_path + ": " + loaded.error().message +
+                         "; files are read from their ends");
+        }
+    }
+    if (watch_.fd() < 0) {
+        return;
+    }
+    on_inotify_ = loop_.watch_fd(watch_.fd(), EPOLLIN, [this](std::uint32_t) {
+        bool paths_changed = false;
+        std::vector<FileWatch::Key> changed;
+        watch_.take_events(
+            [&](FileWatch::Key key) {
+                if (key == kFolders) {
+                    paths_changed = true;
+                } else {
+                    changed.push_back(key);
+                }
+            },
+            [&] {
+                log_.debug("inotify lost events: looking at all files");
+                paths_changed = true;
+            });
+        // Content first: it is what somebody waits for.
+        for (const FileWatch::Key key : changed) {
+            if (const auto entry = entry_of_key_.find(key); entry != entry_of_key_.end()) {
+                read(*entry->second);
+            }
+        }
+        if (paths_changed) {
+            rescan();
+        }
+    });
+}
+
+Collector::~Collector() = default;
+
+void Collector::set_files(std::vector<LocalFileConfig> files) {
+    files_ = std::move(files);
+    start_of_new_ = options_.first_start;
+    rescan();
+    saved_ = {};
+    write_checkpoint(Durability::Process);
+    date_timer_ = base::EventLoop::no_source();
+    if (std::any_of(files_.begin(), files_.end(),
+                    [](const LocalFileConfig& file) { return has_date(file.location); })) {
+        date_timer_ = loop_.call_after(until_next_hour(clock_.now()), [this] {
+            rescan();
+            date_timer_ = loop_.call_every(std::chrono::hours(1), [this] { rescan(); });
+        });
+    }
+}
+
+void Collector::save_positions() {
+    checkpoint_timer_ = base::EventLoop::no_source();
+    write_checkpoint(Durability::Machine);
+}
+
+void Collector::rescan() {
+    watch_folders();
+    const base::Timestamp now = clock_.now();
+    for (auto& [path, entry] : entries_) {
+        entry.is_wanted = false;
+    }
+    for (const LocalFileConfig& file : files_) {
+        for (const std::string& path : expand_location(file.location, now)) {
+            want(path, file);
+        }
+    }
+    // A file that appears in a later scan is new: it is read from its beginning.
+    start_of_new_ = StartAt::Beginning;
+    for (auto& [path, entry] : entries_) {
+        if (entry.is_wanted) {
+            look_at(entry);
+        } else {
+            entry.tailer.retire(now);
+        }
+    }
+    read_everything();
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        if (!entry->second.is_wanted && entry->second.tailer.is_idle()) {
+            entry = forget(entry);
+        } else {
+            ++entry;
+        }
+    }
+    arm_timers();
+}
+
+void Collector::watch_folders() {
+    is_polling_folders_ = false;
+    for (int round = 0; round < kMaxFolderRounds; ++round) {
+        std::vector<std::string> folders;
+        for (const LocalFileConfig& file : files_) {
+            for (std::string& folder : folders_of_location(file.location, clock_.now())) {
+                folders.push_back(std::move(folder));
+            }
+        }
+        std::sort(folders.begin(), folders.end());
+        folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
+        if (round > 0 && folders == watched_folders_) {
+            return;
+        }
+        // Added again even if the list is the same: a path may lead to another folder now.
+        if (folders != watched_folders_) {
+            watch_.remove(kFolders);
+        }
+        is_polling_folders_ = false;
+        for (const std::string& folder : folders) {
+            is_polling_folders_ = !watch_.add_folder(folder, kFolders) || is_polling_folders_;
+        }
+        watched_folders_ = std::move(folders);
+    }
+}
+
+void Collector::want(const std::string& path, const LocalFileConfig& file) {
+    const LogFormat* format = find_log_format(file.log_format);
+    if (format == nullptr) {
+        return;
+    }
+    TailedPath saved;
+    if (const auto known = entries_.find(path); known != entries_.end()) {
+        known->second.is_wanted = true;
+        if (&known->second.tailer.format() == format) {
+            return;
+        }
+        saved = known->second.tailer.position();
+        forget(known);
+    } else if (const TailedPath* position = saved_.find(path)) {
+        saved = *position;
+    }
+    if (const auto identity = identity_of_path(path)) {
+        for (const auto& [other_path, other] : entries_) {
+            if (other.tailer.leads_to(*identity)) {
+                log_.debug(path + ": the same file as " + other_path + ", read once");
+                return;
+            }
+        }
+    }
+    if (entries_.size() >= kMaxFiles) {
+        log_.warning(path + ": not read, there are " + std::to_string(kMaxFiles) +
+                     " files already");
+        return;
+    }
+    const FileWatch::Key key = next_key_++;
+    auto [added, is_new] = entries_.emplace(
+        path, Entry{FileTailer(path, *format, start_of_new_, log_, counters_), key});
+    entry_of_key_[key] = &added->second;
+    added->second.tailer.resume_from(saved, clock_.now());
+    look_at(added->second);
+}
+
+Collector::Entries::iterator Collector::forget(Entries::iterator entry) {
+    watch_.remove(entry->second.key);
+    entry_of_key_.erase(entry->second.key);
+    return entries_.erase(entry);
+}
+
+void Collector::look_at(Entry& entry) {
+    entry.tailer.look_at_path(clock_.now(),
+                              [this](FileIdentity file) -> std::optional<FilePosition> {
+                                  for (auto& [path, other] : entries_) {
+                                      if (auto position = other.tailer.release(file)) {
+                                          return position;
+                                      }
+                                  }
+                                  return std::nullopt;
+                              });
+}
+
+void Collector::read(Entry& entry) {
+    const std::uint64_t bytes_before = counters_.bytes;
+    const std::uint64_t generation_before = entry.watched_generation;
+    update_watches(entry);
+    if (entry.tailer.read_available(handler_, kBudget) == ReadOutcome::More) {
+        continue_timer_ =
+            loop_.call_after(std::chrono::nanoseconds(0), [this] { read_everything(); });
+    }
+    if (counters_.bytes != bytes_before || entry.watched_generation != generation_before) {
+        on_positions_changed();
+    }
+}
+
+void Collector::read_everything() {
+    continue_timer_ = base::EventLoop::no_source();
+    for (auto& [path, entry] : entries_) {
+        read(entry);
+    }
+}
+
+void Collector::update_watches(Entry& entry) {
+    if (entry.watched_generation == entry.tailer.generation()) {
+        return;
+    }
+    entry.watched_generation = entry.tailer.generation();
+    watch_.remove(entry.key);
+    entry.is_polled = false;
+    for (const int fd : entry.tailer.descriptors()) {
+        entry.is_polled = !watch_.add_file(fd, entry.key) || entry.is_polled;
+    }
+    if (entry.is_polled && !said_polling_) {
+        said_polling_ = true;
+        log_.warning(entry.tailer.path() +
+                     ": inotify does not work here, so the file is looked at every 250 ms");
+    }
+}
+
+void Collector::arm_timers() {
+    bool is_polling = is_polling_folders_;
+    bool is_failing = false;
+    bool has_previous = false;
+    for (const auto& [path, entry] : entries_) {
+        is_polling = is_polling || entry.is_polled;
+        is_failing = is_failing || entry.tailer.is_failing();
+        has_previous = has_previous || entry.tailer.has_previous();
+    }
+    if (!is_polling) {
+        poll_timer_.reset();
+    } else if (!poll_timer_) {
+        poll_timer_ = loop_.call_every(kPollPeriod, [this] { rescan(); });
+    }
+    if (!is_failing) {
+        retry_timer_.reset();
+    } else if (!retry_timer_) {
+        retry_timer_ = loop_.call_every(kRetryPeriod, [this] { rescan(); });
+    }
+    if (!has_previous) {
+        quiet_timer_.reset();
+    } else if (!quiet_timer_) {
+        quiet_timer_ = loop_.call_every(FileTailer::kQuietTime / 4, [this] {
+            for (auto& [path, entry] : entries_) {
+                entry.tailer.close_quiet_files(clock_.now(), handler_);
+            }
+            rescan();
+        });
+    }
+}
+
+void Collector::on_positions_changed() {
+    if (!options_.checkpoint_path.empty() && !checkpoint_timer_) {
+        checkpoint_timer_ = loop_.call_after(kCheckpointPeriod, [this] {
+            checkpoint_timer_.reset();
+            write_checkpoint(Durability::Process);
+        });
+    }
+}
+
+void Collector::write_checkpoint(Durability durability) {
+    if (options_.checkpoint_path.empty()) {
+        return;
+    }
+    const auto written = save_checkpoint(positions(), options_.checkpoint_path, durability);
+    if (!written && !checkpoint_failed_) {
+        log_.error(options_.checkpoint_path + ": " + written.error().message);
+    }
+    checkpoint_failed_ = !written;
+}
+
+Checkpoint Collector::positions() const {
+    Checkpoint checkpoint;
+    for (const auto& [path, entry] : entries_) {
+        checkpoint.files.push_back(entry.tailer.position());
+    }
+    return checkpoint;
+}
+
+}  // namespace portcullis::collect

@@ -1,0 +1,109 @@
+// Collector: all <localfile>s of a configuration, followed on an event loop.
+//
+//   inotify / 250 ms polling → FileTailer → LineHandler
+//
+// A line is handed out in the round of the loop in which its file changed. Between two files it is
+// fair (kBudget bytes each in turn). Read positions go to the checkpoint file at most once a second
+// while they change; since the handler has dealt with a line before its position is written, a kill
+// repeats at most the last second and loses nothing.
+// Single-threaded; the handler must not call back into the Collector.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/collect/checkpoint.hpp"
+#include "engine/collect/file_tailer.hpp"
+#include "engine/collect/file_watch.hpp"
+#include "engine/collect/local_file.hpp"
+
+namespace portcullis::collect {
+
+struct CollectorOptions {
+    StartAt first_start = StartAt::End;  // of files that no checkpoint knows
+    bool use_inotify = true;             // false: poll every file
+    std::string checkpoint_path;         // empty: positions are not kept
+};
+
+class Collector {
+  public:
+    static constexpr std::size_t kBudget = 65'536;
+    static constexpr std::chrono::milliseconds kPollPeriod{250};
+    static constexpr std::chrono::seconds kRetryPeriod{5};  // of files that cannot be read
+    static constexpr std::chrono::seconds kCheckpointPeriod{1};
+
+    // All referred to must outlive the Collector.
+    Collector(base::EventLoop& loop, base::Log& log, const base::Clock& clock,
+              CollectorOptions options, LineHandler handler);
+    ~Collector();
+
+    // Follows these from now on. Files that were followed before go on where they are; the first
+    // call goes on where the checkpoint says. REQUIRES: check_local_files() found no error.
+    void set_files(std::vector<LocalFileConfig> files);
+
+    // Writes the checkpoint now, to survive the end of the machine: at a clean stop.
+    void save_positions();
+
+    const TailerCounters& counters() const { return counters_; }
+    std::size_t file_count() const { return entries_.size(); }
+
+  private:
+    struct Entry {
+        FileTailer tailer;
+        FileWatch::Key key;
+        bool is_wanted = true;
+        bool is_polled = false;
+        std::uint64_t watched_generation = 0;
+    };
+
+    using Entries = std::map<std::string, Entry>;  // by path
+
+    void rescan();
+    void watch_folders();
+    void want(const std::string& path, const LocalFileConfig& file);
+    Entries::iterator forget(Entries::iterator entry);
+    void look_at(Entry& entry);
+    void read(Entry& entry);
+    void read_everything();
+    void update_watches(Entry& entry);
+    void arm_timers();
+    void on_positions_changed();
+    void write_checkpoint(Durability durability);
+    Checkpoint positions() const;
+
+    base::EventLoop& loop_;
+    base::Log& log_;
+    const base::Clock& clock_;
+    CollectorOptions options_;
+    LineHandler handler_;
+    TailerCounters counters_;
+
+    std::vector<LocalFileConfig> files_;
+    Entries entries_;
+    std::map<FileWatch::Key, Entry*> entry_of_key_;
+    FileWatch::Key next_key_;
+    Checkpoint saved_;  // of the run before; used by the first set_files() only
+    StartAt start_of_new_ = StartAt::Beginning;
+    bool is_polling_folders_ = false;
+    bool said_polling_ = false;
+    bool checkpoint_failed_ = false;
+    std::vector<std::string> watched_folders_;
+
+    FileWatch watch_;
+    base::EventLoop::Source on_inotify_;
+    base::EventLoop::Source continue_timer_;
+    base::EventLoop::Source poll_timer_;
+    base::EventLoop::Source retry_timer_;
+    base::EventLoop::Source quiet_timer_;
+    base::EventLoop::Source date_timer_;
+    base::EventLoop::Source checkpoint_timer_;
+};
+
+}  // namespace portcullis::collect

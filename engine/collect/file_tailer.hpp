@@ -1,0 +1,124 @@
+// FileTailer: one path, followed over rotations, truncations and times when it leads nowhere.
+//
+// Does not watch anything itself: the Collector calls look_at_path() when a folder on the way to
+// the file changed, and read_available() when the file did. Nothing is lost by
+//  - renaming (the old file is read to its end before the new one, and is followed as long as
+//    somebody still writes to it: kQuietTime),
+//  - truncating in place (what is written afterwards is read from its first byte; what was written
+//    but not yet read before is gone, as for every reader of such a log),
+//  - a path that leads to nothing, to a folder or to an unreadable file: it is looked at again.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/log.hpp"
+#include "engine/collect/line_source.hpp"
+#include "engine/collect/log_formats.hpp"
+#include "engine/collect/tailed_file.hpp"
+
+namespace portcullis::collect {
+
+// Where the file that a path leads to at first is read from.
+enum class StartAt { Beginning, End };
+
+// What a checkpoint keeps of one path.
+struct TailedPath {
+    std::string path;
+    std::optional<FilePosition> current;
+    std::vector<FilePosition> previous;  // rotated away, still followed
+    bool operator==(const TailedPath&) const = default;
+};
+
+// Asks whether a file is read by some tailer already (a rotated file may have got a name that is
+// tailed too): that tailer lets go of it and says how far it came.
+using TakeOver = std::function<std::optional<FilePosition>(FileIdentity)>;
+
+struct TailerCounters {
+    std::uint64_t lines = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t rotations = 0;
+    std::uint64_t truncations = 0;
+};
+
+class FileTailer final : public LineSource {
+  public:
+    // A rotated file is given up when nothing was written to it for so long.
+    static constexpr std::chrono::seconds kQuietTime{60};
+    // … or when there are more than this many; the oldest goes.
+    static constexpr std::size_t kMaxPrevious = 4;
+
+    // `log` and `counters` must outlive the tailer. `format` as from find_log_format().
+    FileTailer(std::string path, const LogFormat& format, StartAt start, base::Log& log,
+               TailerCounters& counters);
+
+    // Before the first look: go on from what an earlier run or another tailer left. If the path
+    // leads to another file now, the old one is searched in the same folder and read first.
+    void resume_from(const TailedPath& saved, base::Timestamp now);
+
+    // Sees where the path leads to now: opens a file that has appeared, notices a rotation. If
+    // `take_over` knows the file, reading goes on there.
+    void look_at_path(base::Timestamp now, const TakeOver& take_over);
+
+    // First the rotated files in order, then the current one.
+    ReadOutcome read_available(const LineHandler& handler, std::size_t budget) override;
+
+    // Closes rotated files that were quiet for kQuietTime, handing out their unfinished last
+    // lines. True if there are others left.
+    bool close_quiet_files(base::Timestamp now, const LineHandler& handler);
+    // The path is of no interest any more (a date-named file of yesterday): from now on its file
+    // counts as rotated.
+    void retire(base::Timestamp now);
+
+    const std::string& path() const { return path_; }
+    const LogFormat& format() const { return *format_; }
+    // Nothing open and nothing to wait for.
+    bool is_idle() const { return !current_ && previous_.empty(); }
+    bool has_previous() const { return !previous_.empty(); }
+    // The path leads to something that cannot be read: look again in a while.
+    bool is_failing() const { return is_failing_; }
+    // This file is the one that the path leads to.
+    bool leads_to(FileIdentity file) const;
+    // For TakeOver: stops reading `file`; nullopt = it was not open here.
+    std::optional<FilePosition> release(FileIdentity file);
+    TailedPath position() const;
+    // Descriptors of the open files, for watching; the last is the current one, if any.
+    std::vector<int> descriptors() const;
+    // Grows whenever descriptors() may have changed.
+    std::uint64_t generation() const { return generation_; }
+
+  private:
+    struct Previous {
+        TailedFile file;
+        base::Timestamp quiet_since;
+        std::uint64_t bytes_seen = 0;  // at quiet_since
+    };
+
+    void move_to_previous(TailedFile file, base::Timestamp now);
+    // Reads from `file` at most `budget` bytes, less what it takes.
+    ReadOutcome read(TailedFile& file, const RecordHandler& handler, std::size_t& budget);
+    void report_failure(const base::Diagnostic& why);
+    RecordHandler record_handler(const LineHandler& handler);
+    void report_event(std::string_view what, const LineHandler& handler);
+
+    std::string path_;
+    const LogFormat* format_;
+    StartAt start_;
+    base::Log& log_;
+    TailerCounters& counters_;
+    std::optional<TailedFile> current_;
+    std::optional<FilePosition> resume_at_;
+    std::vector<Previous> previous_;  // oldest first
+    std::vector<Previous> closing_;   // more than kMaxPrevious: given up at the next read
+    std::string last_failure_;        // reported once per episode
+    bool is_failing_ = false;
+    bool rotation_to_report_ = false;
+    std::uint64_t generation_ = 0;
+};
+
+}  // namespace portcullis::collect

@@ -1,0 +1,47 @@
+// FileWatch: inotify, reduced to "which of these changed".
+//
+// Keys are chosen by the caller. One key may watch several files, and several keys the same file
+// (inotify gives both one watch). Single-threaded. Where inotify does not work (no instance or
+// watch left, a file system that other hosts write to), add_ returns false and the caller polls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/fd.hpp"
+
+namespace portcullis::collect {
+
+class FileWatch {
+  public:
+    using Key = std::uint64_t;
+
+    // `enabled` false stands for a kernel without inotify (tests).
+    explicit FileWatch(bool enabled = true);
+
+    // The descriptor to wait for with EPOLLIN; -1 = inotify does not work at all.
+    int fd() const { return inotify_.get(); }
+
+    // Reports changes of the content of the open file `fd`.
+    bool add_file(int fd, Key key);
+    // Reports what appears in, goes from or changes its permissions in a folder.
+    bool add_folder(const std::string& path, Key key);
+    // Forgets everything that `key` watches.
+    void remove(Key key);
+
+    // Takes the events that are there and calls `on_change` once for each key concerned.
+    // `on_lost` is called if the kernel dropped events: anything may have changed.
+    void take_events(const std::function<void(Key)>& on_change,
+                     const std::function<void()>& on_lost);
+
+  private:
+    bool add(const std::string& path, std::uint32_t mask, Key key);
+
+    base::UniqueFd inotify_;
+    std::unordered_map<int, std::vector<Key>> keys_of_watch_;
+};
+
+}  // namespace portcullis::collect

@@ -1,0 +1,103 @@
+#include "engine/collect/location.hpp"
+
+#include <glob.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <iomanip>
+#include <sstream>
+#include <system_error>
+
+namespace portcullis::collect {
+namespace {
+
+constexpr std::string_view kGlobCharacters = "*?[";
+
+std::string with_date(const std::string& location, base::Timestamp now) {
+    if (!has_date(location)) {
+        return location;
+    }
+    const std::time_t seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    std::ostringstream text;
+    text << std::put_time(&local, location.c_str());
+    return text.str();
+}
+
+std::vector<std::string> glob_matches(const std::string& pattern, bool folders) {
+    std::vector<std::string> paths;
+    glob_t result{};
+    if (::glob(pattern.c_str(), 0, nullptr, &result) == 0) {
+        for (std::size_t i = 0; i < result.gl_pathc && paths.size() < kMaxGlobMatches; ++i) {
+            struct stat status {};
+            const bool is_folder =
+                ::stat(result.gl_pathv[i], &status) == 0 && S_ISDIR(status.st_mode);
+            if (is_folder == folders) {
+                paths.emplace_back(result.gl_pathv[i]);
+            }
+        }
+    }
+    ::globfree(&result);
+    return paths;
+}
+
+// The folder of `path` that exists, as near as possible.
+std::string existing_folder_of(const std::string& path) {
+    auto folder = std::filesystem::path(path).parent_path();
+    std::error_code error;
+    while (folder.has_relative_path() && !std::filesystem::is_directory(folder, error)) {
+        folder = folder.parent_path();
+    }
+    return folder.empty() ? "." : folder.string();
+}
+
+}  // namespace
+
+bool has_date(std::string_view location) { return location.find('%') != std::string_view::npos; }
+
+bool has_glob(std::string_view location) {
+    return location.find_first_of(kGlobCharacters) != std::string_view::npos;
+}
+
+std::vector<std::string> expand_location(const std::string& location, base::Timestamp now) {
+    const std::string dated = with_date(location, now);
+    return has_glob(dated) ? glob_matches(dated, false) : std::vector{dated};
+}
+
+std::vector<std::string> folders_of_location(const std::string& location, base::Timestamp now) {
+    const std::string dated = with_date(location, now);
+    std::vector<std::string> folders;
+    // Each component with a glob lives in the folders that the components before it match.
+    for (std::size_t start = dated.find_first_of(kGlobCharacters); start != std::string::npos;) {
+        const std::size_t slash = dated.rfind('/', start);
+        const std::string parent = slash == std::string::npos ? "." : dated.substr(0, slash);
+        if (has_glob(parent)) {
+            for (const std::string& folder : glob_matches(parent, true)) {
+                folders.push_back(folder);
+            }
+        } else {
+            folders.push_back(existing_folder_of(parent + "/x"));
+        }
+        const std::size_t next = dated.find('/', start);
+        start = next == std::string::npos ? next : dated.find_first_of(kGlobCharacters, next);
+    }
+    for (const std::string& path : expand_location(location, now)) {
+        folders.push_back(existing_folder_of(path));
+        std::error_code error;
+        if (std::filesystem::is_symlink(path, error)) {
+            const auto target = std::filesystem::weakly_canonical(path, error);
+            if (!error) {
+                folders.push_back(existing_folder_of(target.string()));
+            }
+        }
+    }
+    std::sort(folders.begin(), folders.end());
+    folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
+    return folders;
+}
+
+}  // namespace portcullis::collect

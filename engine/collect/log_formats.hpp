@@ -1,0 +1,31 @@
+// The table of log formats: what may stand in <log_format>, and how such a file is cut into
+// records. To add one: a row in log_formats.cpp and, if no reader fits, a RecordReader.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/collect/local_file.hpp"
+#include "engine/collect/record_reader.hpp"
+
+namespace portcullis::collect {
+
+struct LogFormat {
+    std::string_view name;
+    std::string_view help;
+    std::unique_ptr<RecordReader> (*make_reader)();
+};
+
+std::span<const LogFormat> log_formats();
+
+// nullptr = not in the table. The result lives for ever.
+const LogFormat* find_log_format(std::string_view name);
+
+// An error for each <localfile> whose format is not in the table or whose location is empty.
+void check_local_files(const std::vector<LocalFileConfig>& files, base::Diagnostics& diagnostics);
+
+}  // namespace portcullis::collect

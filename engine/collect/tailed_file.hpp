@@ -1,0 +1,75 @@
+// TailedFile: one open file and how far it was read. It follows the file, not its name: renaming
+// changes nothing, truncating makes it start over.
+//
+// Regular files are read with pread(2) from a position of our own; named pipes are read as they
+// come and have no position.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/base/fd.hpp"
+#include "engine/base/result.hpp"
+#include "engine/collect/file_position.hpp"
+#include "engine/collect/line_source.hpp"
+#include "engine/collect/record_reader.hpp"
+
+namespace portcullis::collect {
+
+// What happened to the file since the last look.
+enum class ContentChange {
+    None,
+    Replaced,  // truncated or rewritten: reading starts over at its first byte
+};
+
+class TailedFile {
+  public:
+    // Opens `path` with nothing read yet. Errors: "missing-file" (no such file), "unreadable-file"
+    // (everything else, directories and devices among it); the message says why.
+    static base::Result<TailedFile> open(const std::string& path,
+                                         std::unique_ptr<RecordReader> reader);
+
+    // Moves to the end, or to the beginning of the last line if that has no newline yet.
+    void skip_to_end();
+    // Goes on at `position`. False (and nothing changed) if this is not the file with that content.
+    bool resume(const FilePosition& position);
+
+    // Call before reading: notices that the content was replaced; then hands out what is left of
+    // the old content's last line.
+    ContentChange check_content(const RecordHandler& handler);
+    // Reads about `budget` bytes at most.
+    ReadOutcome read(const RecordHandler& handler, std::size_t budget);
+    // Nothing more will come: hands out the rest.
+    void finish(const RecordHandler& handler) { reader_->finish(handler); }
+
+    FileIdentity identity() const { return identity_; }
+    FilePosition position() const;
+    // By read(), since the file was opened.
+    std::uint64_t bytes_read() const { return bytes_read_; }
+    bool is_pipe() const { return is_pipe_; }
+    int fd() const { return fd_.get(); }
+    // No name leads to it any more.
+    bool is_deleted() const;
+
+  private:
+    TailedFile(base::UniqueFd fd, FileIdentity identity, bool is_pipe,
+               std::unique_ptr<RecordReader> reader);
+    void note_read(std::string_view bytes);
+    // The file has `expected` (at most kDigestedBytes) at `offset`.
+    bool holds(std::uint64_t offset, std::string_view expected) const;
+    // The bytes of the file at `offset`, at most `length`.
+    std::string peek(std::uint64_t offset, std::size_t length) const;
+
+    base::UniqueFd fd_;
+    FileIdentity identity_;
+    bool is_pipe_ = false;
+    std::unique_ptr<RecordReader> reader_;
+    std::uint64_t read_to_ = 0;
+    std::uint64_t bytes_read_ = 0;
+    std::string head_;  // the first bytes, at most kDigestedBytes
+    std::string tail_;  // the last bytes before read_to_, at most kDigestedBytes
+};
+
+}  // namespace portcullis::collect

@@ -1,0 +1,220 @@
+#include "engine/collect/collector.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+
+#include "tests/support/recording_log.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace portcullis;
+using namespace portcullis::collect;
+using namespace std::chrono_literals;
+using test::append_to;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+// A collector in a folder of its own, on a real event loop.
+struct Collecting {
+    explicit Collecting(CollectorOptions with = {}) : options(std::move(with)) {
+        options.checkpoint_path = folder / "checkpoint.json";
+        start();
+    }
+    void start() {
+        collector.reset();
+        collector = std::make_unique<Collector>(
+            loop, log, clock, options, [this](std::string_view line, std::string_view location) {
+                if (location != kCollectorLocation) {
+                    lines.emplace_back(line);
+                    locations.emplace_back(location);
+                }
+            });
+    }
+    void follow(const Lines& names) {
+        std::vector<LocalFileConfig> files;
+        for (const std::string& name : names) {
+            files.push_back({name, "syslog", {}});
+        }
+        collector->set_files(std::move(files));
+    }
+    // Runs the loop until `lines` are these, or a deadline.
+    bool comes(const Lines& expected) {
+        return until([&] { return lines == expected; });
+    }
+    bool until(const std::function<bool()>& holds) {
+        const auto deadline = std::chrono::steady_clock::now() + 5s;
+        while (!holds()) {
+            if (std::chrono::steady_clock::now() > deadline) {
+                return false;
+            }
+            loop.run_once(100ms);
+        }
+        return true;
+    }
+
+    test::TemporaryFolder folder;
+    std::string path = folder / "log";
+    CollectorOptions options;
+    base::EventLoop loop;
+    test::RecordingLog log;
+    base::SystemClock clock;
+    Lines lines;
+    Lines locations;
+    std::unique_ptr<Collector> collector;
+};
+
+}  // namespace
+
+TEST_CASE("collector: lines come as they are written, with inotify and without") {
+    for (const bool use_inotify : {true, false}) {
+        CollectorOptions options;
+        options.use_inotify = use_inotify;
+        Collecting test(options);
+        append_to(test.path, "old\n");
+        test.follow({test.path});
+        append_to(test.path, "1\n");
+        CHECK(test.comes({"1"}));
+        append_to(test.path, "2\n3");
+        CHECK(test.comes({"1", "2"}));
+        append_to(test.path, "\n");
+        CHECK(test.comes({"1", "2", "3"}));
+        CHECK(test.log.count("250 ms") == (use_inotify ? 0 : 1));
+    }
+}
+
+TEST_CASE("collector: a file, and even its folder, may come later and go again") {
+    Collecting test;
+    const std::string path = test.folder / "a/b/log";
+    test.follow({path});
+    std::filesystem::create_directories(test.folder / "a/b");
+    append_to(path, "1\n");
+    CHECK(test.comes({"1"}));
+    std::filesystem::rename(path, test.folder / "a/b/log.1");
+    append_to(path, "2\n");
+    CHECK(test.comes({"1", "2"}));
+    std::filesystem::remove_all(test.folder / "a");
+    std::filesystem::create_directories(test.folder / "a/b");
+    append_to(path, "3\n");
+    CHECK(test.comes({"1", "2", "3"}));
+}
+
+TEST_CASE("collector: a glob takes files that appear later, from their first lines") {
+    Collecting test;
+    append_to(test.folder / "x-1.log", "old\n");
+    test.follow({test.folder / "x-*.log"});
+    CHECK(test.collector->file_count() == 1);
+    append_to(test.folder / "x-2.log", "new\n");
+    CHECK(test.comes({"new"}));
+    CHECK(test.locations.back() == test.folder / "x-2.log");
+    append_to(test.folder / "x-1.log", "also\n");
+    CHECK(test.comes({"new", "also"}));
+}
+
+TEST_CASE("collector: rotation within one glob reads no line twice") {
+    Collecting test;
+    append_to(test.path, "");
+    test.follow({test.path + "*"});
+    Lines expected;
+    for (int i = 0; i < 6; ++i) {
+        append_to(test.path, std::to_string(i) + "\n");
+        expected.push_back(std::to_string(i));
+        REQUIRE(test.comes(expected));
+        for (int n = 4; n >= 0; --n) {
+            const std::string from = n == 0 ? test.path : test.path + "." + std::to_string(n);
+            if (std::filesystem::exists(from)) {
+                std::filesystem::rename(from, test.path + "." + std::to_string(n + 1));
+            }
+        }
+    }
+    append_to(test.path, "end\n");
+    expected.emplace_back("end");
+    CHECK(test.comes(expected));
+}
+
+TEST_CASE("collector: a file named twice, and by another link, is read once") {
+    Collecting test;
+    append_to(test.path, "old\n");
+    std::filesystem::create_symlink(test.path, test.folder / "link");
+    test.follow({test.path, test.path, test.folder / "link", test.folder / "l*"});
+    append_to(test.path, "1\n");
+    append_to(test.path, "2\n");
+    CHECK(test.comes({"1", "2"}));
+    CHECK(test.collector->file_count() == 1);
+}
+
+TEST_CASE("collector: after a stop and after a kill reading goes on where it was") {
+    Collecting test;
+    append_to(test.path, "old\n");
+    test.follow({test.path});
+    append_to(test.path, "1\n");
+    REQUIRE(test.comes({"1"}));
+
+    SECTION("a clean stop repeats nothing") {
+        test.collector->save_positions();
+        append_to(test.path, "2\n");
+        test.start();
+        test.follow({test.path});
+        CHECK(test.comes({"1", "2"}));
+    }
+    SECTION("a kill repeats what the last second brought, and loses nothing") {
+        append_to(test.path, "2\n");
+        test.start();
+        test.follow({test.path});
+        CHECK(test.comes({"1", "1", "2"}));
+    }
+    SECTION("the position is kept a second after it changed") {
+        const std::string before = test::content_of(test.folder / "checkpoint.json");
+        CHECK(test.until(
+            [&] { return test::content_of(test.folder / "checkpoint.json") != before; }));
+        append_to(test.path, "2\n");
+        test.start();
+        test.follow({test.path});
+        CHECK(test.comes({"1", "2"}));
+    }
+}
+
+TEST_CASE("collector: a damaged checkpoint is reported and files are read from their ends") {
+    Collecting test;
+    test::overwrite(test.folder / "checkpoint.json", "{");
+    test.start();
+    CHECK(test.log.count("damaged") == 1);
+    append_to(test.path, "old\n");
+    test.follow({test.path});
+    append_to(test.path, "1\n");
+    CHECK(test.comes({"1"}));
+}
+
+TEST_CASE("collector: other files are followed after a reload, the same ones without a gap") {
+    Collecting test;
+    append_to(test.path, "old\n");
+    append_to(test.folder / "other", "old\n");
+    test.follow({test.path});
+    append_to(test.path, "1\n");
+    REQUIRE(test.comes({"1"}));
+    append_to(test.path, "2\n");
+    test.follow({test.path, test.folder / "other"});
+    append_to(test.folder / "other", "3\n");
+    CHECK(test.comes({"1", "2", "3"}));
+    test.follow({test.folder / "other"});
+    append_to(test.folder / "other", "4\n");
+    CHECK(test.comes({"1", "2", "3", "4"}));
+}
+
+TEST_CASE("collector: a large file is read in turns, so that a small one need not wait for it") {
+    CollectorOptions options;
+    options.first_start = StartAt::Beginning;
+    Collecting test(options);
+    constexpr std::size_t kCount = 40'000;
+    std::string large;
+    for (std::size_t i = 0; i < kCount; ++i) {
+        large += "a large file\n";
+    }
+    append_to(test.path, large);
+    append_to(test.folder / "small", "small\n");
+    test.follow({test.path, test.folder / "small"});
+    CHECK(test.until([&] { return test.lines.size() == kCount + 1; }));
+    const auto small = std::find(test.lines.begin(), test.lines.end(), "small");
+    CHECK(small - test.lines.begin() <= static_cast<std::ptrdiff_t>(Collector::kBudget / 13 + 1));
+}

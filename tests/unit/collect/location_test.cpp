@@ -1,0 +1,64 @@
+#include "engine/collect/location.hpp"
+
+#include <ctime>
+#include <filesystem>
+
+#include "tests/support/temporary_folder.hpp"
+
+using namespace portcullis;
+using namespace portcullis::collect;
+using test::TemporaryFolder;
+using Paths = std::vector<std::string>;
+
+TEST_CASE("location: a plain path is itself, whether it exists or not") {
+    CHECK(expand_location("/nonexistent/log", {}) == Paths{"/nonexistent/log"});
+}
+
+TEST_CASE("location: a glob is the files that exist, sorted, without folders") {
+    const TemporaryFolder folder;
+    test::append_to(folder / "b.log", "");
+    test::append_to(folder / "a.log", "");
+    test::append_to(folder / "a.txt", "");
+    std::filesystem::create_directory(folder / "c.log");
+    CHECK(expand_location(folder / "*.log", {}) == Paths{folder / "a.log", folder / "b.log"});
+    CHECK(expand_location(folder / "nothing*", {}).empty());
+}
+
+TEST_CASE("location: strftime sequences are replaced by the local date") {
+    std::tm local{};
+    local.tm_year = 126;
+    local.tm_mon = 10;
+    local.tm_mday = 4;
+    local.tm_hour = 12;
+    local.tm_isdst = -1;
+    const auto now = std::chrono::system_clock::from_time_t(std::mktime(&local));
+    CHECK(expand_location("/var/log/app-%Y%m%d.log", now) == Paths{"/var/log/app-20261104.log"});
+}
+
+TEST_CASE("location: the folders to watch are those in which a change matters") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "x1/sub");
+    std::filesystem::create_directories(folder / "real");
+    test::append_to(folder / "real/file", "");
+    std::filesystem::create_symlink(folder / "real/file", folder / "x1/link");
+
+    struct Row {
+        const char* what;
+        std::string location;
+        Paths folders;
+    };
+    const Row rows[] = {
+        {"the folder of a path", folder / "x1/log", {folder / "x1"}},
+        {"the nearest that exists", folder / "x1/no/such/log", {folder / "x1"}},
+        {"of a glob", folder / "x1/*.log", {folder / "x1"}},
+        {"of a symbolic link its target's too",
+         folder / "x1/link",
+         {folder / "real", folder / "x1"}},
+        {"of each part of a glob", folder / "x*/sub/*.log", {folder.path(), folder / "x1/sub"}},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        Paths folders = folders_of_location(row.location, {});
+        CHECK(folders == row.folders);
+    }
+}
