@@ -43,4 +43,13 @@ std::optional<FieldId> find_field(std::string_view order_word) {
     return std::nullopt;
 }
 
+std::vector<std::string_view> order_names() {
+    std::vector<std::string_view> names;
+    for (const auto& row : kOrderNames) {
+        names.push_back(row.word);
+    }
+    names.emplace_back("filename");
+    return names;
+}
+
 }  // namespace portcullis::event

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace portcullis::event {
 
@@ -36,5 +37,8 @@ constexpr const FieldSpec& spec_of(FieldId id) { return kFields[static_cast<std:
 // The field that an <order> word names (case-sensitive; any word that contains "filename" is
 // Filename); nullopt = the word is the name of a dynamic field.
 std::optional<FieldId> find_field(std::string_view order_word);
+
+// Every word that find_field() knows, for "did you mean".
+std::vector<std::string_view> order_names();
 
 }  // namespace portcullis::event

@@ -1,0 +1,131 @@
+#include "engine/decode/order_list.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "engine/base/did_you_mean.hpp"
+
+namespace portcullis::decode {
+namespace {
+
+using event::FtsPart;
+
+constexpr std::size_t kMaxFtsItems = 8;
+
+struct ListItem {
+    std::string_view text;
+    std::size_t offset;  // in the whole list
+};
+
+// Splits at commas; from the `max`-th item on the rest stays together.
+std::vector<ListItem> split(std::string_view list, std::size_t max) {
+    std::vector<ListItem> items;
+    std::size_t from = 0;
+    while (true) {
+        const std::size_t comma =
+            items.size() + 1 < max ? list.find(',', from) : std::string_view::npos;
+        if (comma == std::string_view::npos) {
+            items.push_back({list.substr(from), from});
+            return items;
+        }
+        items.push_back({list.substr(from, comma - from), from});
+        from = comma + 1;
+    }
+}
+
+// Words are told by what they contain, in this order. OSSEC-COMPAT: "srcuser" contains "user" and
+// so selects dstuser (order_list_test).
+struct FtsWord {
+    std::string_view part_of_word;
+    std::optional<FtsPart> selects;  // the name of the decoder is in every key anyway
+};
+
+constexpr std::array kFtsWords{
+    FtsWord{"dstuser", FtsPart::DstUser}, FtsWord{"user", FtsPart::DstUser},
+    FtsWord{"srcip", FtsPart::SrcIp},     FtsWord{"dstip", FtsPart::DstIp},
+    FtsWord{"id", FtsPart::Id},           FtsWord{"location", FtsPart::Location},
+    FtsWord{"data", FtsPart::ExtraData},  FtsWord{"system_name", FtsPart::SystemName},
+    FtsWord{"name", std::nullopt},
+};
+
+void warn_of_slip(const DecoderDraft& draft, std::string_view word, std::size_t offset,
+                  base::Diagnostics& diagnostics) {
+    const std::vector<std::string_view> names = event::order_names();
+    const auto similar = base::find_similar(word, names);
+    if (!similar || word.size() < 5) {
+        return;
+    }
+    auto warning = as_warning(draft.order->error_in_text(
+        "dynamic-field",
+        fmt::format("\"{}\" is no field that rules know by name; it becomes a "
+                    "dynamic field",
+                    word),
+        offset, word.size()));
+    warning.hint = fmt::format("did you mean \"{}\"?", *similar);
+    diagnostics.add(in_context(std::move(warning), draft.context("order")));
+}
+
+}  // namespace
+
+std::vector<OrderEntry> parse_order(const DecoderDraft& draft, base::Diagnostics& diagnostics) {
+    const std::string_view list = draft.order->text();
+    const auto items = split(list, list.size() + 2);
+    if (items.size() > kMaxOrderEntries) {
+        diagnostics.add(
+            in_context(draft.order->error("bad-order", fmt::format("{} fields, more than {}",
+                                                                   items.size(), kMaxOrderEntries)),
+                       draft.context("order")));
+        return {};
+    }
+    std::vector<OrderEntry> order;
+    for (const auto& item : items) {
+        const std::size_t blanks = std::min(item.text.find_first_not_of(' '), item.text.size());
+        const std::string_view word =
+            item.text.substr(blanks, item.text.find(' ', blanks) - blanks);
+        if (word.empty()) {
+            diagnostics.add(in_context(
+                draft.order->error_in_text("bad-order", "a field without a name", item.offset, 1),
+                draft.context("order")));
+            continue;
+        }
+        const auto field = event::find_field(word);
+        if (field) {
+            order.push_back({field, {}});
+            continue;
+        }
+        warn_of_slip(draft, word, item.offset + blanks, diagnostics);
+        // One blank goes, others stay part of the name.
+        const std::size_t kept = blanks > 1 ? blanks - 1 : 0;
+        order.push_back({std::nullopt, std::string(kept, ' ') + std::string(word)});
+    }
+    return order;
+}
+
+event::FtsParts parse_fts(const DecoderDraft& draft, base::Diagnostics& diagnostics) {
+    event::FtsParts parts;
+    for (const auto& item : split(draft.fts->text(), kMaxFtsItems)) {
+        const auto* const row =
+            std::find_if(kFtsWords.begin(), kFtsWords.end(), [&](const FtsWord& word) {
+                return item.text.find(word.part_of_word) != std::string_view::npos;
+            });
+        if (row == kFtsWords.end()) {
+            std::vector<std::string_view> words;
+            for (const auto& word : kFtsWords) {
+                words.push_back(word.part_of_word);
+            }
+            auto error = draft.fts->error_in_text(
+                "unknown-fts-field", fmt::format("fts cannot select \"{}\"", item.text),
+                item.offset, std::max<std::size_t>(item.text.size(), 1));
+            error.hint = fmt::format("it selects from {}", fmt::join(words, ", "));
+            diagnostics.add(in_context(std::move(error), draft.context("fts")));
+        } else if (row->selects) {
+            parts.set(static_cast<std::size_t>(*row->selects));
+        }
+    }
+    return parts;
+}
+
+}  // namespace portcullis::decode
