@@ -67,6 +67,8 @@ struct Outcome {
     // Live only: repeated message or incomplete firewall event; no rule was tried, nothing is
     // archived.
     bool dropped = false;
+    // The decoder's <accumulate> was at work: fields may come from earlier lines.
+    bool accumulated = false;
     // A rule matched but an ignore time or check_if_ignored silences it: no alert, no response.
     bool ignored = false;
     // Set when the rule's level is > 0 and it is not ignored. alert->log says whether it belongs

@@ -2,11 +2,14 @@
 // of check_diff, the keys of <ignore>. The in-memory one serves logtest and tests.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <utility>
 
 namespace portcullis::rules {
 
@@ -14,8 +17,9 @@ class StateStore {
   public:
     virtual ~StateStore() = default;
 
-    // True if `key` was not known; it is from now on (spec: decoders, section 7).
-    virtual bool remember_first_time(std::string_view key) = 0;
+    // Keys of first-time-seen (spec: decoders, section 7).
+    virtual bool knows_first_time(std::string_view key) const = 0;
+    virtual void remember_first_time(std::string_view key) = 0;
 
     // Stores `log` as the last one of this host and rule and returns the one before; nullopt =
     // there was none (spec: rules, section 10).
@@ -27,12 +31,13 @@ class StateStore {
     virtual void ignore(std::string_view key) = 0;
 };
 
-// Bounded: at kMaxKeys keys of a kind, a new one is answered as if it were stored, but is not.
+// Bounded: at kMaxKeys keys of a kind, no new one is stored.
 class MemoryStateStore final : public StateStore {
   public:
     static constexpr std::size_t kMaxKeys = 100'000;
 
-    bool remember_first_time(std::string_view key) override;
+    bool knows_first_time(std::string_view key) const override;
+    void remember_first_time(std::string_view key) override;
     std::optional<std::string> exchange_last_log(std::string_view host, int rule_id,
                                                  std::string_view log) override;
     bool is_ignored(std::string_view key) const override;
@@ -40,9 +45,9 @@ class MemoryStateStore final : public StateStore {
     void clear();
 
   private:
-    std::unordered_set<std::string> first_times_;
+    std::set<std::string, std::less<>> first_times_;
     std::map<std::pair<std::string, int>, std::string> last_logs_;
-    std::unordered_set<std::string> ignored_;
+    std::set<std::string, std::less<>> ignored_;
 };
 
 }  // namespace portcullis::rules

@@ -7,7 +7,7 @@ import lab
 from lab import VICTIM, VICTIM6, kernel_bans, wait_until
 
 # Rules of rules/iplog_rules.xml.
-SCAN, FLOOD, PING_FLOOD, TRACEROUTE = 99990, 0, 0, 0
+SCAN, FLOOD, PING_FLOOD, TRACEROUTE = 99990, 99980, 99981, 99984
 
 
 class Scans(lab.HostCase):

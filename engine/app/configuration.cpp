@@ -1,0 +1,178 @@
+#include "engine/app/configuration.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "engine/decode/decoder_loader.hpp"
+#include "engine/decode/decoder_set.hpp"
+#include "engine/respond/binding.hpp"
+#include "engine/rules/key_value_list.hpp"
+#include "engine/rules/rule_loader.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::app {
+namespace {
+
+using Lists = std::map<std::string, std::shared_ptr<const rules::KeyValueList>, std::less<>>;
+
+struct Documents {
+    std::vector<xml::Document> parsed;
+    bool is_complete = true;  // every file could be read and parsed
+};
+
+constexpr std::string_view kOptionalDecoders = "local_decoder.xml";
+
+// `are_default`: nobody asked for these files, so that the optional one may be missing.
+Documents load_documents(const Home& home, const std::vector<config::FileReference>& files,
+                         bool are_default, base::Diagnostics& diagnostics) {
+    Documents documents;
+    for (const config::FileReference& file : files) {
+        const std::string path = home.resolve(file.path);
+        std::error_code ignored;
+        if (are_default && path.ends_with(kOptionalDecoders) &&
+            !std::filesystem::exists(path, ignored)) {
+            continue;
+        }
+        if (std::ifstream probe(path); !probe) {
+            base::Diagnostic diagnostic;
+            diagnostic.code = "unreadable-file";
+            diagnostic.message = fmt::format("cannot read {}: {}", path, std::strerror(errno));
+            diagnostic.place = file.place;
+            diagnostics.add(std::move(diagnostic));
+            documents.is_complete = false;
+            continue;
+        }
+        if (auto document =
+                xml::Document::load(path, path, xml::Variables::Substitute, diagnostics)) {
+            documents.parsed.push_back(std::move(*document));
+        } else {
+            documents.is_complete = false;
+        }
+    }
+    return documents;
+}
+
+std::string without_suffix(std::string_view path, std::string_view suffix) {
+    if (path.ends_with(suffix)) {
+        path.remove_suffix(suffix.size());
+    }
+    return std::string(path);
+}
+
+// A list is read from its text source, the name without ".cdb".
+Lists load_lists(const Home& home, const std::vector<config::FileReference>& files,
+                 base::Diagnostics& diagnostics) {
+    Lists lists;
+    for (const config::FileReference& file : files) {
+        const std::string name = without_suffix(file.path, ".cdb");
+        std::ifstream input(home.resolve(name), std::ios::binary);
+        if (!input) {
+            base::Diagnostic diagnostic;
+            diagnostic.code = "unreadable-file";
+            diagnostic.message =
+                fmt::format("cannot read {}: {}", home.resolve(name), std::strerror(errno));
+            diagnostic.place = file.place;
+            diagnostics.add(std::move(diagnostic));
+            continue;
+        }
+        const std::string text(std::istreambuf_iterator<char>(input), {});
+        lists.emplace(
+            name, std::make_shared<const rules::KeyValueList>(rules::KeyValueList::parse(text)));
+    }
+    return lists;
+}
+
+// When the decoders do not load, rules are checked all the same: against the names that the files
+// give, right or wrong, so that one bad decoder does not make every decoded_as an error.
+std::set<std::string, std::less<>> names_in(const std::vector<xml::Document>& documents) {
+    std::set<std::string, std::less<>> names;
+    for (const xml::Document& document : documents) {
+        for (const xml::Node& root : document.roots()) {
+            if (const xml::Attribute* name = root.find_attribute("name")) {
+                names.insert(name->value);
+            }
+        }
+    }
+    return names;
+}
+
+rules::RuleOptions rule_options(const config::EngineConfig& engine, Lists lists) {
+    rules::RuleOptions options;
+    options.log_alert_level = engine.log_alert_level;
+    options.email_alert_level = engine.email_alert_level;
+    options.find_list = [lists = std::move(lists)](std::string_view path) {
+        const auto found = lists.find(without_suffix(path, ".cdb"));
+        return found == lists.end() ? nullptr : found->second;
+    };
+    return options;
+}
+
+std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig& engine,
+                                                     const rules::RuleSet& rules,
+                                                     base::Diagnostics& diagnostics) {
+    respond::ResponseBinding binding(engine.active_responses, diagnostics);
+    std::vector<std::vector<std::size_t>> bound;
+    bound.reserve(rules.rules().size());
+    for (const rules::Rule& rule : rules.rules()) {
+        bound.push_back(
+            binding.find({rule.id, rule.level, rule.group, rule.no_response, rule.is_accurate}));
+    }
+    return bound;
+}
+
+}  // namespace
+
+std::shared_ptr<const pipeline::Configuration> Configuration::analysis_of(
+    const std::shared_ptr<const Configuration>& configuration) {
+    return {configuration, &configuration->analysis};
+}
+
+std::shared_ptr<const Configuration> load_configuration(const Home& home,
+                                                        const std::string& config_path,
+                                                        base::Diagnostics& diagnostics) {
+    auto loaded = std::make_shared<Configuration>();
+    loaded->engine = config::load_engine_config(config_path, diagnostics);
+    const config::EngineConfig& engine = loaded->engine;
+
+    const Documents decoder_documents =
+        load_documents(home, engine.decoder_files, engine.decoder_files_are_default, diagnostics);
+    auto decoders = decode::load_decoders(decoder_documents.parsed, diagnostics);
+
+    const Documents rule_documents = load_documents(home, engine.rule_files, false, diagnostics);
+    rules::RuleOptions options =
+        rule_options(engine, load_lists(home, engine.list_files, diagnostics));
+    const bool are_decoders_known = decoders.has_value() && decoder_documents.is_complete;
+    if (decoders) {
+        for (const std::string_view name : decoders->decoder_names()) {
+            options.decoder_names.emplace_back(name);
+        }
+    }
+    const auto names = names_in(decoder_documents.parsed);
+    options.find_decoder_id = [&](std::string_view name) -> std::optional<int> {
+        const auto id = decoders ? decoders->find_decoder_id(name) : std::nullopt;
+        const bool is_excused = !are_decoders_known &&
+                                (!decoder_documents.is_complete || names.find(name) != names.end());
+        return is_excused && !id ? std::optional(1) : id;
+    };
+    auto rules = std::make_shared<rules::RuleSet>(
+        rules::load_rules(rule_documents.parsed, options, diagnostics));
+    loaded->analysis.responses_of_rule = bind_responses(engine, *rules, diagnostics);
+    loaded->analysis.rules = std::move(rules);
+    if (diagnostics.has_errors() || !decoders) {
+        return nullptr;
+    }
+    loaded->analysis.decoders = std::make_shared<const decode::DecoderSet>(std::move(*decoders));
+    return loaded;
+}
+
+}  // namespace portcullis::app

@@ -1,0 +1,188 @@
+#include "engine/pipeline/analyzer.hpp"
+
+#include <array>
+#include <utility>
+
+#include "engine/decode/accumulator.hpp"
+#include "engine/decode/decoder_set.hpp"
+#include "engine/decode/predecode.hpp"
+#include "engine/pipeline/compose_alert.hpp"
+#include "engine/pipeline/live_filters.hpp"
+#include "engine/pipeline/text_checks.hpp"
+#include "engine/rules/correlator.hpp"
+#include "engine/rules/rule_set.hpp"
+
+namespace portcullis::pipeline {
+
+using event::Event;
+using event::FieldId;
+using rules::Correlator;
+using rules::IgnorePart;
+using rules::Rule;
+
+AnalyzerOptions live_options(std::string local_hostname) {
+    AnalyzerOptions options;
+    options.local_hostname = std::move(local_hostname);
+    options.drop_repeated_messages = true;
+    options.normalize_firewall = true;
+    options.rearm_ignore_after_alert = true;
+    options.record_ignored = true;
+    return options;
+}
+
+struct Analyzer::Impl {
+    Impl(std::shared_ptr<const Configuration> with, AnalyzerOptions given,
+         rules::StateStore& state_store)
+        : options(std::move(given)),
+          store(state_store),
+          correlator(options.memory_size, state_store),
+          configuration(std::move(with)) {
+        correlator.use(*configuration->rules);
+    }
+
+    void process(std::string_view line, std::string_view location, base::Timestamp now,
+                 rules::Trace* trace);
+    void count_oddities(std::string_view line);
+    bool passes_live_filters();
+    void settle(const Rule& rule, base::Timestamp now);
+    // The key of <ignore> and <check_if_ignored> (spec: rules, section 9).
+    const std::string& ignore_key(const rules::IgnoreParts& parts);
+
+    const AnalyzerOptions options;
+    rules::StateStore& store;
+    Correlator correlator;
+    std::shared_ptr<const Configuration> configuration;
+    pattern::MatchScratch scratch;
+    decode::Accumulator accumulator;
+    RepeatFilter repeats;
+    Event event;
+    Outcome outcome;
+    Counters counters;
+    std::string key;  // working memory
+};
+
+void Analyzer::Impl::process(std::string_view line, std::string_view location, base::Timestamp now,
+                             rules::Trace* trace) {
+    ++counters.lines;
+    count_oddities(line);
+    outcome = Outcome{};
+    outcome.event = &event;
+    if (trace != nullptr) {
+        trace->steps.clear();
+    }
+
+    event.reset(line, location, now);
+    decode::predecode(event, options.local_hostname);
+    configuration->decoders->decode(event, scratch);
+    if (!passes_live_filters()) {
+        ++counters.dropped;
+        outcome.dropped = true;
+        return;
+    }
+    outcome.accumulated = accumulator.update(event, now);
+
+    correlator.begin_event();
+    outcome.rule = configuration->rules->evaluate(event, scratch, correlator, trace);
+    if (outcome.rule != nullptr) {
+        settle(*outcome.rule, now);
+    }
+    counters.pattern_limit_hits = scratch.limit_hits();
+    counters.forgotten_events = correlator.forgotten();
+}
+
+void Analyzer::Impl::count_oddities(std::string_view line) {
+    counters.lines_with_control_characters += has_control_characters(line) ? 1 : 0;
+    counters.lines_with_invalid_utf8 += is_valid_utf8(line) ? 0 : 1;
+}
+
+bool Analyzer::Impl::passes_live_filters() {
+    if (options.normalize_firewall && !normalize_firewall_event(event)) {
+        return false;
+    }
+    return !options.drop_repeated_messages || !repeats.is_repeated(event);
+}
+
+// From the result to what is done about it, in the order of spec: rules, section 11.
+void Analyzer::Impl::settle(const Rule& rule, base::Timestamp now) {
+    ++counters.rules_matched;
+    const std::uint32_t fired_times = correlator.count(rule);
+    if (rule.level == 0) {
+        return;
+    }
+    const auto rearm =
+        options.rearm_ignore_after_alert ? Correlator::Rearm::Live : Correlator::Rearm::Once;
+    if (correlator.is_silenced(rule, now, rearm) ||
+        (rule.check_if_ignored.any() && store.is_ignored(ignore_key(rule.check_if_ignored)))) {
+        ++counters.ignored;
+        outcome.ignored = true;
+        return;
+    }
+    if (rule.ignore.any() && options.record_ignored) {
+        store.ignore(ignore_key(rule.ignore));
+    }
+    ++counters.alerts;
+    outcome.alert = compose_alert(event, rule, fired_times, correlator);
+    if (rule.index < configuration->responses_of_rule.size()) {
+        outcome.responses = configuration->responses_of_rule[rule.index];
+    }
+    correlator.remember(rule, event);
+}
+
+const std::string& Analyzer::Impl::ignore_key(const rules::IgnoreParts& parts) {
+    using Value = std::optional<std::string_view>;
+    struct Column {
+        IgnorePart part;
+        Value value;
+    };
+    const std::array columns{
+        Column{IgnorePart::Name, event.decoder_name},
+        Column{IgnorePart::Id, event.field(FieldId::Id)},
+        Column{IgnorePart::User, event.field(FieldId::DstUser)},
+        Column{IgnorePart::SrcIp, event.field(FieldId::SrcIp)},
+        Column{IgnorePart::DstIp, event.field(FieldId::DstIp)},
+        Column{IgnorePart::Data, event.field(FieldId::ExtraData)},
+        Column{IgnorePart::Data, event.field(FieldId::SystemName)},
+        Column{IgnorePart::Location, event.location},
+    };
+    key.clear();
+    for (const Column& column : columns) {
+        if (&column != columns.data()) {
+            key += ' ';
+        }
+        if (parts[static_cast<std::size_t>(column.part)] && column.value) {
+            key += *column.value;
+        }
+    }
+    return key;
+}
+
+Analyzer::Analyzer(std::shared_ptr<const Configuration> configuration, AnalyzerOptions options,
+                   rules::StateStore& store)
+    : impl_(std::make_unique<Impl>(std::move(configuration), std::move(options), store)) {}
+
+Analyzer::~Analyzer() = default;
+
+const Outcome& Analyzer::process(std::string_view line, std::string_view location,
+                                 base::Timestamp now, rules::Trace* trace) {
+    impl_->process(line, location, now, trace);
+    return impl_->outcome;
+}
+
+void Analyzer::replace(std::shared_ptr<const Configuration> configuration) {
+    impl_->outcome = Outcome{};
+    impl_->event.reset({}, {}, {});  // its names point into the old decoders
+    impl_->configuration.swap(configuration);
+    impl_->correlator.use(*impl_->configuration->rules);
+}
+
+void Analyzer::reset_state() {
+    impl_->correlator.clear();
+    impl_->accumulator.clear();
+    impl_->repeats.clear();
+}
+
+const Configuration& Analyzer::configuration() const { return *impl_->configuration; }
+
+const Counters& Analyzer::counters() const { return impl_->counters; }
+
+}  // namespace portcullis::pipeline

@@ -1,0 +1,85 @@
+#include "engine/rules/compiled_rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace portcullis::rules {
+namespace {
+
+using event::Event;
+using event::FieldId;
+
+constexpr std::size_t kWindowsIdSize = 10;
+
+bool users_agree(const Event& event) {
+    const auto& source = event.field(FieldId::SrcUser);
+    const auto& target = event.field(FieldId::DstUser);
+    return !source || !target || *source == *target;
+}
+
+bool has_long_id(const Event& event) {
+    const auto& id = event.field(FieldId::Id);
+    return id && id->size() >= kWindowsIdSize;
+}
+
+// The word that follows "<label>:" in `log`.
+std::optional<std::string_view> find_labelled(std::string_view log, std::string_view label) {
+    const std::size_t at = log.find(label);
+    if (at == std::string_view::npos) {
+        return std::nullopt;
+    }
+    log.remove_prefix(at + label.size());
+    log.remove_prefix(std::min(log.find_first_not_of(": "), log.size()));
+    return log.substr(0, log.find(' '));
+}
+
+bool windows_users_differ(const Event& event) {
+    const auto target = find_labelled(event.log, "Target Account Name");
+    const auto caller = find_labelled(event.log, "Caller User Name");
+    return target && caller && *target != *caller;
+}
+
+bool equals_caseless(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return (x | 0x20) == (y | 0x20); });
+}
+
+bool is_simple_http_request(const Event& event) {
+    const auto& url = event.field(FieldId::Url);
+    const auto& action = event.field(FieldId::Action);
+    return url && (!action || equals_caseless(*action, "get")) &&
+           url->find('?') == std::string_view::npos;
+}
+
+// OSSEC-COMPAT: the look-up of other addresses in DNS is left out: an attacker's log line must not
+// make the analysis wait for his name server.
+bool comes_from_crawler(const Event& event) {
+    static constexpr std::array<std::string_view, 7> kNetworks{
+        "72.14.", "209.85.", "65.55.", "207.46.", "74.6.", "72.30.", "67.195."};
+    return std::any_of(kNetworks.begin(), kNetworks.end(),
+                       [&](std::string_view network) { return event.log.starts_with(network); });
+}
+
+constexpr std::array kCompiledRules{
+    CompiledRule{"comp_srcuser_dstuser", users_agree, "the two users are equal or one is missing"},
+    CompiledRule{"check_id_size", has_long_id, "the id has ten characters or more"},
+    CompiledRule{"comp_mswin_targetuser_calleruser_diff", windows_users_differ,
+                 "\"Target Account Name\" and \"Caller User Name\" differ"},
+    CompiledRule{"is_simple_http_request", is_simple_http_request,
+                 "a GET of a url without a query"},
+    CompiledRule{"is_valid_crawler", comes_from_crawler,
+                 "the log starts with an address of a known search engine"},
+};
+
+}  // namespace
+
+std::span<const CompiledRule> compiled_rules() { return kCompiledRules; }
+
+const CompiledRule* find_compiled_rule(std::string_view name) {
+    const auto* found = std::find_if(kCompiledRules.begin(), kCompiledRules.end(),
+                                     [&](const CompiledRule& row) { return row.name == name; });
+    return found == kCompiledRules.end() ? nullptr : found;
+}
+
+}  // namespace portcullis::rules

@@ -1,0 +1,151 @@
+// RuleDraft and RuleReader: one <rule> while it is read. Internal to the loader.
+//
+// Elements are rows of two tables: settings (rule_settings.cpp) are applied one by one in document
+// order; conditions (conditions.cpp) are compiled in the order in which the rule will evaluate
+// them, each with all its occurrences at once, since repeated elements are glued together.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/pattern/pattern.hpp"
+#include "engine/rules/rule.hpp"
+#include "engine/rules/rule_loader.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::rules {
+
+class RuleReader;
+
+// Content of a repeated element, glued without separator, that still knows where it came from.
+class GluedText {
+  public:
+    void append(const xml::Node& node);
+    bool is_present() const { return !pieces_.empty(); }
+    const std::string& text() const { return text_; }
+    std::size_t piece_count() const { return pieces_.size(); }
+    // An error at byte `offset` of text(). REQUIRES: is_present().
+    base::Diagnostic error(std::string code, std::string message, std::size_t offset = 0,
+                           std::size_t length = 0) const;
+    // Name of the element. REQUIRES: is_present().
+    std::string element() const { return std::string(pieces_.front().node.name()); }
+
+  private:
+    struct Piece {
+        std::size_t begin;
+        xml::Node node;
+    };
+    std::string text_;
+    std::vector<Piece> pieces_;
+};
+
+// What becomes of the original rule's element when it is overwritten (spec: rules, section 6).
+enum class OnOverwrite : std::uint8_t { Replaced, Kept };
+enum class NameCase : std::uint8_t { Ignored, Exact };
+
+struct SettingRow {
+    std::string_view name;
+    NameCase name_case;
+    OnOverwrite on_overwrite;
+    void (*apply)(const xml::Node& node, RuleReader& reader);
+    std::string_view help;
+};
+
+struct ConditionRow {
+    std::string_view name;
+    OnOverwrite on_overwrite;
+    // `nodes`: all occurrences, at least one, in document order.
+    void (*compile)(std::span<const xml::Node> nodes, RuleReader& reader);
+    std::string_view help;
+};
+
+struct AttributeRow {
+    std::string_view name;
+    void (*apply)(const xml::Node& rule, const xml::Attribute& attribute, RuleReader& reader);
+    std::string_view help;
+};
+
+std::span<const SettingRow> setting_rows();
+std::span<const ConditionRow> condition_rows();  // in the order of evaluation
+std::span<const AttributeRow> attribute_rows();
+
+struct RuleDraft {
+    struct Element {
+        xml::Node node;
+        const SettingRow* setting;  // one of the two is set
+        const ConditionRow* condition;
+        OnOverwrite on_overwrite() const {
+            return setting != nullptr ? setting->on_overwrite : condition->on_overwrite;
+        }
+    };
+
+    xml::Node node;
+    std::string group_name;  // of the <group> around it
+    std::vector<Element> elements;
+    bool has_errors = false;
+
+    // What reading made of it:
+    Rule rule;
+    bool has_id = false;
+    bool has_level = false;
+    bool overwrites = false;
+    GluedText if_sid;
+    GluedText if_level;
+    GluedText if_group;
+    GluedText if_matched_sid;
+    GluedText if_matched_group;
+    GluedText if_matched_regex;
+    bool has_frequency = false;
+    // The first element that only a composite rule may have.
+    std::optional<xml::Node> composite_only;
+    // What <options> say, the last one of a pair wins; nullopt = the level decides.
+    std::optional<bool> log;
+    std::optional<bool> mail;
+};
+
+class RuleReader {
+  public:
+    RuleReader(const RuleOptions& options, base::Diagnostics& diagnostics)
+        : options_(options), diagnostics_(diagnostics) {}
+
+    // Reads <rule> `node`; what is wrong is reported, and draft.has_errors set.
+    RuleDraft read(const xml::Node& node, std::string group_name);
+    // `original` overwritten by `replacement`: a draft of its own, at the place of the replacement.
+    RuleDraft overwrite(const RuleDraft& original, const RuleDraft& replacement);
+
+    // For the rows of the tables:
+    RuleDraft& draft() { return *draft_; }
+    Rule& rule() { return draft_->rule; }
+    const RuleOptions& options() const { return options_; }
+    // Reports `diagnostic` in the context of this rule and, if given, one of its elements.
+    void report(base::Diagnostic diagnostic, std::string_view element = {});
+    bool has_element(std::string_view name) const;
+    // Compiles `text`; reports what is wrong with it. nullopt = it was reported.
+    std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
+                                                    const GluedText& text);
+    void add_check(Check check) { rule().checks.push_back(std::move(check)); }
+
+  private:
+    void read_attributes(const xml::Node& node);
+    void collect_elements(const xml::Node& node);
+    // Applies the collected elements to the rule.
+    void compile();
+    void finish_composite();
+
+    const RuleOptions& options_;
+    base::Diagnostics& diagnostics_;
+    RuleDraft* draft_ = nullptr;
+};
+
+// Digits only, at most `max_digits` of them; nullopt = something else.
+std::optional<int> parse_digits(std::string_view text, std::size_t max_digits);
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+// The text of all `nodes`, glued.
+GluedText glue(std::span<const xml::Node> nodes);
+
+}  // namespace portcullis::rules
