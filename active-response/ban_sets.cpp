@@ -1,0 +1,332 @@
+#include "active-response/ban_sets.hpp"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+namespace portcullis::active_response {
+namespace {
+
+constexpr const char* kTable = "portcullis";
+constexpr int kAttempts = 4;
+constexpr timeval kReplyLimit{5, 0};
+
+const char* set_of(const base::IpAddress& address) { return address.is_v4() ? "v4" : "v6"; }
+
+tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = code;
+    diagnostic.message = std::move(message);
+    return base::fail(std::move(diagnostic));
+}
+
+std::string explain(int error) {
+    switch (error) {
+        case EPERM:
+            return "this needs root or CAP_NET_ADMIN";
+        case ENFILE:
+            return "the set is full";
+        case EOPNOTSUPP:
+        case EPROTONOSUPPORT:
+            return "this kernel has no nftables (module nf_tables)";
+        default:
+            return std::generic_category().message(error);
+    }
+}
+
+std::string table_script() {
+    return fmt::format(
+        "add table inet {0}\n"
+        "add set inet {0} v4 {{ type ipv4_addr; flags timeout; size 131072; }}\n"
+        "add set inet {0} v6 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
+        "add chain inet {0} gate {{ type filter hook prerouting priority {1}; policy accept; }}\n"
+        "flush chain inet {0} gate\n"
+        "add rule inet {0} gate ip saddr @v4 drop\n"
+        "add rule inet {0} gate ip6 saddr @v6 drop\n",
+        kTable, kChainPriority);
+}
+
+struct Reply {
+    std::uint32_t last_sequence = 0;
+    bool is_complete = false;
+    int error = 0;  // the first one of the transaction
+};
+
+// An acknowledgement or error of one message of the transaction.
+void take_reply(const nlmsghdr* header, std::uint32_t first_sequence, Reply& reply) {
+    if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr)) ||
+        header->nlmsg_seq < first_sequence || header->nlmsg_seq > reply.last_sequence) {
+        return;
+    }
+    const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header));
+    if (answer->error != 0 && reply.error == 0) {
+        reply.error = -answer->error;
+    }
+    // A transaction that is refused as a whole is answered at its begin.
+    reply.is_complete = reply.is_complete || header->nlmsg_seq == reply.last_sequence ||
+                        (header->nlmsg_seq == first_sequence && answer->error != 0);
+}
+
+void put_batch_mark(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint32_t sequence) {
+    auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
+    header->nlmsg_type = type;
+    header->nlmsg_flags = NLM_F_REQUEST;
+    header->nlmsg_seq = sequence;
+    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+    general->nfgen_family = AF_UNSPEC;
+    general->version = NFNETLINK_V0;
+    general->res_id = htons(NFNL_SUBSYS_NFTABLES);
+    mnl_nlmsg_batch_next(batch);
+}
+
+void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags,
+                 std::uint32_t sequence, const base::IpAddress& address,
+                 std::chrono::seconds timeout) {
+    auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
+    header->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | type);
+    header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    header->nlmsg_seq = sequence;
+    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+    general->nfgen_family = NFPROTO_INET;
+    general->version = NFNETLINK_V0;
+    general->res_id = 0;
+    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, kTable);
+    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set_of(address));
+    auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+    auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+    auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
+    mnl_attr_put(header, NFTA_DATA_VALUE, address.size(), address.data());
+    mnl_attr_nest_end(header, key);
+    if (timeout > std::chrono::seconds(0)) {
+        mnl_attr_put_u64(header, NFTA_SET_ELEM_TIMEOUT,
+                         htobe64(static_cast<std::uint64_t>(timeout.count()) * 1000));
+    }
+    mnl_attr_nest_end(header, element);
+    mnl_attr_nest_end(header, elements);
+    mnl_nlmsg_batch_next(batch);
+}
+
+}  // namespace
+
+void BanSets::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+void TableWatch::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+
+base::Result<BanSets> BanSets::open() {
+    auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (socket == nullptr) {
+        return failure("no-netlink", "no netlink socket: " + explain(errno));
+    }
+    BanSets sets(socket);
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+        return failure("no-netlink", "no netlink socket: " + explain(errno));
+    }
+    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit,
+                 sizeof kReplyLimit);
+    sets.sequence_ = static_cast<std::uint32_t>(std::time(nullptr));
+    return sets;
+}
+
+base::Result<void> BanSets::ensure_table() {
+    std::array<int, 2> in{};
+    std::array<int, 2> out{};
+    if (::pipe2(in.data(), O_CLOEXEC) != 0) {
+        return failure("nft-failed", std::generic_category().message(errno));
+    }
+    const base::UniqueFd script_end(in[0]);
+    base::UniqueFd script(in[1]);
+    if (::pipe2(out.data(), O_CLOEXEC) != 0) {
+        return failure("nft-failed", std::generic_category().message(errno));
+    }
+    const base::UniqueFd said(out[0]);
+    base::UniqueFd said_end(out[1]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(script_end.get(), STDIN_FILENO);
+        ::dup2(said_end.get(), STDOUT_FILENO);
+        ::dup2(said_end.get(), STDERR_FILENO);
+        ::execlp("nft", "nft", "-f", "-", nullptr);
+        ::_exit(127);
+    }
+    said_end.reset();
+    if (child < 0) {
+        return failure("nft-failed", std::generic_category().message(errno));
+    }
+    base::write_all(script.get(), table_script());
+    script.reset();
+    std::string text;
+    std::array<char, 512> buffer;
+    for (ssize_t got = 0; (got = ::read(said.get(), buffer.data(), buffer.size())) > 0;) {
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+        text.resize(std::min<std::size_t>(text.size(), 1000));
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        return failure("no-nft", "cannot run nft(8): install the package nftables");
+    }
+    if (status != 0) {
+        return failure("nft-failed",
+                       "nft cannot make the table: " + text.substr(0, text.find('\n')));
+    }
+    return {};
+}
+
+int BanSets::commit(const base::IpAddress& address, const std::vector<Change>& changes,
+                    std::chrono::seconds timeout) {
+    alignas(nlmsghdr) std::array<char, 4096> buffer{};
+    std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
+        mnl_nlmsg_batch_start(buffer.data(), buffer.size()), mnl_nlmsg_batch_stop);
+    if (batch == nullptr) {
+        return ENOMEM;
+    }
+    const auto first = ++sequence_;
+    put_batch_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, first);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        const std::uint16_t ack = i + 1 == changes.size() ? NLM_F_ACK : 0;
+        if (changes[i] == Change::Add) {
+            put_element(batch.get(), NFT_MSG_NEWSETELEM,
+                        static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack), ++sequence_,
+                        address, timeout);
+        } else {
+            put_element(batch.get(), NFT_MSG_DELSETELEM, ack, ++sequence_, address, {});
+        }
+    }
+    Reply reply;
+    reply.last_sequence = sequence_;
+    put_batch_mark(batch.get(), NFNL_MSG_BATCH_END, ++sequence_);
+    if (mnl_socket_sendto(socket_.get(), mnl_nlmsg_batch_head(batch.get()),
+                          mnl_nlmsg_batch_size(batch.get())) < 0) {
+        return errno;
+    }
+    while (!reply.is_complete) {
+        alignas(nlmsghdr) std::array<char, 8192> received;
+        const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
+        if (got < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return errno == EAGAIN ? ETIMEDOUT : errno;
+        }
+        int left = static_cast<int>(got);
+        for (const auto* header = reinterpret_cast<const nlmsghdr*>(received.data());
+             mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+            take_reply(header, first, reply);
+        }
+    }
+    return reply.error;
+}
+
+int BanSets::add_or_replace(const base::IpAddress& address, std::chrono::seconds timeout) {
+    int error = 0;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        error = commit(address, {Change::Add}, timeout);
+        if (error != EEXIST) {
+            return error;
+        }
+        // Older kernels ignore a new timeout of an element that is there: replace it, in one
+        // transaction, so that no packet slips through.
+        error = commit(address, {Change::Remove, Change::Add}, timeout);
+        if (error != ENOENT) {
+            return error;
+        }
+        // It ran out between the two: add it as a new one.
+    }
+    return error;
+}
+
+base::Result<void> BanSets::add(const base::IpAddress& address, std::chrono::seconds timeout) {
+    int error = add_or_replace(address, timeout);
+    if (error == ENOENT) {  // no table: the first use, or `nft flush ruleset`
+        if (auto made = ensure_table(); !made) {
+            return failure("not-blocked", made.error().message);
+        }
+        table_was_lost_ = true;
+        error = add_or_replace(address, timeout);
+    }
+    if (error != 0) {
+        return failure("not-blocked", "the kernel refuses the block: " + explain(error));
+    }
+    return {};
+}
+
+base::Result<void> BanSets::remove(const base::IpAddress& address) {
+    const int error = commit(address, {Change::Remove}, {});
+    if (error != 0 && error != ENOENT) {
+        return failure("not-unblocked", "the kernel refuses the unblock: " + explain(error));
+    }
+    return {};
+}
+
+bool BanSets::take_table_was_lost() { return std::exchange(table_was_lost_, false); }
+
+base::Result<TableWatch> TableWatch::open() {
+    auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (socket == nullptr) {
+        return failure("no-netlink", "no netlink socket: " + explain(errno));
+    }
+    TableWatch watch(socket);
+    int group = NFNLGRP_NFTABLES;
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+        mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
+        return failure("no-netlink", "cannot follow nftables: " + explain(errno));
+    }
+    return watch;
+}
+
+int TableWatch::fd() const { return mnl_socket_get_fd(socket_.get()); }
+
+bool TableWatch::read_was_removed() {
+    bool was_removed = false;
+    alignas(nlmsghdr) std::array<char, 65536> received;
+    for (;;) {
+        const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
+        if (got < 0) {
+            if (errno == ENOBUFS) {
+                was_removed = true;  // news were lost: take it that they were bad
+                continue;
+            }
+            if (errno == EINTR) {
+                continue;
+            }
+            return was_removed;
+        }
+        int left = static_cast<int>(got);
+        for (const auto* header = reinterpret_cast<const nlmsghdr*>(received.data());
+             mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+            const int type = header->nlmsg_type & 0xff;
+            if ((header->nlmsg_type >> 8) != NFNL_SUBSYS_NFTABLES ||
+                (type != NFT_MSG_DELTABLE && type != NFT_MSG_DELSET && type != NFT_MSG_DELCHAIN)) {
+                continue;
+            }
+            // mnl_attr_for_each() is no C++.
+            const auto* attribute =
+                static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(nfgenmsg)));
+            const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(header));
+            for (; mnl_attr_ok(attribute,
+                               static_cast<int>(end - reinterpret_cast<const char*>(attribute)));
+                 attribute = mnl_attr_next(attribute)) {
+                // The table's name is attribute 1 in all three.
+                was_removed =
+                    was_removed || (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME &&
+                                    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 &&
+                                    std::strcmp(mnl_attr_get_str(attribute), kTable) == 0);
+            }
+        }
+    }
+}
+
+}  // namespace portcullis::active_response

@@ -1,0 +1,82 @@
+// BanSets: the nftables table `inet portcullis` with its two sets of banned addresses.
+//
+//   set v4, v6   hash sets whose elements have timeouts, by address
+//   chain gate   hook prerouting, priority kChainPriority: drops by source address, nothing else
+//
+// No connection tracking: a `ct` match would switch it on for the whole host, and without it the
+// offender's established connections stop too. Elements are changed by netlink messages on one
+// socket, acknowledged by the kernel before a call returns; only the table itself is made by
+// nft(8), since libnftables may not be linked (GPL-2). Single-threaded.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/fd.hpp"
+#include "engine/base/ip_address.hpp"
+#include "engine/base/result.hpp"
+
+struct mnl_socket;
+
+namespace portcullis::active_response {
+
+// Before every chain that an administrator writes: raw is -300, so is the earliest in use. After
+// defragmentation (-400), so that fragments are dropped whole.
+inline constexpr int kChainPriority = -310;
+
+class BanSets {
+  public:
+    // Opens the netlink socket. Error "no-netlink".
+    static base::Result<BanSets> open();
+
+    // Makes the table unless it is there, and sets its chain afresh; elements stay.
+    // Errors: "no-nft", "nft-failed".
+    base::Result<void> ensure_table();
+
+    // Puts `address` into its set for `timeout` (0 = until it is removed), also if it is there
+    // already with another timeout. Makes the table if somebody removed it.
+    // Error "not-blocked": the message says why and what helps.
+    base::Result<void> add(const base::IpAddress& address, std::chrono::seconds timeout);
+    // Takes `address` out of its set. That it is not there is no error. Error "not-unblocked".
+    base::Result<void> remove(const base::IpAddress& address);
+
+    // True once after add() found the table gone and made it anew: other elements are lost.
+    bool take_table_was_lost();
+
+  private:
+    struct CloseSocket {
+        void operator()(mnl_socket* socket) const;
+    };
+    explicit BanSets(mnl_socket* socket) : socket_(socket) {}
+    enum class Change { Add, Remove };
+    // Sends the changes as one transaction. 0 or an errno.
+    int commit(const base::IpAddress& address, const std::vector<Change>& changes,
+               std::chrono::seconds timeout);
+    int add_or_replace(const base::IpAddress& address, std::chrono::seconds timeout);
+
+    std::unique_ptr<mnl_socket, CloseSocket> socket_;
+    std::uint32_t sequence_ = 0;
+    bool table_was_lost_ = false;
+};
+
+// Hears when somebody removes the table (`nft flush ruleset`).
+class TableWatch {
+  public:
+    // Error "no-netlink".
+    static base::Result<TableWatch> open();
+    int fd() const;  // readable when there may be news
+    // Takes in all news: whether the table, a set or the chain was removed, or news were lost.
+    bool read_was_removed();
+
+  private:
+    struct CloseSocket {
+        void operator()(mnl_socket* socket) const;
+    };
+    explicit TableWatch(mnl_socket* socket) : socket_(socket) {}
+    std::unique_ptr<mnl_socket, CloseSocket> socket_;
+};
+
+}  // namespace portcullis::active_response

@@ -1,0 +1,231 @@
+// firewall-drop: blocks and unblocks source addresses with nftables.
+//
+//   firewall-drop persistent                     JSON lines on stdin, replies on stdout
+//   firewall-drop add|delete USER IP [...]       OSSEC's arguments; PORTCULLIS_TIMEOUT = seconds
+//
+// docs/responders.md describes both.
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "active-response/ban_sets.hpp"
+
+namespace {
+
+using namespace portcullis;
+using active_response::BanSets;
+using active_response::TableWatch;
+using nlohmann::json;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxLine = 65536;
+constexpr seconds kMaxTimeout{10LL * 366 * 24 * 3600};
+
+int complain(std::string_view what) {
+    std::fprintf(stderr, "firewall-drop: %.*s\n", static_cast<int>(what.size()), what.data());
+    return 1;
+}
+
+bool may_be_blocked(const base::IpAddress& address) {
+    return base::special_use_of(address).empty();
+}
+
+// What is in the sets by our doing, to put it back if somebody removes the table.
+class Blocked {
+  public:
+    static constexpr auto kForever = steady_clock::time_point::max();
+
+    void add(const base::IpAddress& address, seconds timeout) {
+        until_[address] = timeout == seconds(0) ? kForever : steady_clock::now() + timeout;
+        if (until_.size() > 2 * last_size_ + 1024) {
+            drop_expired();
+        }
+    }
+    void remove(const base::IpAddress& address) { until_.erase(address); }
+
+    void put_back(BanSets& sets) {
+        drop_expired();
+        for (const auto& [address, until] : until_) {
+            const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
+            if (until != kForever && left < seconds(1)) {
+                continue;
+            }
+            if (auto added = sets.add(address, until == kForever ? seconds(0) : left); !added) {
+                complain(address.to_string() +
+                         " is not blocked any more: " + added.error().message);
+            }
+        }
+    }
+
+  private:
+    void drop_expired() {
+        const auto now = steady_clock::now();
+        for (auto it = until_.begin(); it != until_.end();) {
+            it = it->second <= now ? until_.erase(it) : std::next(it);
+        }
+        last_size_ = until_.size();
+    }
+    std::unordered_map<base::IpAddress, steady_clock::time_point, base::IpAddressHash> until_;
+    std::size_t last_size_ = 0;
+};
+
+// Carries out one request. The result is the text of an error, nullopt = done.
+std::optional<std::string> carry_out(BanSets& sets, Blocked& blocked, std::string_view action,
+                                     std::string_view address_text, seconds timeout) {
+    const auto address = base::IpAddress::parse(address_text);
+    if (!address) {
+        return "not an IP address";
+    }
+    if (action == "delete") {
+        blocked.remove(*address);
+        auto removed = sets.remove(*address);
+        return removed ? std::nullopt : std::optional(removed.error().message);
+    }
+    if (action != "add") {
+        return "the action is neither add nor delete";
+    }
+    if (!may_be_blocked(*address)) {
+        return "an address of this kind is never blocked";
+    }
+    if (timeout < seconds(0) || timeout > kMaxTimeout) {
+        return "the timeout is out of range";
+    }
+    auto added = sets.add(*address, timeout);
+    if (!added) {
+        return added.error().message;
+    }
+    blocked.add(*address, timeout);
+    if (sets.take_table_was_lost()) {
+        blocked.put_back(sets);
+    }
+    return std::nullopt;
+}
+
+std::string answer(BanSets& sets, Blocked& blocked, std::string_view line) {
+    const json request = json::parse(line, nullptr, false);
+    json reply = {{"id", 0}, {"ok", false}};
+    if (!request.is_object() || !request.contains("id") || !request["id"].is_number_unsigned()) {
+        reply["error"] = "no request";
+        return reply.dump() + "\n";
+    }
+    reply["id"] = request["id"];
+    const auto text = [&](const char* name) {
+        const auto it = request.find(name);
+        return it != request.end() && it->is_string() ? it->get<std::string>() : std::string();
+    };
+    const auto timeout = request.find("timeout");
+    const bool has_timeout =
+        timeout != request.end() && timeout->is_number_unsigned() &&
+        timeout->get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxTimeout.count());
+    if (!has_timeout) {
+        reply["error"] = "the timeout is out of range";
+        return reply.dump() + "\n";
+    }
+    const auto error = carry_out(sets, blocked, text("action"), text("address"),
+                                 seconds(timeout->get<std::int64_t>()));
+    if (error) {
+        reply["error"] = *error;
+    } else {
+        reply["ok"] = true;
+    }
+    return reply.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+int serve(BanSets& sets) {
+    // Without CAP_NET_ADMIN or nft every request fails with the reason: go on all the same.
+    if (auto made = sets.ensure_table(); !made) {
+        complain(made.error().message);
+    }
+    auto watch = TableWatch::open();
+    if (!watch) {
+        complain(watch.error().message);
+    }
+    Blocked blocked;
+    std::string in;
+    std::array<char, 16384> buffer;
+    for (;;) {
+        std::array<pollfd, 2> ready = {pollfd{STDIN_FILENO, POLLIN, 0},
+                                       pollfd{watch ? watch->fd() : -1, POLLIN, 0}};
+        if (::poll(ready.data(), ready.size(), -1) < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return complain("poll failed");
+        }
+        if (ready[0].revents != 0) {
+            const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+            if (got <= 0) {
+                return 0;  // execd has ended; what is in the kernel ends by its timeouts
+            }
+            in.append(buffer.data(), static_cast<std::size_t>(got));
+            std::string replies;
+            std::size_t start = 0;
+            for (auto end = in.find('\n'); end != std::string::npos; end = in.find('\n', start)) {
+                replies += answer(sets, blocked, std::string_view(in).substr(start, end - start));
+                start = end + 1;
+            }
+            in.erase(0, start);
+            if (in.size() > kMaxLine) {
+                return complain("a request without an end");
+            }
+            if (!base::write_all(STDOUT_FILENO, replies)) {
+                return 0;
+            }
+        }
+        if (ready[1].revents != 0 && watch->read_was_removed()) {
+            complain("somebody removed the table inet portcullis: putting it back");
+            if (auto made = sets.ensure_table(); made) {
+                blocked.put_back(sets);
+            } else {
+                complain(made.error().message);
+            }
+            watch->read_was_removed();  // what we have just done ourselves
+        }
+    }
+}
+
+seconds timeout_of_environment() {
+    const char* text = std::getenv("PORTCULLIS_TIMEOUT");  // NOLINT(concurrency-mt-unsafe)
+    long long value = 0;
+    if (text != nullptr) {
+        const std::string_view view(text);
+        const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
+        if (error != std::errc{} || end != view.data() + view.size()) {
+            return seconds(-1);
+        }
+    }
+    return seconds(value);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    const bool is_persistent = first == "persistent" && argc == 2;
+    if (!is_persistent && argc < 4) {
+        return complain(
+            "usage: firewall-drop add|delete USER IP [...], or firewall-drop persistent");
+    }
+    auto sets = BanSets::open();
+    if (!sets) {
+        return complain(sets.error().message);
+    }
+    if (is_persistent) {
+        return serve(*sets);
+    }
+    Blocked blocked;
+    const auto error = carry_out(*sets, blocked, first, argv[3], timeout_of_environment());
+    return error ? complain(std::string(argv[3]) + ": " + *error) : 0;
+}

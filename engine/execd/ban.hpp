@@ -1,0 +1,54 @@
+// Ban: one effect of a command that is in force and will be undone. A plain value; the table of
+// them belongs to Executor, their copy on disk to Journal.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <string>
+
+#include "engine/base/clock.hpp"
+
+namespace portcullis::execd {
+
+inline constexpr base::Timestamp kNever = base::Timestamp::max();
+
+// OSSEC compares executable and address only, so that while one user is locked a second one is
+// not; here the user counts too (docs/compatibility.md).
+struct BanKey {
+    std::string executable;
+    std::string address = "-";
+    std::string user = "-";
+
+    auto operator<=>(const BanKey&) const = default;
+};
+
+struct Ban {
+    BanKey key;
+    // Everything that the undo needs stands here: it must work after the command was taken out of
+    // the configuration, and with a configuration that cannot be read.
+    std::string command;
+    bool is_persistent = false;
+    bool is_dry = false;  // made by a dry run: no command ran, none runs at its end
+    std::string alert_id = "-";
+    int rule_id = 0;
+    std::string location = "-";
+    std::string filename = "-";
+
+    std::chrono::seconds timeout{0};  // 0 = permanent
+    base::Timestamp since;
+    base::Timestamp until = kNever;
+
+    bool operator==(const Ban&) const = default;
+};
+
+// How often an address was banned by a command: the step of <repeated_offenders>.
+struct Offender {
+    BanKey key;
+    int offences = 0;
+    base::Timestamp last;
+
+    bool operator==(const Offender&) const = default;
+};
+
+}  // namespace portcullis::execd

@@ -1,0 +1,119 @@
+// Executor: decides every request, keeps the table of bans and undoes them in time.
+//
+//   request ─▶ configured? ─▶ an address? ─▶ never-block list ─▶ pending? ─▶ limits
+//           ─▶ journal ─▶ Runner ─▶ record
+//
+// Single-threaded; time is a parameter. Invariants:
+// - a ban is in the journal before its command runs, and leaves it after its undo was carried out;
+// - an address that is protected is never handed to an `add`;
+// - each request leaves exactly one record.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "engine/base/log.hpp"
+#include "engine/base/response_message.hpp"
+#include "engine/execd/ban.hpp"
+#include "engine/execd/execd_config.hpp"
+#include "engine/execd/journal.hpp"
+#include "engine/execd/protection.hpp"
+#include "engine/execd/rate_limit.hpp"
+#include "engine/execd/records.hpp"
+#include "engine/execd/runner.hpp"
+
+namespace portcullis::execd {
+
+class Executor {
+  public:
+    using OnReply = std::function<void(const base::Reply&)>;
+
+    // All references must outlive the Executor and the jobs that `runner` still holds.
+    // `state` is what the journal held.
+    Executor(ExecdConfig config, JournalState state, Journal& journal, Runner& runner,
+             Protection& protection, RecordSink& records, base::Log& log);
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
+
+    // After a start: undoes the bans whose time is over, and applies the others again for the time
+    // that they have left.
+    void restore(base::Timestamp now);
+
+    void respond(const base::RespondRequest& request, base::Timestamp now);
+    // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
+    void ban(const base::BanRequest& request, base::Timestamp now, OnReply on_reply);
+    void unban(const base::UnbanRequest& request, base::Timestamp now, OnReply on_reply);
+    void flush(base::Timestamp now, OnReply on_reply);
+    // One page of the table, within base::kMaxMessageSize.
+    base::Reply list(const base::ListRequest& request) const;
+
+    // Undoes and renews what is due.
+    void tick(base::Timestamp now);
+    // When tick() has something to do next; nullopt = never.
+    std::optional<base::Timestamp> next_due() const;
+    // Lifts every ban whose address has become protected.
+    void lift_protected(base::Timestamp now);
+    // Disk work that must not stand between a request and its effect: the journal's sync and
+    // compaction. Call it soon after other calls.
+    void settle();
+
+    // New limits, commands and lists; bans in force stay as they are.
+    void set_config(ExecdConfig config) { config_ = std::move(config); }
+    std::size_t ban_count() const { return bans_.size(); }
+    // Commands under way.
+    int jobs_under_way() const { return jobs_under_way_; }
+
+  private:
+    // A ban and what execd is doing about it.
+    struct Entry {
+        Ban ban;
+        std::uint64_t generation = 0;  // grows with each change of mind: late results are ignored
+        bool is_undoing = false;
+        int failed_undos = 0;
+        std::string undo_reason;
+        base::Timestamp due = kNever;            // when tick() looks at it
+        base::Timestamp applied_until = kNever;  // the timeout that a script was last given
+    };
+    using Bans = std::map<BanKey, Entry>;
+
+    struct Wish;  // a request after its form was checked
+    const Command* find_command(std::string_view name) const;
+    void carry_out(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
+    void prolong(Entry& entry, const Wish& wish, base::Timestamp now, const OnReply& on_reply);
+    void start_ban(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
+    std::optional<std::string> limit_reached(const Wish& wish, base::Timestamp now);
+    std::chrono::seconds next_timeout(const Wish& wish, base::Timestamp now);
+    void add(Entry& entry, Record record, const OnReply& on_reply);
+    void undo(Bans::iterator it, std::string reason, base::Timestamp now,
+              std::function<void(bool)> on_done);
+    bool finish_undo(const BanKey& key, std::uint64_t generation, const JobResult& result,
+                     base::Timestamp now);
+    void renew(Entry& entry, base::Timestamp now);
+    void forget(Bans::iterator it);
+    void set_due(Entry& entry, base::Timestamp due);
+    void run(Job job, bool is_dry, std::function<void(const JobResult&)> on_done);
+    void finish(Record record, Outcome outcome, std::string reason, const OnReply& on_reply);
+
+    ExecdConfig config_;
+    Journal& journal_;
+    Runner& runner_;
+    Protection& protection_;
+    RecordSink& records_;
+    base::Log& log_;
+
+    Bans bans_;
+    std::map<BanKey, Offender> offenders_;
+    std::set<std::pair<base::Timestamp, BanKey>> due_;
+    RateLimit bans_per_minute_;
+    bool is_rate_limited_ = false;  // within an episode that was already shouted about
+    bool is_table_full_ = false;
+    std::uint64_t last_generation_ = 0;
+    int jobs_under_way_ = 0;
+};
+
+}  // namespace portcullis::execd

@@ -1,0 +1,177 @@
+#include "engine/execd/message_server.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "engine/base/response_message.hpp"
+
+namespace portcullis::execd {
+namespace {
+
+constexpr int kMaxRefusalRecordsPerMinute = 60;
+constexpr int kMessagesPerRound = 32;
+
+tl::unexpected<base::Diagnostic> cannot_listen(const std::string& path, int error) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = "cannot-listen";
+    diagnostic.message =
+        fmt::format("cannot listen on the socket: {}", std::generic_category().message(error));
+    diagnostic.place.file = path;
+    return base::fail(std::move(diagnostic));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<MessageServer>> MessageServer::listen(const std::string& path,
+                                                                   uid_t engine_uid, Parts parts) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) {
+        return cannot_listen(path, ENAMETOOLONG);
+    }
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    base::UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd) {
+        return cannot_listen(path, errno);
+    }
+    ::unlink(path.c_str());
+    // Everybody may connect, so that a wrong user is told apart and recorded, not only kept out.
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::chmod(path.c_str(), 0666) != 0 || ::listen(fd.get(), 64) != 0) {
+        return cannot_listen(path, errno);
+    }
+    return std::unique_ptr<MessageServer>(
+        new MessageServer(std::move(parts), engine_uid, path, std::move(fd)));
+}
+
+MessageServer::MessageServer(Parts parts, uid_t engine_uid, std::string path, base::UniqueFd fd)
+    : parts_(std::move(parts)),
+      engine_uid_(engine_uid),
+      path_(std::move(path)),
+      fd_(std::move(fd)),
+      source_(
+          parts_.loop.watch_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { accept_clients(); })) {}
+
+MessageServer::~MessageServer() { ::unlink(path_.c_str()); }
+
+void MessageServer::refuse(uid_t uid, std::string reason) {
+    const auto now = parts_.clock.now();
+    if (!refusals_.take(kMaxRefusalRecordsPerMinute, now)) {
+        return;
+    }
+    Record record;
+    record.time = now;
+    record.user = fmt::format("uid:{}", uid);
+    record.outcome = Outcome::Refused;
+    record.reason = std::move(reason);
+    parts_.records.write(record);
+}
+
+void MessageServer::accept_clients() {
+    for (int round = 0; round < kMessagesPerRound; ++round) {
+        base::UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!fd) {
+            return;
+        }
+        ucred peer{};
+        socklen_t size = sizeof peer;
+        if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+            continue;
+        }
+        if (peer.uid != 0 && peer.uid != engine_uid_) {
+            refuse(peer.uid,
+                   fmt::format("uid {} (process {}) may not talk to execd", peer.uid, peer.pid));
+            continue;
+        }
+        const auto others = std::count_if(clients_.begin(), clients_.end(),
+                                          [](const auto& entry) { return entry.second.uid != 0; });
+        if (clients_.size() >= kMaxClients ||
+            (peer.uid != 0 && static_cast<std::size_t>(others) >= kMaxClientsOfOthers)) {
+            refuse(peer.uid, "too many connections");
+            continue;
+        }
+        const auto id = ++last_id_;
+        Client& client = clients_[id];
+        client.fd = std::move(fd);
+        client.uid = peer.uid;
+        client.source = parts_.loop.watch_fd(client.fd.get(), EPOLLIN,
+                                             [this, id](std::uint32_t) { read_messages(id); });
+    }
+}
+
+void MessageServer::read_messages(std::uint64_t id) {
+    // One byte more than a message may have, so that a longer one is seen to be longer.
+    std::array<char, base::kMaxMessageSize + 1> buffer;
+    for (int round = 0; round < kMessagesPerRound; ++round) {
+        const auto it = clients_.find(id);
+        if (it == clients_.end()) {
+            break;
+        }
+        const ssize_t got = ::recv(it->second.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            break;
+        }
+        if (got <= 0) {
+            clients_.erase(it);
+            break;
+        }
+        handle(id, {buffer.data(), static_cast<std::size_t>(got)});
+    }
+    parts_.on_handled();
+}
+
+void MessageServer::handle(std::uint64_t id, std::string_view packet) {
+    const uid_t uid = clients_.at(id).uid;
+    const auto now = parts_.clock.now();
+    const auto message = base::decode_message(packet);
+    if (!message) {
+        refuse(uid, "not a message: " + message.error().message);
+        reply(id, {false, message.error().message, {}, {}});
+        return;
+    }
+    if (const auto* request = std::get_if<base::RespondRequest>(&*message)) {
+        parts_.executor.respond(*request, now);
+        return;
+    }
+    if (uid != 0) {
+        refuse(uid, fmt::format("uid {} may only ask for responses", uid));
+        reply(id, {false, "only root may do this", {}, {}});
+        return;
+    }
+    const auto on_reply = [this, id](const base::Reply& result) { reply(id, result); };
+    if (const auto* list = std::get_if<base::ListRequest>(&*message)) {
+        reply(id, parts_.executor.list(*list));
+    } else if (const auto* ban = std::get_if<base::BanRequest>(&*message)) {
+        parts_.executor.ban(*ban, now, on_reply);
+    } else if (const auto* unban = std::get_if<base::UnbanRequest>(&*message)) {
+        parts_.executor.unban(*unban, now, on_reply);
+    } else {
+        parts_.executor.flush(now, on_reply);
+    }
+}
+
+void MessageServer::reply(std::uint64_t id, const base::Reply& reply) {
+    const auto it = clients_.find(id);
+    if (it == clients_.end()) {
+        return;
+    }
+    const std::string packet = base::encode(reply);
+    if (::send(it->second.fd.get(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) <
+        0) {
+        clients_.erase(it);
+    }
+}
+
+}  // namespace portcullis::execd

@@ -1,0 +1,74 @@
+// MessageServer: execd's socket (docs/execd-protocol.md).
+//
+// Who may ask is decided by SO_PEERCRED when a client connects: the engine's uid for responses,
+// uid 0 for everything, nobody else for anything. Nothing here waits for a client: a reply that
+// does not fit into its socket buffer closes the connection. Single-threaded on the event loop.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/event_loop.hpp"
+#include "engine/base/fd.hpp"
+#include "engine/base/log.hpp"
+#include "engine/base/result.hpp"
+#include "engine/execd/executor.hpp"
+#include "engine/execd/records.hpp"
+
+namespace portcullis::execd {
+
+class MessageServer {
+  public:
+    static constexpr std::size_t kMaxClients = 32;
+    // Some are kept for root, so that the engine's user cannot lock the administrator out.
+    static constexpr std::size_t kMaxClientsOfOthers = 16;
+
+    struct Parts {
+        base::EventLoop& loop;
+        const base::Clock& clock;
+        base::Log& log;
+        RecordSink& records;
+        Executor& executor;
+        // Called after messages were handled: time to set timers anew.
+        std::function<void()> on_handled;
+    };
+
+    // Listens on `path` (an old socket is replaced; REQUIRES the lock on the home's pid file).
+    // Error "cannot-listen".
+    static base::Result<std::unique_ptr<MessageServer>> listen(const std::string& path,
+                                                               uid_t engine_uid, Parts parts);
+    ~MessageServer();
+    MessageServer(const MessageServer&) = delete;
+    MessageServer& operator=(const MessageServer&) = delete;
+
+  private:
+    struct Client {
+        base::UniqueFd fd;
+        uid_t uid = 0;
+        base::EventLoop::Source source = base::EventLoop::no_source();
+    };
+
+    MessageServer(Parts parts, uid_t engine_uid, std::string path, base::UniqueFd fd);
+    void accept_clients();
+    void read_messages(std::uint64_t id);
+    void handle(std::uint64_t id, std::string_view packet);
+    void reply(std::uint64_t id, const base::Reply& reply);
+    void refuse(uid_t uid, std::string reason);
+
+    Parts parts_;
+    uid_t engine_uid_;
+    std::string path_;
+    base::UniqueFd fd_;
+    base::EventLoop::Source source_ = base::EventLoop::no_source();
+    std::map<std::uint64_t, Client> clients_;
+    std::uint64_t last_id_ = 0;
+    RateLimit refusals_;  // records of refused messages: whoever may connect must not fill the disk
+};
+
+}  // namespace portcullis::execd

@@ -1,0 +1,283 @@
+#include "engine/execd/persistent_responder.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+namespace portcullis::execd {
+namespace {
+
+using nlohmann::json;
+using std::chrono::steady_clock;
+
+// The one argument that tells an executable which can do both to stay and read requests.
+constexpr const char* kPersistentArgument = "persistent";
+constexpr std::size_t kMaxReply = 4096;
+constexpr std::chrono::milliseconds kFirstPause{50};
+constexpr std::chrono::milliseconds kLongestPause{10'000};
+
+// `age`: how long ago the job was asked for. Its effect must not last longer for being late.
+std::string request_line(std::uint64_t id, const Job& job, steady_clock::duration age) {
+    auto timeout = job.timeout;
+    if (timeout > std::chrono::seconds(0)) {
+        timeout -= std::chrono::ceil<std::chrono::seconds>(age);
+        timeout = std::max(timeout, std::chrono::seconds(1));
+    }
+    const json object = {
+        {"id", id},
+        {"action", word_of(job.action)},
+        {"address", job.address},
+        {"user", job.user},
+        {"timeout", timeout.count()},
+        {"alert_id", job.alert_id},
+        {"rule_id", job.rule_id},
+        {"location", job.location},
+        {"filename", job.filename},
+    };
+    return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+PersistentResponder::PersistentResponder(base::EventLoop& loop, base::Log& log, std::string folder,
+                                         std::string executable,
+                                         std::chrono::nanoseconds reply_limit)
+    : loop_(loop),
+      log_(log),
+      folder_(std::move(folder)),
+      executable_(std::move(executable)),
+      reply_limit_(reply_limit) {
+    start();
+}
+
+PersistentResponder::~PersistentResponder() = default;
+
+void PersistentResponder::run(const Job& job, std::function<void(const JobResult&)> on_done) {
+    const auto id = ++last_id_;
+    Pending& pending = pending_[id];
+    pending.job = job;
+    pending.on_done = std::move(on_done);
+    pending.asked = steady_clock::now();
+    pending.deadline = pending.asked + reply_limit_;
+    if (is_running_) {
+        pending.attempts = 1;
+        out_ += request_line(id, job, {});
+        write_out();
+    }
+    if (!deadline_) {
+        deadline_ = loop_.call_after(reply_limit_, [this] { check_deadlines(); });
+    }
+}
+
+void PersistentResponder::start() {
+    restart_ = base::EventLoop::no_source();
+    std::string reason;
+    if (auto untrusted = reason_not_to_run(folder_, executable_)) {
+        reason = *untrusted;
+    } else {
+        auto child = start_child({folder_ + "/" + executable_, kPersistentArgument},
+                                 std::chrono::seconds(0), ChildInput::Pipe);
+        if (child) {
+            child_ = std::move(*child);
+        } else {
+            reason = child.error().message;
+        }
+    }
+    if (!reason.empty()) {
+        if (failures_in_a_row_ == 0 || !pending_.empty()) {
+            log_.error(fmt::format("the responder {} cannot be started: {}", executable_, reason));
+        }
+        ++failures_in_a_row_;
+        give_up(reason, true);
+        start_later();
+        return;
+    }
+    is_running_ = true;
+    on_output_ =
+        loop_.watch_fd(child_.output.get(), EPOLLIN, [this](std::uint32_t) { read_replies(); });
+    on_errors_ =
+        loop_.watch_fd(child_.errors.get(), EPOLLIN, [this](std::uint32_t) { read_errors(); });
+    on_child_end_ =
+        loop_.watch_fd(child_.pid_fd.get(), EPOLLIN, [this](std::uint32_t) { on_end(); });
+    out_.clear();
+    for (auto& [id, pending] : pending_) {
+        ++pending.attempts;
+        pending.deadline = steady_clock::now() + reply_limit_;
+        out_ += request_line(id, pending.job, steady_clock::now() - pending.asked);
+    }
+    write_out();
+}
+
+void PersistentResponder::start_later() {
+    const auto pause =
+        failures_in_a_row_ <= 1
+            ? std::chrono::milliseconds(0)
+            : std::min(kLongestPause, kFirstPause * (1 << std::min(failures_in_a_row_ - 2, 8)));
+    restart_ = loop_.call_after(pause, [this] { start(); });
+}
+
+void PersistentResponder::write_out() {
+    while (is_running_ && !out_.empty()) {
+        const ssize_t written = ::write(child_.input.get(), out_.data(), out_.size());
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno == EAGAIN && !on_writable_) {
+                on_writable_ = loop_.watch_fd(child_.input.get(), EPOLLOUT,
+                                              [this](std::uint32_t) { write_out(); });
+            }
+            return;  // EPIPE: its end is noticed by on_end()
+        }
+        out_.erase(0, static_cast<std::size_t>(written));
+    }
+    on_writable_ = base::EventLoop::no_source();
+}
+
+void PersistentResponder::read_replies() {
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::read(child_.output.get(), buffer.data(), buffer.size());
+    if (got == 0) {
+        // It closed its standard output, so it can never answer again.
+        on_output_ = base::EventLoop::no_source();
+        kill_group(child_);
+    }
+    if (got <= 0) {
+        return;
+    }
+    in_.append(buffer.data(), static_cast<std::size_t>(got));
+    for (auto end = in_.find('\n'); end != std::string::npos; end = in_.find('\n')) {
+        const std::string line = in_.substr(0, end);
+        in_.erase(0, end + 1);
+        handle_reply(line);
+    }
+    if (in_.size() > kMaxReply) {
+        log_.error(fmt::format("the responder {} answers with endless lines: killed", executable_));
+        in_.clear();
+        kill_group(child_);
+    }
+}
+
+void PersistentResponder::handle_reply(std::string_view line) {
+    const json reply = json::parse(line, nullptr, false);
+    const auto member = [&](const char* name) -> const json* {
+        const auto it = reply.is_object() ? reply.find(name) : reply.end();
+        return reply.is_object() && it != reply.end() ? &*it : nullptr;
+    };
+    const json* id = member("id");
+    const json* ok = member("ok");
+    const json* error = member("error");
+    const auto it = id != nullptr && id->is_number_unsigned()
+                        ? pending_.find(id->get<std::uint64_t>())
+                        : pending_.end();
+    if (it == pending_.end() || ok == nullptr || !ok->is_boolean()) {
+        log_.warning(fmt::format("the responder {} answers what was not asked: {}", executable_,
+                                 line.substr(0, 200)));
+        return;
+    }
+    failures_in_a_row_ = 0;
+    JobResult result;
+    result.ok = ok->get<bool>();
+    if (error != nullptr && error->is_string()) {
+        result.reason = error->get<std::string>();
+    } else if (!result.ok) {
+        result.reason = "the responder gives no reason";
+    }
+    const auto on_done = std::move(it->second.on_done);
+    pending_.erase(it);
+    on_done(result);
+}
+
+void PersistentResponder::read_errors() {
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::read(child_.errors.get(), buffer.data(), buffer.size());
+    if (got <= 0) {
+        if (got == 0) {
+            on_errors_ = base::EventLoop::no_source();
+        }
+        return;
+    }
+    errors_in_.append(buffer.data(), static_cast<std::size_t>(got));
+    if (errors_in_.size() > kMaxReply) {
+        errors_in_ += '\n';
+    }
+    for (auto end = errors_in_.find('\n'); end != std::string::npos; end = errors_in_.find('\n')) {
+        last_error_ = errors_in_.substr(0, std::min<std::size_t>(end, 300));
+        errors_in_.erase(0, end + 1);
+        log_.warning(fmt::format("{}: {}", executable_, last_error_));
+    }
+}
+
+void PersistentResponder::check_deadlines() {
+    deadline_ = base::EventLoop::no_source();
+    if (pending_.empty()) {
+        return;
+    }
+    const auto earliest = std::min_element(
+        pending_.begin(), pending_.end(),
+        [](const auto& a, const auto& b) { return a.second.deadline < b.second.deadline; });
+    const auto left = earliest->second.deadline - steady_clock::now();
+    if (left <= std::chrono::nanoseconds(0) && is_running_) {
+        log_.error(fmt::format("the responder {} does not answer: killed, it is started again",
+                               executable_));
+        kill_group(child_);
+    }
+    deadline_ = loop_.call_after(left > std::chrono::nanoseconds(0) ? left : reply_limit_,
+                                 [this] { check_deadlines(); });
+}
+
+void PersistentResponder::stop_watching() {
+    on_output_ = base::EventLoop::no_source();
+    on_errors_ = base::EventLoop::no_source();
+    on_writable_ = base::EventLoop::no_source();
+    on_child_end_ = base::EventLoop::no_source();
+    is_running_ = false;
+}
+
+void PersistentResponder::on_end() {
+    ++failures_in_a_row_;  // a reply among the last words resets it
+    if (on_output_) {
+        read_replies();
+    }
+    if (on_errors_) {
+        read_errors();
+    }
+    stop_watching();
+    std::string end = reap(child_);
+    end =
+        fmt::format("the responder {} ended ({})", executable_, end.empty() ? "exit code 0" : end);
+    if (!last_error_.empty()) {
+        end += ": " + last_error_;
+    }
+    child_ = ChildProcess();
+    in_.clear();
+    errors_in_.clear();
+    last_error_.clear();
+    log_.error(end);
+    give_up(end, false);
+    start_later();
+}
+
+void PersistentResponder::give_up(const std::string& reason, bool all) {
+    std::vector<std::function<void(const JobResult&)>> failed;
+    for (auto it = pending_.begin(); it != pending_.end();) {
+        if (all || it->second.attempts >= kMaxAttempts) {
+            failed.push_back(std::move(it->second.on_done));
+            it = pending_.erase(it);
+        } else {
+            ++it;
+        }
+    }
+    for (const auto& on_done : failed) {
+        on_done({false, reason});
+    }
+}
+
+}  // namespace portcullis::execd

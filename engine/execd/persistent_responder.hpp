@@ -1,0 +1,84 @@
+// PersistentResponder: a command that is kept running and fed with JSON lines (docs/responders.md):
+//   ▶ {"id":7,"action":"add","address":"192.0.2.1","timeout":600,…}
+//   ◀ {"id":7,"ok":true}          once the effect is real
+//
+// It is started at once, so that the first block costs no start, and started again when it ends:
+// immediately, then with a growing pause. Requests without a reply are then asked again, because
+// adding and deleting are idempotent, up to kMaxAttempts times. Single-threaded on the event loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/execd/child_process.hpp"
+#include "engine/execd/runner.hpp"
+
+namespace portcullis::execd {
+
+class PersistentResponder {
+  public:
+    static constexpr int kMaxAttempts = 3;
+
+    // `loop` and `log` must outlive this. `reply_limit`: a responder that leaves a request
+    // unanswered for longer is killed and started again.
+    PersistentResponder(base::EventLoop& loop, base::Log& log, std::string folder,
+                        std::string executable,
+                        std::chrono::nanoseconds reply_limit = std::chrono::seconds(10));
+    // Closes its standard input, upon which it is to end, and does not wait for it.
+    ~PersistentResponder();
+    PersistentResponder(const PersistentResponder&) = delete;
+    PersistentResponder& operator=(const PersistentResponder&) = delete;
+
+    // Requests are written in the order of the calls. `on_done` is called from the event loop.
+    void run(const Job& job, std::function<void(const JobResult&)> on_done);
+
+  private:
+    struct Pending {
+        Job job;
+        std::function<void(const JobResult&)> on_done;
+        std::chrono::steady_clock::time_point asked;
+        std::chrono::steady_clock::time_point deadline;
+        int attempts = 0;
+    };
+
+    void start();
+    void start_later();
+    void write_out();
+    void read_replies();
+    void handle_reply(std::string_view line);
+    void read_errors();
+    void check_deadlines();
+    void on_end();
+    void stop_watching();
+    // Fails what was asked too often (all = everything), after the process was lost.
+    void give_up(const std::string& reason, bool all);
+
+    base::EventLoop& loop_;
+    base::Log& log_;
+    std::string folder_;
+    std::string executable_;
+    std::chrono::nanoseconds reply_limit_;
+
+    ChildProcess child_;
+    bool is_running_ = false;
+    int failures_in_a_row_ = 0;  // ends without a single reply before
+    std::string out_;            // not yet written
+    std::string in_;             // not yet a whole line
+    std::string last_error_;     // the last line of its standard error
+    std::string errors_in_;
+    std::uint64_t last_id_ = 0;
+    std::map<std::uint64_t, Pending> pending_;
+
+    base::EventLoop::Source on_output_ = base::EventLoop::no_source();
+    base::EventLoop::Source on_errors_ = base::EventLoop::no_source();
+    base::EventLoop::Source on_writable_ = base::EventLoop::no_source();
+    base::EventLoop::Source on_child_end_ = base::EventLoop::no_source();
+    base::EventLoop::Source restart_ = base::EventLoop::no_source();
+    base::EventLoop::Source deadline_ = base::EventLoop::no_source();
+};
+
+}  // namespace portcullis::execd

@@ -1,0 +1,103 @@
+#include "engine/execd/records.hpp"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace portcullis::execd {
+namespace {
+
+constexpr std::string_view kOutcomeWords[] = {"executed", "undone", "spared", "refused",
+                                              "deferred", "failed", "alarm"};
+
+base::Result<base::UniqueFd> open_log(const std::string& path) {
+    base::UniqueFd fd(
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640));
+    if (!fd) {
+        base::Diagnostic diagnostic;
+        diagnostic.code = "unwritable-file";
+        diagnostic.message = fmt::format("cannot open the log of active responses: {}",
+                                         std::generic_category().message(errno));
+        diagnostic.place.file = path;
+        return base::fail(std::move(diagnostic));
+    }
+    return fd;
+}
+
+// One argument of the line: blanks would split it, control characters could forge a record.
+std::string word(std::string_view text) {
+    std::string clean(text.empty() ? "-" : text);
+    std::replace_if(
+        clean.begin(), clean.end(),
+        [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }, '_');
+    return clean;
+}
+
+std::string sentence(std::string_view text) {
+    std::string clean(text);
+    std::replace_if(
+        clean.begin(), clean.end(),
+        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    return clean;
+}
+
+}  // namespace
+
+std::string_view word_of(Outcome outcome) {
+    return kOutcomeWords[static_cast<std::size_t>(outcome)];
+}
+
+std::string to_log_line(const Record& record) {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(record.time.time_since_epoch());
+    return fmt::format("{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}",
+                       fmt::localtime(static_cast<std::time_t>(seconds.count())),
+                       word(record.command), execd::word_of(record.action), word(record.user),
+                       word(record.address), word(record.alert_id), record.rule_id,
+                       word(record.location), word(record.filename), word_of(record.outcome),
+                       sentence(record.reason));
+}
+
+std::string to_json_line(const Record& record) {
+    const auto micros =
+        std::chrono::duration_cast<std::chrono::microseconds>(record.time.time_since_epoch());
+    const nlohmann::json object = {
+        {"time", static_cast<double>(micros.count()) / 1e6},
+        {"action", execd::word_of(record.action)},
+        {"command", record.command},
+        {"address", record.address},
+        {"user", record.user},
+        {"rule", record.rule_id},
+        {"alert", record.alert_id},
+        {"location", record.location},
+        {"filename", record.filename},
+        {"timeout", record.timeout.count()},
+        {"outcome", word_of(record.outcome)},
+        {"reason", record.reason},
+    };
+    return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+base::Result<Records> Records::open(const std::string& log_path, const std::string& json_path) {
+    auto log = open_log(log_path);
+    if (!log) {
+        return base::fail(std::move(log.error()));
+    }
+    auto json = open_log(json_path);
+    if (!json) {
+        return base::fail(std::move(json.error()));
+    }
+    return Records(std::move(*log), std::move(*json));
+}
+
+void Records::write(const Record& record) {
+    base::write_all(log_.get(), to_log_line(record) + "\n");
+    base::write_all(json_.get(), to_json_line(record) + "\n");
+}
+
+}  // namespace portcullis::execd

@@ -1,0 +1,69 @@
+// Records: what execd did and why, for people (logs/active-responses.log, one line in OSSEC's
+// shape) and for programs (logs/active-responses.json, one object per line).
+//
+// Each request leaves one record when it ends. A record that cannot be written is lost without
+// stopping a response. Single-threaded.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/fd.hpp"
+#include "engine/base/result.hpp"
+#include "engine/execd/runner.hpp"
+
+namespace portcullis::execd {
+
+enum class Outcome {
+    Executed,  // the command ran, or was prolonged
+    Undone,
+    Spared,    // the address is never blocked
+    Refused,   // not allowed, or not an address
+    Deferred,  // beyond a limit: alert only
+    Failed,    // the command said so
+    Alarm,     // no request: something the administrator must know
+};
+std::string_view word_of(Outcome outcome);
+
+struct Record {
+    base::Timestamp time;
+    Action action = Action::Add;
+    std::string command = "-";
+    std::string address = "-";
+    std::string user = "-";
+    int rule_id = 0;
+    std::string alert_id = "-";
+    std::string location = "-";
+    std::string filename = "-";
+    std::chrono::seconds timeout{0};
+    Outcome outcome = Outcome::Executed;
+    std::string reason;
+};
+
+// The two forms, without a line feed at the end. Control characters are replaced.
+std::string to_log_line(const Record& record);
+std::string to_json_line(const Record& record);
+
+// The seam: where records go.
+class RecordSink {
+  public:
+    virtual ~RecordSink() = default;
+    virtual void write(const Record& record) = 0;
+};
+
+class Records final : public RecordSink {
+  public:
+    // Opens both for appending (0640, no symbolic link is followed). Error: "unwritable-file".
+    static base::Result<Records> open(const std::string& log_path, const std::string& json_path);
+    void write(const Record& record) override;
+
+  private:
+    Records(base::UniqueFd log, base::UniqueFd json)
+        : log_(std::move(log)), json_(std::move(json)) {}
+    base::UniqueFd log_;
+    base::UniqueFd json_;
+};
+
+}  // namespace portcullis::execd

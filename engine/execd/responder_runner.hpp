@@ -1,0 +1,49 @@
+// ResponderRunner: the real Runner. Sends each job to a process of its own or to the responder
+// that is kept running for its executable. Single-threaded on the event loop.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/execd/persistent_responder.hpp"
+#include "engine/execd/script_runner.hpp"
+
+namespace portcullis::execd {
+
+class ResponderRunner final : public Runner {
+  public:
+    // `loop` and `log` must outlive this.
+    ResponderRunner(base::EventLoop& loop, base::Log& log, std::string folder)
+        : loop_(loop), log_(log), folder_(std::move(folder)), scripts_(loop, folder_) {}
+
+    // Starts the responder of `executable` now rather than with its first job.
+    void start_responder(const std::string& executable) { responder_of(executable); }
+
+    void run(const Job& job, std::function<void(const JobResult&)> on_done) override {
+        if (job.is_persistent) {
+            responder_of(job.executable).run(job, std::move(on_done));
+        } else {
+            scripts_.run(job, std::move(on_done));
+        }
+    }
+
+  private:
+    PersistentResponder& responder_of(const std::string& executable) {
+        auto& responder = responders_[executable];
+        if (responder == nullptr) {
+            responder = std::make_unique<PersistentResponder>(loop_, log_, folder_, executable);
+        }
+        return *responder;
+    }
+
+    base::EventLoop& loop_;
+    base::Log& log_;
+    std::string folder_;
+    ScriptRunner scripts_;
+    std::map<std::string, std::unique_ptr<PersistentResponder>> responders_;
+};
+
+}  // namespace portcullis::execd

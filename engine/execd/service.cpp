@@ -1,0 +1,124 @@
+#include "engine/execd/service.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portcullis::execd {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+// Deadlines are wall-clock times, which survive a reboot but may jump: look at least this often.
+constexpr nanoseconds kLongestSleep = milliseconds(500);
+// How long the journal may stay in memory after a persistent responder was asked: the kernel's
+// acknowledgement takes far less.
+constexpr nanoseconds kSettleDelay = milliseconds(10);
+
+}  // namespace
+
+base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
+                                                     const base::Clock& clock, base::Log& log,
+                                                     ServicePaths paths, ExecdConfig config,
+                                                     Protection& protection) {
+    auto records = Records::open(paths.log, paths.json);
+    if (!records) {
+        return base::fail(std::move(records.error()));
+    }
+    JournalState state;
+    auto journal = Journal::open(paths.state, state);
+    if (!journal) {
+        return base::fail(std::move(journal.error()));
+    }
+    if (state.damaged > 0) {
+        log.warning("the journal of bans has damaged lines, which are skipped: " +
+                    std::to_string(state.damaged));
+    }
+    std::unique_ptr<Service> service(
+        new Service(loop, clock, log, std::move(paths), std::move(*records), std::move(*journal)));
+    service->config_ = config;
+    service->executor_ =
+        std::make_unique<Executor>(std::move(config), std::move(state), service->journal_,
+                                   service->runner_, protection, service->records_, log);
+    return service;
+}
+
+Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log,
+                 ServicePaths paths, Records records, Journal journal)
+    : loop_(loop),
+      clock_(clock),
+      log_(log),
+      paths_(std::move(paths)),
+      records_(std::move(records)),
+      journal_(std::move(journal)),
+      runner_(loop, log, paths_.responders) {}
+
+void Service::start_responders(const ExecdConfig& config) {
+    for (const auto& command : config.commands) {
+        if (command.is_persistent && !config.dry_run) {
+            runner_.start_responder(command.executable);
+        }
+    }
+}
+
+base::Result<void> Service::listen(uid_t engine_uid) {
+    start_responders(config_);
+    executor_->restore(clock_.now());
+    auto server =
+        MessageServer::listen(paths_.socket, engine_uid,
+                              {loop_, clock_, log_, records_, *executor_, [this] { schedule(); }});
+    if (!server) {
+        return base::fail(std::move(server.error()));
+    }
+    server_ = std::move(*server);
+    schedule();
+    return {};
+}
+
+void Service::set_config(ExecdConfig config) {
+    start_responders(config);
+    config_ = config;
+    executor_->set_config(std::move(config));
+    on_protection_changed();
+}
+
+void Service::on_protection_changed() {
+    executor_->lift_protected(clock_.now());
+    schedule();
+}
+
+void Service::schedule() {
+    if (!settle_) {
+        settle_ = loop_.call_after(kSettleDelay, [this] {
+            executor_->settle();
+            settle_ = base::EventLoop::no_source();
+        });
+    }
+    if (executor_->ban_count() == 0) {
+        tick_ = base::EventLoop::no_source();
+        return;
+    }
+    nanoseconds wait = kLongestSleep;
+    if (const auto due = executor_->next_due()) {
+        wait = std::clamp<nanoseconds>(*due - clock_.now(), nanoseconds(0), kLongestSleep);
+    }
+    tick_ = loop_.call_after(wait, [this] {
+        executor_->tick(clock_.now());
+        schedule();
+    });
+}
+
+bool Service::run_until(const std::function<bool()>& is_done, nanoseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!is_done()) {
+        const auto left = deadline - std::chrono::steady_clock::now();
+        if (left <= nanoseconds(0)) {
+            return false;
+        }
+        loop_.run_once(std::min<nanoseconds>(left, milliseconds(100)));
+    }
+    executor_->settle();
+    return true;
+}
+
+}  // namespace portcullis::execd

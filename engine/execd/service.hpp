@@ -1,0 +1,75 @@
+// Service: everything of execd put together and driven by one event loop; without listen() also
+// what portcullis-control uses to undo bans while execd is down.
+//
+// REQUIRES: the caller holds the lock on the home's run/execd.pid. Single-threaded.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/base/result.hpp"
+#include "engine/execd/executor.hpp"
+#include "engine/execd/message_server.hpp"
+#include "engine/execd/protection.hpp"
+#include "engine/execd/records.hpp"
+#include "engine/execd/responder_runner.hpp"
+
+namespace portcullis::execd {
+
+struct ServicePaths {
+    std::string responders;  // folder of the executables
+    std::string state;       // folder of the journal, 0700
+    std::string log;         // active-responses.log
+    std::string json;        // active-responses.json
+    std::string socket;
+};
+
+class Service {
+  public:
+    // All references must outlive the Service. Errors: those of Journal and Records.
+    static base::Result<std::unique_ptr<Service>> open(base::EventLoop& loop,
+                                                       const base::Clock& clock, base::Log& log,
+                                                       ServicePaths paths, ExecdConfig config,
+                                                       Protection& protection);
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    // Starts the persistent responders, restores the bans of the journal, and takes messages.
+    base::Result<void> listen(uid_t engine_uid);
+
+    // A configuration that was read again: bans in force stay.
+    void set_config(ExecdConfig config);
+    // The never-block list has changed: lifts what it now protects.
+    void on_protection_changed();
+
+    Executor& executor() { return *executor_; }
+
+    // Runs the loop until `is_done()`, at most `limit`. For work without a server.
+    bool run_until(const std::function<bool()>& is_done, std::chrono::nanoseconds limit);
+
+  private:
+    Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log, ServicePaths paths,
+            Records records, Journal journal);
+    void start_responders(const ExecdConfig& config);
+    void schedule();
+
+    base::EventLoop& loop_;
+    const base::Clock& clock_;
+    base::Log& log_;
+    ServicePaths paths_;
+    Records records_;
+    Journal journal_;
+    ResponderRunner runner_;
+    ExecdConfig config_;
+    std::unique_ptr<Executor> executor_;
+    std::unique_ptr<MessageServer> server_;
+    base::EventLoop::Source tick_ = base::EventLoop::no_source();
+    base::EventLoop::Source settle_ = base::EventLoop::no_source();
+};
+
+}  // namespace portcullis::execd

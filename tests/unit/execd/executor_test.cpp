@@ -1,0 +1,489 @@
+#include "engine/execd/executor.hpp"
+
+#include <map>
+
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/recording_log.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace portcullis;
+using namespace portcullis::execd;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+// Remembers jobs as "add 192.0.2.1 600"; answers at once, or when the test says so.
+class RecordingRunner final : public Runner {
+  public:
+    void run(const Job& job, std::function<void(const JobResult&)> on_done) override {
+        std::string text =
+            std::string(word_of(job.action)) + " " + (job.address != "-" ? job.address : job.user);
+        if (job.action == Action::Add) {
+            text += " " + std::to_string(job.timeout.count());
+        }
+        jobs.push_back(text);
+        last = job;
+        if (is_slow) {
+            waiting.push_back(std::move(on_done));
+        } else {
+            on_done(result);
+        }
+    }
+    std::vector<std::string> take() { return std::exchange(jobs, {}); }
+    void answer_all() {
+        for (const auto& on_done : std::exchange(waiting, {})) {
+            on_done(result);
+        }
+    }
+
+    std::vector<std::string> jobs;
+    Job last;
+    JobResult result;
+    bool is_slow = false;
+    std::vector<std::function<void(const JobResult&)>> waiting;
+};
+
+class FakeProtection final : public Protection {
+  public:
+    std::optional<std::string> reason_to_spare(const base::IpAddress& address) override {
+        return standing_reason(address);
+    }
+    std::optional<std::string> standing_reason(const base::IpAddress& address) override {
+        const auto it = reasons.find(address.to_string());
+        return it == reasons.end() ? std::nullopt : std::optional(it->second);
+    }
+    std::map<std::string, std::string> reasons;
+};
+
+class RecordingRecords final : public RecordSink {
+  public:
+    void write(const Record& record) override {
+        texts.push_back(record.address + " " + std::string(word_of(record.outcome)) + ": " +
+                        record.reason);
+    }
+    std::vector<std::string> take() { return std::exchange(texts, {}); }
+    std::vector<std::string> texts;
+};
+
+ExecdConfig test_config() {
+    ExecdConfig config;
+    config.commands = {
+        {"firewall-drop", "firewall-drop", true, false, false, true},
+        {"script-drop", "drop.sh", true, false, false, false},
+        {"disable-account", "disable.sh", false, true, false, false},
+        {"restart", "restart.sh", false, false, false, false},
+        {"both", "both.sh", true, true, false, false},
+        {"look-at", "look.sh", false, false, true, false},
+    };
+    config.bindings = {{"firewall-drop", seconds(600)}, {"firewall-drop", seconds(0)},
+                       {"script-drop", seconds(600)},   {"disable-account", seconds(60)},
+                       {"restart", seconds(0)},         {"both", seconds(60)},
+                       {"look-at", seconds(0)}};
+    return config;
+}
+
+struct Bench {
+    explicit Bench(ExecdConfig with = test_config()) : config(std::move(with)) { start(); }
+
+    // As after kill -9 and a new start.
+    void start() {
+        executor.reset();
+        journal.reset();
+        JournalState state;
+        auto opened = Journal::open(folder / "state", state);
+        REQUIRE(opened.has_value());
+        journal.emplace(std::move(*opened));
+        executor = std::make_unique<Executor>(config, std::move(state), *journal, runner,
+                                              protection, records, log);
+    }
+    void respond(const std::string& command, const std::string& address, int timeout = 600,
+                 const std::string& user = "-") {
+        base::RespondRequest request;
+        request.command = command;
+        request.timeout = seconds(timeout);
+        request.srcip = address;
+        request.user = user;
+        request.alert_id = "1700000000.7";
+        request.rule_id = 99990;
+        request.location = "host->/var/log/iplog";
+        executor->respond(request, clock.now());
+    }
+    base::Reply ban(const std::string& address, int timeout) {
+        base::Reply reply;
+        executor->ban({address, seconds(timeout)}, clock.now(),
+                      [&](const base::Reply& got) { reply = got; });
+        return reply;
+    }
+    base::Reply unban(const std::string& address) {
+        base::Reply reply;
+        executor->unban({address}, clock.now(), [&](const base::Reply& got) { reply = got; });
+        return reply;
+    }
+    base::Reply flush() {
+        base::Reply reply;
+        executor->flush(clock.now(), [&](const base::Reply& got) { reply = got; });
+        return reply;
+    }
+    void pass(std::chrono::nanoseconds time) {
+        clock.advance(time);
+        executor->tick(clock.now());
+    }
+
+    test::TemporaryFolder folder;
+    test::FakeClock clock;
+    test::RecordingLog log;
+    RecordingRunner runner;
+    FakeProtection protection;
+    RecordingRecords records;
+    ExecdConfig config;
+    std::optional<Journal> journal;
+    std::unique_ptr<Executor> executor;
+};
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("executor: a response is executed, recorded, and undone when its time is over") {
+    Bench bench;
+    bench.respond("firewall-drop", "::ffff:192.0.2.1");
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600"});
+    CHECK(bench.records.take() == Texts{"192.0.2.1 executed: blocked for 600 s"});
+    CHECK(bench.executor->next_due() == bench.clock.now() + seconds(600));
+    bench.pass(milliseconds(599'999));
+    CHECK(bench.runner.take().empty());
+    bench.pass(milliseconds(1));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.records.take() == Texts{"192.0.2.1 undone: timeout is over"});
+    CHECK(bench.executor->ban_count() == 0);
+    CHECK_FALSE(bench.executor->next_due().has_value());
+}
+
+TEST_CASE("executor: what the configuration does not bind, or is no address, is refused") {
+    const struct {
+        const char* command;
+        const char* address;
+        int timeout;
+        const char* user;
+        const char* reason;
+    } rows[] = {
+        {"reboot", "192.0.2.1", 600, "-", "the configuration has no command of this name"},
+        {"firewall-drop", "192.0.2.1", 601, "-",
+         "no active-response of the configuration has this command and timeout"},
+        {"firewall-drop", "mail.example.org", 600, "-", "srcip is not an IP address"},
+        {"firewall-drop", "-", 600, "-", "srcip is not an IP address"},
+        {"firewall-drop", "192.0.2.1; reboot", 600, "-", "srcip is not an IP address"},
+        {"firewall-drop", "fe80::1%eth0", 600, "-", "srcip is not an IP address"},
+        {"disable-account", "-", 60, "-", "the user is missing or no plain user name"},
+        {"disable-account", "-", 60, "--help", "the user is missing or no plain user name"},
+        {"disable-account", "-", 60, "a b", "the user is missing or no plain user name"},
+        {"look-at", "-", 0, "-", "the file name is missing or holds control characters"},
+    };
+    Bench bench;
+    for (const auto& row : rows) {
+        CAPTURE(row.command, row.address, row.user);
+        bench.respond(row.command, row.address, row.timeout, row.user);
+        CHECK(bench.runner.take().empty());
+        CHECK(bench.records.take() == Texts{std::string(row.address) + " refused: " + row.reason});
+    }
+}
+
+TEST_CASE("executor: log text becomes harmless arguments") {
+    Bench bench;
+    base::RespondRequest request;
+    request.command = "script-drop";
+    request.timeout = seconds(600);
+    request.srcip = "192.0.2.1";
+    request.alert_id = "1.2\n";
+    request.location = "--x $(reboot)\x1b[2J`";
+    bench.executor->respond(request, bench.clock.now());
+    CHECK(bench.runner.last.location == "_-x _(reboot)__2J_");
+    CHECK(bench.runner.last.alert_id == "1.2_");
+}
+
+TEST_CASE("executor: a protected address is spared, also from a ban by hand") {
+    Bench bench;
+    bench.protection.reasons["192.0.2.1"] = "next hop of a route";
+    bench.respond("firewall-drop", "192.0.2.1");
+    const auto reply = bench.ban("192.0.2.1", 60);
+    CHECK(bench.runner.take().empty());
+    CHECK(bench.records.take() == Texts{"192.0.2.1 spared: never blocked: next hop of a route",
+                                        "192.0.2.1 spared: never blocked: next hop of a route"});
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.text == "192.0.2.1: spared: never blocked: next hop of a route");
+}
+
+TEST_CASE("executor: a ban is lifted when its address becomes protected") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.2");
+    bench.runner.take();
+    bench.records.take();
+    bench.protection.reasons["192.0.2.1"] = "own address";
+    bench.executor->lift_protected(bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.records.take() == Texts{"192.0.2.1 undone: never blocked any more: own address"});
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: a repeated request prolongs the ban and renews the kernel's entry") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.pass(seconds(500));
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600", "add 192.0.2.1 600"});
+    CHECK(bench.records.take().back() == "192.0.2.1 executed: prolonged for 600 s");
+    bench.pass(seconds(599));
+    CHECK(bench.runner.take().empty());
+    bench.pass(seconds(1));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+}
+
+TEST_CASE("executor: a script is not run twice, but renewed before its own timeout runs out") {
+    Bench bench;
+    bench.respond("script-drop", "192.0.2.1");
+    bench.pass(seconds(500));
+    bench.respond("script-drop", "192.0.2.1");
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600"});
+    bench.pass(seconds(99));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1", "add 192.0.2.1 501"});
+    bench.pass(seconds(501));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: users are told apart, also where the command knows no address") {
+    Bench bench;
+    bench.respond("disable-account", "-", 60, "alice");
+    bench.respond("disable-account", "-", 60, "bob");
+    CHECK(bench.runner.take() == Texts{"add alice 60", "add bob 60"});
+    CHECK(bench.executor->ban_count() == 2);
+}
+
+TEST_CASE("executor: a command about nobody and without timeout runs each time") {
+    Bench bench;
+    bench.respond("restart", "-", 0);
+    bench.respond("restart", "-", 0);
+    CHECK(bench.runner.take().size() == 2);
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: a ban without timeout stays until it is lifted by hand") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1", 0);
+    bench.pass(std::chrono::hours(24 * 365 * 20));
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 0"});
+    CHECK(bench.unban("192.0.2.1").ok);
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+}
+
+TEST_CASE("executor: repeated offenders are banned by the steps, also after the ban is over") {
+    auto config = test_config();
+    config.repeated_offenders = {std::chrono::minutes(30), std::chrono::minutes(60)};
+    Bench bench(config);
+    for (const char* expected : {"600", "1800", "3600", "3600"}) {
+        bench.respond("firewall-drop", "192.0.2.1");
+        CHECK(bench.runner.take() == Texts{std::string("add 192.0.2.1 ") + expected});
+        bench.pass(seconds(3600));
+        bench.runner.take();
+        bench.start();  // the history is on disk
+    }
+}
+
+TEST_CASE("executor: beyond max_bans_per_minute there are alerts only, and one loud message") {
+    auto config = test_config();
+    config.max_bans_per_minute = 2;
+    Bench bench(config);
+    for (int i = 1; i <= 5; ++i) {
+        bench.respond("firewall-drop", "192.0.2." + std::to_string(i));
+    }
+    CHECK(bench.runner.take().size() == 2);
+    CHECK(bench.records.take() == Texts{"192.0.2.1 executed: blocked for 600 s",
+                                        "192.0.2.2 executed: blocked for 600 s",
+                                        "- alarm: max_bans_per_minute (2) is reached",
+                                        "192.0.2.3 deferred: max_bans_per_minute (2) is reached",
+                                        "192.0.2.4 deferred: max_bans_per_minute (2) is reached",
+                                        "192.0.2.5 deferred: max_bans_per_minute (2) is reached"});
+    CHECK(bench.ban("192.0.2.6", 60).ok);         // the administrator may
+    bench.respond("firewall-drop", "192.0.2.1");  // no new ban
+    CHECK(bench.runner.take().size() == 2);
+    bench.pass(seconds(60));
+    bench.respond("firewall-drop", "192.0.2.7");
+    CHECK(bench.runner.take().back() == "add 192.0.2.7 600");
+}
+
+TEST_CASE("executor: beyond max_bans nothing new is banned until one is undone") {
+    auto config = test_config();
+    config.max_bans = 1;
+    Bench bench(config);
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.2");
+    CHECK(bench.records.take().back() == "192.0.2.2 deferred: max_bans (1) is reached");
+    bench.unban("192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.2");
+    CHECK(bench.runner.take().back() == "add 192.0.2.2 600");
+}
+
+TEST_CASE("executor: a dry run records everything and runs nothing") {
+    auto config = test_config();
+    config.dry_run = true;
+    Bench bench(config);
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.pass(seconds(600));
+    CHECK(bench.runner.take().empty());
+    CHECK(bench.records.take() ==
+          Texts{"192.0.2.1 executed: blocked for 600 s (dry run: no command was run)",
+                "192.0.2.1 undone: timeout is over (dry run: no command was run)"});
+}
+
+TEST_CASE("executor: a dry run still undoes what was really banned before it") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.take();
+    bench.config.dry_run = true;
+    bench.start();
+    bench.executor->restore(bench.clock.now());
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.runner.take().empty());
+    bench.pass(seconds(600));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+}
+
+TEST_CASE("executor: after kill -9 live bans are applied for what is left, dead ones undone") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("script-drop", "192.0.2.2");
+    bench.pass(seconds(300));
+    bench.respond("firewall-drop", "192.0.2.3");
+    bench.runner.take();
+    bench.records.take();
+
+    bench.clock.advance(seconds(100));
+    bench.start();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.runner.take() ==
+          Texts{"delete 192.0.2.2", "add 192.0.2.2 200", "add 192.0.2.1 200", "add 192.0.2.3 500"});
+
+    bench.clock.advance(seconds(200));
+    bench.start();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.runner.take() ==
+          Texts{"delete 192.0.2.2", "delete 192.0.2.1", "add 192.0.2.3 300"});
+    CHECK(bench.records.take() ==
+          Texts{"192.0.2.2 undone: its time was over while execd was not running",
+                "192.0.2.1 undone: its time was over while execd was not running"});
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: a crash between the journal and the command loses no ban") {
+    Bench bench;
+    bench.runner.is_slow = true;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.waiting.clear();  // its result never came
+    bench.start();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.executor->ban_count() == 1);
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600", "add 192.0.2.1 600"});
+}
+
+TEST_CASE("executor: a clock that was set back makes no ban longer than it was to be") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.clock.advance(-std::chrono::hours(24));
+    bench.start();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.executor->next_due() == bench.clock.now() + seconds(600));
+}
+
+TEST_CASE("executor: a ban that the responder refuses is not in force") {
+    Bench bench;
+    bench.runner.result = {false, "no CAP_NET_ADMIN"};
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.records.take() == Texts{"192.0.2.1 failed: no CAP_NET_ADMIN"});
+    CHECK(bench.executor->ban_count() == 0);
+    bench.runner.result = {};
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: an undo that fails is tried again until it succeeds") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.records.take();
+    bench.runner.result = {false, "busy"};
+    bench.pass(seconds(600));
+    bench.pass(seconds(1));
+    bench.pass(seconds(2));
+    CHECK(bench.executor->ban_count() == 1);
+    bench.runner.result = {};
+    bench.pass(seconds(4));
+    CHECK(bench.records.take() ==
+          Texts{"192.0.2.1 failed: cannot be undone yet, trying again: busy",
+                "192.0.2.1 undone: timeout is over"});
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: an offence while the undo is under way begins a new ban") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.is_slow = true;
+    bench.pass(seconds(600));
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.answer_all();
+    CHECK(bench.runner.take() ==
+          Texts{"add 192.0.2.1 600", "delete 192.0.2.1", "add 192.0.2.1 600"});
+    CHECK(bench.executor->ban_count() == 1);
+    bench.start();
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: the administrator's words are carried out and answered") {
+    Bench bench;
+    CHECK(bench.ban("2001:DB8::1", 60).text == "2001:db8::1: executed: banned by hand for 60 s");
+    CHECK(bench.ban("localhost", 60).text == "localhost: refused: not an IP address");
+    CHECK(bench.unban("192.0.2.9").text == "192.0.2.9: refused: there is no ban of this address");
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("script-drop", "192.0.2.1");
+    bench.runner.take();
+    CHECK(bench.unban("192.0.2.1").text == "2 bans undone");
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1", "delete 192.0.2.1"});
+    CHECK(bench.flush().text == "1 ban undone");
+    CHECK(bench.flush().text == "there are no bans");
+}
+
+TEST_CASE("executor: a flush is answered when the last undo is real") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.2");
+    bench.runner.is_slow = true;
+    base::Reply reply;
+    bench.executor->flush(bench.clock.now(), [&](const base::Reply& got) { reply = got; });
+    CHECK(reply.text.empty());
+    bench.runner.answer_all();
+    CHECK(reply.text == "2 bans undone");
+}
+
+TEST_CASE("executor: the list is paged and complete") {
+    auto config = test_config();
+    config.max_bans_per_minute = 1000;
+    Bench bench(config);
+    for (int i = 0; i < 200; ++i) {
+        bench.respond("firewall-drop", "198.51.100." + std::to_string(i));
+    }
+    std::set<std::string> addresses;
+    base::ListRequest request;
+    int pages = 0;
+    do {
+        const auto reply = bench.executor->list(request);
+        CHECK(base::encode(reply).size() <= base::kMaxMessageSize);
+        for (const auto& row : reply.bans) {
+            CHECK(row.until - row.since == 600);
+            CHECK(addresses.insert(row.address).second);
+        }
+        request.after = reply.next;
+        ++pages;
+    } while (!request.after.empty() && pages < 100);
+    CHECK(addresses.size() == 200);
+    CHECK(pages > 3);
+}

@@ -1,0 +1,82 @@
+#include "active-response/ban_sets.hpp"
+
+#include <poll.h>
+
+#include <cstdio>
+
+#include "tests/support/network_namespace.hpp"
+
+using namespace portcullis;
+using active_response::BanSets;
+using active_response::TableWatch;
+using std::chrono::seconds;
+
+namespace {
+
+std::string ruleset() {
+    std::string output;
+    FILE* pipe = ::popen("nft list ruleset", "r");
+    REQUIRE(pipe != nullptr);
+    char buffer[4096];
+    for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
+        output.append(buffer, got);
+    }
+    ::pclose(pipe);
+    return output;
+}
+
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+base::IpAddress address(const char* text) { return *base::IpAddress::parse(text); }
+
+}  // namespace
+
+TEST_CASE("ban_sets: addresses are added, renewed and removed, and the table comes by itself") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    std::system("nft flush ruleset");
+    auto sets = BanSets::open();
+    REQUIRE(sets.has_value());
+    REQUIRE(sets->add(address("192.0.2.1"), seconds(600)).has_value());
+    CHECK(sets->take_table_was_lost());
+    REQUIRE(sets->add(address("2001:db8::1"), seconds(0)).has_value());
+    CHECK_FALSE(sets->take_table_was_lost());
+    CHECK(has(ruleset(), "192.0.2.1 timeout 10m "));
+    CHECK(has(ruleset(), "elements = { 2001:db8::1 }"));
+    CHECK(has(ruleset(), "type filter hook prerouting priority raw - 10; policy accept;"));
+
+    REQUIRE(sets->add(address("192.0.2.1"), seconds(60)).has_value());
+    CHECK(has(ruleset(), "192.0.2.1 timeout 1m "));
+    REQUIRE(sets->remove(address("192.0.2.1")).has_value());
+    REQUIRE(sets->remove(address("192.0.2.1")).has_value());
+    CHECK_FALSE(has(ruleset(), "192.0.2.1"));
+
+    const std::string before = ruleset();
+    REQUIRE(sets->ensure_table().has_value());
+    CHECK(ruleset() == before);  // nothing doubled, nothing lost
+}
+
+TEST_CASE("ban_sets: the loss of the table is noticed, other changes are not") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    auto sets = BanSets::open();
+    REQUIRE(sets.has_value());
+    REQUIRE(sets->ensure_table().has_value());
+    auto watch = TableWatch::open();
+    REQUIRE(watch.has_value());
+    REQUIRE(sets->add(address("192.0.2.5"), seconds(60)).has_value());
+    REQUIRE(sets->ensure_table().has_value());
+    std::system("nft 'add table inet other; delete table inet other'");
+    CHECK_FALSE(watch->read_was_removed());
+    std::system("nft flush ruleset");
+    pollfd ready{watch->fd(), POLLIN, 0};
+    REQUIRE(::poll(&ready, 1, 5000) == 1);
+    CHECK(watch->read_was_removed());
+    CHECK_FALSE(watch->read_was_removed());
+}
