@@ -1,0 +1,239 @@
+#include "sensor/capture/frame_source.hpp"
+
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <pcap/pcap.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+namespace portcullis::sensor_capture {
+namespace {
+
+// Link header, IPv6 with some extension headers, and an ICMP error with the same inside.
+constexpr int kSnapLength = 256;
+
+// Some 10 000 frames: 0.2 s of a scan at 50 000 packets per second.
+constexpr int kBufferBytes = 4 * 1024 * 1024;
+
+// What the detectors look at: TCP that opens, closes or refuses connections or has no ACK, UDP,
+// ICMP, ICMPv6, fragments, IPv6 with extension headers. An established connection's data is not in
+// it; that is the bulk of all traffic. (Byte offsets: RFC 791, 8200, 9293.)
+constexpr const char* kKernelFilter =
+    "(ip and (icmp or udp or ip[6:2] & 0xbfff != 0"
+    " or (tcp and (tcp[13] & 0x07 != 0 or tcp[13] & 0x10 == 0))))"
+    " or (ip6 and (ip6[6] == 58 or ip6[6] == 17 or ip6[6] == 0 or ip6[6] == 43 or ip6[6] == 44"
+    " or ip6[6] == 51 or ip6[6] == 60 or ip6[6] == 135"
+    " or (ip6[6] == 6 and (ip6[53] & 0x07 != 0 or ip6[53] & 0x10 == 0))))";
+
+base::Diagnostic diagnostic_of(std::string code, std::string message, const std::string& source) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message = std::move(message);
+    diagnostic.place.file = source;
+    return diagnostic;
+}
+
+struct PcapCloser {
+    void operator()(pcap_t* pcap) const { pcap_close(pcap); }
+};
+using Pcap = std::unique_ptr<pcap_t, PcapCloser>;
+
+struct LinkRow {
+    int dlt;
+    LinkType link;
+};
+constexpr LinkRow kLinks[] = {
+    {DLT_EN10MB, LinkType::Ethernet},
+    {DLT_RAW, LinkType::RawIp},
+};
+
+base::Result<LinkType> link_of(pcap_t* pcap, const std::string& source) {
+    const int dlt = pcap_datalink(pcap);
+    for (const LinkRow& row : kLinks) {
+        if (row.dlt == dlt) {
+            return row.link;
+        }
+    }
+    const char* name = pcap_datalink_val_to_name(dlt);
+    return base::fail(diagnostic_of(
+        "unknown-link-type",
+        fmt::format("frames of type {} are not understood", name != nullptr ? name : "unknown"),
+        source));
+}
+
+base::Timestamp time_of(const pcap_pkthdr& header) {
+    // With nanosecond precision asked for, tv_usec holds nanoseconds. A file may hold anything.
+    constexpr std::int64_t kLatest = 0xffffffff;
+    const auto seconds = std::clamp<std::int64_t>(header.ts.tv_sec, 0, kLatest);
+    const auto nanoseconds = std::clamp<std::int64_t>(header.ts.tv_usec, 0, 999'999'999);
+    return base::Timestamp(std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds));
+}
+
+class PcapSource final : public FrameSource {
+  public:
+    PcapSource(Pcap pcap, std::string name, LinkType link, int fd)
+        : pcap_(std::move(pcap)), name_(std::move(name)), link_(link), fd_(fd) {}
+
+    base::Result<int> read(int limit, FrameSink& sink) override {
+        Delivery delivery{&sink, link_};
+        const int count =
+            pcap_dispatch(pcap_.get(), limit, deliver, reinterpret_cast<unsigned char*>(&delivery));
+        if (count < 0) {
+            return base::fail(diagnostic_of("capture-failed", pcap_geterr(pcap_.get()), name_));
+        }
+        return count;
+    }
+
+    int fd() const override { return fd_; }
+
+    CaptureCounters counters() override {
+        pcap_stat stat{};
+        if (fd_ < 0 || pcap_stats(pcap_.get(), &stat) != 0) {
+            return {};
+        }
+        return {stat.ps_recv, stat.ps_drop, stat.ps_ifdrop};
+    }
+
+  private:
+    struct Delivery {
+        FrameSink* sink;
+        LinkType link;
+    };
+
+    static void deliver(unsigned char* user, const pcap_pkthdr* header,
+                        const unsigned char* bytes) {
+        const auto* delivery = reinterpret_cast<const Delivery*>(user);
+        delivery->sink->on_frame(
+            {time_of(*header), std::span(bytes, header->caplen), delivery->link});
+    }
+
+    Pcap pcap_;
+    std::string name_;
+    LinkType link_;
+    int fd_;
+};
+
+std::optional<base::IpAddress> address_of(const sockaddr* address) {
+    if (address->sa_family == AF_INET) {
+        sockaddr_in in{};
+        std::memcpy(&in, address, sizeof in);
+        std::array<std::uint8_t, 4> bytes{};
+        std::memcpy(bytes.data(), &in.sin_addr, bytes.size());
+        return base::IpAddress::v4(bytes);
+    }
+    if (address->sa_family == AF_INET6) {
+        sockaddr_in6 in6{};
+        std::memcpy(&in6, address, sizeof in6);
+        std::array<std::uint8_t, 16> bytes{};
+        std::memcpy(bytes.data(), &in6.sin6_addr, bytes.size());
+        return base::IpAddress::v6(bytes);
+    }
+    return std::nullopt;
+}
+
+template <class Visit>
+void for_each_interface_address(Visit visit) {
+    ifaddrs* list = nullptr;
+    if (getifaddrs(&list) != 0) {
+        return;
+    }
+    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+        visit(*entry);
+    }
+    freeifaddrs(list);
+}
+
+}  // namespace
+
+sensor_packet::Packet parse_frame(const Frame& frame) {
+    return frame.link == LinkType::Ethernet ? sensor_packet::parse_ethernet(frame.bytes)
+                                            : sensor_packet::parse_ip(frame.bytes);
+}
+
+base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path) {
+    std::array<char, PCAP_ERRBUF_SIZE> error{};
+    Pcap pcap(pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO,
+                                                      error.data()));
+    if (!pcap) {
+        return base::fail(diagnostic_of(
+            "unreadable-capture", fmt::format("cannot read the capture: {}", error.data()), path));
+    }
+    const auto link = link_of(pcap.get(), path);
+    if (!link) {
+        return base::fail(link.error());
+    }
+    return std::make_unique<PcapSource>(std::move(pcap), path, *link, -1);
+}
+
+base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& name,
+                                                          bool promiscuous) {
+    const auto unusable = [&](std::string_view why) {
+        return base::fail(diagnostic_of("unusable-interface",
+                                        fmt::format("cannot listen on {}: {}", name, why), name));
+    };
+    std::array<char, PCAP_ERRBUF_SIZE> error{};
+    Pcap pcap(pcap_create(name.c_str(), error.data()));
+    if (!pcap) {
+        return unusable(error.data());
+    }
+    pcap_set_snaplen(pcap.get(), kSnapLength);
+    pcap_set_promisc(pcap.get(), promiscuous ? 1 : 0);
+    // Each frame is handed over as it arrives: with a block timer of even 4 ms a fast scanner
+    // learns dozens of ports more.
+    pcap_set_immediate_mode(pcap.get(), 1);
+    pcap_set_buffer_size(pcap.get(), kBufferBytes);
+    pcap_set_tstamp_precision(pcap.get(), PCAP_TSTAMP_PRECISION_NANO);
+    if (pcap_activate(pcap.get()) < 0) {
+        return unusable(pcap_geterr(pcap.get()));
+    }
+    const auto link = link_of(pcap.get(), name);
+    if (!link) {
+        return base::fail(link.error());
+    }
+    bpf_program program{};
+    if (pcap_compile(pcap.get(), &program, kKernelFilter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        return unusable(pcap_geterr(pcap.get()));
+    }
+    const int filtered = pcap_setfilter(pcap.get(), &program);
+    pcap_freecode(&program);
+    if (filtered != 0 || pcap_setnonblock(pcap.get(), 1, error.data()) != 0) {
+        return unusable(pcap_geterr(pcap.get()));
+    }
+    const int fd = pcap_get_selectable_fd(pcap.get());
+    if (fd < 0) {
+        return unusable("it cannot be waited for");
+    }
+    return std::make_unique<PcapSource>(std::move(pcap), name, *link, fd);
+}
+
+std::vector<std::string> usable_interfaces() {
+    std::vector<std::string> names;
+    for_each_interface_address([&](const ifaddrs& entry) {
+        const bool is_usable =
+            (entry.ifa_flags & IFF_UP) != 0 && (entry.ifa_flags & IFF_LOOPBACK) == 0;
+        if (is_usable && std::find(names.begin(), names.end(), entry.ifa_name) == names.end()) {
+            names.emplace_back(entry.ifa_name);
+        }
+    });
+    return names;
+}
+
+std::vector<base::IpAddress> host_addresses() {
+    std::vector<base::IpAddress> addresses;
+    for_each_interface_address([&](const ifaddrs& entry) {
+        const auto address = entry.ifa_addr != nullptr ? address_of(entry.ifa_addr) : std::nullopt;
+        if (address) {
+            addresses.push_back(*address);
+        }
+    });
+    std::sort(addresses.begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+}
+
+}  // namespace portcullis::sensor_capture

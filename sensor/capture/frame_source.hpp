@@ -1,0 +1,68 @@
+// Frames and where they come from.
+//
+// First stage of the sensor. A FrameSource hands out frames in order; they are views into the
+// capture buffer and die when on_frame() returns. Single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/result.hpp"
+#include "sensor/packet/packet.hpp"
+
+namespace portcullis::sensor_capture {
+
+enum class LinkType : std::uint8_t { Ethernet, RawIp };
+
+struct Frame {
+    base::Timestamp time;                 // of the capture
+    std::span<const std::uint8_t> bytes;  // as much as was captured
+    LinkType link = LinkType::Ethernet;
+};
+
+// What the frame says.
+sensor_packet::Packet parse_frame(const Frame& frame);
+
+class FrameSink {
+  public:
+    virtual ~FrameSink() = default;
+    virtual void on_frame(const Frame& frame) = 0;
+};
+
+struct CaptureCounters {
+    std::uint64_t received = 0;
+    std::uint64_t dropped_by_kernel = 0;
+    std::uint64_t dropped_by_interface = 0;
+};
+
+class FrameSource {
+  public:
+    virtual ~FrameSource() = default;
+    // Hands at most `limit` waiting frames to `sink` and returns how many there were. 0: none was
+    // waiting, or a file is at its end. Error "capture-failed": the source is of no more use.
+    virtual base::Result<int> read(int limit, FrameSink& sink) = 0;
+    // Readable when frames wait; -1 for files.
+    virtual int fd() const { return -1; }
+    virtual CaptureCounters counters() { return {}; }
+};
+
+// A pcap or pcapng file. Errors "unreadable-capture", "unknown-link-type".
+base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path);
+
+// An interface, both directions, without delay, filtered by the kernel to what the detectors look
+// at: bulk TCP stays out of user space. `promiscuous`: frames for others too.
+// Errors "unusable-interface", "unknown-link-type".
+base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& name,
+                                                          bool promiscuous);
+
+// All interfaces that are up, loopback excepted.
+std::vector<std::string> usable_interfaces();
+
+// The addresses of this host, on all interfaces.
+std::vector<base::IpAddress> host_addresses();
+
+}  // namespace portcullis::sensor_capture

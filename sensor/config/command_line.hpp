@@ -1,0 +1,45 @@
+// The command line: iplog's options (spec section 7) from one table, and the new long ones.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.hpp"
+#include "sensor/config/settings.hpp"
+
+namespace portcullis::sensor_config {
+
+struct CommandLine {
+    // Not settings but what to do and with which files.
+    bool wants_help = false;
+    bool wants_version = false;
+    bool wants_kill = false;     // -k
+    bool wants_restart = false;  // -R
+    std::string config_file = "/etc/iplog.conf";
+    std::string capture_file;  // -r; empty = live
+    std::vector<base::IpAddress> local_addresses;
+    std::string hosts_file = "/etc/hosts";
+    std::string services_file = "/etc/services";
+    std::string resolv_conf = "/etc/resolv.conf";
+
+    // The rest, to be applied over the configuration file.
+    struct Option {
+        std::size_t row;  // of the table
+        std::string value;
+    };
+    std::vector<Option> options;
+};
+
+// Error "bad-option": the message says which.
+base::Result<CommandLine> parse_command_line(std::span<char*> arguments);
+
+// Applies the settings among the options. Error "bad-option"; notes for the user, such as one
+// option overriding another, are added to `notes`.
+base::Result<void> apply_command_line(const CommandLine& command_line, SensorSettings& settings,
+                                      std::vector<std::string>& notes);
+
+// The text of --help; switches that are on are marked by a star.
+std::string help_text(const SensorSettings& settings);
+
+}  // namespace portcullis::sensor_config

@@ -1,0 +1,43 @@
+// The reader of iplog.conf.
+//
+//   rule    = "set" KEY ["true" | "false"]
+//           | "interface"… IF{,IF} | "promisc" NET{,NET}
+//           | ("user" | "group" | "logfile" | "pid-file" | "facility" | "priority") WORD
+//           | ("log" | "ignore") ("tcp" | "udp") { ("from" | "to") ADDRESS
+//                                                 | ("sport" | "dport") PORT }
+//           | ("log" | "ignore") "icmp" { ("from" | "to") ADDRESS | "type" TYPE }
+//   ADDRESS = "*" | ["!"] (address | name) ["/" mask]
+//   PORT    = ["!"] (p | a":"b | a":" | "*" [":" b])        numbers or service names
+//   TYPE    = ["!"] (0..18 | name)
+//
+// Tokens end at blanks; `#` at the start of a token: comment to the end of the line; `/*` at the
+// start of a token: comment up to "*/", over lines. Keywords in any case. Several rules may share a
+// line, but log and ignore take the rest of theirs. A faulty rule is skipped, the rest is used.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/base/diagnostic.hpp"
+#include "sensor/config/settings.hpp"
+#include "sensor/report/names.hpp"
+
+namespace portcullis::sensor_config {
+
+// Applies `text` over `settings`. Each fault becomes one Diagnostic with iplog's wording as its
+// message, file and line as its place. Host names are looked up in `hosts` only.
+void apply_iplog_conf(std::string_view text, const std::string& file,
+                      const sensor_report::ServiceNames& services,
+                      const sensor_report::HostNames& hosts, SensorSettings& settings,
+                      base::Diagnostics& diagnostics);
+
+// "NET{,NET}" as for promisc; nullopt = one of them is no network.
+std::optional<std::vector<base::Cidr>> parse_networks(std::string_view text);
+
+// "a,b,c" without empty parts.
+std::vector<std::string> split_commas(std::string_view text);
+
+// iplog's form: "[line 3] Invalid rule: x", without "[line n] " if no line is known.
+std::string iplog_message(const base::Diagnostic& diagnostic);
+
+}  // namespace portcullis::sensor_config

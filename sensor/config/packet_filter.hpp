@@ -1,0 +1,63 @@
+// PacketFilters: iplog.conf's `log` and `ignore` rules: which packets the sensor does not see.
+//
+// Spec section 6.3: per protocol one list, the first match decides, no match = logged. `log` rules
+// come before `ignore` rules; of the `log` rules the later is tried first. An ignored packet is
+// invisible to the detectors too. Immutable while packets are looked at; thread-safe to read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/base/ip_address.hpp"
+#include "sensor/packet/packet.hpp"
+
+namespace portcullis::sensor_config {
+
+enum class FilterProtocol : std::uint8_t { Tcp, Udp, Icmp };
+
+struct AddressMatch {
+    std::vector<base::Cidr> networks;
+    bool is_negated = false;
+};
+
+struct PortMatch {
+    std::uint16_t lowest = 0;
+    std::uint16_t highest = 65535;
+    bool is_negated = false;
+};
+
+struct TypeMatch {
+    std::uint8_t type = 0;  // of ICMP; ICMPv6 echo request and reply count as 8 and 0
+    bool is_negated = false;
+};
+
+// Every criterion that is there must match.
+struct PacketFilter {
+    bool is_ignored = true;  // an `ignore` rule; false: a `log` rule
+    std::optional<AddressMatch> from;
+    std::optional<AddressMatch> to;
+    std::optional<PortMatch> source_port;
+    std::optional<PortMatch> destination_port;
+    std::optional<TypeMatch> icmp_type;
+};
+
+class PacketFilters {
+  public:
+    // In the order of the file.
+    void add(FilterProtocol protocol, PacketFilter filter);
+    // Before all others (`ignore_dns`).
+    void add_first(FilterProtocol protocol, PacketFilter filter);
+
+    // REQUIRES: packet.verdict == Ok.
+    bool ignores(const sensor_packet::Packet& packet) const;
+
+  private:
+    struct List {
+        std::vector<PacketFilter> filters;  // as they are tried
+        std::size_t first = 0;              // where `log` rules are put in
+    };
+    List lists_[3];
+};
+
+}  // namespace portcullis::sensor_config

@@ -1,0 +1,97 @@
+// SensorSettings: everything iplog.conf and the command line can say, as plain values.
+//
+// The configuration file is applied first and the command line over it, so the latter wins.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/base/ip_address.hpp"
+#include "sensor/config/packet_filter.hpp"
+#include "sensor/detect/scan_tracker.hpp"
+#include "sensor/report/reporter.hpp"
+
+namespace portcullis::sensor_config {
+
+// What `set KEY true|false` switches. The table in settings.cpp gives name and default.
+enum class Switch : std::uint8_t {
+    Tcp,
+    Udp,
+    Icmp,
+    Frag,
+    Smurf,
+    Bogus,
+    LogIp,
+    LogDest,
+    Stdout,
+    NoFork,
+    Verbose,
+    FinScan,
+    SynScan,
+    UdpScan,
+    PortScan,
+    FoolNmap,
+    XmasScan,
+    NullScan,
+    GetIdent,
+    DnsCache,
+    SynFlood,
+    IgnoreDns,
+    PingFlood,
+    ScansOnly,
+    Traceroute,
+    UdpResolve,
+    TcpResolve,
+    IcmpResolve,
+    DisableResolver,
+};
+inline constexpr std::size_t kSwitchCount = 29;
+
+struct SwitchRow {
+    Switch id;
+    std::string_view name;
+    bool is_on;  // by default
+};
+const std::array<SwitchRow, kSwitchCount>& switches();
+// Case does not matter, as in iplog.
+std::optional<Switch> find_switch(std::string_view name);
+
+struct SensorSettings {
+    SensorSettings();
+
+    bool& operator[](Switch which) { return values[static_cast<std::size_t>(which)]; }
+    bool operator[](Switch which) const { return values[static_cast<std::size_t>(which)]; }
+
+    std::array<bool, kSwitchCount> values{};
+    std::vector<std::string> interfaces;  // empty = all that are up, but loopback
+    std::string user;                     // name or number; empty = keep
+    std::string group;
+    std::string pid_file = "/var/run/iplog.pid";
+    std::string log_file;  // empty = standard output or syslog
+    int facility;          // of syslog(3)
+    int priority;
+    std::vector<base::Cidr> promisc;  // further networks to watch over; not empty = promiscuous
+    PacketFilters filters;
+};
+
+// The consequences that one setting has for others (spec section 6.4), after file and command line.
+// A problem: the settings cannot be used; it is added to `problems`.
+void settle(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
+            base::Diagnostics& problems);
+
+sensor_detect::TrackerSettings tracker_settings(const SensorSettings& settings);
+sensor_report::ReportSettings report_settings(const SensorSettings& settings);
+
+// syslog(3) codes by name, with or without "log_", whatever the case.
+std::optional<int> find_facility(std::string_view name);
+std::optional<int> find_priority(std::string_view name);
+
+// ASCII lower case.
+std::string lower(std::string_view text);
+
+}  // namespace portcullis::sensor_config

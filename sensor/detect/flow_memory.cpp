@@ -1,0 +1,39 @@
+#include "sensor/detect/flow_memory.hpp"
+
+#include <algorithm>
+
+namespace portcullis::sensor_detect {
+
+std::uint64_t FlowMemory::fingerprint_of(const Flow& flow) const {
+    const std::uint64_t rest = (std::uint64_t{flow.our_port} << 24) |
+                               (std::uint64_t{flow.their_port} << 8) |
+                               static_cast<std::uint64_t>(flow.transport);
+    return hash_.of(flow.ours, flow.theirs, rest);
+}
+
+void FlowMemory::remember(const Flow& flow, std::uint32_t second) {
+    const std::uint64_t fingerprint = fingerprint_of(flow);
+    Bucket& bucket = buckets_[fingerprint % kBuckets];
+    Entry* place = &bucket.front();
+    for (Entry& entry : bucket) {
+        if (entry.fingerprint == fingerprint) {
+            place = &entry;
+            break;
+        }
+        if (entry.second < place->second) {
+            place = &entry;
+        }
+    }
+    *place = Entry{fingerprint, second};
+}
+
+bool FlowMemory::knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const {
+    const std::uint64_t fingerprint = fingerprint_of(flow);
+    const Bucket& bucket = buckets_[fingerprint % kBuckets];
+    return std::any_of(bucket.begin(), bucket.end(), [&](const Entry& entry) {
+        return entry.fingerprint == fingerprint && entry.second != 0 &&
+               entry.second + max_age >= second;
+    });
+}
+
+}  // namespace portcullis::sensor_detect

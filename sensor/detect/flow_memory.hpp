@@ -1,0 +1,49 @@
+// FlowMemory: which peers we have talked to of late, to tell an answer from a probe.
+//
+// A set of flow fingerprints with the time of our last packet, four to a bucket; the oldest of a
+// bucket makes room. So it never grows, and an attacker can at worst make us forget old flows.
+// Single-threaded.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/ip_address.hpp"
+#include "sensor/detect/keyed_hash.hpp"
+#include "sensor/packet/packet.hpp"
+
+namespace portcullis::sensor_detect {
+
+struct Flow {
+    base::IpAddress ours;
+    base::IpAddress theirs;
+    std::uint16_t our_port = 0;
+    std::uint16_t their_port = 0;
+    sensor_packet::Transport transport = sensor_packet::Transport::Udp;
+};
+
+class FlowMemory {
+  public:
+    FlowMemory() : buckets_(kBuckets) {}
+
+    // We sent a packet of `flow` at `second` (since 1970).
+    void remember(const Flow& flow, std::uint32_t second);
+    // We sent one within the `max_age` seconds before `second`.
+    bool knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const;
+
+  private:
+    static constexpr std::size_t kBuckets = 8192;
+    struct Entry {
+        std::uint64_t fingerprint = 0;
+        std::uint32_t second = 0;  // 0 = free
+    };
+    using Bucket = std::array<Entry, 4>;
+
+    std::uint64_t fingerprint_of(const Flow& flow) const;
+
+    KeyedHash hash_;
+    std::vector<Bucket> buckets_;
+};
+
+}  // namespace portcullis::sensor_detect

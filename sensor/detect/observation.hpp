@@ -1,0 +1,45 @@
+// Observation: one thing worth a line of the log, as a plain value.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/ip_address.hpp"
+#include "sensor/detect/detectors.hpp"
+#include "sensor/detect/port_list.hpp"
+
+namespace portcullis::sensor_detect {
+
+enum class ObservationType : std::uint8_t {
+    ConnectionAttempt,
+    BogusFlags,
+    Datagram,
+    Traceroute,
+    EchoRequest,
+    EchoReply,
+    ScanDetected,
+    ScanExpired,
+};
+
+struct Observation {
+    ObservationType type = ObservationType::ConnectionAttempt;
+    base::Timestamp time;
+    base::IpAddress source;
+    base::IpAddress destination;
+    std::uint16_t source_port = 0;       // attempt, bogus, datagram
+    std::uint16_t destination_port = 0;  // the same
+    std::uint64_t bytes = 0;    // datagram: data; echo: with the ICMP header; expired: IP payload
+    std::uint64_t packets = 0;  // expired
+    ScanKind kind = ScanKind::PortScan;  // detected and expired
+    DestinationPorts destination_ports;  // detected
+    SourcePorts source_ports;            // detected
+};
+
+// Who is told. Called from within ScanTracker, in order of time.
+class ObservationSink {
+  public:
+    virtual ~ObservationSink() = default;
+    virtual void on_observation(const Observation& observation) = 0;
+};
+
+}  // namespace portcullis::sensor_detect

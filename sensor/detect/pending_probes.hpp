@@ -1,0 +1,73 @@
+// PendingProbes: probes that our host has not answered yet.
+//
+// A ring in order of arrival with a hash index over it. Every probe leaves it in one of two ways:
+// settle() when our answer is seen, or pop_overdue() when none came within kPatience. Bounded: at
+// capacity the oldest leaves early, which is counted. Single-threaded, no allocation after the
+// constructor.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "sensor/detect/keyed_hash.hpp"
+#include "sensor/detect/probe_classes.hpp"
+
+namespace portcullis::sensor_detect {
+
+// How long our own host has for an answer. It needs microseconds; the rest is for a busy one.
+inline constexpr std::chrono::milliseconds kPatience{300};
+
+struct Probe {
+    base::Timestamp arrival;
+    std::uint32_t source = 0;             // index into the SourceTable
+    std::uint32_t source_generation = 0;  // of that entry, to notice that it was reused
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    std::uint16_t packets = 1;  // how many alike came meanwhile
+    ProbeClass probe = ProbeClass::None;
+};
+
+class PendingProbes {
+  public:
+    explicit PendingProbes(std::size_t capacity = 32768);  // a power of two
+
+    // A probe like it (same source, ports and transport) that is still pending only counts it.
+    // REQUIRES: !is_full(), arrivals never decrease.
+    void add(const Probe& probe);
+    bool is_full() const { return head_ - tail_ == slots_.size(); }
+
+    // Takes out the probe that an answer belongs to; nullopt = none is pending.
+    std::optional<Probe> settle(std::uint32_t source, std::uint16_t source_port,
+                                std::uint16_t destination_port, bool is_datagram);
+
+    // When the oldest pending probe becomes overdue; nullopt = none is pending.
+    std::optional<base::Timestamp> next_deadline();
+    // Takes out the oldest. REQUIRES: next_deadline() has a value.
+    Probe pop_oldest();
+
+  private:
+    static constexpr std::uint32_t kNone = 0xffffffff;
+    struct Slot {
+        Probe probe;
+        std::uint32_t next = kNone;
+        bool is_pending = false;
+    };
+
+    std::uint32_t* bucket_of(std::uint32_t source, std::uint16_t source_port,
+                             std::uint16_t destination_port, bool is_datagram);
+    // The link that leads to the probe, or to kNone.
+    std::uint32_t* find_link(std::uint32_t source, std::uint16_t source_port,
+                             std::uint16_t destination_port, bool is_datagram);
+    Slot& slot_at(std::uint64_t position) { return slots_[position & (slots_.size() - 1)]; }
+
+    KeyedHash hash_;
+    std::vector<Slot> slots_;
+    std::vector<std::uint32_t> buckets_;
+    std::uint64_t head_ = 0;  // next position to write
+    std::uint64_t tail_ = 0;  // oldest position
+};
+
+}  // namespace portcullis::sensor_detect

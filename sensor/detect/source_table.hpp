@@ -1,0 +1,137 @@
+// SourceTable: what is remembered of each (source, own address) pair, and for how long.
+//
+// Storage only: what is counted and what counts as a scan is ScanTracker's business. Bounded: at
+// `capacity` pairs the one that was quiet longest is forgotten; pairs with a scan going on (marked
+// by mark_scanning) are forgotten last. Time here is in whole seconds since 1970, as in iplog.
+// Single-threaded; no allocation once as many pairs have been seen together before.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "engine/base/ip_address.hpp"
+#include "sensor/detect/detectors.hpp"
+#include "sensor/detect/keyed_hash.hpp"
+#include "sensor/detect/pool.hpp"
+#include "sensor/detect/port_list.hpp"
+#include "sensor/detect/rate_window.hpp"
+
+namespace portcullis::sensor_detect {
+
+inline constexpr std::uint32_t kNoIndex = std::numeric_limits<std::uint32_t>::max();
+
+// One kind of one pair. It lives until no packet came for the kind's idle time.
+struct Counter {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;  // of IP payload
+    std::uint32_t expires_at = 0;
+    std::uint32_t next = kNoIndex;  // of the same pair
+    RateWindow rate;
+    PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered
+    DestinationPorts destination_ports;         // touched, for the log
+    SourcePorts source_ports;
+    ScanKind kind = ScanKind::PortScan;
+    bool is_detected = false;
+};
+
+// The datagrams of one traceroute: see ScanTracker::is_traceroute.
+struct TracerouteRun {
+    std::uint32_t last_seen = 0;
+    std::uint32_t started_at = 0;
+    std::uint32_t risen_at = 0;
+    std::uint32_t last_line = 0;
+    std::uint16_t datagrams = 0;
+    std::uint8_t ttl = 0;
+    std::uint8_t at_this_ttl = 0;
+};
+
+struct SourceState {
+    base::IpAddress source;
+    base::IpAddress destination;
+    bool is_scanning = false;
+    std::uint32_t generation = 0;
+    std::uint32_t first_counter = kNoIndex;
+    std::uint32_t last_seen = 0;
+    std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
+    std::uint32_t bogus_line_at = 0;
+    TracerouteRun traceroute;
+    // Links of the hash chain, of the list by age, of the wheel slot.
+    std::uint32_t chain_next = kNoIndex;
+    std::uint32_t older = kNoIndex;
+    std::uint32_t newer = kNoIndex;
+    std::uint32_t slot_next = kNoIndex;
+    std::uint32_t slot_previous = kNoIndex;
+};
+
+// Told when a counter is about to be dropped, because it is over or to make room.
+class CounterSink {
+  public:
+    virtual ~CounterSink() = default;
+    virtual void on_counter_over(const SourceState& state, const Counter& counter) = 0;
+};
+
+class SourceTable {
+  public:
+    SourceTable(std::size_t capacity, CounterSink& sink);
+
+    // The index of a pair; kNoIndex = not remembered.
+    std::uint32_t find(const base::IpAddress& source, const base::IpAddress& destination);
+    // The same, made if need be; it counts as seen at `second`.
+    std::uint32_t obtain(const base::IpAddress& source, const base::IpAddress& destination,
+                         std::uint32_t second);
+    SourceState& at(std::uint32_t index) { return states_[index]; }
+
+    // The counter of a kind; nullptr = none.
+    Counter* find_counter(std::uint32_t index, ScanKind kind);
+    // The same, made if need be, and kept until `expires_at` at least.
+    Counter& obtain_counter(std::uint32_t index, ScanKind kind, std::uint32_t expires_at);
+
+    // Forgotten last from now on.
+    void mark_scanning(std::uint32_t index);
+
+    // The second for which sweep() is due next; nullopt = nothing is remembered.
+    std::optional<std::uint32_t> next_sweep() const;
+    // Drops the counters that are over at `second` and the pairs left without any.
+    void sweep(std::uint32_t second);
+    // Drops all, telling the sink of every counter.
+    void clear();
+
+    std::size_t size() const { return states_.taken(); }
+    std::uint64_t evictions() const { return evictions_; }
+    std::uint64_t scan_evictions() const { return scan_evictions_; }
+
+  private:
+    static constexpr std::uint32_t kSlots = 128;  // more than any idle time
+    struct AgeList {
+        std::uint32_t oldest = kNoIndex;
+        std::uint32_t newest = kNoIndex;
+    };
+
+    std::uint32_t& chain_of(const base::IpAddress& source, const base::IpAddress& destination);
+    AgeList& list_of(const SourceState& state) { return ages_[state.is_scanning ? 1 : 0]; }
+    void link_newest(std::uint32_t index);
+    void unlink_age(std::uint32_t index);
+    void schedule(std::uint32_t index, std::uint32_t second);
+    void unschedule(std::uint32_t index);
+    void drop(std::uint32_t index);
+    // Forgets the pair that was quiet longest, `spared` excepted.
+    void make_room(std::uint32_t spared);
+
+    CounterSink& sink_;
+    KeyedHash hash_;
+    Pool<SourceState> states_;
+    Pool<Counter> counters_;
+    std::vector<std::uint32_t> chains_;
+    std::array<AgeList, 2> ages_;  // idle ones, scanning ones
+    std::array<std::uint32_t, kSlots> wheel_;
+    std::uint32_t swept_ = 0;  // last second swept
+    std::uint32_t generations_ = 0;
+    std::uint32_t latest_ = kNoIndex;  // the pair found last
+    std::uint64_t evictions_ = 0;
+    std::uint64_t scan_evictions_ = 0;
+};
+
+}  // namespace portcullis::sensor_detect

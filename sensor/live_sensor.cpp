@@ -1,0 +1,172 @@
+#include "sensor/live_sensor.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace portcullis {
+namespace {
+
+// Lines other than detections wait for the end of a batch at most.
+constexpr int kBatch = 64;
+// After so many batches other interfaces and signals get their turn.
+constexpr int kMaxBatches = 64;
+
+constexpr std::chrono::seconds kFollowPeriod{5};
+
+}  // namespace
+
+std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names, bool promiscuous,
+                                           std::vector<std::string>& failures) {
+    std::vector<OpenInterface> open;
+    for (const std::string& name : names.empty() ? sensor_capture::usable_interfaces() : names) {
+        auto source = sensor_capture::open_interface(name, promiscuous);
+        if (source) {
+            open.push_back({name, std::move(*source)});
+        } else {
+            failures.push_back(source.error().message);
+        }
+    }
+    return open;
+}
+
+LiveSensor::LiveSensor(Sensor& sensor, Options options, std::vector<OpenInterface> open)
+    : sensor_(sensor), options_(std::move(options)) {
+    for (OpenInterface& interface : open) {
+        interfaces_.push_back(std::make_unique<Interface>());
+        interfaces_.back()->name = std::move(interface.name);
+        interfaces_.back()->source = std::move(interface.source);
+        watch(*interfaces_.back());
+    }
+    // A named interface that could not be opened is tried again.
+    for (const std::string& name : options_.interfaces) {
+        const bool is_known = std::any_of(interfaces_.begin(), interfaces_.end(),
+                                          [&](const auto& known) { return known->name == name; });
+        if (!is_known) {
+            interfaces_.push_back(std::make_unique<Interface>());
+            interfaces_.back()->name = name;
+        }
+    }
+    sources_.push_back(loop_.watch_signal(SIGTERM, [this] { end(SIGTERM); }));
+    if (options_.ends_on_interrupt) {
+        sources_.push_back(loop_.watch_signal(SIGINT, [this] { end(SIGINT); }));
+    }
+    sources_.push_back(loop_.watch_signal(SIGHUP, [this] { restart(); }));
+    sources_.push_back(loop_.call_every(kFollowPeriod, [this] { follow_host(); }));
+}
+
+int LiveSensor::run() { return loop_.run(); }
+
+void LiveSensor::watch(Interface& interface) {
+    interface.watch =
+        loop_.watch_fd(interface.source->fd(), EPOLLIN, [this, &interface](std::uint32_t) {
+            drain(interface);
+            arm_timer();
+        });
+}
+
+void LiveSensor::drain(Interface& interface) {
+    for (int batch = 0; batch < kMaxBatches && interface.source; ++batch) {
+        const auto count = interface.source->read(kBatch, sensor_);
+        sensor_.log().flush();
+        if (!count) {
+            interface.watch = base::EventLoop::no_source();
+            interface.source.reset();
+            sensor_.log().add(clock_.now(),
+                              fmt::format("Warning: interface {} went down.", interface.name));
+            sensor_.log().flush();
+            return;
+        }
+        if (*count < kBatch) {
+            return;
+        }
+    }
+}
+
+void LiveSensor::drain_all() {
+    for (const auto& interface : interfaces_) {
+        drain(*interface);
+    }
+}
+
+void LiveSensor::on_time() {
+    armed_for_.reset();
+    // An answer that waits in the capture buffer must be seen before its probe is called overdue.
+    const base::Timestamp now = clock_.now();
+    drain_all();
+    sensor_.advance(now);
+    arm_timer();
+}
+
+void LiveSensor::arm_timer() {
+    const auto deadline = sensor_.next_deadline();
+    if (!deadline || (armed_for_ && *armed_for_ <= *deadline)) {
+        return;
+    }
+    armed_for_ = *deadline;
+    const auto delay =
+        std::max<std::chrono::nanoseconds>(*deadline - clock_.now(), std::chrono::milliseconds(1));
+    timer_ = loop_.call_after(delay, [this] { on_time(); });
+}
+
+void LiveSensor::follow_host() {
+    sensor_.set_local_addresses(sensor_capture::host_addresses());
+    if (options_.interfaces.empty()) {
+        for (const std::string& name : sensor_capture::usable_interfaces()) {
+            const bool is_known =
+                std::any_of(interfaces_.begin(), interfaces_.end(),
+                            [&](const auto& known) { return known->name == name; });
+            if (is_known) {
+                continue;
+            }
+            auto source = sensor_capture::open_interface(name, options_.is_promiscuous);
+            if (source) {
+                interfaces_.push_back(std::make_unique<Interface>());
+                interfaces_.back()->name = name;
+                interfaces_.back()->source = std::move(*source);
+                watch(*interfaces_.back());
+            }
+        }
+    }
+    for (const auto& interface : interfaces_) {
+        if (interface->source) {
+            continue;
+        }
+        auto source = sensor_capture::open_interface(interface->name, options_.is_promiscuous);
+        if (source) {
+            interface->source = std::move(*source);
+            watch(*interface);
+            sensor_.log().add(clock_.now(),
+                              fmt::format("Interface {} was reopened.", interface->name));
+            sensor_.log().flush();
+        }
+    }
+}
+
+void LiveSensor::end(int signal) {
+    drain_all();
+    sensor_.finish(clock_.now());
+    sensor_.log().add(clock_.now(), fmt::format("Caught signal {}, exiting.", signal));
+    sensor_.log().flush();
+    loop_.quit(0);
+}
+
+void LiveSensor::restart() {
+    drain_all();
+    sensor_.log().add(clock_.now(), fmt::format("Restarting iplog (pid {}).", ::getpid()));
+    sensor_.log().finish(clock_.now());
+    if (const auto settings = options_.reload()) {
+        sensor_.set_settings(*settings);
+    }
+    if (const auto reopened = sensor_.log().reopen(); !reopened) {
+        sensor_.log().add(clock_.now(), fmt::format("Warning: {}", reopened.error().message));
+    }
+    sensor_.log().add(clock_.now(), "iplog started.");
+    sensor_.log().flush();
+    follow_host();
+}
+
+}  // namespace portcullis

@@ -1,0 +1,40 @@
+// Bytes: a bounds-checked read cursor over captured bytes. Values are in network order on the wire.
+// A view: valid as long as the frame under it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace portcullis::sensor_packet {
+
+class Bytes {
+  public:
+    explicit Bytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
+
+    std::size_t size() const { return bytes_.size(); }
+    bool has(std::size_t count) const { return bytes_.size() >= count; }
+
+    // REQUIRES: has(at + 1), has(at + 2), has(at + count).
+    std::uint8_t u8(std::size_t at) const { return bytes_[at]; }
+    std::uint16_t u16(std::size_t at) const {
+        return static_cast<std::uint16_t>((bytes_[at] << 8) | bytes_[at + 1]);
+    }
+    std::span<const std::uint8_t> span(std::size_t at, std::size_t count) const {
+        return bytes_.subspan(at, count);
+    }
+
+    // What follows the first `count` bytes; empty if there are no more.
+    Bytes from(std::size_t count) const {
+        return Bytes(bytes_.subspan(count < bytes_.size() ? count : bytes_.size()));
+    }
+    // At most the first `count` bytes.
+    Bytes first(std::size_t count) const {
+        return Bytes(bytes_.first(count < bytes_.size() ? count : bytes_.size()));
+    }
+
+  private:
+    std::span<const std::uint8_t> bytes_;
+};
+
+}  // namespace portcullis::sensor_packet

@@ -1,0 +1,328 @@
+#include "sensor/packet/packet.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "sensor/packet/bytes.hpp"
+
+namespace portcullis::sensor_packet {
+namespace {
+
+constexpr std::size_t kEthernetHeader = 14;
+constexpr std::size_t kIpv4Header = 20;
+constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kTcpHeader = 20;
+constexpr std::size_t kUdpHeader = 8;
+constexpr std::size_t kIcmpHeader = 8;
+
+constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
+constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+
+// IP protocol numbers (IANA).
+constexpr std::uint8_t kProtoHopByHop = 0;
+constexpr std::uint8_t kProtoIcmp = 1;
+constexpr std::uint8_t kProtoTcp = 6;
+constexpr std::uint8_t kProtoUdp = 17;
+constexpr std::uint8_t kProtoRouting = 43;
+constexpr std::uint8_t kProtoFragment = 44;
+constexpr std::uint8_t kProtoAuthentication = 51;
+constexpr std::uint8_t kProtoIcmpv6 = 58;
+constexpr std::uint8_t kProtoDestinationOptions = 60;
+constexpr std::uint8_t kProtoMobility = 135;
+
+// RFC 8200 section 4.1 recommends at most one of each kind; a longer chain is an evasion or
+// garbage.
+constexpr int kMaxExtensionHeaders = 8;
+
+base::IpAddress ipv4_at(const Bytes& bytes, std::size_t at) {
+    std::array<std::uint8_t, 4> address{};
+    std::copy_n(bytes.span(at, 4).begin(), 4, address.begin());
+    return base::IpAddress::v4(address);
+}
+
+base::IpAddress ipv6_at(const Bytes& bytes, std::size_t at) {
+    std::array<std::uint8_t, 16> address{};
+    std::copy_n(bytes.span(at, 16).begin(), 16, address.begin());
+    return base::IpAddress::v6(address);
+}
+
+// RFC 1071. A header whose sum over all its words, the checksum included, is 0xffff is intact.
+bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length) {
+    std::uint32_t sum = 0;
+    for (std::size_t at = 0; at + 1 < header_length; at += 2) {
+        sum += bytes.u16(at);
+    }
+    while ((sum >> 16) != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum == 0xffff;
+}
+
+std::optional<Transport> transport_of(std::uint8_t protocol) {
+    switch (protocol) {
+        case kProtoTcp:
+            return Transport::Tcp;
+        case kProtoUdp:
+            return Transport::Udp;
+        case kProtoIcmp:
+            return Transport::Icmp;
+        case kProtoIcmpv6:
+            return Transport::Icmpv6;
+        default:
+            return std::nullopt;
+    }
+}
+
+struct Ipv6Chain {
+    Verdict verdict = Verdict::Ok;
+    std::uint8_t protocol = 0;
+    std::size_t length = 0;  // bytes of extension headers
+};
+
+// Walks the extension headers; `bytes` starts behind the fixed header.
+Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
+    Ipv6Chain chain;
+    chain.protocol = protocol;
+    for (int count = 0; count <= kMaxExtensionHeaders; ++count) {
+        const Bytes header = bytes.from(chain.length);
+        switch (chain.protocol) {
+            case kProtoHopByHop:
+            case kProtoRouting:
+            case kProtoDestinationOptions:
+            case kProtoMobility:
+                if (!header.has(2)) {
+                    chain.verdict = Verdict::Malformed;
+                    return chain;
+                }
+                chain.length += (std::size_t{header.u8(1)} + 1) * 8;
+                break;
+            case kProtoAuthentication:  // counted in 4-byte units: RFC 4302 section 2.2
+                if (!header.has(2)) {
+                    chain.verdict = Verdict::Malformed;
+                    return chain;
+                }
+                chain.length += (std::size_t{header.u8(1)} + 2) * 4;
+                break;
+            case kProtoFragment:
+                if (!header.has(8)) {
+                    chain.verdict = Verdict::Malformed;
+                    return chain;
+                }
+                // An "atomic fragment" (RFC 6946) is a whole packet.
+                if ((header.u16(2) & 0xfff9) != 0) {
+                    chain.verdict = Verdict::Fragment;
+                    return chain;
+                }
+                chain.length += 8;
+                break;
+            default:
+                return chain;
+        }
+        chain.protocol = header.u8(0);
+    }
+    chain.verdict = Verdict::Malformed;
+    return chain;
+}
+
+// The packet inside an ICMP error: its addresses and the first four bytes of its transport header.
+// Routers may cut it there (RFC 792), so nothing more is asked for.
+std::optional<Embedded> parse_embedded(const Bytes& bytes) {
+    Embedded embedded;
+    std::size_t header_length = 0;
+    std::uint8_t protocol = 0;
+    if (bytes.has(kIpv4Header) && (bytes.u8(0) >> 4) == 4) {
+        header_length = std::size_t{bytes.u8(0)} % 16 * 4;
+        if (header_length < kIpv4Header || (bytes.u16(6) & 0x1fff) != 0) {
+            return std::nullopt;
+        }
+        protocol = bytes.u8(9);
+        embedded.source = ipv4_at(bytes, 12);
+        embedded.destination = ipv4_at(bytes, 16);
+    } else if (bytes.has(kIpv6Header) && (bytes.u8(0) >> 4) == 6) {
+        const Ipv6Chain chain = walk_extension_headers(bytes.from(kIpv6Header), bytes.u8(6));
+        if (chain.verdict != Verdict::Ok) {
+            return std::nullopt;
+        }
+        header_length = kIpv6Header + chain.length;
+        protocol = chain.protocol;
+        embedded.source = ipv6_at(bytes, 8);
+        embedded.destination = ipv6_at(bytes, 24);
+    } else {
+        return std::nullopt;
+    }
+    if ((protocol != kProtoTcp && protocol != kProtoUdp) || !bytes.has(header_length + 4)) {
+        return std::nullopt;
+    }
+    embedded.transport = protocol == kProtoTcp ? Transport::Tcp : Transport::Udp;
+    embedded.source_port = bytes.u16(header_length);
+    embedded.destination_port = bytes.u16(header_length + 2);
+    return embedded;
+}
+
+Verdict parse_tcp(const Bytes& bytes, Packet& packet) {
+    if (!bytes.has(kTcpHeader)) {
+        return Verdict::Malformed;
+    }
+    const auto header_length = static_cast<std::uint8_t>((bytes.u8(12) >> 4) * 4);
+    if (header_length < kTcpHeader || header_length > packet.payload_length) {
+        return Verdict::Malformed;
+    }
+    packet.source_port = bytes.u16(0);
+    packet.destination_port = bytes.u16(2);
+    packet.tcp_flags = bytes.u8(13);
+    packet.tcp_header_length = header_length;
+    return Verdict::Ok;
+}
+
+Verdict parse_udp(const Bytes& bytes, Packet& packet) {
+    if (!bytes.has(kUdpHeader)) {
+        return Verdict::Malformed;
+    }
+    const std::uint16_t length = bytes.u16(4);
+    if (length < kUdpHeader || length > packet.payload_length) {
+        return Verdict::Malformed;
+    }
+    packet.source_port = bytes.u16(0);
+    packet.destination_port = bytes.u16(2);
+    packet.udp_data_length = static_cast<std::uint16_t>(length - kUdpHeader);
+    return Verdict::Ok;
+}
+
+Verdict parse_icmp(const Bytes& bytes, Packet& packet) {
+    if (!bytes.has(kIcmpHeader)) {
+        return Verdict::Malformed;
+    }
+    packet.icmp_type = bytes.u8(0);
+    packet.icmp_code = bytes.u8(1);
+    // RFC 792: 3, 4, 5, 11, 12 carry the packet they complain about; RFC 4443: types below 128.
+    const bool is_error = packet.transport == Transport::Icmpv6
+                              ? packet.icmp_type < 128
+                              : packet.icmp_type == 3 || packet.icmp_type == 4 ||
+                                    packet.icmp_type == 5 || packet.icmp_type == 11 ||
+                                    packet.icmp_type == 12;
+    if (is_error) {
+        if (const auto embedded = parse_embedded(bytes.from(kIcmpHeader))) {
+            packet.has_embedded = true;
+            packet.embedded = *embedded;
+        }
+    }
+    return Verdict::Ok;
+}
+
+// `bytes`: the transport header and what was captured behind it, no more than the IP length says.
+Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, Packet& packet) {
+    const auto transport = transport_of(protocol);
+    if (!transport) {
+        return Verdict::OtherTransport;
+    }
+    packet.transport = *transport;
+    switch (*transport) {
+        case Transport::Tcp:
+            return parse_tcp(bytes, packet);
+        case Transport::Udp:
+            return parse_udp(bytes, packet);
+        case Transport::Icmp:
+        case Transport::Icmpv6:
+            return parse_icmp(bytes, packet);
+    }
+    return Verdict::OtherTransport;
+}
+
+Verdict parse_ipv4(const Bytes& bytes, Packet& packet) {
+    if (!bytes.has(kIpv4Header)) {
+        return Verdict::Malformed;
+    }
+    packet.source = ipv4_at(bytes, 12);
+    packet.destination = ipv4_at(bytes, 16);
+    const std::size_t header_length = std::size_t{bytes.u8(0)} % 16 * 4;
+    const std::size_t total_length = bytes.u16(2);
+    if (header_length < kIpv4Header || total_length < header_length || !bytes.has(header_length)) {
+        return Verdict::Malformed;
+    }
+    if (!is_ipv4_checksum_right(bytes, header_length)) {
+        return Verdict::BadChecksum;
+    }
+    packet.ttl = bytes.u8(8);
+    const std::uint16_t fragment = bytes.u16(6);
+    packet.dont_fragment = (fragment & 0x4000) != 0;
+    packet.payload_length = static_cast<std::uint32_t>(total_length - header_length);
+    if ((fragment & 0xbfff) != 0) {  // reserved bit, more fragments, or an offset
+        return Verdict::Fragment;
+    }
+    return parse_transport(bytes.first(total_length).from(header_length), bytes.u8(9), packet);
+}
+
+Verdict parse_ipv6(const Bytes& bytes, Packet& packet) {
+    if (!bytes.has(kIpv6Header)) {
+        return Verdict::Malformed;
+    }
+    packet.source = ipv6_at(bytes, 8);
+    packet.destination = ipv6_at(bytes, 24);
+    packet.ttl = bytes.u8(7);
+    const std::size_t payload = bytes.u16(4);
+    const Bytes rest = bytes.from(kIpv6Header).first(payload);
+    const Ipv6Chain chain = walk_extension_headers(rest, bytes.u8(6));
+    if (chain.verdict != Verdict::Ok) {
+        return chain.verdict;
+    }
+    if (chain.length > payload) {
+        return Verdict::Malformed;
+    }
+    packet.payload_length = static_cast<std::uint32_t>(payload - chain.length);
+    return parse_transport(rest.from(chain.length), chain.protocol, packet);
+}
+
+}  // namespace
+
+bool is_unreachable(const Packet& packet) {
+    return (packet.transport == Transport::Icmp && packet.icmp_type == 3) ||
+           (packet.transport == Transport::Icmpv6 && packet.icmp_type == 1);
+}
+
+bool is_echo_request(const Packet& packet) {
+    return (packet.transport == Transport::Icmp && packet.icmp_type == 8) ||
+           (packet.transport == Transport::Icmpv6 && packet.icmp_type == 128);
+}
+
+bool is_echo_reply(const Packet& packet) {
+    return (packet.transport == Transport::Icmp && packet.icmp_type == 0) ||
+           (packet.transport == Transport::Icmpv6 && packet.icmp_type == 129);
+}
+
+Packet parse_ip(std::span<const std::uint8_t> captured) {
+    Packet packet;
+    const Bytes bytes(captured);
+    if (!bytes.has(1)) {
+        packet.verdict = Verdict::Malformed;
+    } else if ((bytes.u8(0) >> 4) == 4) {
+        packet.verdict = parse_ipv4(bytes, packet);
+    } else if ((bytes.u8(0) >> 4) == 6) {
+        packet.verdict = parse_ipv6(bytes, packet);
+    } else {
+        packet.verdict = Verdict::Malformed;
+    }
+    return packet;
+}
+
+Packet parse_ethernet(std::span<const std::uint8_t> frame) {
+    const Bytes bytes(frame);
+    Packet packet;
+    if (!bytes.has(kEthernetHeader)) {
+        packet.verdict = Verdict::Malformed;
+        return packet;
+    }
+    const std::uint16_t type = bytes.u16(12);
+    if (type != kEtherTypeIpv4 && type != kEtherTypeIpv6) {
+        return packet;
+    }
+    packet = parse_ip(frame.subspan(kEthernetHeader));
+    const bool is_ipv4_frame = type == kEtherTypeIpv4;
+    if (frame.size() > kEthernetHeader &&
+        (frame[kEthernetHeader] >> 4) != (is_ipv4_frame ? 4 : 6)) {
+        packet.verdict = Verdict::Malformed;  // the EtherType says otherwise
+    }
+    return packet;
+}
+
+}  // namespace portcullis::sensor_packet

@@ -1,0 +1,384 @@
+#include "sensor/report/line.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <iterator>
+#include <span>
+
+namespace portcullis::sensor_report {
+namespace {
+
+using sensor_detect::detector_of;
+using sensor_detect::ObservationType;
+
+auto to(std::string& out) { return std::back_inserter(out); }
+
+// "a.b.c.d:port", "name (address):port"; an IPv6 address alone is bracketed (RFC 5952 section 6):
+// without it, "fd00::1:22" would be an address itself.
+void append_host_before_colon(std::string_view host, std::string& out) {
+    const bool is_bare_ipv6 =
+        host.find(':') != std::string_view::npos && host.find(' ') == std::string_view::npos;
+    if (is_bare_ipv6) {
+        out += '[';
+        out += host;
+        out += ']';
+    } else {
+        out += host;
+    }
+}
+
+void append_endpoint(std::string_view host, std::uint16_t port, std::string& out) {
+    append_host_before_colon(host, out);
+    fmt::format_to(to(out), ":{}", port);
+}
+
+// "", " to T"
+void append_destination(std::string_view destination, std::string& out) {
+    if (!destination.empty()) {
+        out += " to ";
+        out += destination;
+    }
+}
+
+// "", " [port 1]", " [ports 1,2]", or with dots if the list is full: more may have come.
+template <std::size_t N>
+void append_ports(const sensor_detect::PortList<N>& list, std::string& out) {
+    if (list.size() == 0) {
+        return;
+    }
+    out += list.size() == 1 ? " [port " : " [ports ";
+    fmt::format_to(to(out), "{}", fmt::join(list.ports(), ","));
+    out += list.is_full() ? ",...]" : "]";
+}
+
+void format_attempt(const Line& line, std::string& out) {
+    fmt::format_to(to(out), "TCP: {} connection attempt", line.service);
+    append_destination(line.destination, out);
+    out += " from ";
+    append_endpoint(line.source, line.source_port, out);
+}
+
+void format_bogus(const Line& line, std::string& out) {
+    out += "TCP: Bogus TCP flags set by ";
+    append_endpoint(line.source, line.source_port, out);
+    if (line.destination.empty()) {
+        fmt::format_to(to(out), " (dest port {})", line.destination_port);
+    } else {
+        out += " (dest ";
+        append_endpoint(line.destination, line.destination_port, out);
+        out += ')';
+    }
+}
+
+void format_datagram(const Line& line, std::string& out) {
+    out += "UDP: dgram to ";
+    if (!line.destination.empty()) {
+        append_host_before_colon(line.destination, out);
+        out += ':';
+    }
+    fmt::format_to(to(out), "{} from ", line.service);
+    append_endpoint(line.source, line.source_port, out);
+    fmt::format_to(to(out), " ({} data bytes)", line.bytes);
+}
+
+void format_echo(std::string_view what, const Line& line, std::string& out) {
+    fmt::format_to(to(out), "ICMP: {} from {}", what, line.source);
+    append_destination(line.destination, out);
+    fmt::format_to(to(out), " ({} bytes)", line.bytes);
+}
+
+void format_detected(const Line& line, std::string& out) {
+    fmt::format_to(to(out), "{} detected", detector_of(line.kind).name);
+    append_destination(line.destination, out);
+    append_ports(line.destination_ports, out);
+    fmt::format_to(to(out), " from {}", line.source);
+    append_ports(line.source_ports, out);
+}
+
+void format_expired(const Line& line, std::string& out) {
+    fmt::format_to(to(out), "{} mode", detector_of(line.kind).name);
+    append_destination(line.destination, out);
+    fmt::format_to(to(out), " expired for {} - received a total of {} packets ({} bytes).",
+                   line.source, line.packets, line.bytes);
+}
+
+// Reading: each take_ function eats from the front (or, where said, the back) and tells whether
+// what it wants was there.
+
+bool take(std::string_view& text, std::string_view prefix) {
+    if (text.substr(0, prefix.size()) != prefix) {
+        return false;
+    }
+    text.remove_prefix(prefix.size());
+    return true;
+}
+
+bool take_back(std::string_view& text, std::string_view suffix) {
+    if (text.size() < suffix.size() || text.substr(text.size() - suffix.size()) != suffix) {
+        return false;
+    }
+    text.remove_suffix(suffix.size());
+    return true;
+}
+
+// What stands before `mark`, which is eaten too.
+bool take_until(std::string_view& text, std::string_view mark, std::string_view& before) {
+    const auto at = text.find(mark);
+    if (at == std::string_view::npos) {
+        return false;
+    }
+    before = text.substr(0, at);
+    text.remove_prefix(at + mark.size());
+    return true;
+}
+
+template <class Number>
+bool take_number(std::string_view& text, Number& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || (text.size() > 1 && text[0] == '0' && end != text.data() + 1)) {
+        return false;
+    }
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return true;
+}
+
+bool is_host(std::string_view host) {
+    return !host.empty() && host.find_first_of("\n[]") == std::string_view::npos;
+}
+
+bool read_host(std::string_view text, std::string_view& host) {
+    host = text;
+    return is_host(host);
+}
+
+bool read_host_before_colon(std::string_view text, std::string_view& host) {
+    if (take(text, "[")) {
+        return take_back(text, "]") && text.find(':') != std::string_view::npos &&
+               text.find(' ') == std::string_view::npos && read_host(text, host);
+    }
+    const bool is_bare_ipv6 =
+        text.find(':') != std::string_view::npos && text.find(' ') == std::string_view::npos;
+    return !is_bare_ipv6 && read_host(text, host);
+}
+
+bool read_endpoint(std::string_view text, std::string_view& host, std::uint16_t& port) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) {
+        return false;
+    }
+    std::string_view digits = text.substr(colon + 1);
+    return take_number(digits, port) && digits.empty() &&
+           read_host_before_colon(text.substr(0, colon), host);
+}
+
+// `text` holds nothing but a port list in the form that append_ports() writes.
+template <std::size_t N>
+bool read_ports(std::string_view text, sensor_detect::PortList<N>& list) {
+    if (text.empty()) {
+        return true;
+    }
+    const bool is_one = take(text, "[port ");
+    if ((!is_one && !take(text, "[ports ")) || !take_back(text, "]")) {
+        return false;
+    }
+    const bool has_dots = take_back(text, ",...");
+    do {
+        std::uint16_t port = 0;
+        if (!take_number(text, port) || !list.add(port)) {
+            return false;
+        }
+    } while (take(text, ","));
+    return text.empty() && is_one == (list.size() == 1) && has_dots == list.is_full();
+}
+
+// A port list at the end of `text`, with the blank before it, is cut off and read.
+template <std::size_t N>
+bool take_ports_back(std::string_view& text, sensor_detect::PortList<N>& list) {
+    const auto at = text.rfind(" [port");
+    if (at == std::string_view::npos) {
+        return true;
+    }
+    const std::string_view ports = text.substr(at + 1);
+    text = text.substr(0, at);
+    return read_ports(ports, list);
+}
+
+bool parse_attempt(std::string_view text, Line& line) {
+    if (!take_until(text, " connection attempt", line.service) || line.service.empty()) {
+        return false;
+    }
+    if (take(text, " to ") && (!take_until(text, " from ", line.destination) ||
+                               !read_host(line.destination, line.destination))) {
+        return false;
+    }
+    if (line.destination.empty() && !take(text, " from ")) {
+        return false;
+    }
+    return read_endpoint(text, line.source, line.source_port);
+}
+
+bool parse_bogus(std::string_view text, Line& line) {
+    std::string_view source;
+    if (!take_until(text, " (dest ", source) ||
+        !read_endpoint(source, line.source, line.source_port) || !take_back(text, ")")) {
+        return false;
+    }
+    if (take(text, "port ")) {
+        return take_number(text, line.destination_port) && text.empty();
+    }
+    return read_endpoint(text, line.destination, line.destination_port);
+}
+
+bool parse_datagram(std::string_view text, Line& line) {
+    std::string_view target;
+    if (!take_until(text, " from ", target) || !take_back(text, " data bytes)")) {
+        return false;
+    }
+    const auto colon = target.rfind(':');
+    if (colon != std::string_view::npos &&
+        !read_host_before_colon(target.substr(0, colon), line.destination)) {
+        return false;
+    }
+    line.service = colon == std::string_view::npos ? target : target.substr(colon + 1);
+    const auto bracket = text.rfind(" (");
+    if (bracket == std::string_view::npos || line.service.empty()) {
+        return false;
+    }
+    std::string_view digits = text.substr(bracket + 2);
+    return take_number(digits, line.bytes) && digits.empty() &&
+           read_endpoint(text.substr(0, bracket), line.source, line.source_port);
+}
+
+bool parse_echo(std::string_view text, Line& line) {
+    if (!take_back(text, " bytes)")) {
+        return false;
+    }
+    const auto bracket = text.rfind(" (");
+    if (bracket == std::string_view::npos) {
+        return false;
+    }
+    std::string_view digits = text.substr(bracket + 2);
+    text = text.substr(0, bracket);
+    std::string_view source = text;
+    if (take_until(text, " to ", source) && !read_host(text, line.destination)) {
+        return false;
+    }
+    return take_number(digits, line.bytes) && digits.empty() && read_host(source, line.source);
+}
+
+bool parse_traceroute(std::string_view text, Line& line) {
+    std::string_view source = text;
+    if (take_until(text, " to ", source) && !read_host(text, line.destination)) {
+        return false;
+    }
+    return read_host(source, line.source);
+}
+
+bool parse_detected(std::string_view text, Line& line) {
+    std::string_view target;
+    std::string_view source = text;
+    if (take(source, "from ")) {
+        target = {};
+    } else if (!take_until(source, " from ", target)) {
+        return false;
+    }
+    if (!take_ports_back(source, line.source_ports) || !read_host(source, line.source)) {
+        return false;
+    }
+    if (take(target, "to ")) {
+        return take_ports_back(target, line.destination_ports) &&
+               read_host(target, line.destination);
+    }
+    return read_ports(target, line.destination_ports);
+}
+
+bool parse_expired(std::string_view text, Line& line) {
+    if (take(text, "to ")) {
+        if (!take_until(text, " expired for ", line.destination) ||
+            !read_host(line.destination, line.destination)) {
+            return false;
+        }
+    } else if (!take(text, "expired for ")) {
+        return false;
+    }
+    std::string_view source;
+    return take_until(text, " - received a total of ", source) && read_host(source, line.source) &&
+           take_number(text, line.packets) && take(text, " packets (") &&
+           take_number(text, line.bytes) && text == " bytes).";
+}
+
+}  // namespace
+
+void format_line(const Line& line, std::string& out) {
+    switch (line.type) {
+        case ObservationType::ConnectionAttempt:
+            format_attempt(line, out);
+            break;
+        case ObservationType::BogusFlags:
+            format_bogus(line, out);
+            break;
+        case ObservationType::Datagram:
+            format_datagram(line, out);
+            break;
+        case ObservationType::Traceroute:
+            fmt::format_to(to(out), "UDP: traceroute from {}", line.source);
+            append_destination(line.destination, out);
+            break;
+        case ObservationType::EchoRequest:
+            format_echo("echo", line, out);
+            break;
+        case ObservationType::EchoReply:
+            format_echo("echo reply", line, out);
+            break;
+        case ObservationType::ScanDetected:
+            format_detected(line, out);
+            break;
+        case ObservationType::ScanExpired:
+            format_expired(line, out);
+            break;
+    }
+}
+
+std::optional<Line> parse_line(std::string_view message) {
+    struct Form {
+        std::string_view start;
+        ObservationType type;
+        bool (*parse)(std::string_view, Line&);
+    };
+    static constexpr Form kForms[] = {
+        {"TCP: Bogus TCP flags set by ", ObservationType::BogusFlags, parse_bogus},
+        {"UDP: dgram to ", ObservationType::Datagram, parse_datagram},
+        {"UDP: traceroute from ", ObservationType::Traceroute, parse_traceroute},
+        {"ICMP: echo reply from ", ObservationType::EchoReply, parse_echo},
+        {"ICMP: echo from ", ObservationType::EchoRequest, parse_echo},
+    };
+    Line line;
+    for (const Form& form : kForms) {
+        if (take(message, form.start)) {
+            line.type = form.type;
+            return form.parse(message, line) ? std::optional(line) : std::nullopt;
+        }
+    }
+    for (const auto& row : sensor_detect::detectors()) {
+        std::string_view text = message;
+        if (!take(text, row.name)) {
+            continue;
+        }
+        line.kind = row.kind;
+        if (take(text, " detected ")) {
+            line.type = ObservationType::ScanDetected;
+            return parse_detected(text, line) ? std::optional(line) : std::nullopt;
+        }
+        if (take(text, " mode ")) {
+            line.type = ObservationType::ScanExpired;
+            return parse_expired(text, line) ? std::optional(line) : std::nullopt;
+        }
+    }
+    if (take(message, "TCP: ") && parse_attempt(message, line)) {
+        return line;
+    }
+    return std::nullopt;
+}
+
+}  // namespace portcullis::sensor_report

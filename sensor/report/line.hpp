@@ -1,0 +1,41 @@
+// Line: the message part of one line of iplog's log, to be written or as read back.
+//
+// docs/iplog-line-format.md is the grammar; spec: iplog 2.2.3. A Line holds views: of the texts it
+// was made from, or of the text that was parsed. Plain functions, thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sensor/detect/observation.hpp"
+
+namespace portcullis::sensor_report {
+
+struct Line {
+    sensor_detect::ObservationType type = sensor_detect::ObservationType::ConnectionAttempt;
+    // HOST: an address, a name, or "name (address)".
+    std::string_view source;
+    // The same; empty = `log_dest` is off and the line does not say.
+    std::string_view destination;
+    // "ssh" or "port 22": attempt and datagram.
+    std::string_view service;
+    std::uint16_t source_port = 0;                                     // attempt, bogus, datagram
+    std::uint16_t destination_port = 0;                                // bogus
+    std::uint64_t bytes = 0;                                           // datagram, echo, expired
+    std::uint64_t packets = 0;                                         // expired
+    sensor_detect::ScanKind kind = sensor_detect::ScanKind::PortScan;  // detected, expired
+    sensor_detect::DestinationPorts destination_ports;                 // detected
+    sensor_detect::SourcePorts source_ports;                           // detected
+
+    friend bool operator==(const Line&, const Line&) = default;
+};
+
+// Appends the message to `out`; no time before it, no newline behind.
+void format_line(const Line& line, std::string& out);
+
+// Reads what format_line() writes, and nothing else. The views point into `message`.
+std::optional<Line> parse_line(std::string_view message);
+
+}  // namespace portcullis::sensor_report

@@ -1,0 +1,54 @@
+// ServiceNames and HostNames: the services(5) and hosts(5) databases, read once from their files.
+//
+// Nothing is ever asked over the network here: a name must not delay a detection. Lines that say
+// nothing sensible are skipped. Immutable after loading, so safe to share.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::sensor_report {
+
+enum class Protocol : std::uint8_t { Tcp, Udp };
+
+class ServiceNames {
+  public:
+    // The text of /etc/services: "name port/protocol alias… # comment".
+    static ServiceNames parse(std::string_view text);
+
+    // The primary name of a port; empty = it has none.
+    std::string_view name_of(Protocol protocol, std::uint16_t port) const;
+    // The port of a name or alias, as spelt in the file.
+    std::optional<std::uint16_t> find_port(Protocol protocol, std::string_view name) const;
+
+  private:
+    std::unordered_map<std::uint32_t, std::string> names_;
+    std::map<std::string, std::uint16_t, std::less<>> ports_[2];
+};
+
+class HostNames {
+  public:
+    // The text of /etc/hosts: "address name alias… # comment". The first name of an address counts.
+    static HostNames parse(std::string_view text);
+
+    // Empty = it has none.
+    std::string_view name_of(const base::IpAddress& address) const;
+    // All addresses of a name or alias, as spelt in the file; empty = it has none.
+    std::vector<base::IpAddress> addresses_of(std::string_view name) const;
+
+  private:
+    std::unordered_map<base::IpAddress, std::string, base::IpAddressHash> names_;
+    std::map<std::string, std::vector<base::IpAddress>, std::less<>> addresses_;
+};
+
+// The addresses behind `nameserver` in the text of /etc/resolv.conf.
+std::vector<base::IpAddress> parse_nameservers(std::string_view text);
+
+}  // namespace portcullis::sensor_report

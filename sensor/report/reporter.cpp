@@ -1,0 +1,107 @@
+#include "sensor/report/reporter.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <iterator>
+
+namespace portcullis::sensor_report {
+namespace {
+
+using sensor_detect::Observation;
+using sensor_detect::ObservationType;
+
+void append_address(const base::IpAddress& address, std::string& out) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    inet_ntop(address.is_v4() ? AF_INET : AF_INET6, address.data(), text.data(), text.size());
+    out += text.data();
+}
+
+enum class Family { Tcp, Udp, Icmp };
+
+Family family_of(const Observation& observation) {
+    switch (observation.type) {
+        case ObservationType::ConnectionAttempt:
+        case ObservationType::BogusFlags:
+            return Family::Tcp;
+        case ObservationType::Datagram:
+        case ObservationType::Traceroute:
+            return Family::Udp;
+        case ObservationType::EchoRequest:
+        case ObservationType::EchoReply:
+            return Family::Icmp;
+        case ObservationType::ScanDetected:
+        case ObservationType::ScanExpired:
+            break;
+    }
+    const std::string_view name = sensor_detect::detector_of(observation.kind).name;
+    if (name.substr(0, 3) == "TCP") {
+        return Family::Tcp;
+    }
+    return name.substr(0, 3) == "UDP" ? Family::Udp : Family::Icmp;
+}
+
+}  // namespace
+
+void Reporter::write_host(const base::IpAddress& address, bool resolve, std::string& out) const {
+    out.clear();
+    const std::string_view name = resolve ? hosts_.name_of(address) : std::string_view();
+    if (name.empty()) {
+        append_address(address, out);
+        return;
+    }
+    out += name;
+    if (settings_.log_address) {
+        out += " (";
+        append_address(address, out);
+        out += ')';
+    }
+}
+
+void Reporter::write_service(Protocol protocol, std::uint16_t port) {
+    service_.clear();
+    const std::string_view name = services_.name_of(protocol, port);
+    if (name.empty()) {
+        fmt::format_to(std::back_inserter(service_), "port {}", port);
+    } else {
+        service_ += name;
+    }
+}
+
+void Reporter::on_observation(const Observation& observation) {
+    const Family family = family_of(observation);
+    const bool resolve = family == Family::Tcp   ? settings_.resolve_tcp
+                         : family == Family::Udp ? settings_.resolve_udp
+                                                 : settings_.resolve_icmp;
+    Line line;
+    line.type = observation.type;
+    write_host(observation.source, resolve, source_);
+    line.source = source_;
+    if (settings_.log_destination) {
+        write_host(observation.destination, resolve, destination_);
+        line.destination = destination_;
+    }
+    if (observation.type == ObservationType::ConnectionAttempt) {
+        write_service(Protocol::Tcp, observation.destination_port);
+        line.service = service_;
+    } else if (observation.type == ObservationType::Datagram) {
+        write_service(Protocol::Udp, observation.destination_port);
+        line.service = service_;
+    }
+    line.source_port = observation.source_port;
+    line.destination_port = observation.destination_port;
+    line.bytes = observation.bytes;
+    line.packets = observation.packets;
+    line.kind = observation.kind;
+    line.destination_ports = observation.destination_ports;
+    line.source_ports = observation.source_ports;
+    message_.clear();
+    format_line(line, message_);
+    log_.add(observation.time, message_);
+    if (observation.type == ObservationType::ScanDetected) {
+        log_.flush();
+    }
+}
+
+}  // namespace portcullis::sensor_report

@@ -1,0 +1,50 @@
+// Reporter: observations → lines: who is written how, and which service a port is.
+//
+// Between ScanTracker and LogWriter. Single-threaded. A detection is flushed to the log before
+// on_observation() returns; other lines when flush() is called.
+#pragma once
+
+#include <string>
+
+#include "sensor/detect/observation.hpp"
+#include "sensor/report/line.hpp"
+#include "sensor/report/log_writer.hpp"
+#include "sensor/report/names.hpp"
+
+namespace portcullis::sensor_report {
+
+struct ReportSettings {
+    bool log_destination = false;  // `log_dest`
+    bool log_address = false;      // `log_ip`: the address behind the name
+    bool resolve_tcp = true;
+    bool resolve_udp = true;
+    bool resolve_icmp = true;
+};
+
+class Reporter final : public sensor_detect::ObservationSink {
+  public:
+    // All references must outlive the reporter.
+    Reporter(const ReportSettings& settings, const ServiceNames& services, const HostNames& hosts,
+             LogWriter& log)
+        : settings_(settings), services_(services), hosts_(hosts), log_(log) {}
+
+    void set_settings(const ReportSettings& settings) { settings_ = settings; }
+
+    void on_observation(const sensor_detect::Observation& observation) override;
+
+  private:
+    void write_host(const base::IpAddress& address, bool resolve, std::string& out) const;
+    void write_service(Protocol protocol, std::uint16_t port);
+
+    ReportSettings settings_;
+    const ServiceNames& services_;
+    const HostNames& hosts_;
+    LogWriter& log_;
+    // Kept so that a line costs no allocation.
+    std::string source_;
+    std::string destination_;
+    std::string service_;
+    std::string message_;
+};
+
+}  // namespace portcullis::sensor_report

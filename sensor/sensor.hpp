@@ -1,0 +1,65 @@
+// Sensor: the whole way from a frame to a line: parse, tell the direction, filter, track, report.
+//
+// Live capture and capture files feed the same object. Single-threaded.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sensor/capture/frame_source.hpp"
+#include "sensor/config/settings.hpp"
+#include "sensor/detect/scan_tracker.hpp"
+#include "sensor/report/log_writer.hpp"
+#include "sensor/report/reporter.hpp"
+
+namespace portcullis {
+
+class Sensor final : public sensor_capture::FrameSink {
+  public:
+    // The names must outlive the sensor.
+    Sensor(const sensor_config::SensorSettings& settings,
+           const sensor_report::ServiceNames& services, const sensor_report::HostNames& hosts,
+           std::unique_ptr<sensor_report::LogTarget> target);
+
+    // Which addresses are ours.
+    void set_local_addresses(std::vector<base::IpAddress> addresses);
+    // Counters and scans that go on are kept.
+    void set_settings(const sensor_config::SensorSettings& settings);
+
+    void on_frame(const sensor_capture::Frame& frame) override;
+    // Lets time pass; the lines that are due are in the log afterwards.
+    void advance(base::Timestamp now);
+    std::optional<base::Timestamp> next_deadline() { return tracker_.next_deadline(); }
+    // Writes the summaries of the scans that go on, and all that waits.
+    void finish(base::Timestamp now);
+
+    sensor_report::LogWriter& log() { return log_; }
+    // Time of the last packet from or to us; the epoch before the first.
+    base::Timestamp last_packet() const { return last_packet_; }
+    // Called once, before the first packet from or to us is looked at.
+    void set_on_first_packet(std::function<void(base::Timestamp)> call) {
+        on_first_packet_ = std::move(call);
+    }
+
+    // What became of the frames, for people: one line.
+    std::string statistics() const;
+
+  private:
+    bool is_ours(const base::IpAddress& address) const;
+
+    sensor_config::PacketFilters filters_;
+    base::CidrSet promisc_;
+    std::vector<base::IpAddress> local_;  // sorted
+    sensor_report::LogWriter log_;
+    sensor_report::Reporter reporter_;
+    sensor_detect::ScanTracker tracker_;
+    std::array<std::uint64_t, sensor_packet::kVerdictCount> verdicts_{};
+    base::Timestamp last_packet_;
+    std::function<void(base::Timestamp)> on_first_packet_;
+};
+
+}  // namespace portcullis

@@ -1,0 +1,248 @@
+// portcullis-sensor: packets in, iplog lines out.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <span>
+
+#include "engine/base/fd.hpp"
+#include "sensor/capture/frame_source.hpp"
+#include "sensor/config/command_line.hpp"
+#include "sensor/config/iplog_conf.hpp"
+#include "sensor/daemon.hpp"
+#include "sensor/live_sensor.hpp"
+#include "sensor/sensor.hpp"
+
+namespace portcullis {
+namespace {
+
+using sensor_config::CommandLine;
+using sensor_config::SensorSettings;
+using sensor_config::Switch;
+
+// iplog's exit code after "Fatal: …".
+constexpr int kFatal = 255;
+constexpr int kUsage = 2;
+
+// A capture file ends with so much more time, for what is still going on to expire.
+constexpr std::chrono::seconds kFlushTime{75};
+
+void say(std::string_view text) {
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+}
+
+int fatal(std::string_view text) {
+    say(fmt::format("Fatal: {}", text));
+    return kFatal;
+}
+
+// What is looked up in files, never over the network.
+struct Names {
+    sensor_report::ServiceNames services;
+    sensor_report::HostNames hosts;
+    std::vector<base::IpAddress> nameservers;
+};
+
+std::string text_of(const std::string& path) {
+    auto text = base::read_file(path);
+    return text ? std::move(*text) : std::string();
+}
+
+Names load_names(const CommandLine& command_line) {
+    return {sensor_report::ServiceNames::parse(text_of(command_line.services_file)),
+            sensor_report::HostNames::parse(text_of(command_line.hosts_file)),
+            sensor_report::parse_nameservers(text_of(command_line.resolv_conf))};
+}
+
+// File, then command line, then what follows from them. Faults of the file are added to
+// `messages`; a Diagnostic: nothing can be done with it.
+base::Result<SensorSettings> load_settings(const CommandLine& command_line, const Names& names,
+                                           std::vector<std::string>& messages) {
+    SensorSettings settings;
+    base::Diagnostics diagnostics;
+    sensor_config::apply_iplog_conf(text_of(command_line.config_file), command_line.config_file,
+                                    names.services, names.hosts, settings, diagnostics);
+    for (const base::Diagnostic& diagnostic : diagnostics.all()) {
+        messages.push_back(sensor_config::iplog_message(diagnostic));
+    }
+    if (auto applied = sensor_config::apply_command_line(command_line, settings, messages);
+        !applied) {
+        return base::fail(applied.error());
+    }
+    base::Diagnostics problems;
+    sensor_config::settle(settings, names.nameservers, problems);
+    if (problems.has_errors()) {
+        return base::fail(problems.all().front());
+    }
+    return settings;
+}
+
+base::Result<std::unique_ptr<sensor_report::LogTarget>> open_log(const SensorSettings& settings) {
+    if (settings[Switch::Stdout]) {
+        return sensor_report::standard_output();
+    }
+    if (!settings.log_file.empty()) {
+        return sensor_report::open_log_file(settings.log_file);
+    }
+    return sensor_report::syslog_target(settings.facility, settings.priority);
+}
+
+int read_capture(const CommandLine& command_line, const SensorSettings& settings,
+                 const Names& names) {
+    auto capture = sensor_capture::open_capture_file(command_line.capture_file);
+    if (!capture) {
+        return fatal(fmt::format("{}: {}", command_line.capture_file, capture.error().message));
+    }
+    auto target = open_log(settings);
+    if (!target) {
+        return fatal(target.error().message);
+    }
+    Sensor sensor(settings, names.services, names.hosts, std::move(*target));
+    sensor.set_local_addresses(command_line.local_addresses.empty()
+                                   ? sensor_capture::host_addresses()
+                                   : command_line.local_addresses);
+    sensor.set_on_first_packet(
+        [&](base::Timestamp time) { sensor.log().add(time, "iplog started."); });
+    int exit_code = 0;
+    constexpr int kBatch = 1024;
+    for (;;) {
+        const auto count = (*capture)->read(kBatch, sensor);
+        if (!count) {
+            fmt::print(stderr, "{}: {}\n", command_line.capture_file, count.error().message);
+            exit_code = 1;  // cut short; what was read is reported
+            break;
+        }
+        if (*count == 0) {
+            break;
+        }
+    }
+    const base::Timestamp end = sensor.last_packet() + kFlushTime;
+    sensor.advance(end);
+    sensor.finish(end);
+    if (settings[Switch::Verbose]) {
+        fmt::print(stderr, "{}\n", sensor.statistics());
+    }
+    return exit_code;
+}
+
+int signal_running(const SensorSettings& settings, int signal) {
+    const auto pid = find_running(settings.pid_file);
+    if (!pid) {
+        return fatal(pid.error().message);
+    }
+    return ::kill(*pid, signal) == 0 ? 0 : fatal(fmt::format("cannot signal process {}", *pid));
+}
+
+int listen(const CommandLine& command_line, const SensorSettings& settings, const Names& names) {
+    const auto identity = find_identity(settings.user, settings.group);
+    if (!identity) {
+        return fatal(identity.error().message);
+    }
+    auto pid_file = PidFile::lock(settings.pid_file);
+    if (!pid_file) {
+        return fatal(pid_file.error().message);
+    }
+    LiveSensor::Options options;
+    options.interfaces = settings.interfaces;
+    options.is_promiscuous = !settings.promisc.empty();
+    options.ends_on_interrupt = settings[Switch::NoFork];
+    std::vector<std::string> failures;
+    auto open = open_interfaces(options.interfaces, options.is_promiscuous, failures);
+    for (const std::string& failure : failures) {
+        say(fmt::format("Warning: {}", failure));
+    }
+    if (open.empty()) {
+        pid_file->remove();
+        return fatal("Couldn't initialize interfaces.");
+    }
+    auto target = open_log(settings);
+    if (!target) {
+        pid_file->remove();
+        return fatal(target.error().message);
+    }
+    // The log is opened again after a rotation, as the user that we become.
+    if (!settings.log_file.empty() && identity->changes_user && ::geteuid() == 0 &&
+        ::chown(settings.log_file.c_str(), identity->user, identity->group) != 0) {
+        say(fmt::format("Warning: cannot hand over {}", settings.log_file));
+    }
+    if (!settings[Switch::NoFork]) {
+        if (auto detached = detach(); !detached) {
+            return fatal(detached.error().message);
+        }
+    }
+    pid_file->write(::getpid());
+    if (auto dropped = drop_privileges(*identity); !dropped) {
+        pid_file->remove();
+        return fatal(dropped.error().message);
+    }
+
+    Sensor sensor(settings, names.services, names.hosts, std::move(*target));
+    sensor.set_local_addresses(sensor_capture::host_addresses());
+    options.reload = [&]() -> std::optional<SensorSettings> {
+        std::vector<std::string> messages;
+        auto reloaded = load_settings(command_line, names, messages);
+        for (const std::string& message : messages) {
+            sensor.log().add(base::SystemClock().now(), message);
+        }
+        if (!reloaded) {
+            sensor.log().add(base::SystemClock().now(),
+                             fmt::format("Warning: {}", reloaded.error().message));
+            return std::nullopt;
+        }
+        return std::move(*reloaded);
+    };
+    int exit_code = 0;
+    {
+        LiveSensor live(sensor, std::move(options), std::move(open));
+        sensor.log().add(base::SystemClock().now(), "iplog started.");
+        sensor.log().flush();
+        exit_code = live.run();
+    }
+    if (settings[Switch::Verbose]) {
+        fmt::print(stderr, "{}\n", sensor.statistics());
+    }
+    pid_file->remove();
+    return exit_code;
+}
+
+int run(std::span<char*> arguments) {
+    const auto command_line = sensor_config::parse_command_line(arguments);
+    if (!command_line) {
+        fmt::print(stderr, "portcullis-sensor: {}\n", command_line.error().message);
+        return kUsage;
+    }
+    if (command_line->wants_version) {
+        say("portcullis-sensor " PORTCULLIS_VERSION " (iplog 2.2.3 compatible)");
+        return 0;
+    }
+    const Names names = load_names(*command_line);
+    std::vector<std::string> messages;
+    const auto settings = load_settings(*command_line, names, messages);
+    if (command_line->wants_help) {
+        fmt::print("{}", sensor_config::help_text(settings ? *settings : SensorSettings()));
+        return 0;
+    }
+    for (const std::string& message : messages) {
+        say(message);
+    }
+    if (!settings) {
+        return fatal(settings.error().message);
+    }
+    if (command_line->wants_kill || command_line->wants_restart) {
+        return signal_running(*settings, command_line->wants_kill ? SIGTERM : SIGHUP);
+    }
+    if (!command_line->capture_file.empty()) {
+        return read_capture(*command_line, *settings, names);
+    }
+    return listen(*command_line, *settings, names);
+}
+
+}  // namespace
+}  // namespace portcullis
+
+int main(int argc, char** argv) {
+    return portcullis::run(std::span(argv, static_cast<std::size_t>(argc)));
+}
