@@ -238,6 +238,15 @@ class Lines(unittest.TestCase):
                 got = logtest(shipped_home(self), [line])[0]
                 self.assertNotIn("srcip", got["fields"], line)
 
+    def test_a_line_with_anything_behind_its_end_gives_no_source(self):
+        lines = [form(row[4] + tail) for target in (None, "198.51.100.2")
+                 for row in messages("203.0.113.9", "203.0.113.9", target)
+                 for form in (in_file, through_syslog) for tail in (" x", "x", " from 9.9.9.9")]
+        for line, got in zip(lines, logtest(shipped_home(self), lines, "--fresh")):
+            named = re.search(r"(?:from|to|network) \S+x$", line)  # the tail belongs to the host name
+            self.assertIn(got["fields"].get("srcip"),
+                          (None, "203.0.113.9x", "203.0.113.9") if named else (None,), line)
+
     def test_what_iplog_says_about_itself(self):
         rows = [("iplog started.", 99957, 99955), ("Caught signal 15, exiting.", 99957, 99955),
                 ("Restarting iplog (pid 731).", 99957, 99955),
