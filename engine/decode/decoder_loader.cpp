@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "engine/base/did_you_mean.hpp"
@@ -425,10 +426,27 @@ void DecoderLoader::assign_ids() {
 
 std::optional<DecoderSet> load_decoders(const std::vector<xml::Document>& documents,
                                         base::Diagnostics& diagnostics) {
-    const int errors = diagnostics.error_count();
-    DecoderLoader loader(diagnostics);
+    base::Diagnostics found;
+    DecoderLoader loader(found);
     loader.load(documents);
-    if (diagnostics.error_count() != errors) {
+
+    // In the order of the files, although some defects show only after all was read.
+    const auto file_index = [&](const base::Diagnostic& diagnostic) {
+        return std::find_if(documents.begin(), documents.end(),
+                            [&](const xml::Document& document) {
+                                return document.file() == diagnostic.place.file;
+                            }) -
+               documents.begin();
+    };
+    std::vector<base::Diagnostic> sorted = found.all();
+    std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) {
+        return std::make_tuple(file_index(a), a.place.line, a.place.column) <
+               std::make_tuple(file_index(b), b.place.line, b.place.column);
+    });
+    for (auto& diagnostic : sorted) {
+        diagnostics.add(std::move(diagnostic));
+    }
+    if (found.has_errors()) {
         return std::nullopt;
     }
     return loader.take_set();
