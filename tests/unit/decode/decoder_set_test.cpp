@@ -1,5 +1,6 @@
 #include "engine/decode/decoder_set.hpp"
 
+#include <filesystem>
 #include <fstream>
 
 #include "tests/support/decoders.hpp"
@@ -270,10 +271,10 @@ TEST_CASE("decoder_set: an observer is told of each step") {
 }
 
 TEST_CASE("decoder_set: the published decoders for iplog match the published lines") {
-    const std::string folder = std::string(PORTCULLIS_CONFORMANCE_DIR) + "/published/";
-    std::ifstream lines(folder + "lines.log");
+    const auto folder = std::filesystem::path(PORTCULLIS_CONFORMANCE_DIR) / "published";
+    std::ifstream lines(folder / "lines.log");
     base::Diagnostics diagnostics;
-    const auto document = xml::Document::load(folder + "decoders.xml", "decoders.xml",
+    const auto document = xml::Document::load((folder / "decoders.xml").string(), "decoders.xml",
                                               xml::Variables::Substitute, diagnostics);
     if (!lines || !document) {
         WARN("skipped: no conformance data at " << folder);
