@@ -14,20 +14,30 @@
 
 namespace portcullis::config {
 
-// A file that ossec.conf names: the path as the home sees it, and where it was named.
+// A file (or a directory of files) that ossec.conf names: the path as the home sees it, and where
+// it was named.
 struct FileReference {
     std::string path;  // relative to the home, or absolute
     base::SourcePlace place;
+    std::string source_line = {};  // of the place, for the snippet of an error
+    int caret_length = 1;
+    bool is_directory = false;  // rule_dir, decoder_dir: its files, in byte order
+    std::string pattern = {};   // of a directory: the OS_Regex that "directory/file" must match
+
+    base::Diagnostic error(std::string code, std::string message) const;
 };
 
 struct EngineConfig {
-    std::vector<FileReference> decoder_files;  // empty list in the file: the default files
-    bool decoder_files_are_default = false;    // then a missing local_decoder.xml is no error
+    // In the order of the file, directories not yet expanded: resolve_input_files()
+    // (input_files.hpp) turns them into existing files.
+    std::vector<FileReference> decoder_files;
+    bool decoder_files_are_default = false;  // none is named: the list is empty
     std::vector<FileReference> rule_files;
     std::vector<FileReference> list_files;
 
     std::vector<collect::LocalFileConfig> local_files;
     std::vector<respond::CommandConfig> commands;
+    std::vector<FileReference> executables;  // of the commands, for check_executables()
     std::vector<respond::ActiveResponseConfig> active_responses;  // enabled ones, in file order
     std::vector<std::chrono::minutes> repeated_offenders;
 

@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/config/option_setters.hpp"
+
+namespace portcullis::config {
+
+void accept_mail_address(SectionReader& reader, const xml::Node& option) {
+    if (!is_plausible_mail_address(option.text())) {
+        reader.bad_value(option, "bad-mail-address",
+                         fmt::format("\"{}\" is no mail address", option.text()),
+                         "an address has the form name@host");
+    }
+}
+
+void accept_mail_switch(SectionReader& reader, const xml::Node& option) {
+    if (read_yes_no(reader, option).value_or(false)) {
+        reader.add_warning(
+            option.error_in_text("no-effect", "there is no mail daemon, no mail will be sent"));
+    }
+}
+
+void accept_alert_format(SectionReader& reader, const xml::Node& option) {
+    reader.add_warning(
+        option.error_in_text("no-effect", "alerts.log keeps its format, this one is not used"));
+}
+
+void refuse(SectionReader& reader, const xml::Node& option) {
+    reader.add(option.error("unsupported-option",
+                            fmt::format("<{}> is for special builds of OSSEC", option.name())),
+               "remove it");
+}
+
+void add_white_list(SectionReader& reader, const xml::Node& option) {
+    const std::string_view text = option.text();
+    const auto networks = parse_white_list_networks(text);
+    if (!networks.empty()) {
+        for (const auto& network : networks) {
+            reader.config.white_list.add(network);
+        }
+        return;
+    }
+    if (is_plausible_host_name(text)) {
+        reader.config.white_list_hosts.emplace_back(text);
+        return;
+    }
+    reader.bad_value(option, "bad-address",
+                     fmt::format("\"{}\" is no address, no network and no host name", text),
+                     "for example 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or www.example.org; a "
+                     "network is written with the length of its prefix, not with a mask");
+}
+
+void set_memory_size(SectionReader& reader, const xml::Node& option) {
+    constexpr int kLeast = 2048;
+    constexpr int kMost = 1'000'000;
+    if (const auto value = read_number(reader, option, 0, kMost)) {
+        reader.config.memory_size = std::max(*value, kLeast);
+    }
+}
+
+}  // namespace portcullis::config

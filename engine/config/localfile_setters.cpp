@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/did_you_mean.hpp"
+#include "engine/collect/log_formats.hpp"
+#include "engine/config/option_setters.hpp"
+
+namespace portcullis::config {
+namespace {
+
+// What OSSEC reads beyond the formats that the collect stage has (collect/log_formats.cpp).
+constexpr std::string_view kOtherFormats[] = {
+    "snort-full", "nmapg",        "mysql_log", "mssql_log",    "postgresql_log",
+    "ossecalert", "djb-multilog", "audit",     "modsec-audit", "multi-line_indented",
+    "journald",   "multi-line",   "command",   "full_command",
+};
+// Do nothing on Unix, in OSSEC too.
+constexpr std::string_view kWindowsFormats[] = {"eventlog", "eventchannel"};
+
+// The name without the ": N" of multi-line.
+std::string_view format_name(std::string_view text) {
+    constexpr std::string_view kMultiLine = "multi-line";
+    if (!text.starts_with(kMultiLine)) {
+        return text;
+    }
+    std::string_view rest = text.substr(kMultiLine.size());
+    const auto skip_blanks = [&] {
+        rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    };
+    skip_blanks();
+    if (!rest.starts_with(':')) {
+        return text == kMultiLine ? "" : text;
+    }
+    rest.remove_prefix(1);
+    skip_blanks();
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    rest = rest.substr(digits);
+    skip_blanks();
+    return digits > 0 && rest.empty() ? kMultiLine : "";
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+bool is_known_format(std::string_view text) {
+    const std::string_view name = format_name(text);
+    return collect::find_log_format(name) != nullptr || is_one_of(name, kOtherFormats) ||
+           is_one_of(name, kWindowsFormats);
+}
+
+std::vector<std::string_view> format_names() {
+    std::vector<std::string_view> names;
+    for (const auto& format : collect::log_formats()) {
+        names.push_back(format.name);
+    }
+    names.insert(names.end(), std::begin(kOtherFormats), std::end(kOtherFormats));
+    names.insert(names.end(), std::begin(kWindowsFormats), std::end(kWindowsFormats));
+    return names;
+}
+
+}  // namespace
+
+void set_location(SectionReader& reader, const xml::Node& option) {
+    if (auto text = read_text(reader, option)) {
+        reader.block.local_file.location = *std::move(text);
+    }
+}
+
+void set_log_format(SectionReader& reader, const xml::Node& option) {
+    if (!is_known_format(option.text())) {
+        std::string hint = option.text().starts_with("multi-line")
+                               ? "write the number of lines: multi-line: 3"
+                               : base::did_you_mean(option.text(), format_names());
+        reader.bad_value(
+            option, "unknown-log-format",
+            fmt::format("there is no log format \"{}\"", option.text()),
+            hint.empty() ? "most logs are \"syslog\": one line, one event" : std::move(hint));
+        return;
+    }
+    reader.block.local_file.log_format = option.text();
+}
+
+void set_frequency(SectionReader& reader, const xml::Node& option) {
+    if (option.text() != "hourly" && option.text() != "daily") {
+        constexpr int kMostSeconds = 10 * 365 * 86400;
+        read_number(reader, option, 1, kMostSeconds);
+    }
+}
+
+void finish_local_file(SectionReader& reader, const xml::Node& section) {
+    auto& block = reader.block;
+    const xml::Node* format = block.find("log_format");
+    if (format == nullptr) {
+        reader.add(section.error("missing-option", "a localfile needs a <log_format>"),
+                   "<log_format>syslog</log_format> for one event a line");
+        return;
+    }
+    if (block.local_file.log_format.empty()) {
+        return;  // reported where it stands
+    }
+    const std::string_view name = format_name(block.local_file.log_format);
+    const bool is_command = name.ends_with("command");
+    const std::string_view source = is_command ? "command" : "location";
+    if (block.find(source) == nullptr) {
+        reader.add(section.error("missing-option",
+                                 fmt::format("a localfile of this format needs a <{}>", source)));
+        return;
+    }
+    if (is_one_of(name, kWindowsFormats)) {
+        return;
+    }
+    if (collect::find_log_format(name) == nullptr) {
+        reader.option_name = "log_format";
+        reader.add_warning(
+            format->error_in_text(
+                "unsupported-log-format",
+                fmt::format("the log format \"{}\" is not read by this version", format->text())),
+            "this localfile is left out");
+        return;
+    }
+    if (block.local_file.location.empty()) {
+        return;
+    }
+    const auto& files = reader.config.local_files;
+    const auto same = std::find_if(files.begin(), files.end(), [&](const auto& earlier) {
+        return earlier.location == block.local_file.location;
+    });
+    if (same != files.end()) {
+        reader.option_name = "location";
+        reader.add_warning(block.find("location")
+                               ->error_in_text("duplicate-location",
+                                               fmt::format("\"{}\" is named at {}:{} already",
+                                                           block.local_file.location,
+                                                           same->place.line, same->place.column)),
+                           "this localfile is left out");
+        return;
+    }
+    block.local_file.place = section.place();
+    reader.config.local_files.push_back(block.local_file);
+}
+
+}  // namespace portcullis::config

@@ -1,0 +1,78 @@
+// The setters that the rows of the option table name: each reads one option into the configuration
+// or into the block at hand, and reports a value that it does not take.
+#pragma once
+
+#include "engine/config/engine_config.hpp"
+#include "engine/config/section_reader.hpp"
+#include "engine/config/values.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::config {
+
+template <bool EngineConfig::*Member>
+void set_yes_no(SectionReader& reader, const xml::Node& option) {
+    if (const auto value = read_yes_no(reader, option)) {
+        reader.config.*Member = *value;
+    }
+}
+
+template <int EngineConfig::*Member, int Min, int Max>
+void set_number(SectionReader& reader, const xml::Node& option) {
+    if (const auto value = read_number(reader, option, Min, Max)) {
+        reader.config.*Member = *value;
+    }
+}
+
+// Options that OSSEC has and that change nothing here: the value is checked all the same.
+inline void accept_any(SectionReader&, const xml::Node&) {}
+inline void accept_yes_no(SectionReader& reader, const xml::Node& option) {
+    read_yes_no(reader, option);
+}
+template <int Min, int Max>
+void accept_number(SectionReader& reader, const xml::Node& option) {
+    read_number(reader, option, Min, Max);
+}
+void accept_mail_address(SectionReader& reader, const xml::Node& option);
+// As above, with a warning when the value asks for something that will not happen.
+void accept_mail_switch(SectionReader& reader, const xml::Node& option);
+void accept_alert_format(SectionReader& reader, const xml::Node& option);
+// Options of special builds only.
+void refuse(SectionReader& reader, const xml::Node& option);
+
+// <global>
+void add_white_list(SectionReader& reader, const xml::Node& option);
+void set_memory_size(SectionReader& reader, const xml::Node& option);
+
+// <rules>
+void add_rule_file(SectionReader& reader, const xml::Node& option);
+void add_rule_dir(SectionReader& reader, const xml::Node& option);
+void add_decoder_file(SectionReader& reader, const xml::Node& option);
+void add_decoder_dir(SectionReader& reader, const xml::Node& option);
+void add_list_file(SectionReader& reader, const xml::Node& option);
+
+// <localfile>
+void set_location(SectionReader& reader, const xml::Node& option);
+void set_log_format(SectionReader& reader, const xml::Node& option);
+void set_frequency(SectionReader& reader, const xml::Node& option);
+void finish_local_file(SectionReader& reader, const xml::Node& section);
+
+// <command>
+void set_command_name(SectionReader& reader, const xml::Node& option);
+void set_executable(SectionReader& reader, const xml::Node& option);
+void set_expect(SectionReader& reader, const xml::Node& option);
+void set_timeout_allowed(SectionReader& reader, const xml::Node& option);
+void set_persistent(SectionReader& reader, const xml::Node& option);
+void finish_command(SectionReader& reader, const xml::Node& section);
+
+// <active-response>
+void set_response_command(SectionReader& reader, const xml::Node& option);
+void set_response_location(SectionReader& reader, const xml::Node& option);
+void set_response_level(SectionReader& reader, const xml::Node& option);
+void set_rules_id(SectionReader& reader, const xml::Node& option);
+void set_rules_group(SectionReader& reader, const xml::Node& option);
+void set_response_timeout(SectionReader& reader, const xml::Node& option);
+void set_disabled(SectionReader& reader, const xml::Node& option);
+void set_repeated_offenders(SectionReader& reader, const xml::Node& option);
+void finish_active_response(SectionReader& reader, const xml::Node& section);
+
+}  // namespace portcullis::config

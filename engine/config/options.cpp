@@ -1,0 +1,219 @@
+#include "engine/config/options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "engine/config/option_setters.hpp"
+
+namespace portcullis::config {
+namespace {
+
+using C = EngineConfig;
+
+constexpr int kMaxLevelNumber = 255;  // OSSEC keeps them in eight bits
+constexpr int kMaxBansPerMinute = 1'000'000;
+constexpr int kMaxBans = 10'000'000;
+
+constexpr Section kSections[] = {
+    {"global", "What concerns the engine as a whole.", true, nullptr},
+    {"rules", "The files of decoders and rules, loaded in this order. Several sections add up.",
+     true, nullptr},
+    {"alerts", "From which level on an event is an alert.", true, nullptr},
+    {"localfile", "A log that is followed. One section for each.", true, finish_local_file},
+    {"command", "A program that responses may run.", true, finish_command},
+    {"active-response",
+     "When a command is run. `level`, `rules_id` and `rules_group` are alternatives: one that fits "
+     "is enough.",
+     true, finish_active_response},
+    {"syscheck", "", false, nullptr},
+    {"rootcheck", "", false, nullptr},
+    {"email_alerts", "", false, nullptr},
+    {"database_output", "", false, nullptr},
+    {"syslog_output", "", false, nullptr},
+    {"agentless", "", false, nullptr},
+    {"remote", "", false, nullptr},
+    {"client", "", false, nullptr},
+    {"reports", "", false, nullptr},
+};
+
+constexpr std::string_view kYesNo = "yes, no";
+constexpr std::string_view kIgnored = "accepted, without effect";
+constexpr std::string_view kNoMail = "accepted, without effect: there is no mail daemon";
+constexpr std::string_view kRefused = "an error: an option of special builds of OSSEC";
+
+constexpr Option kOptions[] = {
+    {"global", "white_list", "address, network (both also with `!`) or host name", "",
+     "never a response against it; one per element", add_white_list},
+    {"global", "allow_list", "the same", "", "the same as `white_list`", add_white_list},
+    {"global", "jsonout_output", kYesNo, "no", "write logs/alerts/alerts.json",
+     set_yes_no<&C::jsonout_output>},
+    {"global", "logall", kYesNo, "no", "write every event to archives.log", set_yes_no<&C::logall>},
+    {"global", "logall_json", kYesNo, "no", "write every event to archives.json",
+     set_yes_no<&C::logall_json>},
+    {"global", "memory_size", "0 to 1000000", "8192",
+     "events kept for composite rules; less than 2048 means 2048", set_memory_size},
+    {"global", "max_bans_per_minute", "1 to 1000000", "60",
+     "responses with an address in any minute; beyond it there are alerts only (Portcullis)",
+     set_number<&C::max_bans_per_minute, 1, kMaxBansPerMinute>},
+    {"global", "max_bans", "1 to 10000000", "100000",
+     "bans in force at once; beyond it there are alerts only (Portcullis)",
+     set_number<&C::max_bans, 1, kMaxBans>},
+    {"global", "dry_run", kYesNo, "no", "record what would be run, run nothing (Portcullis)",
+     set_yes_no<&C::dry_run>},
+    {"global", "stats", "0 to 255", "4", kIgnored, accept_number<0, kMaxLevelNumber>},
+    {"global", "integrity_checking", "0 to 255", "8", kIgnored, accept_number<0, kMaxLevelNumber>},
+    {"global", "rootkit_detection", "0 to 255", "8", kIgnored, accept_number<0, kMaxLevelNumber>},
+    {"global", "host_information", "0 to 255", "8", kIgnored, accept_number<0, kMaxLevelNumber>},
+    {"global", "compress_alerts", "anything", "", kIgnored, accept_any},
+    {"global", "custom_alert_output", "format", "",
+     "accepted with a warning: alerts.log keeps its format", accept_alert_format},
+    {"global", "email_notification", kYesNo, "no",
+     "accepted, `yes` with a warning: there is no mail daemon", accept_mail_switch},
+    {"global", "email_to", "name@host", "", kNoMail, accept_mail_address},
+    {"global", "email_from", "anything", "", kNoMail, accept_any},
+    {"global", "email_reply_to", "anything", "", kNoMail, accept_any},
+    {"global", "email_idsname", "anything", "", kNoMail, accept_any},
+    {"global", "email_maxperhour", "1 to 9999", "", kNoMail, accept_number<1, 9999>},
+    {"global", "smtp_server", "anything", "", kNoMail, accept_any},
+    {"global", "helo_server", "anything", "", kNoMail, accept_any},
+    {"global", "smtp_port", "1 to 65535", "", kNoMail, accept_number<1, 65535>},
+    {"global", "auth_smtp", kYesNo, "", kNoMail, accept_yes_no},
+    {"global", "smtp_user", "anything", "", kNoMail, accept_any},
+    {"global", "smtp_password", "anything", "", kNoMail, accept_any},
+    {"global", "secure_smtp", kYesNo, "", kNoMail, accept_yes_no},
+    {"global", "smtp_tls_verify", kYesNo, "", kNoMail, accept_yes_no},
+    {"global", "prelude_output", "anything", "", kIgnored, accept_any},
+    {"global", "prelude_profile", "anything", "", kIgnored, accept_any},
+    {"global", "prelude_log_level", "anything", "", kIgnored, accept_any},
+    {"global", "zeromq_output", "anything", "", kIgnored, accept_any},
+    {"global", "zeromq_uri", "anything", "", kIgnored, accept_any},
+    {"global", "zeromq_server_cert", "anything", "", kIgnored, accept_any},
+    {"global", "zeromq_client_cert", "anything", "", kIgnored, accept_any},
+    {"global", "geoipdb", "anything", "", kIgnored, accept_any},
+    {"global", "geoip_db_path", "", "", kRefused, refuse},
+    {"global", "geoip6_db_path", "", "", kRefused, refuse},
+    {"global", "md5_allowlist", "", "", kRefused, refuse},
+    {"global", "md5_whitelist", "", "", kRefused, refuse},
+
+    {"rules", "include", "file", "",
+     "a rule file; a name without `/` is in rules/, another path is relative to the home",
+     add_rule_file},
+    {"rules", "rule", "file", "", "the same as `include`", add_rule_file},
+    {"rules", "rule_dir", "directory", "",
+     "its rule files, in byte order, those not named before; attribute `pattern`: the OS_Regex "
+     "that "
+     "directory/file must match (`.xml$`)",
+     add_rule_dir},
+    {"rules", "decoder", "file", "etc/decoder.xml, etc/local_decoder.xml",
+     "a decoder file, relative to the home; any `decoder` or `decoder_dir` replaces the default "
+     "files. Without etc/decoder.xml the default is decoders/iplog_decoders.xml; "
+     "etc/local_decoder.xml may be missing",
+     add_decoder_file},
+    {"rules", "decoder_dir", "directory", "", "as `rule_dir`, for decoder files", add_decoder_dir},
+    {"rules", "list", "file", "", "a list that rules look fields up in", add_list_file},
+
+    {"alerts", "log_alert_level", "0 to 255", "1", "from this level on an event is an alert",
+     set_number<&C::log_alert_level, 0, kMaxLevelNumber>},
+    {"alerts", "email_alert_level", "0 to 255", "7",
+     "from this level on an alert is marked for mail (`mail` in alerts.log)",
+     set_number<&C::email_alert_level, 0, kMaxLevelNumber>},
+    {"alerts", "use_geoip", kYesNo, "", kIgnored, accept_yes_no},
+
+    {"localfile", "location", "path", "",
+     "required; may hold `strftime` sequences (`%Y`) or a glob (`*`, `?`, `[`)", set_location},
+    {"localfile", "log_format", "format", "",
+     "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: one line is one "
+     "event. Other formats of OSSEC are known; such a localfile is left out, with a warning "
+     "(eventlog and eventchannel without)",
+     set_log_format},
+    {"localfile", "command", "anything", "", "for the formats command and full_command",
+     accept_any},
+    {"localfile", "alias", "anything", "", "for the formats command and full_command", accept_any},
+    {"localfile", "frequency", "seconds, hourly, daily", "360",
+     "for the formats command and full_command", set_frequency},
+    {"localfile", "only-future-events", "anything", "", kIgnored, accept_any},
+    {"localfile", "query", "anything", "", kIgnored, accept_any},
+
+    {"command", "name", "word", "", "required; what an active-response calls it", set_command_name},
+    {"command", "executable", "file name", "", "required; a file of active-response/bin",
+     set_executable},
+    {"command", "expect", "srcip, user (username), filename", "",
+     "required, may be empty; fields that must be there and are given to the command", set_expect},
+    {"command", "timeout_allowed", kYesNo, "no", "the command can be undone", set_timeout_allowed},
+    {"command", "persistent", kYesNo, "no",
+     "it is started once and fed with requests, see docs/responders.md (Portcullis)",
+     set_persistent},
+
+    {"active-response", "command", "name", "", "required; a command that stands before",
+     set_response_command},
+    {"active-response", "location", "local, server, defined-agent, all", "",
+     "required; `local` and `server` are this host, the others do nothing, with a warning",
+     set_response_location},
+    {"active-response", "agent_id", "anything", "", "required for defined-agent, without effect",
+     accept_any},
+    {"active-response", "level", "0 to 20", "", "for rules of this level or higher",
+     set_response_level},
+    {"active-response", "rules_id", "ids, separated by commas", "", "for these rules",
+     set_rules_id},
+    {"active-response", "rules_group", "OS_Regex", "",
+     "for rules whose groups it matches, `authentication_failed|web`", set_rules_group},
+    {"active-response", "timeout", "seconds", "0",
+     "until the command is undone; 0 = never, with a warning; needs timeout_allowed",
+     set_response_timeout},
+    {"active-response", "disabled", kYesNo, "no", "this block alone is ignored", set_disabled},
+    {"active-response", "repeated_offenders", "up to 5 numbers of minutes, separated by commas", "",
+     "timeouts of the second, third, … offence; the first such list of the file counts for all",
+     set_repeated_offenders},
+};
+
+}  // namespace
+
+std::span<const Section> sections() { return kSections; }
+std::span<const Option> options() { return kOptions; }
+
+const Section* find_section(std::string_view name) {
+    const auto* const found = std::find_if(std::begin(kSections), std::end(kSections),
+                                           [&](const Section& row) { return row.name == name; });
+    return found != std::end(kSections) ? found : nullptr;
+}
+
+const Option* find_option(std::string_view section, std::string_view name) {
+    const auto* const found =
+        std::find_if(std::begin(kOptions), std::end(kOptions),
+                     [&](const Option& row) { return row.section == section && row.name == name; });
+    return found != std::end(kOptions) ? found : nullptr;
+}
+
+std::string options_as_markdown() {
+    const auto cell = [](std::string_view text) {
+        std::string out;
+        for (const char c : text) {
+            out += c == '|' ? std::string("\\|") : std::string(1, c);
+        }
+        return out;
+    };
+    std::string out;
+    std::string unread;
+    for (const auto& section : kSections) {
+        if (!section.is_read) {
+            unread += fmt::format("{}`<{}>`", unread.empty() ? "" : ", ", section.name);
+            continue;
+        }
+        out += fmt::format("### `<{}>`\n\n{}\n\n", section.name, section.help);
+        out += "| option | value | default | meaning |\n|---|---|---|---|\n";
+        for (const auto& option : kOptions) {
+            if (option.section == section.name) {
+                out += fmt::format("| `{}` | {} | {} | {} |\n", option.name, cell(option.value),
+                                   cell(option.default_value), cell(option.help));
+            }
+        }
+        out += '\n';
+    }
+    out +=
+        "### Other sections\n\nKnown by name, their options are not looked at: " + unread + ".\n";
+    return out;
+}
+
+}  // namespace portcullis::config

@@ -1,0 +1,56 @@
+// SectionReader: what the setters of the option table work on while ossec.conf is read.
+//
+// It holds the configuration that is being filled, the block (section element) that is being read,
+// and the ways to complain about an option at its place. Lives for one parse_engine_config().
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/config/engine_config.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::config {
+
+// What one <localfile>, <command> or <active-response> has said so far.
+struct Block {
+    collect::LocalFileConfig local_file;
+    respond::CommandConfig command;
+    FileReference executable;
+    respond::ActiveResponseConfig response;
+    bool is_disabled = false;
+    // Option name → its (last) element.
+    std::map<std::string, xml::Node, std::less<>> seen;
+
+    const xml::Node* find(std::string_view option) const;
+};
+
+class SectionReader {
+  public:
+    SectionReader(EngineConfig& engine_config, base::Diagnostics& diagnostics)
+        : config(engine_config), diagnostics_(diagnostics) {}
+
+    // The context of diagnostics is "section" or "section > option".
+    void add(base::Diagnostic diagnostic, std::string hint = {});
+    void add_warning(base::Diagnostic diagnostic, std::string hint = {});
+
+    // An error at the whole content of an option; blanks around it are the hint if there are any.
+    void bad_value(const xml::Node& option, std::string code, std::string message,
+                   std::string hint = {});
+
+    EngineConfig& config;
+    Block block;
+    std::string section_name;
+    std::string option_name;  // empty: the section as a whole
+    // Name → place of every <command> of the file, also of those that come later.
+    std::map<std::string, base::SourcePlace, std::less<>> command_places;
+    bool has_repeated_offenders = false;
+
+  private:
+    base::Diagnostics& diagnostics_;
+};
+
+}  // namespace portcullis::config

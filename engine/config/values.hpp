@@ -1,0 +1,35 @@
+// Values of ossec.conf options: from the content of an element to a typed value (spec: conf).
+//
+// Values are case-sensitive and never trimmed. Each function reports a value that it does not
+// take, at its place, and then returns nullopt.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/ip_address.hpp"
+#include "engine/config/section_reader.hpp"
+#include "engine/respond/response_config.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::config {
+
+std::optional<bool> read_yes_no(SectionReader& reader, const xml::Node& option);
+// Digits alone, `min` to `max`.
+std::optional<int> read_number(SectionReader& reader, const xml::Node& option, int min, int max);
+// Any text but an empty one.
+std::optional<std::string> read_text(SectionReader& reader, const xml::Node& option);
+
+// The networks of a white_list entry: one, or for "!network" those that make up everything else of
+// its family. Empty = the entry is no address.
+std::vector<base::Cidr> parse_white_list_networks(std::string_view text);
+// A name that DNS could know: labels of letters, digits, '-' and '_', the last one not all digits.
+bool is_plausible_host_name(std::string_view text);
+// "a@b" with something on both sides and no blanks.
+bool is_plausible_mail_address(std::string_view text);
+
+// The content of <location> of an active-response; nullopt = none of the words is in it.
+std::optional<respond::ResponseLocation> parse_response_location(std::string_view text);
+
+}  // namespace portcullis::config

@@ -1,0 +1,298 @@
+#include "engine/config/engine_config.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+using namespace portcullis;
+using config::EngineConfig;
+
+namespace {
+
+struct Loaded {
+    EngineConfig config;
+    base::Diagnostics diagnostics;
+    std::string codes() const {
+        std::string out;
+        for (const auto& each : diagnostics.all()) {
+            out += (out.empty() ? "" : " ") + each.code;
+        }
+        return out;
+    }
+};
+
+// `body` within the root element.
+Loaded load(const std::string& body) {
+    Loaded loaded;
+    loaded.config = config::parse_engine_config(
+        "ossec.conf", "<ossec_config>" + body + "</ossec_config>", loaded.diagnostics);
+    return loaded;
+}
+
+const std::string kCommand =
+    "<command><name>drop</name><executable>drop.sh</executable><expect>srcip</expect>"
+    "<timeout_allowed>yes</timeout_allowed></command>";
+
+std::string response(const std::string& options) {
+    return kCommand + "<active-response><command>drop</command><location>local</location>" +
+           options + "</active-response>";
+}
+
+}  // namespace
+
+TEST_CASE("engine_config: an empty configuration has the defaults") {
+    base::Diagnostics diagnostics;
+    for (const char* text : {"", "<ossec_config/>", "<!-- nothing -->"}) {
+        const auto config = config::parse_engine_config("ossec.conf", text, diagnostics);
+        CHECK(diagnostics.all().empty());
+        CHECK(config.decoder_files_are_default);
+        CHECK(config.log_alert_level == 1);
+        CHECK(config.email_alert_level == 7);
+        CHECK(config.memory_size == 8192);
+        CHECK(config.max_bans_per_minute == 60);
+        CHECK(config.max_bans == 100'000);
+        CHECK_FALSE(config.dry_run);
+        CHECK_FALSE(config.logall);
+        CHECK_FALSE(config.logall_json);
+        CHECK_FALSE(config.jsonout_output);
+    }
+}
+
+TEST_CASE("engine_config: scalars of any section and root, the last one counts") {
+    base::Diagnostics diagnostics;
+    const auto config = config::parse_engine_config(
+        "ossec.conf",
+        "<ossec_config><global><logall>yes</logall><max_bans>5</max_bans></global>"
+        "<alerts><log_alert_level>3</log_alert_level></alerts></ossec_config>\n"
+        "text between roots\n"
+        "<ossec_config><global><logall>no</logall><logall_json>yes</logall_json>"
+        "<jsonout_output>yes</jsonout_output><dry_run>yes</dry_run><memory_size>5</memory_size>"
+        "<max_bans_per_minute>7</max_bans_per_minute></global>"
+        "<alerts><log_alert_level>4</log_alert_level><email_alert_level>12</email_alert_level>"
+        "</alerts></ossec_config>",
+        diagnostics);
+    CHECK(diagnostics.all().empty());
+    CHECK_FALSE(config.logall);
+    CHECK(config.logall_json);
+    CHECK(config.jsonout_output);
+    CHECK(config.dry_run);
+    CHECK(config.memory_size == 2048);
+    CHECK(config.max_bans == 5);
+    CHECK(config.max_bans_per_minute == 7);
+    CHECK(config.log_alert_level == 4);
+    CHECK(config.email_alert_level == 12);
+}
+
+TEST_CASE("engine_config: every option that changes nothing is accepted with a fitting value") {
+    const auto loaded = load(
+        "<global><email_notification>no</email_notification><email_to>a@b</email_to>"
+        "<email_from>x</email_from><email_reply_to>x</email_reply_to><email_idsname>x"
+        "</email_idsname><email_maxperhour>12</email_maxperhour><smtp_server>x</smtp_server>"
+        "<helo_server>x</helo_server><smtp_port>25</smtp_port><auth_smtp>yes</auth_smtp>"
+        "<smtp_user>x</smtp_user><smtp_password>x</smtp_password><secure_smtp>no</secure_smtp>"
+        "<smtp_tls_verify>no</smtp_tls_verify><stats>4</stats><integrity_checking>8"
+        "</integrity_checking><rootkit_detection>8</rootkit_detection><host_information>8"
+        "</host_information><compress_alerts>yes</compress_alerts><prelude_output>yes"
+        "</prelude_output><zeromq_output>no</zeromq_output><geoipdb>x</geoipdb></global>"
+        "<alerts><use_geoip>no</use_geoip></alerts>"
+        "<syscheck><frequency>x</frequency></syscheck><rootcheck><a/></rootcheck>"
+        "<remote><connection>secure</connection></remote><client><a/></client>"
+        "<email_alerts><a/></email_alerts><syslog_output><a/></syslog_output>"
+        "<database_output><a/></database_output><agentless><a/></agentless><reports><a/></"
+        "reports>");
+    CHECK(loaded.codes() == "");
+}
+
+TEST_CASE("engine_config: white_list takes addresses, networks, their opposite, and host names") {
+    const auto loaded = load(
+        "<global><white_list>192.0.2.1</white_list><allow_list>10.0.0.0/8</allow_list></global>"
+        "<global><white_list>2001:db8::/32</white_list><white_list>localhost.localdomain"
+        "</white_list><white_list>my-host</white_list></global>");
+    CHECK(loaded.codes() == "");
+    const auto contains = [&](const char* text) {
+        return loaded.config.white_list.contains(*base::IpAddress::parse(text));
+    };
+    CHECK(contains("192.0.2.1"));
+    CHECK_FALSE(contains("192.0.2.2"));
+    CHECK(contains("10.255.255.255"));
+    CHECK_FALSE(contains("11.0.0.0"));
+    CHECK(contains("2001:db8:ffff::1"));
+    CHECK_FALSE(contains("2001:db9::1"));
+    CHECK(loaded.config.white_list_hosts ==
+          std::vector<std::string>{"localhost.localdomain", "my-host"});
+}
+
+TEST_CASE("engine_config: several <rules> sections add up in their order") {
+    const auto loaded = load(
+        "<rules><include>a.xml</include><rule>sub/b.xml</rule><list>lists/l</list></rules>"
+        "<rules><decoder>etc/d.xml</decoder><include>/abs/c.xml</include>"
+        "<rule_dir pattern=\"local_\\.+.xml$\">rules/</rule_dir><decoder_dir>etc/more</decoder_dir>"
+        "</rules>");
+    REQUIRE(loaded.codes() == "");
+    const auto& rules = loaded.config.rule_files;
+    REQUIRE(rules.size() == 4);
+    CHECK(rules[0].path == "rules/a.xml");
+    CHECK(rules[0].place.column == 31);
+    CHECK(rules[1].path == "sub/b.xml");
+    CHECK(rules[2].path == "/abs/c.xml");
+    CHECK(rules[3].path == "rules");
+    CHECK(rules[3].is_directory);
+    CHECK(rules[3].pattern == "local_\\.+.xml$");
+    REQUIRE(loaded.config.decoder_files.size() == 2);
+    CHECK_FALSE(loaded.config.decoder_files_are_default);
+    CHECK(loaded.config.decoder_files[1].pattern == ".xml$");
+    CHECK(loaded.config.list_files.at(0).path == "lists/l");
+}
+
+TEST_CASE(
+    "engine_config: a localfile in either order of its options, formats of Windows left out") {
+    const auto loaded = load(
+        "<localfile><log_format>syslog</log_format><location>/a</location></localfile>"
+        "<localfile><location>/b-%Y</location><log_format>apache</log_format></localfile>"
+        "<localfile><location>Security</location><log_format>eventlog</log_format></localfile>");
+    CHECK(loaded.codes() == "");
+    REQUIRE(loaded.config.local_files.size() == 2);
+    CHECK(loaded.config.local_files[0].location == "/a");
+    CHECK(loaded.config.local_files[0].log_format == "syslog");
+    CHECK(loaded.config.local_files[0].place.line == 1);
+    CHECK(loaded.config.local_files[1].location == "/b-%Y");
+}
+
+TEST_CASE("engine_config: log formats of OSSEC are known by their names") {
+    struct Row {
+        const char* format;
+        const char* codes;
+    };
+    const Row rows[] = {
+        {"generic", ""},
+        {"snort-fast", ""},
+        {"squid", ""},
+        {"syslog-pipe", ""},
+        {"journald", "unsupported-log-format"},
+        {"multi-line: 3", "unsupported-log-format"},
+        {"multi-line :3 ", "unsupported-log-format"},
+        {"multi-line_indented", "unsupported-log-format"},
+        {"multi-line", "unknown-log-format"},
+        {"multi-line:", "unknown-log-format"},
+        {"multi-line: 3x", "unknown-log-format"},
+        {"Syslog", "unknown-log-format"},
+        {"", "unknown-log-format"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.format);
+        const auto loaded = load("<localfile><location>/a</location><log_format>" +
+                                 std::string(row.format) + "</log_format></localfile>");
+        CHECK(loaded.codes() == row.codes);
+        CHECK(loaded.config.local_files.size() == (row.codes[0] == '\0' ? 1U : 0U));
+    }
+}
+
+TEST_CASE("engine_config: a command with what it expects") {
+    struct Row {
+        const char* expect;
+        bool srcip, user, filename;
+    };
+    const Row rows[] = {
+        {"", false, false, false},
+        {"srcip", true, false, false},
+        {"SrcIP,user", true, true, false},
+        {"username, filename", false, true, true},
+        {" srcip  filename ", true, false, true},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.expect);
+        const auto loaded =
+            load("<command><name>a</name><executable>a.sh</executable><expect>" +
+                 std::string(row.expect) + "</expect><persistent>yes</persistent></command>");
+        CHECK(loaded.codes() == "");
+        REQUIRE(loaded.config.commands.size() == 1);
+        const auto& command = loaded.config.commands[0];
+        CHECK(command.expects_srcip == row.srcip);
+        CHECK(command.expects_user == row.user);
+        CHECK(command.expects_filename == row.filename);
+        CHECK(command.persistent);
+        CHECK_FALSE(command.timeout_allowed);
+        CHECK(loaded.config.executables.at(0).path == "a.sh");
+    }
+}
+
+TEST_CASE("engine_config: an active-response with all of its options") {
+    const auto loaded =
+        load(response("<level>6</level><rules_id>99990, 5712 100</rules_id>"
+                      "<rules_group>authentication_failed|web</rules_group><timeout>600</timeout>"
+                      "<repeated_offenders>30, 60,120</repeated_offenders>") +
+             response("").substr(kCommand.size()).replace(0, 17, "<active-response>"));
+    REQUIRE(loaded.codes() == "response-never-fires");
+    const auto& block = loaded.config.active_responses.at(0);
+    CHECK(block.command == "drop");
+    CHECK(block.location == respond::ResponseLocation::Local);
+    CHECK(block.level == 6);
+    CHECK(block.rules_id == std::vector<int>{99990, 5712, 100});
+    CHECK(block.rules_group == "authentication_failed|web");
+    CHECK(block.timeout == std::chrono::seconds(600));
+    CHECK(loaded.config.repeated_offenders ==
+          std::vector<std::chrono::minutes>{std::chrono::minutes(30), std::chrono::minutes(60),
+                                            std::chrono::minutes(120)});
+}
+
+TEST_CASE("engine_config: rules_id ends at what is no id") {
+    const auto loaded = load(response("<rules_id>1, 2; 3</rules_id><timeout>1</timeout>"));
+    CHECK(loaded.codes() == "rules-id-cut");
+    CHECK(loaded.config.active_responses.at(0).rules_id == std::vector<int>{1, 2});
+}
+
+TEST_CASE("engine_config: a disabled response is left out and takes nothing else with it") {
+    const auto loaded = load(
+        "<active-response><disabled>yes</disabled><command>unknown</command></active-response>" +
+        response("<level>6</level><timeout>1</timeout>") +
+        response("<level>7</level><disabled>yes</disabled>").substr(kCommand.size()));
+    CHECK(loaded.codes() == "");
+    REQUIRE(loaded.config.active_responses.size() == 1);
+    CHECK(loaded.config.active_responses[0].level == 6);
+}
+
+TEST_CASE("engine_config: a block may set the repeated offenders alone, the first list counts") {
+    const auto loaded = load(
+        "<active-response><repeated_offenders>1,2</repeated_offenders></active-response>"
+        "<active-response><repeated_offenders>3</repeated_offenders></active-response>");
+    CHECK(loaded.codes() == "");
+    CHECK(loaded.config.active_responses.empty());
+    CHECK(loaded.config.repeated_offenders.size() == 2);
+}
+
+TEST_CASE("engine_config: a wrong file gives what could be read, and all errors at once") {
+    const auto loaded = load("<global><logall>maybe</logall><dry_run>yes</dry_run></global><x/>");
+    CHECK(loaded.codes() == "bad-yes-no unknown-section");
+    CHECK(loaded.config.dry_run);
+}
+
+TEST_CASE("engine_config: a file that cannot be read is an error") {
+    base::Diagnostics diagnostics;
+    config::load_engine_config("/nonexistent/ossec.conf", diagnostics);
+    REQUIRE(diagnostics.error_count() == 1);
+    CHECK(diagnostics.all()[0].code == "unreadable-file");
+}
+
+TEST_CASE("engine_config: the shipped ossec.conf has no defect") {
+    base::Diagnostics diagnostics;
+    const auto config =
+        config::load_engine_config(PORTCULLIS_SOURCE_DIR "/etc/ossec.conf", diagnostics);
+    CHECK(base::render(diagnostics) == "");
+    CHECK(config.active_responses.size() == 1);
+}
+
+TEST_CASE("engine_config: the published recipe loads, with a warning that it blocks for ever") {
+    const std::string path = PORTCULLIS_CONFORMANCE_DIR "/published/ossec.conf";
+    if (!std::filesystem::exists(path)) {
+        WARN("SKIPPED: the published recipe is not here");
+        return;
+    }
+    base::Diagnostics diagnostics;
+    const auto config = config::load_engine_config(path, diagnostics);
+    REQUIRE(diagnostics.all().size() == 1);
+    CHECK(diagnostics.all()[0].code == "permanent-response");
+    CHECK_FALSE(diagnostics.has_errors());
+    CHECK(config.rule_files.at(0).path == "rules/iplog_rules.xml");
+    CHECK(config.local_files.at(0).location == "/var/log/iplog");
+    CHECK(config.active_responses.at(0).rules_id == std::vector<int>{99990});
+}
