@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -13,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/config/input_files.hpp"
 #include "engine/decode/decoder_loader.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/respond/binding.hpp"
@@ -30,28 +30,11 @@ struct Documents {
     bool is_complete = true;  // every file could be read and parsed
 };
 
-constexpr std::string_view kOptionalDecoders = "local_decoder.xml";
-
-// `are_default`: nobody asked for these files, so that the optional one may be missing.
 Documents load_documents(const Home& home, const std::vector<config::FileReference>& files,
-                         bool are_default, base::Diagnostics& diagnostics) {
+                         base::Diagnostics& diagnostics) {
     Documents documents;
     for (const config::FileReference& file : files) {
         const std::string path = home.resolve(file.path);
-        std::error_code ignored;
-        if (are_default && path.ends_with(kOptionalDecoders) &&
-            !std::filesystem::exists(path, ignored)) {
-            continue;
-        }
-        if (std::ifstream probe(path); !probe) {
-            base::Diagnostic diagnostic;
-            diagnostic.code = "unreadable-file";
-            diagnostic.message = fmt::format("cannot read {}: {}", path, std::strerror(errno));
-            diagnostic.place = file.place;
-            diagnostics.add(std::move(diagnostic));
-            documents.is_complete = false;
-            continue;
-        }
         if (auto document =
                 xml::Document::load(path, path, xml::Variables::Substitute, diagnostics)) {
             documents.parsed.push_back(std::move(*document));
@@ -144,13 +127,14 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     loaded->engine = config::load_engine_config(config_path, diagnostics);
     const config::EngineConfig& engine = loaded->engine;
 
-    const Documents decoder_documents =
-        load_documents(home, engine.decoder_files, engine.decoder_files_are_default, diagnostics);
+    const config::InputFiles files = config::resolve_input_files(engine, home.path(), diagnostics);
+    Documents decoder_documents = load_documents(home, files.decoder_files, diagnostics);
+    decoder_documents.is_complete = decoder_documents.is_complete && files.has_all_decoders;
     auto decoders = decode::load_decoders(decoder_documents.parsed, diagnostics);
 
-    const Documents rule_documents = load_documents(home, engine.rule_files, false, diagnostics);
+    const Documents rule_documents = load_documents(home, files.rule_files, diagnostics);
     rules::RuleOptions options =
-        rule_options(engine, load_lists(home, engine.list_files, diagnostics));
+        rule_options(engine, load_lists(home, files.list_files, diagnostics));
     const bool are_decoders_known = decoders.has_value() && decoder_documents.is_complete;
     if (decoders) {
         for (const std::string_view name : decoders->decoder_names()) {
