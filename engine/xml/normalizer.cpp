@@ -254,7 +254,8 @@ bool Normalizer::check_content_length() {
         error("content-too-long",
               fmt::format("the content of <{}> has {} bytes, the limit is {}",
                           shown(stack_.back().tag.name), length, kMaxPiece),
-              content_.front().begin);
+              content_.front().begin)
+            .hint = "split it: where a pattern may be repeated its pieces are joined";
     }
     return length <= kMaxPiece;
 }
@@ -366,6 +367,9 @@ void Normalizer::define_variable(const OpenElement& element) {
 std::size_t Normalizer::on_end_tag(std::size_t begin) {
     const EndTag tag = scan_end_tag(source_, begin, errors_);
     if (!tag.is_valid) {
+        if (!stack_.empty()) {
+            close();
+        }
         return tag.end;
     }
     if (!stack_.empty() && stack_.back().tag.name == tag.name) {

@@ -118,7 +118,8 @@ ScannedStartTag StartTagScanner::scan() {
     const char behind = peek();
     if (at_ < text_.size() && !is_blank(behind) && behind != '>' && behind != '/' &&
         behind != '<') {
-        error("bad-name", "a name has letters, digits, '_', '-', '.' and ':' only", at_, 1);
+        error("bad-name", "a name has letters, digits, '_', '-', '.' and ':' only", at_, 1).hint =
+            kLiteralHint;
         step = skip_rest();
     }
     while (step == Step::Next && errors_.size() < kMaxErrors) {
@@ -150,6 +151,16 @@ StartTagScanner::Step StartTagScanner::scan_attribute() {
     attribute.name_begin = at_;
     attribute.name = scan_name();
     if (attribute.name.empty()) {
+        if (!tag_.attributes.empty() && tag_.attributes.back().value.ends_with('=')) {
+            // id="1 level="5": the value took in what should be the next attribute.
+            const auto& last = tag_.attributes.back();
+            error("unclosed-value",
+                  fmt::format("the value of \"{}\" takes in the next attribute",
+                              last.name.substr(0, 60)),
+                  last.value_begin - 1, last.value.size() + 2)
+                .hint = "its closing quote is missing";
+            return skip_rest();
+        }
         error("bad-attribute", "an attribute (name=\"value\"), '>' or \"/>\" is expected", at_, 1);
         return skip_rest();
     }

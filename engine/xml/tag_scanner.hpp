@@ -43,7 +43,7 @@ struct EndTag {
     std::string_view name;
     std::size_t begin = 0;  // of the '<'
     std::size_t end = 0;    // where scanning goes on
-    bool is_valid = false;
+    bool is_valid = false;  // false: it has no name, and most likely ends the innermost element
 };
 
 // REQUIRES: the source has '<' at `begin` (and "</" for the end tag).

@@ -1,0 +1,92 @@
+// Runs one folder of tests/bad-config: loads its input, compares the diagnostics with expected.txt.
+//
+//   bad_config_runner FOLDER
+//
+// The loader is told by the file in the folder (kLoaders); the diagnostics name files as they are
+// called there. With UPDATE_GOLDEN=1 expected.txt is written instead.
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/config/engine_config.hpp"
+#include "engine/config/input_files.hpp"
+#include "engine/xml/document.hpp"
+
+namespace {
+
+using portcullis::base::Diagnostics;
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void load_document(const fs::path& folder, Diagnostics& diagnostics) {
+    portcullis::xml::Document::load(folder / "input.xml", "input.xml",
+                                    portcullis::xml::Variables::Substitute, diagnostics);
+}
+
+// With a folder `home` beside it also what ossec.conf names is looked for there.
+void load_ossec_conf(const fs::path& folder, Diagnostics& diagnostics) {
+    const auto config = portcullis::config::parse_engine_config(
+        "ossec.conf", read_file(folder / "ossec.conf"), diagnostics);
+    const std::string home = folder / "home";
+    if (fs::exists(home)) {
+        portcullis::config::resolve_input_files(config, home, diagnostics);
+        portcullis::config::check_executables(config, home + "/active-response/bin", diagnostics);
+    }
+}
+
+struct Loader {
+    const char* file;
+    void (*load)(const fs::path& folder, Diagnostics& diagnostics);
+};
+
+// The first file that a folder has decides.
+constexpr Loader kLoaders[] = {
+    {"ossec.conf", load_ossec_conf},
+    {"input.xml", load_document},
+};
+
+std::string without_folder(std::string text, const std::string& folder) {
+    for (std::size_t at = text.find(folder); at != std::string::npos; at = text.find(folder, at)) {
+        text.erase(at, folder.size());
+    }
+    return text;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const fs::path folder = argc == 2 ? argv[1] : "";
+    Diagnostics diagnostics;
+    const Loader* used = nullptr;
+    for (const auto& loader : kLoaders) {
+        if (used == nullptr && fs::exists(folder / loader.file)) {
+            used = &loader;
+            loader.load(folder, diagnostics);
+        }
+    }
+    if (used == nullptr) {
+        std::fprintf(stderr, "nothing to load in %s\n", folder.c_str());
+        return 2;
+    }
+    const std::string got = without_folder(render(diagnostics), folder.string() + "/");
+    const fs::path expected_file = folder / "expected.txt";
+    if (std::getenv("UPDATE_GOLDEN") != nullptr) {
+        std::ofstream(expected_file, std::ios::binary) << got;
+        return 0;
+    }
+    const std::string expected = read_file(expected_file);
+    if (got == expected && !got.empty()) {
+        return 0;
+    }
+    std::fprintf(stderr, "%s\n--- expected\n%s--- got\n%s", folder.c_str(), expected.c_str(),
+                 got.c_str());
+    return 1;
+}
