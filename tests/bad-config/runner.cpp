@@ -9,11 +9,17 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "engine/base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
 #include "engine/config/input_files.hpp"
+#include "engine/decode/decoder_loader.hpp"
+#include "engine/rules/rule_loader.hpp"
 #include "engine/xml/document.hpp"
 
 namespace {
@@ -42,6 +48,39 @@ void load_ossec_conf(const fs::path& folder, Diagnostics& diagnostics) {
     }
 }
 
+std::vector<portcullis::xml::Document> parse(const fs::path& file, Diagnostics& diagnostics) {
+    auto document = portcullis::xml::Document::load(
+        file, file.filename(), portcullis::xml::Variables::Substitute, diagnostics);
+    std::vector<portcullis::xml::Document> documents;
+    if (document) {
+        documents.push_back(std::move(*document));
+    }
+    return documents;
+}
+
+void load_decoders(const fs::path& folder, Diagnostics& diagnostics) {
+    portcullis::decode::load_decoders(parse(folder / "decoders.xml", diagnostics), diagnostics);
+}
+
+// A decoders.xml beside it gives the names for decoded_as.
+void load_rules(const fs::path& folder, Diagnostics& diagnostics) {
+    std::optional<portcullis::decode::DecoderSet> decoders;
+    if (fs::exists(folder / "decoders.xml")) {
+        decoders = portcullis::decode::load_decoders(parse(folder / "decoders.xml", diagnostics),
+                                                     diagnostics);
+    }
+    portcullis::rules::RuleOptions options;
+    if (decoders) {
+        for (const std::string_view name : decoders->decoder_names()) {
+            options.decoder_names.emplace_back(name);
+        }
+    }
+    options.find_decoder_id = [&](std::string_view name) {
+        return decoders ? decoders->find_decoder_id(name) : std::nullopt;
+    };
+    portcullis::rules::load_rules(parse(folder / "rules.xml", diagnostics), options, diagnostics);
+}
+
 struct Loader {
     const char* file;
     void (*load)(const fs::path& folder, Diagnostics& diagnostics);
@@ -50,6 +89,8 @@ struct Loader {
 // The first file that a folder has decides.
 constexpr Loader kLoaders[] = {
     {"ossec.conf", load_ossec_conf},
+    {"rules.xml", load_rules},
+    {"decoders.xml", load_decoders},
     {"input.xml", load_document},
 };
 
