@@ -314,6 +314,24 @@ class Conformance(unittest.TestCase):
             self.assertTrue(got["decoder"] and got["decoder"].startswith("iplog-"), line)
             self.assertIn("srcip", got["fields"], line)
 
+    def test_all_that_the_sensor_writes_is_decoded(self):
+        lines = []
+        for capture in sorted((CONFORMANCE / "iplog").rglob("*.pcap")):
+            for options in ([], ["-D", "-w", "--hosts", str(CONFORMANCE / "iplog/hosts.names")]):
+                ran = subprocess.run(
+                    [str(BIN / "portcullis-sensor"), "-r", str(capture), "-L", "--local", "10.10.150.2",
+                     "--config", "/dev/null", *(options or ["--hosts", "/dev/null"])],
+                    capture_output=True, text=True, errors="replace", timeout=60)
+                self.assertEqual(0, ran.returncode, f"{capture}: {ran.stderr}")
+                lines += [line for line in ran.stdout.splitlines() if "last message repeated" not in line]
+        scans = 0
+        for line, got in zip(lines, logtest(shipped_home(self), lines, "--fresh")):
+            self.assertTrue(got["decoder"] and got["decoder"].startswith("iplog-"), line)
+            self.assertEqual(got["decoder"] != "iplog-service", "srcip" in got["fields"], line)
+            self.assertEqual(" scan detected " in line, got["rule"] == 99990, line)
+            scans += got["rule"] == 99990
+        self.assertGreater(scans, 50)
+
     def test_the_outcome_is_the_same_beside_the_stock_decoders_and_rules(self):
         """As in an OSSEC installation: its files first, ours after them."""
         includes = "".join(f"<include>{name}</include>" for name in
