@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/allocation_counter.hpp"
 #include "tests/support/decoders.hpp"
 
 using namespace portcullis;
@@ -292,4 +293,30 @@ TEST_CASE("decoder_set: the published decoders for iplog match the published lin
     CHECK(counts["iplog-pingflood"] == 2);
     CHECK(counts["iplog-bogustcp"] == 2);
     CHECK(counts["iplog-traceroute"] == 0);  // its pattern has a slip
+}
+
+TEST_CASE("decoder_set: a line allocates nothing once the buffers have their size") {
+    const auto set = decoders_from(R"(
+<decoder name="gate"><program_name>^gate$|^door$</program_name></decoder>
+<decoder name="gate-open"><parent>gate</parent><prematch>open \S+ </prematch>
+  <regex offset="after_prematch">^(\S+) by (\w+) (\w+)</regex><order>srcip, user, how</order></decoder>
+<decoder name="other"><prematch>^\S+ other</prematch>
+  <pcre2>(\d+)</pcre2><order>id</order></decoder>)");
+    event::Event event;
+    pattern::MatchScratch scratch;
+    const auto decode_all = [&] {
+        for (const std::string_view line :
+             {"Nov 14 18:09:12 gatehouse1 gate[12]: open wide 1.2.3.4 by bob quickly",
+              "some other line with the number 1234567890", "nothing that is known at all",
+              "Nov 14 18:09:12 gatehouse1 gate[12]: caf\xe9 open wide 1.2.3.4 by bob quickly"}) {
+            event.reset(line, "stdin", {});
+            decode::predecode(event, "local");
+            set.decode(event, scratch);
+        }
+    };
+    decode_all();
+    const auto before = tests::allocation_count();
+    REQUIRE(before > 0);
+    decode_all();
+    CHECK(tests::allocation_count() == before);
 }

@@ -1,0 +1,11 @@
+// Counts calls of operator new in a program that links allocation_counter.cpp. (PCRE2 calls malloc
+// and is not seen.)
+#pragma once
+
+#include <cstdint>
+
+namespace portcullis::tests {
+
+std::uint64_t allocation_count();
+
+}  // namespace portcullis::tests
