@@ -43,6 +43,15 @@ void read_option(SectionReader& reader, const xml::Node& node) {
         return;
     }
     reader.option_name = node.name();
+    for (const auto& attribute : node.attributes()) {
+        if (attribute.name != option->attribute) {
+            auto warning =
+                node.error_in_attribute(attribute, "unknown-attribute",
+                                        fmt::format("<{}> has no attribute \"{}\", it is ignored",
+                                                    node.name(), attribute.name));
+            reader.add_warning(std::move(warning));
+        }
+    }
     if (!node.children().empty()) {
         reader.add(node.children().front().error("unexpected-element",
                                                  fmt::format("<{}> holds text alone", node.name())),

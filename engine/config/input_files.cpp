@@ -1,13 +1,12 @@
 #include "engine/config/input_files.hpp"
 
-#include <dirent.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
+#include <filesystem>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -82,12 +81,12 @@ class FileList {
     }
 
     void add_directory(const FileReference& reference) {
-        const std::unique_ptr<DIR, int (*)(DIR*)> directory(
-            opendir(below(home_, reference.path).c_str()), closedir);
-        if (!directory) {
+        std::error_code error;
+        std::filesystem::directory_iterator entry(below(home_, reference.path), error);
+        if (error) {
             auto warning = reference.error(
-                "missing-directory", fmt::format("cannot read the directory {}: {}", reference.path,
-                                                 std::generic_category().message(errno)));
+                "missing-directory",
+                fmt::format("cannot read the directory {}: {}", reference.path, error.message()));
             warning.severity = base::Severity::Warning;
             diagnostics_.add(std::move(warning));
             return;
@@ -99,9 +98,10 @@ class FileList {
         }
         std::vector<std::string> paths;
         pattern::MatchScratch scratch;
-        while (const dirent* entry = readdir(directory.get())) {
-            std::string path = reference.path + "/" + entry->d_name;
-            const bool is_known = known_.contains(path) || known_.contains(entry->d_name);
+        for (; entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+            const std::string name = entry->path().filename();
+            std::string path = reference.path + "/" + name;
+            const bool is_known = known_.contains(path) || known_.contains(name);
             if (!is_known && compiled->matches(path, scratch) &&
                 obstacle(below(home_, path), F_OK).empty()) {
                 paths.push_back(std::move(path));

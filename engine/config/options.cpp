@@ -105,13 +105,14 @@ constexpr Option kOptions[] = {
      "its rule files, in byte order, those not named before; attribute `pattern`: the OS_Regex "
      "that "
      "directory/file must match (`.xml$`)",
-     add_rule_dir},
+     add_rule_dir, "pattern"},
     {"rules", "decoder", "file", "etc/decoder.xml, etc/local_decoder.xml",
      "a decoder file, relative to the home; any `decoder` or `decoder_dir` replaces the default "
      "files. Without etc/decoder.xml the default is decoders/iplog_decoders.xml; "
      "etc/local_decoder.xml may be missing",
      add_decoder_file},
-    {"rules", "decoder_dir", "directory", "", "as `rule_dir`, for decoder files", add_decoder_dir},
+    {"rules", "decoder_dir", "directory", "", "as `rule_dir`, for decoder files", add_decoder_dir,
+     "pattern"},
     {"rules", "list", "file", "", "a list that rules look fields up in", add_list_file},
 
     {"alerts", "log_alert_level", "0 to 255", "1", "from this level on an event is an alert",

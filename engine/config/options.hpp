@@ -30,6 +30,7 @@ struct Option {
     std::string_view default_value;  // "" = none
     std::string_view help;
     void (*set)(SectionReader& reader, const xml::Node& option);
+    std::string_view attribute = {};  // the one that it may have; "" = none
 };
 
 std::span<const Section> sections();

@@ -31,7 +31,7 @@ std::optional<bool> read_yes_no(SectionReader& reader, const xml::Node& option) 
         return false;
     }
     reader.bad_value(option, "bad-yes-no",
-                     fmt::format("\"{}\" is neither \"yes\" nor \"no\"", option.text()));
+                     fmt::format(R"("{}" is neither "yes" nor "no")", option.text()));
     return std::nullopt;
 }
 

@@ -209,7 +209,7 @@ std::size_t Normalizer::comment_end(std::size_t begin) {
         }
     }
     error("unclosed-comment", "the comment is not closed by \"-->\"", begin, 2).hint =
-        "everything from \"<!\" on is a comment; write \\<! for a literal one";
+        R"(everything from "<!" on is a comment; write \<! for a literal one)";
     has_given_up_ = true;
     return text_.size();
 }

@@ -161,7 +161,7 @@ StartTagScanner::Step StartTagScanner::scan_attribute() {
                 .hint = "its closing quote is missing";
             return skip_rest();
         }
-        error("bad-attribute", "an attribute (name=\"value\"), '>' or \"/>\" is expected", at_, 1);
+        error("bad-attribute", R"(an attribute (name="value"), '>' or "/>" is expected)", at_, 1);
         return skip_rest();
     }
     if (attribute.name.size() > kMaxPiece) {
