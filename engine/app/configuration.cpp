@@ -128,6 +128,9 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     const config::EngineConfig& engine = loaded->engine;
 
     const config::InputFiles files = config::resolve_input_files(engine, home.path(), diagnostics);
+    for (const config::FileReference& file : files.decoder_files) {
+        loaded->decoder_files.push_back(file.path);
+    }
     Documents decoder_documents = load_documents(home, files.decoder_files, diagnostics);
     decoder_documents.is_complete = decoder_documents.is_complete && files.has_all_decoders;
     auto decoders = decode::load_decoders(decoder_documents.parsed, diagnostics);

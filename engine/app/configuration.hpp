@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/app/home.hpp"
 #include "engine/base/diagnostic.hpp"
@@ -15,6 +16,7 @@ namespace portcullis::app {
 struct Configuration {
     config::EngineConfig engine;
     pipeline::Configuration analysis;
+    std::vector<std::string> decoder_files;  // that were loaded, as ossec.conf names them
 
     // For an Analyzer: shares ownership of the whole.
     static std::shared_ptr<const pipeline::Configuration> analysis_of(

@@ -59,8 +59,8 @@ TEST_CASE("rule_tree: a noalert rule is never the result, the search goes on beh
 
 TEST_CASE("rule_tree: if_sid hangs a rule under each of its parents, wherever they stand") {
     Engine engine(
-        load_group(rule(100, "level=\"9\"", "<match>a</match>") +
-                   rule(101, "level=\"9\"", "<match>b</match>") +
+        load_group(rule(100, "level=\"9\"", "<match>one</match>") +
+                   rule(101, "level=\"9\"", "<match>two</match>") +
                    rule(102, "level=\"3\"", "<if_sid>100, 101</if_sid><match>both</match>") +
                    rule(103, "level=\"2\"", "<if_sid>102</if_sid><match>deep</match>")));
     CHECK(engine.process({.log = "one both"}) == 102);
