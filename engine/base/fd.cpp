@@ -67,12 +67,14 @@ bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
-Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode) {
+Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode,
+                                   Durability durability) {
+    const bool wait_for_disk = durability == Durability::Machine;
     const std::string temporary = path + ".new";
     {
         const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
                                  static_cast<mode_t>(mode)));
-        if (!fd || !write_all(fd.get(), content) || ::fsync(fd.get()) != 0) {
+        if (!fd || !write_all(fd.get(), content) || (wait_for_disk && ::fsync(fd.get()) != 0)) {
             const int error = errno;
             ::unlink(temporary.c_str());
             return file_error("unwritable-file", "write", path, error);
@@ -82,6 +84,9 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
         const int error = errno;
         ::unlink(temporary.c_str());
         return file_error("unwritable-file", "replace", path, error);
+    }
+    if (!wait_for_disk) {
+        return {};
     }
     const auto folder = std::filesystem::path(path).parent_path();
     const UniqueFd directory(

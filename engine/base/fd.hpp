@@ -37,10 +37,17 @@ class UniqueFd {
 // The whole file. Error code "unreadable-file", place = the path.
 Result<std::string> read_file(const std::string& path);
 
-// Writes a temporary file beside `path`, fsyncs it, renames it over `path`, and fsyncs the folder:
-// after a crash the file holds the old or the new content, never a mixture.
+enum class Durability {
+    Process,  // survives the end of the process in any way; no disk is waited for
+    Machine,  // survives the end of the machine too: fsync
+};
+
+// Writes a temporary file beside `path` and renames it over `path`: whenever it is interrupted, the
+// file holds the old or the new content, never a mixture (after a crash of the machine that is so
+// with Durability::Machine).
 // `mode` as for open(2). Error code "unwritable-file".
-Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode);
+Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode,
+                                   Durability durability = Durability::Machine);
 
 // Writes all of `bytes`, restarting after EINTR and short writes; false = an error (errno is set).
 bool write_all(int fd, std::string_view bytes);

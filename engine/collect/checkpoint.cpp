@@ -1,13 +1,9 @@
 #include "engine/collect/checkpoint.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "engine/base/fd.hpp"
 
@@ -120,26 +116,8 @@ base::Result<Checkpoint> load_checkpoint(const std::string& path) {
 }
 
 base::Result<void> save_checkpoint(const Checkpoint& checkpoint, const std::string& path,
-                                   Durability durability) {
-    const std::string json = checkpoint_to_json(checkpoint);
-    if (durability == Durability::Machine) {
-        return base::write_file_atomically(path, json, 0600);
-    }
-    const std::string temporary = path + ".new";
-    bool is_written = false;
-    {
-        const base::UniqueFd fd(
-            ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-        is_written = fd && base::write_all(fd.get(), json);
-    }
-    if (!is_written || std::rename(temporary.c_str(), path.c_str()) != 0) {
-        const int error = errno;
-        ::unlink(temporary.c_str());
-        return base::fail(checkpoint_error(
-            "unwritable-file",
-            "cannot write the read positions: " + std::generic_category().message(error), path));
-    }
-    return {};
+                                   base::Durability durability) {
+    return base::write_file_atomically(path, checkpoint_to_json(checkpoint), 0600, durability);
 }
 
 }  // namespace portcullis::collect

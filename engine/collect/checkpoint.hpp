@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/fd.hpp"
 #include "engine/base/result.hpp"
 #include "engine/collect/file_tailer.hpp"
 
@@ -27,15 +28,8 @@ base::Result<Checkpoint> checkpoint_from_json(std::string_view json);
 // A missing file is an empty checkpoint. Errors: "unreadable-file", "bad-checkpoint".
 base::Result<Checkpoint> load_checkpoint(const std::string& path);
 
-enum class Durability {
-    // Survives the end of the process in any way; the disk is not waited for.
-    Process,
-    // Survives the end of the machine too; waits for the disk.
-    Machine,
-};
-
 // Error "unwritable-file".
 base::Result<void> save_checkpoint(const Checkpoint& checkpoint, const std::string& path,
-                                   Durability durability);
+                                   base::Durability durability);
 
 }  // namespace portcullis::collect

@@ -85,7 +85,7 @@ void Collector::set_files(std::vector<LocalFileConfig> files) {
     start_of_new_ = options_.first_start;
     rescan();
     saved_ = {};
-    write_checkpoint(Durability::Process);
+    write_checkpoint(base::Durability::Process);
     date_timer_ = base::EventLoop::no_source();
     if (std::any_of(files_.begin(), files_.end(),
                     [](const LocalFileConfig& file) { return has_date(file.location); })) {
@@ -98,7 +98,7 @@ void Collector::set_files(std::vector<LocalFileConfig> files) {
 
 void Collector::save_positions() {
     checkpoint_timer_ = base::EventLoop::no_source();
-    write_checkpoint(Durability::Machine);
+    write_checkpoint(base::Durability::Machine);
 }
 
 void Collector::rescan() {
@@ -285,12 +285,12 @@ void Collector::on_positions_changed() {
     if (!options_.checkpoint_path.empty() && !checkpoint_timer_) {
         checkpoint_timer_ = loop_.call_after(kCheckpointPeriod, [this] {
             checkpoint_timer_.reset();
-            write_checkpoint(Durability::Process);
+            write_checkpoint(base::Durability::Process);
         });
     }
 }
 
-void Collector::write_checkpoint(Durability durability) {
+void Collector::write_checkpoint(base::Durability durability) {
     if (options_.checkpoint_path.empty()) {
         return;
     }

@@ -45,7 +45,8 @@ class Collector {
     ~Collector();
 
     // Follows these from now on. Files that were followed before go on where they are; the first
-    // call goes on where the checkpoint says. REQUIRES: check_local_files() found no error.
+    // call goes on where the checkpoint says. Files of a format that is not in log_formats() are
+    // left out.
     void set_files(std::vector<LocalFileConfig> files);
 
     // Writes the checkpoint now, to survive the end of the machine: at a clean stop.
@@ -75,7 +76,7 @@ class Collector {
     void update_watches(Entry& entry);
     void arm_timers();
     void on_positions_changed();
-    void write_checkpoint(Durability durability);
+    void write_checkpoint(base::Durability durability);
     Checkpoint positions() const;
 
     base::EventLoop& loop_;

@@ -20,14 +20,6 @@ constexpr std::array kLogFormats{
     LogFormat{"syslog-pipe", "lines from a named pipe", make<LineReader>},
 };
 
-std::string names_of_formats() {
-    std::string names;
-    for (const LogFormat& format : kLogFormats) {
-        names += (names.empty() ? "" : ", ") + std::string(format.name);
-    }
-    return names;
-}
-
 }  // namespace
 
 std::span<const LogFormat> log_formats() { return kLogFormats; }
@@ -39,29 +31,6 @@ const LogFormat* find_log_format(std::string_view name) {
         }
     }
     return nullptr;
-}
-
-void check_local_files(const std::vector<LocalFileConfig>& files, base::Diagnostics& diagnostics) {
-    const auto add = [&](const LocalFileConfig& file, std::string code, std::string message,
-                         std::string hint) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = std::move(code);
-        diagnostic.message = std::move(message);
-        diagnostic.place = file.place;
-        diagnostic.context = "in localfile";
-        diagnostic.hint = std::move(hint);
-        diagnostics.add(std::move(diagnostic));
-    };
-    for (const LocalFileConfig& file : files) {
-        if (file.location.empty()) {
-            add(file, "missing-location", "a localfile needs a location", "");
-        }
-        if (find_log_format(file.log_format) == nullptr) {
-            add(file, "unknown-log-format",
-                "the log format \"" + file.log_format + "\" is not known",
-                "known are: " + names_of_formats());
-        }
-    }
 }
 
 }  // namespace portcullis::collect

@@ -4,12 +4,8 @@
 
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "engine/base/diagnostic.hpp"
-#include "engine/collect/local_file.hpp"
 #include "engine/collect/record_reader.hpp"
 
 namespace portcullis::collect {
@@ -24,8 +20,5 @@ std::span<const LogFormat> log_formats();
 
 // nullptr = not in the table. The result lives for ever.
 const LogFormat* find_log_format(std::string_view name);
-
-// An error for each <localfile> whose format is not in the table or whose location is empty.
-void check_local_files(const std::vector<LocalFileConfig>& files, base::Diagnostics& diagnostics);
 
 }  // namespace portcullis::collect

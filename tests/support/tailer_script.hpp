@@ -58,6 +58,12 @@ class TailerScript {
         return text;
     }
 
+    static std::string long_line(std::size_t length) {
+        std::string line(length, 'x');
+        line += '\n';
+        return line;
+    }
+
     void step(unsigned operation, unsigned argument) {
         switch (operation) {
             case 0:
@@ -68,7 +74,8 @@ class TailerScript {
                 write(std::to_string(++serial_) + ".\n");
                 break;
             case 3:
-                write(std::string(argument % 3, '\n') + std::string(argument * 400, 'x') + "\n");
+                write(std::string(argument % 3, '\n'));
+                write(long_line(argument * 400));
                 break;
             case 4:
                 read();
@@ -102,13 +109,13 @@ class TailerScript {
             }
         }
     }
-    void expect(std::string line) {
-        // As the reader cuts it; an empty line is a line.
+    // As the reader cuts it; an empty line is a line.
+    void expect(std::string_view line) {
         while (line.size() > collect::kMaxRecord) {
-            expected_.push_back(line.substr(0, collect::kMaxRecord));
-            line.erase(0, collect::kMaxRecord);
+            expected_.emplace_back(line.substr(0, collect::kMaxRecord));
+            line.remove_prefix(collect::kMaxRecord);
         }
-        expected_.push_back(line);
+        expected_.emplace_back(line);
     }
     void rotate() {
         if (!std::filesystem::exists(path_)) {

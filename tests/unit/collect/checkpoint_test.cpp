@@ -20,7 +20,7 @@ Checkpoint sample() {
 
 TEST_CASE("checkpoint: what is saved is loaded, in either durability") {
     const TemporaryFolder folder;
-    for (const Durability durability : {Durability::Process, Durability::Machine}) {
+    for (const base::Durability durability : {base::Durability::Process, base::Durability::Machine}) {
         REQUIRE(save_checkpoint(sample(), folder / "checkpoint.json", durability));
         const auto loaded = load_checkpoint(folder / "checkpoint.json");
         REQUIRE(loaded);
@@ -66,6 +66,6 @@ TEST_CASE("checkpoint: a path that is not UTF-8 is no obstacle to saving") {
     const TemporaryFolder folder;
     Checkpoint checkpoint = sample();
     checkpoint.files[0].path = "/var/log/\xff";
-    REQUIRE(save_checkpoint(checkpoint, folder / "c", Durability::Process));
+    REQUIRE(save_checkpoint(checkpoint, folder / "c", base::Durability::Process));
     CHECK(load_checkpoint(folder / "c")->files.size() == 2);
 }

@@ -148,16 +148,14 @@ TEST_CASE("file_tailer: a truncated file is read from the start of its new conte
         std::string after;
         Lines lines;
     };
+    const std::string head(100, 'a');
     const Row rows[] = {
         {"shorter", "1\n2\n3\n", "4\n", {"4"}},
         {"of the same size", "1\n2\n", "3\n4\n", {"3", "4"}},
         {"longer", "1\n", "2\n3\n4\n", {"2", "3", "4"}},
         {"empty", "1\n", "", {}},
         {"an unfinished line is given out first", "1\nunfi", "2\n", {"unfi", "2"}},
-        {"same head, other tail",
-         std::string(100, 'a') + "\n1\n",
-         std::string(100, 'a') + "\n2\n3\n",
-         {std::string(100, 'a'), "2", "3"}},
+        {"same head, other tail", head + "\n1\n", head + "\n2\n3\n", {head, "2", "3"}},
     };
     for (const Row& row : rows) {
         INFO(row.what);
