@@ -1,0 +1,119 @@
+#include "engine/alert/dated_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace portcullis::alert {
+namespace {
+
+tl::unexpected<base::Diagnostic> write_error(const std::string& path, int error) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = "unwritable-file";
+    diagnostic.message = "cannot be written: " + std::generic_category().message(error);
+    diagnostic.place.file = path;
+    return base::fail(std::move(diagnostic));
+}
+
+bool make_folder(const std::string& path) {
+    return ::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST;
+}
+
+}  // namespace
+
+DatedFile::DatedFile(std::string folder, std::string prefix, std::string extension,
+                     std::string current_name)
+    : folder_(std::move(folder)),
+      prefix_(std::move(prefix)),
+      extension_(std::move(extension)),
+      current_path_(folder_ + "/" + current_name) {}
+
+base::Result<void> DatedFile::open(base::Timestamp now) {
+    const LocalDay today = local_day_of(now);
+    struct stat status {};
+    // Somebody may have removed the file under us: then nobody would ever read what is written.
+    const bool is_usable = fd_ && ::fstat(fd_.get(), &status) == 0 && status.st_nlink > 0;
+    if (is_usable && day_ == today) {
+        return {};
+    }
+    if (is_usable) {
+        remove_if_empty();
+    }
+    fd_.reset();
+    const std::string year = folder_ + "/" + std::to_string(today.year);
+    const std::string month = folder_ + "/" + today.folder();
+    dated_path_ = month + "/" + prefix_ + "-" + today.number() + extension_;
+    if (!make_folder(year) || !make_folder(month)) {
+        return write_error(month, errno);
+    }
+    base::UniqueFd fd(
+        ::open(dated_path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+    if (!fd) {
+        return write_error(dated_path_, errno);
+    }
+    if (auto linked = link_current(dated_path_); !linked) {
+        return linked;
+    }
+    fd_ = std::move(fd);
+    day_ = today;
+    return {};
+}
+
+base::Result<void> DatedFile::link_current(const std::string& dated_path) {
+    const std::string temporary = current_path_ + ".new";
+    ::unlink(temporary.c_str());
+    // Where there are no hard links, a symbolic one serves the same readers.
+    if ((::link(dated_path.c_str(), temporary.c_str()) != 0 &&
+         ::symlink(dated_path.c_str(), temporary.c_str()) != 0) ||
+        ::rename(temporary.c_str(), current_path_.c_str()) != 0) {
+        return write_error(current_path_, errno);
+    }
+    // Renaming one of two links of a file over the other does nothing and leaves both.
+    ::unlink(temporary.c_str());
+    return {};
+}
+
+void DatedFile::remove_if_empty() const {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) == 0 && status.st_size == 0) {
+        ::unlink(dated_path_.c_str());
+    }
+}
+
+base::Result<void> DatedFile::append(std::string_view record, base::Timestamp now) {
+    if (held_back_.size() + record.size() > kMaxHeldBack) {
+        ++lost_records_;
+    } else {
+        held_back_ += record;
+    }
+    return retry(now);
+}
+
+base::Result<void> DatedFile::retry(base::Timestamp now) {
+    if (auto opened = open(now); !opened) {
+        return opened;
+    }
+    // A part of a record may have been written when the disk filled up: go on behind it.
+    std::size_t written = 0;
+    int error = 0;
+    while (written < held_back_.size() && error == 0) {
+        const ssize_t got =
+            ::write(fd_.get(), held_back_.data() + written, held_back_.size() - written);
+        if (got > 0) {
+            written += static_cast<std::size_t>(got);
+        } else if (got == 0 || errno != EINTR) {
+            error = got == 0 ? ENOSPC : errno;
+        }
+    }
+    held_back_.erase(0, written);
+    if (error != 0) {
+        return write_error(dated_path_, error);
+    }
+    return {};
+}
+
+}  // namespace portcullis::alert

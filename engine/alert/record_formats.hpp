@@ -1,0 +1,22 @@
+// How alerts and events are written down (docs/alert-formats.md; spec: alerts, sections 2 to 4).
+// Each function gives one whole record with its final newline.
+#pragma once
+
+#include <string>
+
+#include "engine/alert/alert.hpp"
+#include "engine/event/event.hpp"
+
+namespace portcullis::alert {
+
+// Longer log lines are cut in alerts.log.
+inline constexpr std::size_t kMaxLoggedLine = 1256;
+
+std::string alert_as_text(const Alert& alert);
+std::string alert_as_json(const Alert& alert);
+
+// `alert` is what became of the event; null = no alert. Unlike alerts, every event is written.
+std::string event_as_text(const event::Event& event, const Alert* alert);
+std::string event_as_json(const event::Event& event, const Alert* alert);
+
+}  // namespace portcullis::alert
