@@ -1,0 +1,103 @@
+#include "engine/respond/request.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::respond {
+namespace {
+
+using event::FieldId;
+
+tl::unexpected<base::Diagnostic> refuse(std::string code, std::string message) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message = std::move(message);
+    return base::fail(std::move(diagnostic));
+}
+
+bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool consists_of(std::string_view text, std::string_view others) {
+    return std::all_of(text.begin(), text.end(), [&](char c) {
+        return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
+    });
+}
+
+constexpr std::string_view kUserCharacters = "._@?-";
+constexpr std::string_view kAddressCharacters = ".:_-";
+
+// Empty and "-" count as absent.
+std::optional<std::string> present(const std::optional<std::string>& field) {
+    return field && !field->empty() && *field != "-" ? field : std::nullopt;
+}
+
+bool runs_here(ResponseLocation where, std::string_view location) {
+    switch (where) {
+        case ResponseLocation::Server:
+            return true;
+        case ResponseLocation::Local:
+            return location.empty() || location.front() != '(';  // "(agent) address->file"
+        case ResponseLocation::DefinedAgent:
+        case ResponseLocation::All:
+            return false;
+    }
+    return false;
+}
+
+}  // namespace
+
+base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
+                                                const ActiveResponseConfig& response,
+                                                const CommandConfig& command) {
+    if (!runs_here(response.location, alert.location)) {
+        return refuse("elsewhere", "the response runs on agents only");
+    }
+    base::RespondRequest request;
+    request.command = command.name;
+    request.timeout = response.timeout;
+    request.alert_id = alert.name();
+    request.rule_id = alert.rule.id;
+    request.location = alert.location;
+    if (command.expects_user) {
+        auto user = present(alert.field(FieldId::DstUser));
+        if (!user) {
+            user = present(alert.field(FieldId::SrcUser));
+        }
+        if (!user) {
+            return refuse("missing-field", "the command expects a user and the event names none");
+        }
+        if (!consists_of(*user, kUserCharacters)) {
+            return refuse("crafted-field", "crafted user name \"" + *user + "\"");
+        }
+        request.user = *std::move(user);
+    }
+    if (command.expects_srcip) {
+        const auto srcip = present(alert.field(FieldId::SrcIp));
+        if (!srcip) {
+            return refuse("missing-field", "the command expects srcip and the event has none");
+        }
+        if (!consists_of(*srcip, kAddressCharacters)) {
+            return refuse("crafted-field", "crafted srcip \"" + *srcip + "\"");
+        }
+        // An IPv4-mapped address becomes the IPv4 address.
+        const auto address = base::IpAddress::parse(*srcip);
+        request.srcip = address ? address->to_string() : *srcip;
+    }
+    if (command.expects_filename) {
+        auto filename = present(alert.field(FieldId::Filename));
+        if (!filename) {
+            return refuse("missing-field", "the command expects a filename and the event has none");
+        }
+        request.filename = *std::move(filename);
+    }
+    return request;
+}
+
+}  // namespace portcullis::respond

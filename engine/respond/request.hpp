@@ -1,0 +1,25 @@
+// From an alert and a bound active-response block to the request that execd gets (spec:
+// active_response, section 2). Pure functions.
+//
+// What is checked here is that the request makes sense; who may be blocked is execd's decision,
+// which also leaves the record of it.
+#pragma once
+
+#include "engine/alert/alert.hpp"
+#include "engine/base/response_message.hpp"
+#include "engine/base/result.hpp"
+#include "engine/respond/response_config.hpp"
+
+namespace portcullis::respond {
+
+// Why there is no request, as Diagnostic::code:
+//   "elsewhere"       the block runs on agents only: nothing to do on this host
+//   "missing-field"   the command expects srcip, user or filename and the alert has none
+//   "crafted-field"   it has one, but with characters that none such has
+// An srcip that is an address comes out in its canonical form; other text is passed on, for execd
+// to refuse it on the record.
+base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
+                                                const ActiveResponseConfig& response,
+                                                const CommandConfig& command);
+
+}  // namespace portcullis::respond

@@ -1,0 +1,180 @@
+#include "engine/respond/request.hpp"
+
+using namespace portcullis;
+using namespace portcullis::respond;
+using event::FieldId;
+
+namespace {
+
+struct Row {
+    const char* what;
+    bool expects_user;
+    bool expects_srcip;
+    bool expects_filename;
+    std::vector<std::pair<FieldId, const char*>> fields;
+    const char* code;  // nullptr = there is a request
+    const char* user;
+    const char* srcip;
+    const char* filename;
+};
+
+alert::Alert alert_of(const Row& row) {
+    alert::Alert alert;
+    alert.time = base::Timestamp(std::chrono::seconds(1'795'511'134));
+    alert.id = 7;
+    alert.rule.id = 99990;
+    alert.location = "/var/log/iplog";
+    for (const auto& [id, value] : row.fields) {
+        alert.fields[static_cast<std::size_t>(id)] = value;
+    }
+    return alert;
+}
+
+}  // namespace
+
+TEST_CASE("request: holds what the command expects, or there is none") {
+    constexpr auto kIp = FieldId::SrcIp;
+    constexpr auto kDst = FieldId::DstUser;
+    constexpr auto kSrc = FieldId::SrcUser;
+    constexpr auto kFile = FieldId::Filename;
+    const Row rows[] = {
+        {"nothing expected", false, false, false, {{kIp, "1.2.3.4"}}, nullptr, "-", "-", "-"},
+        {"srcip", false, true, false, {{kIp, "1.2.3.4"}}, nullptr, "-", "1.2.3.4", "-"},
+        {"IPv6, made canonical",
+         false,
+         true,
+         false,
+         {{kIp, "2001:DB8:0:0::1"}},
+         nullptr,
+         "-",
+         "2001:db8::1",
+         "-"},
+        {"IPv4-mapped",
+         false,
+         true,
+         false,
+         {{kIp, "::ffff:1.2.3.4"}},
+         nullptr,
+         "-",
+         "1.2.3.4",
+         "-"},
+        {"a host name is for execd to refuse",
+         false,
+         true,
+         false,
+         {{kIp, "scanner.example"}},
+         nullptr,
+         "-",
+         "scanner.example",
+         "-"},
+        {"no srcip", false, true, false, {}, "missing-field", "", "", ""},
+        {"srcip -", false, true, false, {{kIp, "-"}}, "missing-field", "", "", ""},
+        {"crafted srcip",
+         false,
+         true,
+         false,
+         {{kIp, "1.2.3.4;reboot"}},
+         "crafted-field",
+         "",
+         "",
+         ""},
+        {"srcip with a blank",
+         false,
+         true,
+         false,
+         {{kIp, "1.2.3.4 5"}},
+         "crafted-field",
+         "",
+         "",
+         ""},
+        {"dstuser first",
+         true,
+         false,
+         false,
+         {{kDst, "root"}, {kSrc, "bob"}},
+         nullptr,
+         "root",
+         "-",
+         "-"},
+        {"srcuser if dstuser is empty",
+         true,
+         false,
+         false,
+         {{kDst, ""}, {kSrc, "bob"}},
+         nullptr,
+         "bob",
+         "-",
+         "-"},
+        {"srcuser if dstuser is -",
+         true,
+         false,
+         false,
+         {{kDst, "-"}, {kSrc, "b.o_b@x?-9"}},
+         nullptr,
+         "b.o_b@x?-9",
+         "-",
+         "-"},
+        {"no user", true, true, false, {{kIp, "1.2.3.4"}}, "missing-field", "", "", ""},
+        {"crafted user", true, false, false, {{kDst, "$(id)"}}, "crafted-field", "", "", ""},
+        {"filename",
+         false,
+         false,
+         true,
+         {{kFile, "/etc/pass wd"}},
+         nullptr,
+         "-",
+         "-",
+         "/etc/pass wd"},
+        {"no filename", false, false, true, {}, "missing-field", "", "", ""},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        CommandConfig command;
+        command.name = "command";
+        command.expects_user = row.expects_user;
+        command.expects_srcip = row.expects_srcip;
+        command.expects_filename = row.expects_filename;
+        ActiveResponseConfig response;
+        response.timeout = std::chrono::seconds(600);
+        const auto request = make_request(alert_of(row), response, command);
+        if (row.code != nullptr) {
+            REQUIRE_FALSE(request);
+            CHECK(request.error().code == row.code);
+            continue;
+        }
+        REQUIRE(request);
+        CHECK(request->command == "command");
+        CHECK(request->timeout == std::chrono::seconds(600));
+        CHECK(request->user == row.user);
+        CHECK(request->srcip == row.srcip);
+        CHECK(request->filename == row.filename);
+        CHECK(request->alert_id == "1795511134.7");
+        CHECK(request->rule_id == 99990);
+        CHECK(request->location == "/var/log/iplog");
+    }
+}
+
+TEST_CASE("request: only blocks that run on this host give one") {
+    struct LocationRow {
+        ResponseLocation where;
+        const char* location;
+        bool runs;
+    };
+    const LocationRow rows[] = {
+        {ResponseLocation::Local, "/var/log/iplog", true},
+        {ResponseLocation::Local, "(web) 10.0.0.2->/var/log/iplog", false},
+        {ResponseLocation::Server, "(web) 10.0.0.2->/var/log/iplog", true},
+        {ResponseLocation::DefinedAgent, "/var/log/iplog", false},
+        {ResponseLocation::All, "/var/log/iplog", false},
+    };
+    for (const LocationRow& row : rows) {
+        INFO(row.location);
+        alert::Alert alert;
+        alert.location = row.location;
+        ActiveResponseConfig response;
+        response.location = row.where;
+        const auto request = make_request(alert, response, CommandConfig{});
+        CHECK(request.has_value() == row.runs);
+        CHECK((row.runs || request.error().code == "elsewhere"));
+    }
+}
