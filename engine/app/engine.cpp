@@ -1,0 +1,228 @@
+#include "engine/app/engine.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "engine/app/daemon_configuration.hpp"
+#include "engine/base/fd.hpp"
+#include "engine/respond/request.hpp"
+
+namespace portcullis::app {
+namespace {
+
+std::string local_hostname() {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0) {
+        return "localhost";
+    }
+    return name.data();
+}
+
+pipeline::AnalyzerOptions analyzer_options(const config::EngineConfig& engine) {
+    auto options = pipeline::live_options(local_hostname());
+    options.memory_size = static_cast<std::size_t>(std::max(engine.memory_size, 2048));
+    return options;
+}
+
+alert::OutputOptions output_options(const config::EngineConfig& engine) {
+    return {engine.jsonout_output, engine.logall, engine.logall_json};
+}
+
+collect::CollectorOptions collector_options(const Home& home, const EngineOptions& options) {
+    collect::CollectorOptions collector;
+    collector.first_start =
+        options.from_start ? collect::StartAt::Beginning : collect::StartAt::End;
+    collector.checkpoint_path = home.resolve("queue/checkpoint.json");
+    return collector;
+}
+
+}  // namespace
+
+Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, const Home& home,
+               EngineOptions options, std::shared_ptr<const Configuration> configuration)
+    : loop_(loop),
+      log_(log),
+      clock_(clock),
+      home_(home),
+      options_(std::move(options)),
+      configuration_(std::move(configuration)),
+      analyzer_(Configuration::analysis_of(configuration_),
+                analyzer_options(configuration_->engine), store_),
+      execd_(loop, log, home.execd_socket()),
+      outputs_(home.resolve("logs"), output_options(configuration_->engine), log, clock),
+      collector_(
+          loop, log, clock, collector_options(home, options_),
+          [this](std::string_view line, std::string_view location) { analyze(line, location); }),
+      retry_timer_(base::EventLoop::no_source()),
+      status_timer_(base::EventLoop::no_source()),
+      started_(clock.now()) {
+    resolve_commands();
+}
+
+void Engine::start() {
+    follow_files();
+    write_status();
+}
+
+void Engine::reload() {
+    base::Diagnostics diagnostics;
+    auto loaded = load_daemon_configuration(home_, options_.config_path, diagnostics);
+    if (!diagnostics.all().empty()) {
+        log_.write(loaded ? base::LogLevel::Warning : base::LogLevel::Error,
+                   base::render(diagnostics));
+    }
+    if (!loaded) {
+        ++failed_reloads_;
+        log_.error("the configuration was not reloaded: the old one stays in force");
+        write_status();
+        return;
+    }
+    analyzer_.replace(Configuration::analysis_of(loaded));
+    configuration_ = std::move(loaded);
+    resolve_commands();
+    outputs_.set_options(output_options(configuration_->engine));
+    ++reloads_;
+    follow_files();
+    log_.info("the configuration was reloaded; " + std::to_string(file_count()) +
+              " files are followed");
+    write_status();
+}
+
+void Engine::stop() {
+    collector_.save_positions();
+    outputs_.retry();
+    write_status();
+}
+
+void Engine::resolve_commands() {
+    commands_.clear();
+    const config::EngineConfig& engine = configuration_->engine;
+    for (const respond::ActiveResponseConfig& response : engine.active_responses) {
+        const auto command =
+            std::find_if(engine.commands.begin(), engine.commands.end(),
+                         [&](const auto& each) { return each.name == response.command; });
+        commands_.push_back(command == engine.commands.end() ? nullptr : &*command);
+    }
+}
+
+void Engine::follow_files() {
+    auto files = configuration_->engine.local_files;
+    for (collect::LocalFileConfig& file : files) {
+        file.location = home_.resolve(file.location);
+    }
+    collector_.set_files(std::move(files));
+}
+
+void Engine::analyze(std::string_view line, std::string_view location) {
+    const pipeline::Outcome& outcome = analyzer_.process(line, location, clock_.now());
+    const alert::Alert* logged = nullptr;
+    alert::Alert alert;
+    if (outcome.alert) {
+        alert = *outcome.alert;
+        alert.id = ++alerts_;
+        respond(alert, outcome.responses);
+        if (alert.log) {
+            outputs_.write(alert);
+            ++alerts_written_;
+        }
+        logged = &alert;
+    }
+    if (!outcome.dropped) {
+        outputs_.archive(*outcome.event, logged);
+    }
+    retry_outputs_later();
+    write_status_later();
+}
+
+void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> responses) {
+    for (const std::size_t index : responses) {
+        const respond::CommandConfig* command = commands_[index];
+        if (command == nullptr) {
+            continue;
+        }
+        const auto request =
+            respond::make_request(alert, configuration_->engine.active_responses[index], *command);
+        if (request) {
+            execd_.send(*request);
+            continue;
+        }
+        ++responses_skipped_;
+        const std::string why = "alert " + alert.name() + " of rule " +
+                                std::to_string(alert.rule.id) + ": no " + command->name + ": " +
+                                request.error().message;
+        // Crafted text is an attack; the rest happens with every event that lacks the field.
+        log_.write(request.error().code == "crafted-field" ? base::LogLevel::Warning
+                                                           : base::LogLevel::Debug,
+                   why);
+    }
+}
+
+void Engine::retry_outputs_later() {
+    if (!retry_timer_ && outputs_.has_held_back()) {
+        retry_timer_ = loop_.call_after(kRetryPeriod, [this] {
+            retry_timer_.reset();
+            outputs_.retry();
+            retry_outputs_later();
+        });
+    }
+}
+
+void Engine::write_status_later() {
+    if (!status_timer_) {
+        status_timer_ = loop_.call_after(kStatusPeriod, [this] {
+            status_timer_.reset();
+            write_status();
+        });
+    }
+}
+
+void Engine::write_status() {
+    const std::string path = home_.resolve("queue/engine-status.json");
+    const auto written =
+        base::write_file_atomically(path, status_as_json(), 0644, base::Durability::Process);
+    if (!written) {
+        log_.debug(path + ": " + written.error().message);
+    }
+}
+
+std::string Engine::status_as_json() const {
+    const auto seconds = [](base::Timestamp time) {
+        return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+    };
+    const collect::TailerCounters& read = collector_.counters();
+    const pipeline::Counters& lines = analyzer_.counters();
+    const nlohmann::ordered_json status{
+        {"version", PORTCULLIS_VERSION},
+        {"pid", ::getpid()},
+        {"started", seconds(started_)},
+        {"written", seconds(clock_.now())},
+        {"files", collector_.file_count()},
+        {"bytes", read.bytes},
+        {"rotations", read.rotations},
+        {"truncations", read.truncations},
+        {"lines", lines.lines},
+        {"lines_with_control_characters", lines.lines_with_control_characters},
+        {"lines_with_invalid_utf8", lines.lines_with_invalid_utf8},
+        {"lines_dropped", lines.dropped},
+        {"rules_matched", lines.rules_matched},
+        {"ignored", lines.ignored},
+        {"alerts", lines.alerts},
+        {"alerts_written", alerts_written_},
+        {"records_lost", outputs_.lost_records()},
+        {"responses_sent", execd_.sent()},
+        {"responses_queued", execd_.queued()},
+        {"responses_lost", execd_.lost()},
+        {"responses_skipped", responses_skipped_},
+        {"pattern_limit_hits", lines.pattern_limit_hits},
+        {"forgotten_events", lines.forgotten_events},
+        {"reloads", reloads_},
+        {"failed_reloads", failed_reloads_},
+    };
+    return status.dump(1) + "\n";
+}
+
+}  // namespace portcullis::app

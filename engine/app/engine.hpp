@@ -1,0 +1,85 @@
+// Engine: the daemon's main job on one event loop.
+//
+//   Collector → Analyzer → ExecdClient (first: every millisecond counts) → Outputs
+//
+// Single-threaded. State (composite rules, first-time-seen keys, counters, read positions) survives
+// reload(); the configuration is replaced whole or not at all.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/alert/sinks.hpp"
+#include "engine/app/configuration.hpp"
+#include "engine/app/home.hpp"
+#include "engine/base/clock.hpp"
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/collect/collector.hpp"
+#include "engine/pipeline/analyzer.hpp"
+#include "engine/respond/execd_client.hpp"
+#include "engine/rules/state_store.hpp"
+
+namespace portcullis::app {
+
+struct EngineOptions {
+    std::string config_path;  // absolute
+    bool from_start = false;  // files that no checkpoint knows are read from their first line
+};
+
+class Engine {
+  public:
+    static constexpr std::chrono::seconds kStatusPeriod{2};
+    static constexpr std::chrono::seconds kRetryPeriod{1};  // of outputs that fail
+
+    // All referred to must outlive the engine. `configuration` as load_daemon_configuration()
+    // gives it.
+    Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, const Home& home,
+           EngineOptions options, std::shared_ptr<const Configuration> configuration);
+
+    // Begins to follow the files.
+    void start();
+    // Loads everything anew. If something is wrong it is logged and nothing changes.
+    void reload();
+    // Writes what is to survive: read positions and counters.
+    void stop();
+
+    std::size_t file_count() const { return collector_.file_count(); }
+
+  private:
+    // The command of each active-response block of the configuration in force.
+    void resolve_commands();
+    void follow_files();
+    void analyze(std::string_view line, std::string_view location);
+    void respond(const alert::Alert& alert, std::span<const std::size_t> responses);
+    void retry_outputs_later();
+    void write_status_later();
+    void write_status();
+    std::string status_as_json() const;
+
+    base::EventLoop& loop_;
+    base::Log& log_;
+    const base::Clock& clock_;
+    const Home& home_;
+    EngineOptions options_;
+    std::shared_ptr<const Configuration> configuration_;
+    std::vector<const respond::CommandConfig*> commands_;  // as engine.active_responses
+    rules::MemoryStateStore store_;
+    pipeline::Analyzer analyzer_;
+    respond::ExecdClient execd_;
+    alert::Outputs outputs_;
+    collect::Collector collector_;
+    base::EventLoop::Source retry_timer_;
+    base::EventLoop::Source status_timer_;
+    base::Timestamp started_;
+    std::uint64_t alerts_ = 0;          // the id of the last one
+    std::uint64_t alerts_written_ = 0;  // to the files
+    std::uint64_t responses_skipped_ = 0;
+    std::uint64_t reloads_ = 0;
+    std::uint64_t failed_reloads_ = 0;
+};
+
+}  // namespace portcullis::app

@@ -1,0 +1,187 @@
+// portcullis-engine: follows log files, analyses their lines, writes alerts and asks execd for
+// responses.
+//
+// Starts as root to take its pid file, open its log and make its folders, then becomes an ordinary
+// user before it reads anything else.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "engine/app/daemon_configuration.hpp"
+#include "engine/app/daemonize.hpp"
+#include "engine/app/engine.hpp"
+#include "engine/app/pid_file.hpp"
+#include "engine/app/privileges.hpp"
+#include "engine/app/service_notifier.hpp"
+
+namespace {
+
+using namespace portcullis;
+using app::Home;
+
+struct CommandLine {
+    std::string home{app::kDefaultHome};
+    std::string config;
+    std::string user{app::kDefaultEngineUser};
+    bool in_foreground = false;
+    bool debug = false;
+    bool test_only = false;
+    bool from_start = false;
+};
+
+// nullopt = go on with `line`; otherwise the exit code.
+std::optional<int> parse(int argc, char** argv, CommandLine& line) {
+    CLI::App cli{
+        "Follows log files, analyses their lines with OSSEC's XML rules, writes alerts and asks\n"
+        "portcullis-execd for responses. SIGHUP reloads the configuration (if it is bad, the old\n"
+        "one stays in force), SIGTERM stops.",
+        "portcullis-engine"};
+    cli.add_option("-D", line.home, "home of the installation")
+        ->type_name("HOME")
+        ->capture_default_str();
+    cli.add_option("-c", line.config, "configuration (default: HOME/etc/ossec.conf)")
+        ->type_name("CONF");
+    cli.add_option("-u", line.user, "user to become when started as root")
+        ->type_name("USER")
+        ->capture_default_str();
+    cli.add_flag("-f", line.in_foreground, "stay in the foreground");
+    cli.add_flag("-d", line.debug, "log debug messages too");
+    cli.add_flag("-t", line.test_only, "test the configuration and exit");
+    cli.add_flag("--from-start", line.from_start,
+                 "read files that were never read from their first line, not from their end");
+    cli.set_version_flag("--version", "portcullis-engine " PORTCULLIS_VERSION);
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return cli.exit(error) == 0 ? 0 : 2;
+    }
+    line.home = std::filesystem::absolute(line.home).lexically_normal().string();
+    line.config = line.config.empty()
+                      ? Home(line.home).config()
+                      : std::filesystem::absolute(line.config).lexically_normal().string();
+    return std::nullopt;
+}
+
+int test_configuration(const CommandLine& line) {
+    base::Diagnostics diagnostics;
+    const auto loaded = app::load_daemon_configuration(Home(line.home), line.config, diagnostics);
+    std::fputs(base::render(diagnostics).c_str(), stderr);
+    return loaded ? 0 : 1;
+}
+
+// What only root can do, then root no more. What is returned must live as long as the daemon.
+base::Result<app::PidFile> prepare(const CommandLine& line, const Home& home, base::Log& log) {
+    auto account = app::current_account();
+    if (account.is_root()) {
+        auto wanted = app::find_account(line.user);
+        if (!wanted) {
+            return base::fail(wanted.error());
+        }
+        account = std::move(*wanted);
+    }
+    std::error_code ignored;
+    std::filesystem::create_directory(home.resolve("run"), ignored);
+    std::filesystem::create_directory(home.resolve("logs"), ignored);
+    auto lock = app::PidFile::lock(home.pid_file("engine"));
+    if (!lock) {
+        return lock;
+    }
+    for (const std::string& folder : {home.queue(), home.alerts(), home.resolve("logs/archives")}) {
+        if (auto made = app::make_folder_for(folder, account); !made) {
+            return base::fail(made.error());
+        }
+    }
+    if (auto opened = log.open_file(home.log()); !opened) {
+        return base::fail(opened.error());
+    }
+    if (auto dropped = app::drop_to(account); !dropped) {
+        return base::fail(dropped.error());
+    }
+    return lock;
+}
+
+// Each followed file takes a descriptor.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int run(const Home& home, const CommandLine& line, base::Log& log, app::Daemonizer& daemon) {
+    base::Diagnostics diagnostics;
+    auto configuration = app::load_daemon_configuration(home, line.config, diagnostics);
+    if (!diagnostics.all().empty()) {
+        // As it is on the terminal, and with time and name in the log.
+        std::fputs(base::render(diagnostics).c_str(), stderr);
+        log.set_to_stderr(false);
+        log.write(configuration ? base::LogLevel::Warning : base::LogLevel::Error,
+                  base::render(diagnostics));
+        log.set_to_stderr(true);
+    }
+    if (!configuration) {
+        log.error("nothing was started: the configuration has errors");
+        return 1;
+    }
+    const auto rule_count = configuration->analysis.responses_of_rule.size();
+
+    base::EventLoop loop;
+    const base::SystemClock clock;
+    app::Engine engine(loop, log, clock, home, {line.config, line.from_start},
+                       std::move(configuration));
+    const auto on_term = loop.watch_signal(SIGTERM, [&] { loop.quit(0); });
+    const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });
+    const auto on_hup = loop.watch_signal(SIGHUP, [&] {
+        app::notify_reloading();
+        engine.reload();
+        app::notify_ready();
+    });
+    engine.start();
+    log.info("Started: " + std::to_string(engine.file_count()) + " files are followed, " +
+             std::to_string(rule_count) + " rules, version " PORTCULLIS_VERSION);
+    daemon.ready();
+    app::notify_ready();
+    const int exit_code = loop.run();
+    app::notify_stopping();
+    engine.stop();
+    log.info("stopped");
+    return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CommandLine line;
+    if (const auto exit_code = parse(argc, argv, line)) {
+        return *exit_code;
+    }
+    if (line.test_only) {
+        return test_configuration(line);
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    ::umask(027);
+    raise_descriptor_limit();
+    const Home home(line.home);
+    base::Log log("portcullis-engine");
+    log.set_debug(line.debug);
+    auto daemon = line.in_foreground ? base::Result<app::Daemonizer>(app::Daemonizer::foreground())
+                                     : app::Daemonizer::start();
+    if (!daemon) {
+        std::fputs(base::render(daemon.error()).c_str(), stderr);
+        return 1;
+    }
+    const auto lock = prepare(line, home, log);
+    if (!lock) {
+        std::fputs(("portcullis-engine: " + base::render(lock.error())).c_str(), stderr);
+        return 1;
+    }
+    return run(home, line, log, *daemon);
+}

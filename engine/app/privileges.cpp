@@ -1,0 +1,96 @@
+#include "engine/app/privileges.hpp"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "engine/base/fd.hpp"
+
+namespace portcullis::app {
+namespace {
+
+tl::unexpected<base::Diagnostic> error(std::string code, std::string message,
+                                       std::string hint = {}) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message = std::move(message);
+    diagnostic.hint = std::move(hint);
+    return base::fail(std::move(diagnostic));
+}
+
+std::string error_text(int number) { return std::generic_category().message(number); }
+
+}  // namespace
+
+base::Result<Account> find_account(const std::string& name) {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::vector<char> buffer(16'384);
+    const int result = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    if (found == nullptr) {
+        return error("unknown-user",
+                     "there is no user \"" + name + "\"" +
+                         (result != 0 ? ": " + error_text(result) : std::string()),
+                     "create it (useradd --system --shell /usr/sbin/nologin " + name +
+                         "), or name another with -u");
+    }
+    return Account{name, found->pw_uid, found->pw_gid};
+}
+
+Account current_account() {
+    Account account{std::to_string(::geteuid()), ::geteuid(), ::getegid()};
+    if (const passwd* entry = ::getpwuid(account.uid)) {
+        account.name = entry->pw_name;
+    }
+    return account;
+}
+
+base::Result<void> drop_to(const Account& account) {
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (::geteuid() == account.uid) {
+        return {};
+    }
+    if (::geteuid() != 0) {
+        return error("cannot-change-user",
+                     "only root can become the user \"" + account.name + "\"");
+    }
+    capng_clear(CAPNG_SELECT_BOTH);
+    const int result =
+        capng_change_id(static_cast<int>(account.uid), static_cast<int>(account.gid),
+                        static_cast<capng_flags_t>(CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING));
+    if (result != 0) {
+        return error("cannot-change-user", "cannot become the user \"" + account.name +
+                                               "\" (capng_change_id: " + std::to_string(result) +
+                                               ")");
+    }
+    return {};
+}
+
+base::Result<void> make_folder_for(const std::string& path, const Account& account) {
+    if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
+        return error("unwritable-file",
+                     "cannot make the folder " + path + ": " + error_text(errno));
+    }
+    const base::UniqueFd folder(
+        ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!folder || ::fstat(folder.get(), &status) != 0) {
+        return error("unwritable-file", "cannot use the folder " + path + ": " + error_text(errno));
+    }
+    if (::geteuid() == 0 && status.st_uid != account.uid &&
+        ::fchown(folder.get(), account.uid, account.gid) != 0) {
+        return error("unwritable-file", "cannot give the folder " + path + " to " + account.name +
+                                            ": " + error_text(errno));
+    }
+    return {};
+}
+
+}  // namespace portcullis::app
