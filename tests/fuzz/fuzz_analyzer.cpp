@@ -1,0 +1,39 @@
+// Any lines through the shipped decoders and rules: views stay in the line, JSON stays JSON.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/app/configuration.hpp"
+#include "engine/app/logtest_output.hpp"
+#include "engine/pipeline/analyzer.hpp"
+#include "engine/rules/state_store.hpp"
+
+using namespace portcullis;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static const auto configuration = [] {
+        const app::Home home(PORTCULLIS_SOURCE_DIR);
+        base::Diagnostics diagnostics;
+        return app::load_configuration(home, home.config(), diagnostics);
+    }();
+    if (configuration == nullptr) {
+        std::abort();
+    }
+    rules::MemoryStateStore store;
+    pipeline::Analyzer analyzer(app::Configuration::analysis_of(configuration),
+                                pipeline::live_options("localhost"), store);
+    std::string_view text(reinterpret_cast<const char*>(data), size);
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        const pipeline::Outcome& outcome = analyzer.process(line, "fuzz", base::Timestamp());
+        if (outcome.event->full_log.size() > line.size() ||
+            !nlohmann::json::accept(app::logtest_json(outcome))) {
+            std::abort();
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,245 @@
+#include <nlohmann/json.hpp>
+
+#include "engine/app/logtest_output.hpp"
+#include "engine/event/event.hpp"
+#include "engine/pipeline/analyzer.hpp"
+#include "engine/pipeline/text_checks.hpp"
+#include "engine/rules/rule.hpp"
+#include "engine/rules/state_store.hpp"
+#include "tests/support/allocation_counter.hpp"
+#include "tests/support/analysis.hpp"
+
+namespace portcullis::pipeline {
+namespace {
+
+using event::FieldId;
+
+constexpr std::string_view kDecoders = R"(
+<decoder name="gate"><program_name>^gate$</program_name></decoder>
+<decoder name="gate-denied"><parent>gate</parent>
+  <regex>^denied (\S+) from (\S+)</regex><order>user, srcip</order></decoder>
+<decoder name="fw"><type>firewall</type><prematch>^fw </prematch>
+  <regex offset="after_prematch">^(\w+) (\w+) (\S+) (\S+)</regex>
+  <order>action, protocol, srcip, dstip</order></decoder>
+<decoder name="fw-short"><type>firewall</type><prematch>^half </prematch>
+  <regex offset="after_prematch">^(\w+)</regex><order>action</order></decoder>)";
+
+constexpr std::string_view kRules = R"(
+<group name="gate,">
+  <rule id="100" level="5"><decoded_as>gate</decoded_as><match>denied</match>
+    <description>denied</description><info>ask the guard</info></rule>
+  <rule id="101" level="9" frequency="1" timeframe="60"><if_matched_sid>100</if_matched_sid>
+    <same_source_ip /><description>many</description></rule>
+  <rule id="102" level="0"><decoded_as>gate</decoded_as><match>admitted</match></rule>
+  <rule id="103" level="4"><category>firewall</category><action>DROP</action></rule>
+  <rule id="104" level="4" ignore="60"><match>burnt</match></rule>
+  <rule id="105" level="4"><match>secret</match><options>no_log</options></rule>
+  <rule id="106" level="4"><match>noise</match><ignore>location</ignore></rule>
+  <rule id="107" level="3"><match>echo</match><check_if_ignored>location</check_if_ignored></rule>
+</group>)";
+
+std::shared_ptr<const Configuration> configuration(std::string_view rules = kRules) {
+    base::Diagnostics diagnostics;
+    auto made = test::make_analysis({{"decoders.xml", std::string(kDecoders)}},
+                                    {{"rules.xml", std::string(rules)}}, diagnostics);
+    INFO(base::render(diagnostics));
+    REQUIRE(made != nullptr);
+    return made;
+}
+
+base::Timestamp at(int second) { return base::Timestamp(std::chrono::seconds(1'000 + second)); }
+
+struct Bench {
+    explicit Bench(AnalyzerOptions options = {}) : analyzer(configuration(), options, store) {}
+
+    const Outcome& process(std::string_view line, int second = 0) {
+        return analyzer.process(line, "/var/log/gate", at(second));
+    }
+
+    rules::MemoryStateStore store;
+    Analyzer analyzer;
+};
+
+constexpr std::string_view kDenied = "Nov 14 18:09:12 host gate[1]: denied bob from 192.0.2.1";
+
+TEST_CASE("analyzer: an alert carries the event, the rule and the earlier lines") {
+    Bench bench;
+    bench.process(kDenied, 0);
+    bench.process(kDenied, 1);
+    const Outcome& outcome = bench.process(kDenied, 2);
+    REQUIRE(outcome.alert);
+    const alert::Alert& alert = *outcome.alert;
+    CHECK(outcome.rule->id == 101);
+    CHECK(alert.rule.id == 101);
+    CHECK(alert.rule.level == 9);
+    CHECK(alert.rule.frequency == 1);
+    CHECK(alert.rule.fired_times == 1);
+    CHECK(alert.rule.description == "many");
+    CHECK(alert.rule.group == "gate,");
+    CHECK(alert.mail);
+    CHECK(alert.log);
+    CHECK(alert.time == at(2));
+    CHECK(alert.hostname == "host");
+    CHECK(alert.program_name == "gate");
+    CHECK(alert.location == "/var/log/gate");
+    CHECK(alert.full_log == kDenied);
+    CHECK(alert.decoder_name == "gate");
+    CHECK(alert.field(FieldId::SrcIp) == std::optional<std::string>("192.0.2.1"));
+    CHECK(alert.field(FieldId::Url) == std::nullopt);
+    CHECK(alert.previous_lines == std::vector<std::string>(2, std::string(kDenied)));
+    CHECK(bench.analyzer.counters().alerts == 3);
+}
+
+TEST_CASE("analyzer: level 0 is a result without an alert, no_log an alert that is not logged") {
+    Bench bench;
+    const Outcome& quiet = bench.process("Nov 14 18:09:12 host gate[1]: admitted bob");
+    REQUIRE(quiet.rule != nullptr);
+    CHECK(quiet.rule->id == 102);
+    CHECK_FALSE(quiet.alert);
+    const Outcome& unlogged = bench.process("secret");
+    REQUIRE(unlogged.alert);
+    CHECK_FALSE(unlogged.is_logged());
+    CHECK(bench.process("nothing at all").rule == nullptr);
+}
+
+TEST_CASE("analyzer: ignore silences; live it stamps again, in logtest the next event alerts too") {
+    struct Row {
+        AnalyzerOptions options;
+        std::vector<bool> alerts;
+    };
+    AnalyzerOptions live;
+    live.rearm_ignore_after_alert = true;
+    for (const Row& row :
+         {Row{{}, {true, false, true, true}}, Row{live, {true, false, true, false}}}) {
+        Bench bench(row.options);
+        std::vector<bool> alerts;
+        for (const int second : {0, 59, 60, 61}) {
+            alerts.push_back(bench.process("burnt", second).alert.has_value());
+        }
+        CHECK(alerts == row.alerts);
+    }
+}
+
+TEST_CASE("analyzer: check_if_ignored drops what an ignore element remembered, live only") {
+    Bench live(live_options("here"));
+    CHECK(live.process("echo 1").alert);
+    CHECK(live.process("noise").alert);
+    CHECK(live.process("echo 2").ignored);
+    Bench logtest;
+    logtest.process("noise");
+    CHECK(logtest.process("echo").alert);
+}
+
+TEST_CASE("analyzer: live, a message equal to one of the last three is dropped") {
+    Bench live(live_options("here"));
+    for (const std::string_view line : {"one", "two", "three"}) {
+        CHECK_FALSE(live.process(line).dropped);
+    }
+    CHECK(live.process("one").dropped);
+    CHECK_FALSE(live.process("four").dropped);  // pushes "one" out
+    CHECK_FALSE(live.process("one").dropped);
+    CHECK(live.analyzer.counters().dropped == 1);
+    Bench logtest;
+    logtest.process("one");
+    CHECK_FALSE(logtest.process("one").dropped);
+}
+
+TEST_CASE("analyzer: live, firewall events get a normal action and must be complete") {
+    Bench live(live_options("here"));
+    const Outcome& outcome = live.process("fw deny tcp 192.0.2.1 192.0.2.2");
+    REQUIRE(outcome.rule != nullptr);
+    CHECK(outcome.rule->id == 103);
+    CHECK(live.process("fw teardown tcp 192.0.2.1 192.0.2.2").event->field(FieldId::Action) ==
+          std::optional<std::string_view>("CLOSED"));
+    CHECK(live.process("fw xyzzy tcp 192.0.2.1 192.0.2.2").event->field(FieldId::Action) ==
+          std::optional<std::string_view>("UNKNOWN"));
+    CHECK(live.process("half deny").dropped);
+    Bench logtest;
+    CHECK(logtest.process("fw deny tcp 192.0.2.1 192.0.2.2").rule == nullptr);
+}
+
+TEST_CASE("analyzer: a replaced configuration decides from the next line on, state stays") {
+    Bench bench;
+    bench.process(kDenied, 0);
+    bench.process(kDenied, 1);
+    std::string changed(kRules);
+    changed.replace(changed.find("many"), 4, "MANY");
+    bench.analyzer.replace(configuration(changed));
+    const Outcome& outcome = bench.process(kDenied, 2);
+    REQUIRE(outcome.alert);
+    CHECK(outcome.alert->rule.description == "MANY");
+    CHECK(bench.analyzer.counters().lines == 3);
+}
+
+TEST_CASE("analyzer: odd lines are analysed and counted") {
+    Bench bench;
+    const std::string nul("a\0b", 3);
+    bench.process(nul);
+    bench.process("\xff\xfe");
+    bench.process("");
+    bench.process(std::string(64 * 1024, 'x'));
+    CHECK(bench.analyzer.counters().lines == 4);
+    CHECK(bench.analyzer.counters().lines_with_control_characters == 1);
+    CHECK(bench.analyzer.counters().lines_with_invalid_utf8 == 1);
+}
+
+TEST_CASE("analyzer: in the steady state a line without an alert allocates nothing") {
+    Bench bench;
+    const std::string_view lines[] = {"Nov 14 18:09:12 host gate[1]: admitted bob from 192.0.2.1",
+                                      "Nov 14 18:09:12 host other[1]: nothing to see", "no header"};
+    for (const std::string_view line : lines) {
+        bench.process(line);
+        bench.process(line);
+    }
+    const std::uint64_t before = tests::allocation_count();
+    for (const std::string_view line : lines) {
+        bench.process(line);
+    }
+    CHECK(tests::allocation_count() == before);
+}
+
+TEST_CASE("logtest_output: JSON is valid and has the same keys whatever the line is") {
+    Bench bench;
+    for (const std::string_view line : {kDenied, std::string_view("\xff\xfe\x80 \xc0\xaf"),
+                                        std::string_view("\"quoted\\ </script>")}) {
+        const auto json = nlohmann::json::parse(app::logtest_json(bench.process(line)));
+        for (const char* key : {"full_event_fields", "decoder", "fields", "rule", "level",
+                                "description", "info", "groups", "alert"}) {
+            CAPTURE(key);
+            CHECK(json.contains(key));
+        }
+    }
+    const auto json = nlohmann::json::parse(app::logtest_json(bench.process(kDenied)));
+    CHECK(json["fields"] == nlohmann::json({{"dstuser", "bob"}, {"srcip", "192.0.2.1"}}));
+    CHECK(json["info"] == nlohmann::json::parse(R"([["Text", "ask the guard"]])"));
+    CHECK(json["groups"] == nlohmann::json::parse(R"(["gate"])"));
+    CHECK(json["alert"] == true);
+}
+
+TEST_CASE("text_checks: UTF-8 as RFC 3629 has it") {
+    struct Row {
+        std::string_view text;
+        bool is_valid;
+        std::string_view made_valid;
+    };
+    const Row rows[] = {
+        {"", true, ""},
+        {"plain ascii text", true, "plain ascii text"},
+        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", true,
+         "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xc0\xaf", false, "\xef\xbf\xbd\xef\xbf\xbd"},                  // overlong
+        {"\xed\xa0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},  // surrogate
+        {"\xf4\x90\x80\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"12345678\xe2\x82", false, "12345678\xef\xbf\xbd\xef\xbf\xbd"},  // cut off
+        {"a\x80z", false, "a\xef\xbf\xbdz"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.text);
+        CHECK(is_valid_utf8(row.text) == row.is_valid);
+        CHECK(to_valid_utf8(row.text) == row.made_valid);
+        CHECK(is_valid_utf8(to_valid_utf8(row.text)));
+    }
+}
+
+}  // namespace
+}  // namespace portcullis::pipeline
