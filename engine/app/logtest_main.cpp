@@ -5,24 +5,31 @@
 // configuration, and analyses with the same Analyzer as the daemon.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "engine/alert/alert.hpp"
+#include "engine/alert/record_formats.hpp"
 #include "engine/app/configuration.hpp"
 #include "engine/app/home.hpp"
 #include "engine/app/logtest_output.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/diagnostic.hpp"
+#include "engine/config/input_files.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/rule.hpp"
 #include "engine/rules/state_store.hpp"
@@ -44,6 +51,7 @@ struct Options {
     bool is_quiet = false;
     bool traces = false;
     bool prints_json = false;
+    bool prints_alerts_only = false;
     bool is_fresh = false;
 };
 
@@ -176,10 +184,22 @@ class Logtest {
             is_over_ = status_ == UnitTest::kNoRule;
             return;
         }
-        const std::string text =
-            options_.prints_json ? app::logtest_json(outcome)
-                                 : app::logtest_text(outcome, options_.traces ? &trace_ : nullptr);
+        const std::string text = text_of(outcome);
         std::fwrite(text.data(), 1, text.size(), stdout);
+    }
+
+    std::string text_of(const pipeline::Outcome& outcome) {
+        if (options_.prints_alerts_only) {
+            if (!outcome.is_logged()) {
+                return {};
+            }
+            alert::Alert alert = *outcome.alert;
+            alert.id = ++alert_count_;
+            return alert::alert_as_text(alert);
+        }
+        return options_.prints_json
+                   ? app::logtest_json(outcome)
+                   : app::logtest_text(outcome, options_.traces ? &trace_ : nullptr);
     }
 
     const Options& options_;
@@ -188,6 +208,7 @@ class Logtest {
     rules::MemoryStateStore store_;
     pipeline::Analyzer analyzer_;
     rules::Trace trace_;
+    std::uint64_t alert_count_ = 0;
     int status_ = EXIT_SUCCESS;
     bool is_over_ = false;
 };
@@ -203,6 +224,16 @@ void announce(const Options& options, const app::Configuration& configuration) {
     fmt::print("portcullis-logtest: Type one log per line.\n\n");
 }
 
+// Logtest runs no command, so what would stop the daemons is only a warning here.
+void warn_of_missing_executables(const app::Home& home, const app::Configuration& configuration) {
+    base::Diagnostics diagnostics;
+    config::check_executables(configuration.engine, home.responders(), diagnostics);
+    for (base::Diagnostic diagnostic : diagnostics.all()) {
+        diagnostic.severity = base::Severity::Warning;
+        fmt::print(stderr, "{}", base::render(diagnostic));
+    }
+}
+
 void add_options(CLI::App& cli, Options& options) {
     cli.set_version_flag("-V,--version", "portcullis-logtest " PORTCULLIS_VERSION);
     cli.add_option("-D,--home", options.home,
@@ -216,7 +247,10 @@ void add_options(CLI::App& cli, Options& options) {
                  "only load the configuration, decoders and rules; exit 0 if they are right");
     cli.add_flag("-v,--verbose", options.traces, "show which rules were tried, in order");
     cli.add_flag("-q,--quiet", options.is_quiet, "do not announce decoder files");
-    cli.add_flag("--json", options.prints_json, "print one JSON object for each line");
+    auto* json = cli.add_flag("--json", options.prints_json, "print one JSON object for each line");
+    cli.add_flag("-a,--alerts", options.prints_alerts_only,
+                 "print the records of alerts.log and nothing else")
+        ->excludes(json);
     cli.add_flag("--fresh", options.is_fresh,
                  "forget composite rules, first-time-seen keys and ignore times before each line");
     cli.add_option("-U,--unit-test", options.unit_test,
@@ -258,9 +292,10 @@ int main(int argc, char** argv) {
         return EXIT_FAILURE;
     }
     if (options.test_only) {
+        warn_of_missing_executables(home, *configuration);
         return EXIT_SUCCESS;
     }
-    if (!options.prints_json && !unit_test) {
+    if (!options.prints_json && !options.prints_alerts_only && !unit_test) {
         announce(options, *configuration);
         std::fflush(stdout);
     }
