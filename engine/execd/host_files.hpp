@@ -1,0 +1,55 @@
+// The files that name nameservers and DHCP servers, in the formats of the programs that write
+// them. Pure functions from text to addresses; reading and following is HostFiles.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::execd {
+
+// resolv.conf(5): the addresses of its "nameserver" lines, a zone ("%eth0") left out.
+std::vector<base::IpAddress> nameservers_in_resolv_conf(std::string_view text);
+// dhclient(8): "option dhcp-server-identifier ADDRESS;".
+std::vector<base::IpAddress> servers_in_dhclient_leases(std::string_view text);
+// systemd-networkd and NetworkManager: SERVER_ADDRESS=, ROUTER= and DNS= lines.
+std::vector<base::IpAddress> servers_in_key_value_lease(std::string_view text);
+// dhcpcd(8): the DHCP message itself (RFC 2131), option 54.
+std::vector<base::IpAddress> servers_in_dhcp_message(std::string_view bytes);
+
+// HostFiles: what all these files say, read again when one changes.
+//
+// A file is known by inode, size and time of change: resolv.conf and leases are replaced as well as
+// rewritten, often through symbolic links, which inotify follows badly. Single-threaded.
+class HostFiles {
+  public:
+    // `root` stands before every path; "" = the host's own.
+    explicit HostFiles(std::string root);
+
+    // Looks for changes; true = something changed. Costs one stat(2) for each file.
+    bool refresh();
+
+    // "nameserver (/etc/resolv.conf)" and the like; empty = no such thing.
+    std::string meaning_of(const base::IpAddress& address) const;
+
+  private:
+    struct Signature {
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+        std::int64_t size = -1;
+        std::int64_t changed = 0;  // nanoseconds
+        bool operator==(const Signature&) const = default;
+    };
+    static Signature signature_of(const std::string& path);
+    std::vector<std::pair<std::string, std::size_t>> existing_files() const;
+
+    std::string root_;
+    std::map<std::string, Signature> signatures_;
+    std::map<base::IpAddress, std::string> meanings_;
+};
+
+}  // namespace portcullis::execd

@@ -1,0 +1,41 @@
+// HostNames: the addresses behind the host names of <white_list>, looked up in a thread of its own
+// because a lookup may take long, and again every minute.
+//
+// An address stays known while its name cannot be resolved: a nameserver that is down must not
+// unprotect anybody. Call everything from one thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/fd.hpp"
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::execd {
+
+class HostNames {
+  public:
+    // Starts looking up; waits up to `patience` for the first answers. No names: no thread.
+    explicit HostNames(std::vector<std::string> names,
+                       std::chrono::milliseconds patience = std::chrono::milliseconds(2000));
+    // The thread may still wait for an answer: it ends by itself.
+    ~HostNames();
+    HostNames(const HostNames&) = delete;
+    HostNames& operator=(const HostNames&) = delete;
+
+    // Readable after the addresses have changed; -1 = there are no names.
+    int fd() const;
+    // Acknowledges what made fd() readable.
+    void take_news();
+    // The name that stands for `address`; empty = none does.
+    std::string name_of(const base::IpAddress& address) const;
+
+  private:
+    struct Shared;
+    static void look_up_forever(const std::shared_ptr<Shared>& shared);
+    std::shared_ptr<Shared> shared_;  // with the thread
+};
+
+}  // namespace portcullis::execd

@@ -1,0 +1,56 @@
+// NetworkFacts: the addresses that this host itself and its routes give meaning to, learnt from
+// rtnetlink and followed as they change:
+//   own addresses, broadcast addresses of own subnets, the next hop of every route in every table
+//   (also of multipath routes and nexthop objects).
+//
+// New facts count at once. What was deleted is forgotten by reading everything anew, at most once a
+// second and more rarely where that takes long (a router with a full table): until then the list
+// errs on the side of sparing. Single-threaded.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "engine/base/ip_address.hpp"
+#include "engine/base/result.hpp"
+
+struct mnl_socket;
+struct nlmsghdr;
+
+namespace portcullis::execd {
+
+class NetworkFacts {
+  public:
+    // Subscribes first and reads then, so that nothing falls in between. Error "no-netlink".
+    static base::Result<NetworkFacts> open();
+
+    // Readable when there is news.
+    int fd() const;
+    // Takes in what is new, without waiting; true = there was something.
+    bool follow();
+
+    // "own address", "broadcast address", "next hop of a route"; empty = nothing of these.
+    std::string_view meaning_of(const base::IpAddress& address) const;
+
+  private:
+    struct CloseSocket {
+        void operator()(mnl_socket* socket) const;
+    };
+    using Socket = std::unique_ptr<mnl_socket, CloseSocket>;
+    using Meanings = std::unordered_map<base::IpAddress, std::string_view, base::IpAddressHash>;
+
+    explicit NetworkFacts(Socket news) : news_(std::move(news)) {}
+    base::Result<void> read_all();
+    static bool dump(int type, Meanings& meanings);
+    static void take(const nlmsghdr* message, Meanings& meanings);
+
+    Socket news_;
+    Meanings meanings_;
+    bool is_stale_ = false;  // something was deleted since all was read
+    std::chrono::steady_clock::time_point next_read_;
+};
+
+}  // namespace portcullis::execd

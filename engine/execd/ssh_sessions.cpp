@@ -1,0 +1,267 @@
+#include "engine/execd/ssh_sessions.hpp"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+#include "engine/base/fd.hpp"
+
+namespace portcullis::execd {
+namespace {
+
+using base::IpAddress;
+using Inodes = std::set<std::uint64_t>;
+
+constexpr std::size_t kMaxSockets = 4096;
+constexpr timeval kReplyLimit{1, 0};
+constexpr std::string_view kSshPrograms[] = {"sshd", "sshd-session"};
+
+// Takes the next word off `text`.
+std::string_view next_word(std::string_view& text) {
+    const auto first = std::min(text.find_first_not_of(' '), text.size());
+    text.remove_prefix(first);
+    const auto word = text.substr(0, text.find(' '));
+    text.remove_prefix(word.size());
+    return word;
+}
+
+// "0100007F" or four such words: the address as the kernel prints it, words in host order.
+std::optional<IpAddress> address_of_hex(std::string_view hex) {
+    std::array<std::uint32_t, 4> words{};
+    if (hex.size() != 8 && hex.size() != 32) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < hex.size() / 8; ++i) {
+        const auto* from = hex.data() + 8 * i;
+        const auto [end, error] = std::from_chars(from, from + 8, words[i], 16);
+        if (error != std::errc{} || end != from + 8) {
+            return std::nullopt;
+        }
+    }
+    if (hex.size() == 8) {
+        std::array<std::uint8_t, 4> v4{};
+        std::memcpy(v4.data(), words.data(), v4.size());
+        return IpAddress::v4(v4);
+    }
+    std::array<std::uint8_t, 16> v6{};
+    std::memcpy(v6.data(), words.data(), v6.size());
+    return IpAddress::v6(v6);
+}
+
+// Asks the kernel for established sockets of `family` with this peer, filtering in the kernel.
+// false = the kernel cannot say (inet_diag is not there).
+bool ask_kernel(int family, const IpAddress& peer, Inodes& inodes) {
+    const std::unique_ptr<mnl_socket, void (*)(mnl_socket*)> socket(
+        mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC),
+        [](mnl_socket* open) { mnl_socket_close(open); });
+    if (socket == nullptr) {
+        return false;
+    }
+    ::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit,
+                 sizeof kReplyLimit);
+    alignas(nlmsghdr) std::array<char, 512> request{};
+    auto* header = mnl_nlmsg_put_header(request.data());
+    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    auto* wanted = static_cast<inet_diag_req_v2*>(
+        mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
+    wanted->sdiag_family = static_cast<std::uint8_t>(family);
+    wanted->sdiag_protocol = IPPROTO_TCP;
+    wanted->idiag_states = 1U << TCP_ESTABLISHED;
+    // One condition: the peer's address is this one, any port. Jumping to the end accepts, jumping
+    // four bytes behind it rejects.
+    const auto size = static_cast<std::uint8_t>(sizeof(inet_diag_bc_op) +
+                                                sizeof(inet_diag_hostcond) + peer.size());
+    inet_diag_bc_op op{};
+    op.code = INET_DIAG_BC_D_COND;
+    op.yes = size;
+    op.no = static_cast<std::uint16_t>(size + 4);
+    inet_diag_hostcond condition{};
+    condition.family = peer.is_v4() ? AF_INET : AF_INET6;
+    condition.prefix_len = static_cast<std::uint8_t>(peer.size() * 8);
+    condition.port = -1;
+    std::array<char, 64> filter{};
+    std::memcpy(filter.data(), &op, sizeof op);
+    std::memcpy(filter.data() + sizeof op, &condition, sizeof condition);
+    std::memcpy(filter.data() + sizeof op + sizeof condition, peer.data(), peer.size());
+    mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, size, filter.data());
+    if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) {
+        return false;
+    }
+    alignas(nlmsghdr) std::array<char, 32768> buffer;
+    for (;;) {
+        const auto got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+        if (got <= 0) {
+            return false;
+        }
+        int left = static_cast<int>(got);
+        for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
+             mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+            if (message->nlmsg_type == NLMSG_DONE) {
+                return true;
+            }
+            if (message->nlmsg_type == NLMSG_ERROR ||
+                mnl_nlmsg_get_payload_len(message) < sizeof(inet_diag_msg)) {
+                return false;
+            }
+            if (inodes.size() < kMaxSockets) {
+                inodes.insert(
+                    static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(message))->idiag_inode);
+            }
+        }
+    }
+}
+
+Inodes established_sockets_of(const IpAddress& peer, const std::string& root) {
+    Inodes inodes;
+    // An IPv4 peer may also be connected to a socket that serves both families.
+    if (root.empty() && ask_kernel(AF_INET6, peer, inodes) &&
+        (!peer.is_v4() || ask_kernel(AF_INET, peer, inodes))) {
+        return inodes;
+    }
+    for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        if (const auto text = base::read_file(root + name)) {
+            inodes.merge(established_sockets_in(*text, peer));
+        }
+    }
+    return inodes;
+}
+
+std::string link_text(const std::string& path) {
+    std::array<char, 512> text{};
+    const ssize_t size = ::readlink(path.c_str(), text.data(), text.size());
+    return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+// A local user may name a program sshd and give it any title, but cannot make it root's file.
+bool is_ssh_program(const std::string& process) {
+    std::string_view path;
+    const std::string target = link_text(process + "/exe");
+    path = target;
+    constexpr std::string_view kDeleted = " (deleted)";  // sshd was upgraded, its sessions live on
+    const bool is_deleted =
+        path.size() > kDeleted.size() && path.substr(path.size() - kDeleted.size()) == kDeleted;
+    if (is_deleted) {
+        path.remove_suffix(kDeleted.size());
+    }
+    const auto name = path.substr(path.rfind('/') + 1);
+    if (std::find(std::begin(kSshPrograms), std::end(kSshPrograms), name) ==
+        std::end(kSshPrograms)) {
+        return false;
+    }
+    struct stat status {};
+    return ::stat((process + "/exe").c_str(), &status) == 0 && status.st_uid == 0;
+}
+
+std::string title_of(const std::string& process) {
+    const base::UniqueFd fd(::open((process + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 512> text{};
+    const ssize_t size = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
+    const std::string_view whole(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    return std::string(whole.substr(0, whole.find('\0')));
+}
+
+using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
+Folder open_folder(const std::string& path) { return {::opendir(path.c_str()), ::closedir}; }
+
+bool holds_one_of(const std::string& process, const Inodes& inodes) {
+    const Folder folder = open_folder(process + "/fd");
+    if (folder == nullptr) {
+        return false;
+    }
+    while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe)
+        constexpr std::string_view kSocket = "socket:[";
+        const std::string target = link_text(process + "/fd/" + entry->d_name);
+        std::uint64_t inode = 0;
+        if (target.compare(0, kSocket.size(), kSocket) == 0 &&
+            std::from_chars(target.data() + kSocket.size(), target.data() + target.size(), inode)
+                    .ec == std::errc{} &&
+            inodes.count(inode) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+bool is_authenticated_title(std::string_view title) {
+    const auto colon = title.find(": ");
+    if (colon == std::string_view::npos ||
+        std::find(std::begin(kSshPrograms), std::end(kSshPrograms), title.substr(0, colon)) ==
+            std::end(kSshPrograms)) {
+        return false;  // also the listener: "sshd: /usr/sbin/sshd -D [listener] …" falls below
+    }
+    auto rest = title.substr(colon + 2);
+    while (!rest.empty() && rest.back() == ' ') {
+        rest.remove_suffix(1);
+    }
+    return !rest.empty() && rest.find_first_of("[] ") == std::string_view::npos &&
+           rest.front() != '/';
+}
+
+std::set<std::uint64_t> established_sockets_in(std::string_view text, const IpAddress& peer) {
+    constexpr std::string_view kEstablished = "01";
+    Inodes inodes;
+    while (!text.empty() && inodes.size() < kMaxSockets) {
+        auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        next_word(line);  // "0:"
+        next_word(line);  // local address
+        const auto remote = next_word(line);
+        const auto state = next_word(line);
+        if (state != kEstablished || address_of_hex(remote.substr(0, remote.find(':'))) != peer) {
+            continue;
+        }
+        for (int i = 0; i < 5; ++i) {  // queues, timer, retransmissions, uid, timeout
+            next_word(line);
+        }
+        const auto word = next_word(line);
+        std::uint64_t inode = 0;
+        if (std::from_chars(word.data(), word.data() + word.size(), inode).ec == std::errc{}) {
+            inodes.insert(inode);
+        }
+    }
+    return inodes;
+}
+
+std::optional<std::string> find_ssh_session(const IpAddress& peer, const std::string& root) {
+    const Inodes inodes = established_sockets_of(peer, root);
+    if (inodes.empty()) {
+        return std::nullopt;
+    }
+    const Folder processes = open_folder(root + "/proc");
+    if (processes == nullptr) {
+        return std::nullopt;
+    }
+    while (const dirent* entry = ::readdir(processes.get())) {  // NOLINT(concurrency-mt-unsafe)
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9') {
+            continue;
+        }
+        const std::string process = root + "/proc/" + entry->d_name;
+        if (!is_ssh_program(process)) {
+            continue;
+        }
+        std::string title = title_of(process);
+        if (is_authenticated_title(title) && holds_one_of(process, inodes)) {
+            return title;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace portcullis::execd

@@ -1,0 +1,133 @@
+#include "engine/execd/never_block.hpp"
+
+#include <cstdlib>
+
+#include "tests/support/network_namespace.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace portcullis;
+using namespace portcullis::execd;
+
+namespace {
+
+base::IpAddress address(const char* text) { return *base::IpAddress::parse(text); }
+
+bool run(const std::string& commands) { return std::system(commands.c_str()) == 0; }
+
+// The host of the test: an ordinary one, with addresses and routes of every kind.
+bool make_host() {
+    static const bool is_made =
+        test::enter_network_namespace() &&
+        run("ip link add pcnb0 type dummy && ip link set pcnb0 up && "
+            "ip link add pcnb1 type dummy && ip link set pcnb1 up && "
+            "ip addr add 192.0.2.10/26 brd 192.0.2.63 dev pcnb0 && "
+            "ip addr add 198.51.100.1/24 dev pcnb1 && "
+            "ip addr add 203.0.113.1 peer 203.0.113.2 dev pcnb1 && "
+            "ip -6 addr add 2001:db8::10/64 dev pcnb0 nodad && "
+            "ip route add default via 192.0.2.1 && "
+            "ip route add 10.1.0.0/16 via 192.0.2.2 table 1234 && "
+            "ip route add 10.2.0.0/16 nexthop via 192.0.2.3 nexthop via 198.51.100.3 && "
+            "ip -6 route add default via 2001:db8::1 && "
+            "ip route add 10.4.0.0/16 via inet6 2001:db8::4 dev pcnb0 && "
+            "ip nexthop add id 77 via 192.0.2.5 dev pcnb0 && "
+            "ip route add 10.5.0.0/16 nhid 77");
+    return is_made;
+}
+
+}  // namespace
+
+TEST_CASE("never_block: everything that keeps this host reachable is spared, with its reason") {
+    if (!make_host()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    const test::TemporaryFolder root;
+    std::filesystem::create_directories(root / "etc");
+    test::overwrite(root / "etc/resolv.conf", "nameserver 198.51.100.53\n");
+    base::EventLoop loop;
+    auto list = NeverBlock::open(loop, root.path());
+    REQUIRE(list.has_value());
+    base::CidrSet white_list;
+    white_list.add(*base::Cidr::parse("203.0.113.128/25"));
+    (*list)->set_white_list(white_list, {"localhost", "no-such-name.invalid"});
+    const struct {
+        const char* address;
+        const char* reason;  // nullptr = may be blocked
+    } rows[] = {
+        {"127.0.0.1", "loopback address"},
+        {"::1", "loopback address"},
+        {"0.1.2.3", "unspecified address"},
+        {"::", "unspecified address"},
+        {"224.0.0.251", "multicast address"},
+        {"ff02::1", "multicast address"},
+        {"255.255.255.255", "broadcast address"},
+        {"fe80::1", "link-local address"},
+        {"203.0.113.200", "white_list 203.0.113.128/25"},
+        {"192.0.2.10", "own address"},
+        {"198.51.100.1", "own address"},
+        {"203.0.113.1", "own address"},
+        {"2001:db8::10", "own address"},
+        {"192.0.2.63", "broadcast address of an own subnet"},
+        {"192.0.2.0", "broadcast address of an own subnet"},
+        {"198.51.100.255", "broadcast address of an own subnet"},
+        {"192.0.2.1", "next hop of a route"},
+        {"192.0.2.2", "next hop of a route"},
+        {"192.0.2.3", "next hop of a route"},
+        {"198.51.100.3", "next hop of a route"},
+        {"2001:db8::1", "next hop of a route"},
+        {"2001:db8::4", "next hop of a route"},
+        {"192.0.2.5", "next hop of a route"},
+        {"198.51.100.53", "nameserver (/etc/resolv.conf)"},
+        {"192.0.2.64", nullptr},
+        {"192.0.2.4", nullptr},
+        {"203.0.113.2", nullptr},
+        {"198.51.100.54", nullptr},
+        {"2001:db8::2", nullptr},
+        {"203.0.113.127", nullptr},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.address);
+        CHECK((*list)->reason_to_spare(address(row.address)).value_or("") ==
+              (row.reason == nullptr ? "" : row.reason));
+    }
+}
+
+TEST_CASE("never_block: what becomes protected is so at once, and is told") {
+    if (!make_host()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    const test::TemporaryFolder root;
+    base::EventLoop loop;
+    auto list = NeverBlock::open(loop, root.path());
+    REQUIRE(list.has_value());
+    int changes = 0;
+    (*list)->set_on_changed([&] { ++changes; });
+    CHECK_FALSE((*list)->reason_to_spare(address("198.51.100.77")).has_value());
+    REQUIRE(run("ip route add 10.77.0.0/16 via 198.51.100.77"));
+    CHECK((*list)->reason_to_spare(address("198.51.100.77")) == "next hop of a route");
+    REQUIRE(run("ip addr add 198.51.100.78/24 dev pcnb1"));
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (changes == 0 && std::chrono::steady_clock::now() < deadline) {
+        loop.run_once(std::chrono::milliseconds(100));
+    }
+    CHECK(changes > 0);
+    CHECK((*list)->standing_reason(address("198.51.100.78")) == "own address");
+
+    REQUIRE(run("ip route del 10.77.0.0/16 via 198.51.100.77"));
+    while ((*list)->reason_to_spare(address("198.51.100.77")).has_value() &&
+           std::chrono::steady_clock::now() < deadline) {
+        loop.run_once(std::chrono::milliseconds(100));
+    }
+    CHECK_FALSE((*list)->reason_to_spare(address("198.51.100.77")).has_value());
+}
+
+TEST_CASE("never_block: a host name of the white list stands for the addresses behind it") {
+    // On the list itself, since the loopback address that "localhost" means is spared anyway.
+    const HostNames names({"localhost"}, std::chrono::seconds(20));
+    CHECK(names.name_of(address("127.0.0.1")) == "localhost");
+    CHECK(names.name_of(address("192.0.2.1")).empty());
+    const HostNames none({});
+    CHECK(none.fd() == -1);
+    CHECK(none.name_of(address("127.0.0.1")).empty());
+}

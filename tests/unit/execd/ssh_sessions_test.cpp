@@ -1,0 +1,180 @@
+#include "engine/execd/ssh_sessions.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <thread>
+
+#include "engine/base/fd.hpp"
+#include "tests/support/network_namespace.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace portcullis;
+using namespace portcullis::execd;
+
+namespace {
+
+base::IpAddress address(const char* text) { return *base::IpAddress::parse(text); }
+
+bool wait_until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline) {
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+}
+
+// A program of this test's own; ends with it.
+class Program {
+  public:
+    explicit Program(const std::string& command) : pid_(::fork()) {
+        if (pid_ == 0) {
+            ::execl("/bin/sh", "sh", "-c", ("exec " + command).c_str(), nullptr);
+            ::_exit(127);
+        }
+    }
+    ~Program() {
+        ::kill(pid_, SIGTERM);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+  private:
+    pid_t pid_;
+};
+
+base::UniqueFd connect_to(const char* from, int port) {
+    base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in end{};
+    end.sin_family = AF_INET;
+    std::memcpy(&end.sin_addr, address(from).data(), 4);
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&end), sizeof end) != 0) {
+        return base::UniqueFd();
+    }
+    end.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    end.sin_port = htons(static_cast<std::uint16_t>(port));
+    if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&end), sizeof end) != 0) {
+        return base::UniqueFd();
+    }
+    return fd;
+}
+
+}  // namespace
+
+TEST_CASE("ssh_sessions: only the title of a logged-in user counts") {
+    const struct {
+        const char* title;
+        bool is_authenticated;
+    } rows[] = {
+        {"sshd: alice@pts/0", true},
+        {"sshd: alice@pts/0,pts/3", true},
+        {"sshd: alice@notty", true},
+        {"sshd-session: alice@pts/0", true},
+        {"sshd: alice", true},
+        {"sshd: alice [priv]", false},
+        {"sshd: alice [net]", false},
+        {"sshd: unknown [net]", false},
+        {"sshd: [accepted]", false},
+        {"sshd: [net]", false},
+        {"sshd-session: alice [preauth]", false},
+        {"sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", false},
+        {"sshd: /usr/sbin/sshd", false},
+        {"/usr/sbin/sshd -D", false},
+        {"sshd: ", false},
+        {"bash: alice@pts/0", false},
+        {"", false},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.title);
+        CHECK(is_authenticated_title(row.title) == row.is_authenticated);
+    }
+}
+
+TEST_CASE("ssh_sessions: the kernel's text of sockets is read in both families") {
+    const std::string_view v4 =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+        "timeout "
+        "inode\n"
+        "   0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        "
+        "0 "
+        "11 1\n"
+        "   1: 0100007F:0016 070200C0:D431 01 00000000:00000000 02:000A7214 00000000     0        "
+        "0 "
+        "22 4\n"
+        "   2: 0100007F:0016 070200C0:D432 06 00000000:00000000 03:00001770 00000000     0        "
+        "0 "
+        "33 3\n";
+    CHECK(established_sockets_in(v4, address("192.0.2.7")) == std::set<std::uint64_t>{22});
+    CHECK(established_sockets_in(v4, address("192.0.2.8")).empty());
+    const std::string_view v6 =
+        "   0: 0000000000000000FFFF00000100007F:0016 0000000000000000FFFF0000070200C0:D431 01 "
+        "00000000:00000000 02:0 0 0 0 44 1\n"
+        "   1: B80D0120000000000000000001000000:0016 B80D0120000000000000000002000000:D431 01 "
+        "00000000:00000000 02:0 0 0 0 55 1\n";
+    CHECK(established_sockets_in(v6, address("192.0.2.7")) == std::set<std::uint64_t>{44});
+    CHECK(established_sockets_in(v6, address("2001:db8::2")) == std::set<std::uint64_t>{55});
+    CHECK(established_sockets_in("garbage\n\n: : : :", address("192.0.2.7")).empty());
+}
+
+TEST_CASE("ssh_sessions: a real login is found, on any port; a mere connection is not") {
+    if (::access("/usr/sbin/sshd", X_OK) != 0 || !test::enter_network_namespace()) {
+        WARN("SKIPPED: this needs openssh-server and root");
+        return;
+    }
+    const test::TemporaryFolder folder;
+    const std::string in = "cd " + folder.path() + " && ";
+    std::filesystem::create_directories("/run/sshd");
+    REQUIRE(std::system((in + "ssh-keygen -q -t ed25519 -N '' -f host && "
+                              "ssh-keygen -q -t ed25519 -N '' -f user && "
+                              "cp user.pub authorized && chmod 600 authorized")
+                            .c_str()) == 0);
+    test::overwrite(folder / "config", "Port 2222\nListenAddress 0.0.0.0\nHostKey " +
+                                           (folder / "host") + "\nAuthorizedKeysFile " +
+                                           (folder / "authorized") +
+                                           "\nStrictModes no\nUsePAM no\nPidFile none\n"
+                                           "PermitRootLogin prohibit-password\n");
+    const Program server("/usr/sbin/sshd -D -e -f " + (folder / "config") + " 2>" +
+                         (folder / "sshd.log"));
+    base::UniqueFd mere;
+    REQUIRE(wait_until([&] {
+        mere = connect_to("127.0.0.2", 2222);
+        return static_cast<bool>(mere);
+    }));
+    char banner[64];
+    REQUIRE(::read(mere.get(), banner, sizeof banner) > 4);  // an sshd process serves it
+    CHECK_FALSE(find_ssh_session(address("127.0.0.2"), "").has_value());
+
+    const auto login = [&](const char* from, const char* user, const std::string& what) {
+        return "ssh -F none -p 2222 -b " + std::string(from) + " -i " + (folder / "user") +
+               " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes "
+               "-o LogLevel=ERROR " +
+               user + "@127.0.0.1 " + what;
+    };
+    const auto is_found = [](const char* from) {
+        return [from] { return find_ssh_session(address(from), "").has_value(); };
+    };
+    {
+        const Program session(login("127.0.0.3", "root", "sleep 60"));
+        CHECK(wait_until(is_found("127.0.0.3")));
+        INFO(test::content_of(folder / "sshd.log"));
+        CHECK(find_ssh_session(address("127.0.0.3"), "").value_or("") == "sshd: root@notty");
+    }
+    CHECK(wait_until([&] { return !is_found("127.0.0.3")(); }));
+    {
+        const Program tunnel(login("127.0.0.4", "root", "-N"));
+        CHECK(wait_until(is_found("127.0.0.4")));
+    }
+    CHECK_FALSE(is_found("127.0.0.2")());
+}
