@@ -1,0 +1,51 @@
+#include "engine/app/execd_configuration.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/execd/child_process.hpp"
+
+namespace portcullis::app {
+
+execd::ExecdConfig execd_config_of(const config::EngineConfig& config) {
+    execd::ExecdConfig result;
+    for (const auto& command : config.commands) {
+        result.commands.push_back({command.name, command.executable, command.expects_srcip,
+                                   command.expects_user, command.expects_filename,
+                                   command.persistent});
+    }
+    for (const auto& response : config.active_responses) {
+        result.bindings.push_back({response.command, response.timeout});
+    }
+    result.white_list = config.white_list;
+    result.white_list_hosts = config.white_list_hosts;
+    result.repeated_offenders = config.repeated_offenders;
+    result.max_bans_per_minute = config.max_bans_per_minute;
+    result.max_bans = config.max_bans;
+    result.dry_run = config.dry_run;
+    return result;
+}
+
+execd::ExecdConfig load_execd_config(const Home& home, const std::string& config_path,
+                                     base::Diagnostics& diagnostics) {
+    const auto config = config::load_engine_config(config_path, diagnostics);
+    for (const auto& command : config.commands) {
+        const bool is_used =
+            std::any_of(config.active_responses.begin(), config.active_responses.end(),
+                        [&](const auto& response) { return response.command == command.name; });
+        if (!is_used) {
+            continue;
+        }
+        if (auto reason = execd::reason_not_to_run(home.responders(), command.executable)) {
+            base::Diagnostic diagnostic;
+            diagnostic.code = "missing-executable";
+            diagnostic.message = std::move(*reason);
+            diagnostic.place = command.place;
+            diagnostic.context = "command " + command.name;
+            diagnostics.add(std::move(diagnostic));
+        }
+    }
+    return execd_config_of(config);
+}
+
+}  // namespace portcullis::app

@@ -1,0 +1,22 @@
+// What execd takes from ossec.conf. It reads nothing else of the configuration: no decoder and no
+// rule file is parsed as root.
+#pragma once
+
+#include <string>
+
+#include "engine/app/home.hpp"
+#include "engine/base/diagnostic.hpp"
+#include "engine/config/engine_config.hpp"
+#include "engine/execd/execd_config.hpp"
+
+namespace portcullis::app {
+
+// The part of `config` that is execd's.
+execd::ExecdConfig execd_config_of(const config::EngineConfig& config);
+
+// Reads `config_path`. Also an error: a command that an active-response uses and that cannot be
+// run ("missing-executable", at the <command>). Use the result only if there are no errors.
+execd::ExecdConfig load_execd_config(const Home& home, const std::string& config_path,
+                                     base::Diagnostics& diagnostics);
+
+}  // namespace portcullis::app

@@ -1,0 +1,186 @@
+// portcullis-execd: carries out and undoes active responses; the only part that needs root.
+//
+// SIGTERM and SIGINT stop it: what is blocked stays blocked for the rest of its time (kernel
+// timeouts, and the journal for the next start); `portcullis-control flush` removes it. SIGHUP
+// reads the configuration anew; if it is bad, the old one stays in force.
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "engine/app/daemonize.hpp"
+#include "engine/app/execd_configuration.hpp"
+#include "engine/app/home.hpp"
+#include "engine/app/pid_file.hpp"
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/execd/never_block.hpp"
+#include "engine/execd/service.hpp"
+
+namespace {
+
+using namespace portcullis;
+using app::Home;
+
+struct CommandLine {
+    std::string home{app::kDefaultHome};
+    std::string config;
+    std::string engine_user{app::kDefaultEngineUser};
+    bool in_foreground = false;
+    bool debug = false;
+    bool test_only = false;
+    bool dry_run = false;
+};
+
+// nullopt = go on with `line`; otherwise the exit code.
+std::optional<int> parse(int argc, char** argv, CommandLine& line) {
+    CLI::App cli{
+        "Carries out the active responses that the engine asks for, undoes them in time, and "
+        "never\n"
+        "blocks an address that this host needs. SIGHUP reloads the configuration (if it is bad, "
+        "the\n"
+        "old one stays in force), SIGTERM stops; portcullis-control flush removes all blocks.",
+        "portcullis-execd"};
+    cli.add_option("-D", line.home, "home of the installation")
+        ->type_name("HOME")
+        ->capture_default_str();
+    cli.add_option("-c", line.config, "configuration (default: HOME/etc/ossec.conf)")
+        ->type_name("CONF");
+    cli.add_option("-u", line.engine_user, "user of the engine: who may ask for responses")
+        ->type_name("USER")
+        ->capture_default_str();
+    cli.add_flag("-f", line.in_foreground, "stay in the foreground");
+    cli.add_flag("-d", line.debug, "log debug messages too");
+    cli.add_flag("-t", line.test_only, "test the configuration and exit");
+    cli.add_flag("--dry-run", line.dry_run, "run no command, record what would have been done");
+    cli.set_version_flag("--version", "portcullis-execd " PORTCULLIS_VERSION);
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return cli.exit(error) == 0 ? 0 : 2;
+    }
+    line.home = std::filesystem::absolute(line.home).lexically_normal().string();
+    line.config = line.config.empty()
+                      ? Home(line.home).config()
+                      : std::filesystem::absolute(line.config).lexically_normal().string();
+    return std::nullopt;
+}
+
+execd::ExecdConfig load(const CommandLine& line, base::Diagnostics& diagnostics) {
+    auto config = app::load_execd_config(Home(line.home), line.config, diagnostics);
+    config.dry_run = config.dry_run || line.dry_run;
+    return config;
+}
+
+int fail(const base::Diagnostic& diagnostic) {
+    std::fprintf(stderr, "portcullis-execd: %s", base::render(diagnostic).c_str());
+    return 1;
+}
+
+// uid -1 belongs to nobody.
+uid_t engine_uid(const std::string& user, base::Log& log) {
+    const passwd* entry = ::getpwnam(user.c_str());  // NOLINT(concurrency-mt-unsafe)
+    if (entry == nullptr) {
+        log.warning("there is no user " + user + ": only root may ask for responses");
+        return static_cast<uid_t>(-1);
+    }
+    return entry->pw_uid;
+}
+
+void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Service& service,
+            base::Log& log) {
+    base::Diagnostics diagnostics;
+    auto config = load(line, diagnostics);
+    if (!diagnostics.all().empty()) {
+        log.warning(base::render(diagnostics));
+    }
+    if (diagnostics.has_errors()) {
+        log.error("the configuration has errors: the old one stays in force");
+        return;
+    }
+    never_block.set_white_list(config.white_list, config.white_list_hosts);
+    service.set_config(std::move(config));
+    log.info("configuration reloaded");
+}
+
+int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, base::Log& log,
+          app::Daemonizer& daemonizer) {
+    base::EventLoop loop;
+    auto never_block = execd::NeverBlock::open(loop, "");
+    if (!never_block) {
+        return fail(never_block.error());
+    }
+    (*never_block)->set_white_list(config.white_list, config.white_list_hosts);
+    const base::SystemClock clock;
+    const bool is_dry = config.dry_run;
+    auto service = execd::Service::open(loop, clock, log,
+                                        {home.responders(), home.bans(), home.responses_log(),
+                                         home.responses_json(), home.execd_socket()},
+                                        std::move(config), **never_block);
+    if (!service) {
+        return fail(service.error());
+    }
+    (*never_block)->set_on_changed([&] { (*service)->on_protection_changed(); });
+    const auto on_term = loop.watch_signal(SIGTERM, [&] { loop.quit(0); });
+    const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });
+    const auto on_hup =
+        loop.watch_signal(SIGHUP, [&] { reload(line, **never_block, **service, log); });
+    if (auto listening = (*service)->listen(engine_uid(line.engine_user, log)); !listening) {
+        return fail(listening.error());
+    }
+    log.info(is_dry ? "Started (dry run: no command is run)" : "Started");
+    daemonizer.ready();
+    const int exit_code = loop.run();
+    (*service)->executor().settle();
+    log.info(
+        "Stopped; blocks stay until their time is over (portcullis-control flush removes "
+        "them)");
+    return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CommandLine line;
+    if (const auto exit_code = parse(argc, argv, line)) {
+        return *exit_code;
+    }
+    const Home home(line.home);
+    base::Diagnostics diagnostics;
+    auto config = load(line, diagnostics);
+    std::fputs(base::render(diagnostics).c_str(), stderr);
+    if (line.test_only || diagnostics.has_errors()) {
+        return diagnostics.has_errors() ? 1 : 0;
+    }
+    if (::geteuid() != 0) {
+        std::fputs("portcullis-execd: only root can block addresses: start it as root\n", stderr);
+        return 1;
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    ::umask(022);
+    // run and var belong to root, and so does logs: the engine only writes files in it.
+    for (const auto& folder : {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
+        ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
+    }
+
+    auto daemonizer = line.in_foreground ? app::Daemonizer::foreground() : app::Daemonizer::start();
+    if (!daemonizer) {
+        return fail(daemonizer.error());
+    }
+    const auto pid_file = app::PidFile::lock(home.pid_file("execd"));
+    if (!pid_file) {
+        return fail(pid_file.error());
+    }
+    base::Log log("portcullis-execd");
+    log.set_debug(line.debug);
+    if (auto opened = log.open_file(home.log()); !opened) {
+        return fail(opened.error());
+    }
+    return serve(line, home, std::move(config), log, *daemonizer);
+}
