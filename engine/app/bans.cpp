@@ -137,9 +137,11 @@ void print_row(const base::BanRow& row) {
         row.until == 0
             ? "-"
             : fmt::format("{}", std::max<std::int64_t>(0, row.until - std::time(nullptr)));
-    fmt::print("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", row.address, row.user, row.command,
-               time_text(row.until), left,
-               row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id));
+    const std::string line =
+        fmt::format("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", row.address, row.user, row.command,
+                    time_text(row.until), left,
+                    row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id));
+    std::fputs(line.c_str(), stdout);
 }
 
 }  // namespace
@@ -159,11 +161,13 @@ int list_bans(const Home& home) {
             return report(reply);
         }
         if (is_first && !reply->bans.empty()) {
-            fmt::print("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", "ADDRESS", "USER", "COMMAND",
-                       "UNTIL", "SECONDS", "WHY");
+            const std::string title =
+                fmt::format("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", "ADDRESS", "USER", "COMMAND",
+                            "UNTIL", "SECONDS", "WHY");
+            std::fputs(title.c_str(), stdout);
         }
         if (is_first && reply->bans.empty()) {
-            fmt::print("there are no bans\n");
+            std::puts("there are no bans");
         }
         is_first = false;
         for (const auto& row : reply->bans) {

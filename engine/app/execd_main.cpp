@@ -78,7 +78,7 @@ execd::ExecdConfig load(const CommandLine& line, base::Diagnostics& diagnostics)
     return config;
 }
 
-int fail(const base::Diagnostic& diagnostic) {
+int report(const base::Diagnostic& diagnostic) {
     std::fprintf(stderr, "portcullis-execd: %s", base::render(diagnostic).c_str());
     return 1;
 }
@@ -114,7 +114,7 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     base::EventLoop loop;
     auto never_block = execd::NeverBlock::open(loop, "");
     if (!never_block) {
-        return fail(never_block.error());
+        return report(never_block.error());
     }
     (*never_block)->set_white_list(config.white_list, config.white_list_hosts);
     const base::SystemClock clock;
@@ -124,7 +124,7 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
                                          home.responses_json(), home.execd_socket()},
                                         std::move(config), **never_block);
     if (!service) {
-        return fail(service.error());
+        return report(service.error());
     }
     (*never_block)->set_on_changed([&] { (*service)->on_protection_changed(); });
     const auto on_term = loop.watch_signal(SIGTERM, [&] { loop.quit(0); });
@@ -132,7 +132,7 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     const auto on_hup =
         loop.watch_signal(SIGHUP, [&] { reload(line, **never_block, **service, log); });
     if (auto listening = (*service)->listen(engine_uid(line.engine_user, log)); !listening) {
-        return fail(listening.error());
+        return report(listening.error());
     }
     log.info(is_dry ? "Started (dry run: no command is run)" : "Started");
     daemonizer.ready();
@@ -171,16 +171,16 @@ int main(int argc, char** argv) {
 
     auto daemonizer = line.in_foreground ? app::Daemonizer::foreground() : app::Daemonizer::start();
     if (!daemonizer) {
-        return fail(daemonizer.error());
+        return report(daemonizer.error());
     }
     const auto pid_file = app::PidFile::lock(home.pid_file("execd"));
     if (!pid_file) {
-        return fail(pid_file.error());
+        return report(pid_file.error());
     }
     base::Log log("portcullis-execd");
     log.set_debug(line.debug);
     if (auto opened = log.open_file(home.log()); !opened) {
-        return fail(opened.error());
+        return report(opened.error());
     }
     return serve(line, home, std::move(config), log, *daemonizer);
 }

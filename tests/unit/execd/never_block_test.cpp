@@ -16,10 +16,12 @@ bool run(const std::string& commands) { return std::system(commands.c_str()) == 
 
 // The host of the test: an ordinary one, with addresses and routes of every kind.
 bool make_host() {
+    if (!test::enter_network_namespace()) {
+        return false;
+    }
     static const bool is_made =
-        test::enter_network_namespace() &&
-        run("ip link add pcnb0 type dummy && ip link set pcnb0 up && "
-            "ip link add pcnb1 type dummy && ip link set pcnb1 up && "
+        run("ip link add pcnb0 type veth peer name pcnb1 && "
+            "ip link set pcnb0 up && ip link set pcnb1 up && "
             "ip addr add 192.0.2.10/26 brd 192.0.2.63 dev pcnb0 && "
             "ip addr add 198.51.100.1/24 dev pcnb1 && "
             "ip addr add 203.0.113.1 peer 203.0.113.2 dev pcnb1 && "
@@ -31,7 +33,8 @@ bool make_host() {
             "ip route add 10.4.0.0/16 via inet6 2001:db8::4 dev pcnb0 && "
             "ip nexthop add id 77 via 192.0.2.5 dev pcnb0 && "
             "ip route add 10.5.0.0/16 nhid 77");
-    return is_made;
+    REQUIRE(is_made);
+    return true;
 }
 
 }  // namespace
