@@ -169,3 +169,155 @@ TEST_CASE("service: a message becomes a drop of the kernel, and is undone in tim
     CHECK(lasted < seconds(3));
     CHECK_FALSE(is_dropped("198.51.100.7"));
 }
+
+TEST_CASE(
+    "service: a script gets OSSEC's arguments and the timeout, and no descriptor of execd's") {
+    Bench bench(config_of("record.sh", false, 1));
+    bench.home.add_script(
+        "record.sh",
+        "{ echo \"$# $* $PORTCULLIS_TIMEOUT\"; ls /proc/self/fd | tr '\\n' ' '; } "
+        ">>" +
+            (bench.home.folder / "calls") + "\n");
+    bench.start();
+    const Client engine(bench.home.folder / "execd.sock");
+    engine.send(base::encode(response_to("198.51.100.7", 1)));
+    REQUIRE(bench.wait_for(
+        [&] { return bench.records().find("undone: timeout is over") != std::string::npos; }));
+    // ls holds one more descriptor: that of the folder it reads.
+    CHECK(test::content_of(bench.home.folder / "calls") ==
+          "7 add - 198.51.100.7 1700000000.7 99990 host->/var/log/iplog - 1\n0 1 2 3 "
+          "7 delete - 198.51.100.7 1700000000.7 99990 host->/var/log/iplog - 0\n0 1 2 3 ");
+}
+
+TEST_CASE("service: a script that fails is recorded with its exit code and what it said") {
+    Bench bench(config_of("fail.sh", false, 600));
+    bench.home.add_script("fail.sh", "echo no such firewall >&2\nexit 3\n");
+    bench.start();
+    const auto reply = bench.ask(base::BanRequest{"198.51.100.7", seconds(60)});
+    CHECK(reply.text == "198.51.100.7: failed: exit code 3: no such firewall");
+}
+
+TEST_CASE("service: an executable that others may write to is not run") {
+    Bench bench(config_of("open.sh", false, 600));
+    bench.home.add_script("open.sh", "exit 0\n");
+    std::filesystem::permissions(bench.home.folder / "bin/open.sh", std::filesystem::perms::all);
+    bench.start();
+    const auto reply = bench.ask(base::BanRequest{"198.51.100.7", seconds(60)});
+    CHECK(reply.text.find("can be written to by others (chmod go-w it)") != std::string::npos);
+}
+
+TEST_CASE("service: a script of a few lines is a persistent responder") {
+    Bench bench(config_of("persistent.sh", true, 600));
+    // The example of docs/responders.md.
+    bench.home.add_script("persistent.sh",
+                          "while read -r line; do\n"
+                          "    echo \"$line\" >>" +
+                              (bench.home.folder / "calls") +
+                              "\n"
+                              "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                              "    echo \"{\\\"id\\\":$id,\\\"ok\\\":true}\"\n"
+                              "done\n");
+    bench.start();
+    CHECK(bench.ask(base::BanRequest{"198.51.100.7", seconds(60)}).ok);
+    CHECK(bench.ask(base::UnbanRequest{"198.51.100.7"}).ok);
+    const std::string calls = test::content_of(bench.home.folder / "calls");
+    CHECK(calls.find("{\"action\":\"add\",\"address\":\"198.51.100.7\"") == 0);
+    CHECK(calls.find("\"timeout\":60") != std::string::npos);
+    CHECK(calls.find("{\"action\":\"delete\",\"address\":\"198.51.100.7\"") != std::string::npos);
+}
+
+TEST_CASE("service: a persistent responder that dies is started again and asked again") {
+    Bench bench(config_of("dies.sh", true, 600));
+    // Its first life ends with the first request unanswered.
+    bench.home.add_script("dies.sh",
+                          "read -r line\n"
+                          "if mkdir " +
+                              (bench.home.folder / "died") +
+                              " 2>/dev/null; then exit 1; fi\n"
+                              "id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                              "echo \"{\\\"id\\\":$id,\\\"ok\\\":true}\"\n"
+                              "read -r line\n");
+    bench.start();
+    CHECK(bench.ask(base::BanRequest{"198.51.100.7", seconds(60)}).ok);
+    CHECK(bench.log.count("the responder dies.sh ended (exit code 1)") == 1);
+}
+
+TEST_CASE("service: a persistent responder that never lives fails the request with its words") {
+    Bench bench(config_of("broken.sh", true, 600));
+    bench.home.add_script("broken.sh", "read -r line\necho cannot find the firewall >&2\nexit 2\n");
+    bench.start();
+    const auto reply = bench.ask(base::BanRequest{"198.51.100.7", seconds(60)});
+    CHECK(reply.text ==
+          "198.51.100.7: failed: the responder broken.sh ended (exit code 2): cannot "
+          "find the firewall");
+    CHECK(bench.ask(base::ListRequest{}).bans.empty());
+}
+
+TEST_CASE("service: who may ask for what is decided by uid") {
+    if (::geteuid() != 0) {
+        WARN("SKIPPED: needs root");
+        return;
+    }
+    Bench bench(config_of("none.sh", false, 600));
+    bench.home.add_script("none.sh", "exit 0\n");
+    std::filesystem::permissions(bench.home.folder.path(), std::filesystem::perms::all);
+    bench.start();
+    // A child becomes `uid`, sends one packet and exits with 0 if there was a reply that is ok, 1
+    // for one that is not, 2 for a closed connection.
+    const auto ask_as = [&](uid_t uid, const std::string& packet) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            sockaddr_un address{};
+            address.sun_family = AF_UNIX;
+            std::strncpy(address.sun_path, (bench.home.folder / "execd.sock").c_str(),
+                         sizeof address.sun_path - 1);
+            char answer[5000];
+            const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET, 0);
+            if (::setresuid(uid, uid, uid) != 0 ||
+                ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+                ::_exit(3);
+            }
+            ::send(fd, packet.data(), packet.size(), MSG_NOSIGNAL);
+            const ssize_t got = ::recv(fd, answer, sizeof answer, 0);
+            ::_exit(got <= 0 ? 2
+                    : std::string(answer, static_cast<std::size_t>(got)).find("\"ok\":true") !=
+                            std::string::npos
+                        ? 0
+                        : 1);
+        }
+        int status = -1;
+        REQUIRE(bench.wait_for([&] { return ::waitpid(child, &status, WNOHANG) == child; }));
+        return WEXITSTATUS(status);
+    };
+    CHECK(ask_as(0, base::encode(base::ListRequest{})) == 0);
+    CHECK(ask_as(kEngineUid, base::encode(base::ListRequest{})) == 1);
+    CHECK(ask_as(kEngineUid, base::encode(base::FlushRequest{})) == 1);
+    CHECK(ask_as(kEngineUid, base::encode(base::BanRequest{"198.51.100.9", seconds(60)})) == 1);
+    CHECK(ask_as(kEngineUid, "{}") == 1);
+    CHECK(ask_as(kEngineUid, std::string(base::kMaxMessageSize + 1, ' ')) == 1);
+    CHECK(ask_as(4712, base::encode(base::ListRequest{})) == 2);
+    CHECK(ask_as(4712, base::encode(response_to("198.51.100.9", 600))) == 2);
+    CHECK(bench.records().find("uid 4711 may only ask for responses") != std::string::npos);
+    CHECK(bench.records().find("uid 4712 (process ") != std::string::npos);
+    CHECK(bench.ask(base::ListRequest{}).bans.empty());
+}
+
+TEST_CASE("service: one user's connections cannot keep root out") {
+    Bench bench(config_of("none.sh", false, 600));
+    bench.home.add_script("none.sh", "exit 0\n");
+    bench.start();
+    std::vector<std::unique_ptr<Client>> idle;
+    for (std::size_t i = 0; i < MessageServer::kMaxClients + 5; ++i) {
+        idle.push_back(std::make_unique<Client>(bench.home.folder / "execd.sock"));
+        bench.loop.run_once(milliseconds(10));
+    }
+    // The last ones were closed; the others live, and nobody's silence blocks anybody.
+    CHECK(idle.back()->receive() == "");
+    idle.front()->send(base::encode(base::ListRequest{}));
+    std::optional<std::string> packet;
+    CHECK(bench.wait_for([&] {
+        packet = idle.front()->receive();
+        return packet.has_value();
+    }));
+    CHECK(base::decode_reply(packet.value_or("")).has_value());
+}
