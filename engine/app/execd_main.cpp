@@ -18,6 +18,7 @@
 #include "engine/app/execd_configuration.hpp"
 #include "engine/app/home.hpp"
 #include "engine/app/pid_file.hpp"
+#include "engine/app/service_notifier.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/log.hpp"
 #include "engine/execd/never_block.hpp"
@@ -136,7 +137,9 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     }
     log.info(is_dry ? "Started (dry run: no command is run)" : "Started");
     daemonizer.ready();
+    app::notify_ready();
     const int exit_code = loop.run();
+    app::notify_stopping();
     (*service)->executor().settle();
     log.info(
         "Stopped; blocks stay until their time is over (portcullis-control flush removes "
