@@ -119,6 +119,7 @@ constexpr std::array kElements{
 
 void report_unknown_element(Reader& reader, const xml::Node& node) {
     std::vector<std::string_view> names;
+    names.reserve(kElements.size());
     for (const auto& row : kElements) {
         names.push_back(row.name);
     }

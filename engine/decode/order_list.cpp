@@ -113,6 +113,7 @@ event::FtsParts parse_fts(const DecoderDraft& draft, base::Diagnostics& diagnost
             });
         if (row == kFtsWords.end()) {
             std::vector<std::string_view> words;
+            words.reserve(kFtsWords.size());
             for (const auto& word : kFtsWords) {
                 words.push_back(word.part_of_word);
             }

@@ -200,9 +200,7 @@ void decode_ossec_alert(Event& event, MatchScratch&) {
     if (!place) {
         return;
     }
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    const auto digits = std::find_if_not(rule->begin(), rule->end(), is_digit);
-    event.set_field(FieldId::Id, rule->substr(0, static_cast<std::size_t>(digits - rule->begin())));
+    event.set_field(FieldId::Id, rule->substr(0, rule->find_first_not_of("0123456789")));
     event.type = EventType::Ossec;
 
     const auto location = before(*place, ';');

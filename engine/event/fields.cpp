@@ -45,6 +45,7 @@ std::optional<FieldId> find_field(std::string_view order_word) {
 
 std::vector<std::string_view> order_names() {
     std::vector<std::string_view> names;
+    names.reserve(kOrderNames.size() + 1);
     for (const auto& row : kOrderNames) {
         names.push_back(row.word);
     }

@@ -47,6 +47,8 @@ class MatchScratch {
   public:
     MatchScratch();
     ~MatchScratch();
+    MatchScratch(const MatchScratch&) = delete;
+    MatchScratch& operator=(const MatchScratch&) = delete;
     MatchScratch(MatchScratch&&) noexcept;
     MatchScratch& operator=(MatchScratch&&) noexcept;
 
