@@ -40,8 +40,8 @@ struct TrackerSettings {
     std::array<DetectorSettings, kScanKindCount> kinds;
     bool traceroute = true;
     bool bogus = true;
-    bool scans_only = false;  // no line for single packets
-    std::size_t max_sources = 262144;
+    bool scans_only = false;           // no line for single packets
+    std::size_t max_sources = 131072;  // at most some 60 MB
 };
 
 struct TrackerCounters {

@@ -1,0 +1,116 @@
+#include "sensor/capture/frame_source.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "engine/base/fd.hpp"
+#include "tests/support/frames.hpp"
+
+using namespace portcullis::sensor_capture;
+using namespace portcullis;
+
+namespace {
+
+std::string little(std::uint32_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) {
+        text += static_cast<char>((value >> (8 * i)) & 0xff);
+    }
+    return text;
+}
+
+std::string pcap_header(std::uint32_t link) {
+    return little(0xa1b2c3d4, 4) + little(2, 2) + little(4, 2) + little(0, 4) + little(0, 4) +
+           little(65535, 4) + little(link, 4);
+}
+
+std::string pcap_record(std::uint32_t second, std::uint32_t microsecond, const test::Frame& frame) {
+    const auto size = static_cast<std::uint32_t>(frame.size());
+    return little(second, 4) + little(microsecond, 4) + little(size, 4) + little(size, 4) +
+           std::string(frame.begin(), frame.end());
+}
+
+class Kept final : public FrameSink {
+  public:
+    void on_frame(const Frame& frame) override {
+        times.push_back(frame.time);
+        packets.push_back(parse_frame(frame));
+    }
+    std::vector<base::Timestamp> times;
+    std::vector<sensor_packet::Packet> packets;
+};
+
+// A file with `bytes` that is gone with the object.
+class TemporaryFile {
+  public:
+    explicit TemporaryFile(const std::string& bytes)
+        : path_(std::filesystem::temp_directory_path() /
+                ("frame_source_test." + std::to_string(::getpid()))) {
+        REQUIRE(base::write_file_atomically(path_, bytes, 0600));
+    }
+    ~TemporaryFile() { std::filesystem::remove(path_); }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("frame_source: a capture file gives its frames with their times, then its end") {
+    const test::Frame syn = test::ipv4("10.0.0.1", "10.0.0.2", 6, test::tcp(1, 22, 2));
+    const TemporaryFile file(pcap_header(1) + pcap_record(1700000000, 250000, syn) +
+                             pcap_record(1700000001, 0, syn));
+    auto source = open_capture_file(file.path());
+    REQUIRE(source);
+    Kept kept;
+    CHECK(*(*source)->read(100, kept) == 2);
+    CHECK(*(*source)->read(100, kept) == 0);
+    REQUIRE(kept.packets.size() == 2);
+    CHECK(kept.times[0].time_since_epoch() ==
+          std::chrono::seconds(1700000000) + std::chrono::milliseconds(250));
+    CHECK(kept.packets[1].destination_port == 22);
+}
+
+TEST_CASE("frame_source: what cannot be read as a capture is refused with the reason") {
+    struct Row {
+        const char* what;
+        std::string bytes;
+        const char* code;
+    };
+    const Row rows[] = {
+        {"empty", "", "unreadable-capture"},
+        {"no capture", "hello, this is a text file and no capture", "unreadable-capture"},
+        {"half a header", pcap_header(1).substr(0, 12), "unreadable-capture"},
+        {"foreign link type (IEEE 802.11)", pcap_header(105), "unknown-link-type"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const TemporaryFile file(row.bytes);
+        const auto source = open_capture_file(file.path());
+        REQUIRE_FALSE(source);
+        CHECK(source.error().code == row.code);
+    }
+    CHECK(open_capture_file("/does/not/exist").error().code == "unreadable-capture");
+}
+
+TEST_CASE("frame_source: a capture that is cut short gives what is whole, then an error") {
+    const test::Frame syn = test::ipv4("10.0.0.1", "10.0.0.2", 6, test::tcp(1, 22, 2));
+    const std::string record = pcap_record(1700000000, 0, syn);
+    const TemporaryFile file(pcap_header(1) + record + record.substr(0, 30));
+    auto source = open_capture_file(file.path());
+    REQUIRE(source);
+    Kept kept;
+    const auto count = (*source)->read(100, kept);
+    CHECK(kept.packets.size() == 1);
+    CHECK((!count || !(*source)->read(100, kept)));
+}
+
+TEST_CASE("frame_source: an interface that is not there is refused with the reason") {
+    const auto source = open_interface("no-such-if", false);
+    REQUIRE_FALSE(source);
+    CHECK(source.error().code == "unusable-interface");
+}

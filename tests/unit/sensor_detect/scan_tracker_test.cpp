@@ -1,0 +1,510 @@
+#include "sensor/detect/scan_tracker.hpp"
+
+#include <fmt/format.h>
+
+using namespace portcullis::sensor_detect;
+using namespace portcullis::sensor_packet;
+using portcullis::base::IpAddress;
+using portcullis::base::Timestamp;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+// A few words for what happens on the wire; what is observed is kept as short texts.
+class Wire : public ObservationSink {
+  public:
+    Wire() : tracker(TrackerSettings(), *this) {}
+    explicit Wire(const TrackerSettings& settings) : tracker(settings, *this) {}
+
+    void on_observation(const Observation& observation) override {
+        observations.push_back(observation);
+    }
+
+    Packet packet(Transport transport, std::uint16_t source_port, std::uint16_t port) const {
+        Packet made;
+        made.verdict = Verdict::Ok;
+        made.transport = transport;
+        made.source = *IpAddress::parse(them);
+        made.destination = *IpAddress::parse(us);
+        made.source_port = source_port;
+        made.destination_port = port;
+        made.ttl = 60;
+        made.payload_length = 40;
+        made.tcp_header_length = 40;
+        made.dont_fragment = true;
+        return made;
+    }
+    void tcp(std::uint8_t flags, std::uint16_t source_port, std::uint16_t port) {
+        Packet made = packet(Transport::Tcp, source_port, port);
+        made.tcp_flags = flags;
+        tracker.on_inbound(made, now);
+    }
+    void raw_syn(std::uint16_t source_port, std::uint16_t port) {
+        Packet made = packet(Transport::Tcp, source_port, port);
+        made.tcp_flags = kSyn;
+        made.dont_fragment = false;
+        made.tcp_header_length = 24;
+        made.payload_length = 24;
+        tracker.on_inbound(made, now);
+    }
+    void connect(std::uint16_t source_port, std::uint16_t port) { tcp(kSyn, source_port, port); }
+    void datagram(std::uint16_t source_port, std::uint16_t port, std::uint8_t ttl = 60) {
+        Packet made = packet(Transport::Udp, source_port, port);
+        made.ttl = ttl;
+        made.udp_data_length = 32;
+        tracker.on_inbound(made, now);
+    }
+    void ping() {
+        Packet made = packet(Transport::Icmp, 0, 0);
+        made.icmp_type = 8;
+        made.payload_length = 64;
+        tracker.on_inbound(made, now);
+    }
+    // Our answers to a packet from `source_port` to `port`.
+    Packet answer(Transport transport, std::uint16_t source_port, std::uint16_t port) const {
+        Packet made = packet(transport, port, source_port);
+        std::swap(made.source, made.destination);
+        return made;
+    }
+    void answer_tcp(std::uint8_t flags, std::uint16_t source_port, std::uint16_t port) {
+        Packet made = answer(Transport::Tcp, source_port, port);
+        made.tcp_flags = flags;
+        tracker.on_outbound(made, now);
+    }
+    void refuse(std::uint16_t source_port, std::uint16_t port) {
+        answer_tcp(kRst | kAck, source_port, port);
+    }
+    void accept(std::uint16_t source_port, std::uint16_t port) {
+        answer_tcp(kSyn | kAck, source_port, port);
+    }
+    void answer_datagram(std::uint16_t source_port, std::uint16_t port) {
+        tracker.on_outbound(answer(Transport::Udp, source_port, port), now);
+    }
+    void unreachable(Transport transport, std::uint16_t source_port, std::uint16_t port) {
+        Packet made = answer(Transport::Icmp, 0, 0);
+        made.icmp_type = 3;
+        made.has_embedded = true;
+        made.embedded = {made.destination, made.source, transport, source_port, port};
+        tracker.on_outbound(made, now);
+    }
+    void pass(std::chrono::nanoseconds time) {
+        now += time;
+        tracker.advance(now);
+    }
+
+    // "TCP: SYN scan detected", "UDP: scan/flood over 25/1000", …: scans only.
+    std::vector<std::string> scans() const {
+        std::vector<std::string> texts;
+        for (const Observation& seen : observations) {
+            if (seen.type == ObservationType::ScanDetected) {
+                texts.push_back(fmt::format("{} detected", detector_of(seen.kind).name));
+            } else if (seen.type == ObservationType::ScanExpired) {
+                texts.push_back(fmt::format("{} over {}/{}", detector_of(seen.kind).name,
+                                            seen.packets, seen.bytes));
+            }
+        }
+        return texts;
+    }
+    std::size_t count(ObservationType type) const {
+        std::size_t found = 0;
+        for (const Observation& seen : observations) {
+            found += seen.type == type ? 1 : 0;
+        }
+        return found;
+    }
+
+    std::string them = "10.10.150.1";
+    std::string us = "10.10.150.2";
+    Timestamp now{seconds(1'700'000'000)};
+    std::vector<Observation> observations;
+    ScanTracker tracker;
+};
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("scan_tracker: the RST to the tenth hand-made SYN is a SYN scan, at that very moment") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+        wire.raw_syn(40000, port);
+        CHECK(wire.scans().empty());
+        wire.refuse(40000, port);
+        wire.pass(milliseconds(1));
+    }
+    REQUIRE(wire.scans() == Texts{"TCP: SYN scan detected"});
+    CHECK(wire.count(ObservationType::ConnectionAttempt) == 10);
+    const Observation& scan = wire.observations.back();
+    CHECK(scan.destination_ports.ports().size() == 10);
+    CHECK(scan.source_ports.ports().size() == 1);
+    CHECK(scan.time == Timestamp(seconds(1'700'000'000) + milliseconds(9)));
+}
+
+TEST_CASE("scan_tracker: packets after the detection are counted, not reported, until it expires") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 100; ++port) {
+        wire.raw_syn(40000, port);
+        wire.refuse(40000, port);
+    }
+    CHECK(wire.count(ObservationType::ConnectionAttempt) == 10);
+    wire.pass(seconds(49));
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected"});
+    wire.pass(seconds(2));
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 100/2400"});
+    wire.raw_syn(40000, 7);
+    CHECK(wire.count(ObservationType::ConnectionAttempt) == 11);
+}
+
+TEST_CASE("scan_tracker: the total of packets does not wrap at 65536") {
+    Wire wire;
+    for (int i = 0; i < 70000; ++i) {
+        wire.tcp(kFin, 4000, static_cast<std::uint16_t>(i + 1));
+        wire.refuse(4000, static_cast<std::uint16_t>(i + 1));
+    }
+    wire.pass(seconds(60));
+    CHECK(wire.scans() == Texts{"TCP: FIN scan detected", "TCP: FIN scan over 70000/2800000"});
+}
+
+TEST_CASE("scan_tracker: connections as connect() makes them are a port scan from 15 ports on") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 14; ++port) {
+        wire.connect(static_cast<std::uint16_t>(40000 + port), port);
+        wire.refuse(static_cast<std::uint16_t>(40000 + port), port);
+    }
+    CHECK(wire.scans().empty());
+    wire.connect(50000, 99);
+    wire.refuse(50000, 99);
+    CHECK(wire.scans() == Texts{"TCP: port scan detected"});
+}
+
+TEST_CASE("scan_tracker: over IPv6 the options of the SYN tell by which hand it was made") {
+    struct Row {
+        std::uint8_t header_length;
+        const char* scan;
+    };
+    for (const Row& row : {Row{24, "TCP: SYN scan detected"}, Row{40, "TCP: port scan detected"}}) {
+        CAPTURE(row.header_length);
+        Wire wire;
+        wire.them = "fd00::1";
+        wire.us = "fd00::2";
+        for (std::uint16_t port = 1; port <= 20; ++port) {
+            Packet syn = wire.packet(Transport::Tcp, 4000, port);
+            syn.tcp_flags = kSyn;
+            syn.tcp_header_length = row.header_length;
+            syn.dont_fragment = false;
+            wire.tracker.on_inbound(syn, wire.now);
+            wire.refuse(4000, port);
+        }
+        CHECK(wire.scans() == Texts{row.scan});
+    }
+}
+
+TEST_CASE("scan_tracker: stealth probes are told apart by their flags, ECN bits or not") {
+    struct Row {
+        std::uint8_t flags;
+        const char* scan;  // "" = none
+    };
+    const Row rows[] = {
+        {0, "TCP: null scan detected"},
+        {kEce | kCwr, "TCP: null scan detected"},
+        {kFin, "TCP: FIN scan detected"},
+        {kFin | kEce, "TCP: FIN scan detected"},
+        {kFin | kPsh | kUrg, "TCP: Xmas scan detected"},
+        {kFin | kUrg, "TCP: Xmas scan detected"},
+        {kFin | kPsh, "TCP: Xmas scan detected"},
+        {kUrg | kPsh, "TCP: Xmas scan detected"},
+        {kUrg, "TCP: Xmas scan detected"},
+        {kPsh, "TCP: Xmas scan detected"},
+        {kSyn | kEce | kCwr, "TCP: port scan detected"},
+        {kAck, ""},
+        {kFin | kAck, ""},
+        {kRst, ""},
+        {kSyn | kAck, ""},
+        {kSyn | kFin, ""},
+        {kSyn | kRst, ""},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(int{row.flags});
+        Wire wire;
+        for (std::uint16_t port = 1; port <= 30; ++port) {
+            wire.tcp(row.flags, 4000, port);
+            wire.refuse(4000, port);
+        }
+        CHECK(wire.scans() == (row.scan[0] == '\0' ? Texts{} : Texts{row.scan}));
+    }
+}
+
+TEST_CASE("scan_tracker: silence counts as closed after 300 ms, and not before") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+        wire.raw_syn(40000, port);
+    }
+    wire.pass(milliseconds(299));
+    CHECK(wire.scans().empty());
+    wire.pass(milliseconds(2));
+    REQUIRE(wire.scans() == Texts{"TCP: SYN scan detected"});
+    CHECK(wire.observations.back().time == Timestamp(seconds(1'700'000'000) + milliseconds(300)));
+}
+
+TEST_CASE("scan_tracker: a busy client of an open port is no scan, however often it connects") {
+    Wire wire;
+    for (int i = 0; i < 2000; ++i) {
+        const auto source_port = static_cast<std::uint16_t>(30000 + i);
+        wire.connect(source_port, 443);
+        wire.accept(source_port, 443);
+        wire.pass(milliseconds(5));
+    }
+    wire.pass(seconds(5));
+    CHECK(wire.scans().empty());
+}
+
+TEST_CASE("scan_tracker: open ports are not counted, closed ones once") {
+    Wire wire;
+    for (int round = 0; round < 5; ++round) {  // retransmissions and repetitions
+        for (std::uint16_t port = 1; port <= 9; ++port) {
+            wire.raw_syn(40000, port);
+            wire.refuse(40000, port);
+        }
+        for (std::uint16_t port = 100; port <= 200; ++port) {
+            wire.raw_syn(40000, port);
+            wire.accept(40000, port);
+        }
+        wire.pass(seconds(1));
+    }
+    CHECK(wire.scans().empty());
+    wire.raw_syn(40000, 10);
+    wire.refuse(40000, 10);
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected"});
+}
+
+TEST_CASE("scan_tracker: an answer that was captured before its probe still answers it") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 40; ++port) {
+        wire.accept(40000, port);
+        wire.raw_syn(40000, port);
+    }
+    wire.pass(seconds(1));
+    CHECK(wire.scans().empty());
+}
+
+TEST_CASE("scan_tracker: an unreachable message of ours says closed as a RST does") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+        wire.raw_syn(40000, port);
+        wire.unreachable(Transport::Tcp, 40000, port);
+    }
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected"});
+}
+
+TEST_CASE("scan_tracker: a mixture of hand-made and ordinary SYNs cannot add up below both") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 15; ++port) {
+        if (port % 2 == 0) {
+            wire.raw_syn(40000, port);
+        } else {
+            wire.connect(40000, port);
+        }
+        wire.refuse(40000, port);
+    }
+    CHECK(wire.scans() == Texts{"TCP: port scan detected"});
+}
+
+TEST_CASE("scan_tracker: datagrams to 25 closed or silent ports are a UDP scan") {
+    for (const bool is_refused : {true, false}) {
+        CAPTURE(is_refused);
+        Wire wire;
+        for (std::uint16_t port = 1; port <= 25; ++port) {
+            CHECK(wire.scans().empty());
+            wire.datagram(5000, port);
+            if (is_refused) {
+                wire.unreachable(Transport::Udp, 5000, port);
+            }
+            wire.pass(seconds(port < 25 ? 40 : 0));  // slow: no rate involved
+        }
+        wire.pass(milliseconds(301));
+        CHECK(wire.scans() == Texts{"UDP: scan/flood detected"});
+    }
+}
+
+TEST_CASE("scan_tracker: unanswered datagrams to one port are a flood from 25 in 5 s on") {
+    struct Row {
+        milliseconds gap;
+        bool is_flood;
+    };
+    for (const Row& row : {Row{milliseconds(10), true}, Row{milliseconds(150), true},
+                           Row{milliseconds(210), false}, Row{milliseconds(1000), false}}) {
+        CAPTURE(row.gap.count());
+        Wire wire;
+        for (int i = 0; i < 200; ++i) {
+            wire.datagram(5000, 5060);
+            wire.pass(row.gap);
+        }
+        wire.pass(seconds(1));
+        CHECK(wire.scans().empty() != row.is_flood);
+    }
+}
+
+TEST_CASE("scan_tracker: queries that our server answers are no flood") {
+    Wire wire;
+    for (int i = 0; i < 1000; ++i) {
+        const auto source_port = static_cast<std::uint16_t>(20000 + i);
+        wire.datagram(source_port, 53);
+        wire.pass(milliseconds(1));
+        wire.answer_datagram(source_port, 53);
+    }
+    wire.pass(seconds(1));
+    CHECK(wire.scans().empty());
+    CHECK(wire.count(ObservationType::Datagram) == 1000);
+}
+
+TEST_CASE("scan_tracker: answers to our own queries are no scan, the same without query are") {
+    for (const bool was_asked : {true, false}) {
+        CAPTURE(was_asked);
+        Wire wire;
+        for (int i = 0; i < 100; ++i) {
+            const auto our_port = static_cast<std::uint16_t>(30000 + i);
+            if (was_asked) {
+                wire.answer_datagram(53, our_port);  // from us: our_port → 53
+            }
+            wire.datagram(53, our_port);
+        }
+        wire.pass(seconds(1));
+        CHECK(wire.scans().empty() == was_asked);
+    }
+}
+
+TEST_CASE("scan_tracker: a traceroute gives one line and no flood") {
+    Wire wire;
+    std::uint16_t port = 33434;
+    for (std::uint8_t ttl = 1; ttl <= 14; ++ttl) {
+        for (int i = 0; i < 3; ++i) {
+            wire.datagram(static_cast<std::uint16_t>(port + 10000), port, ttl);
+            ++port;
+            wire.pass(milliseconds(50));
+        }
+    }
+    wire.pass(seconds(1));
+    CHECK(wire.scans().empty());
+    CHECK(wire.observations.size() == 1);
+    CHECK(wire.count(ObservationType::Traceroute) == 1);
+}
+
+TEST_CASE("scan_tracker: a UDP scan does not pass for a traceroute by sending small TTLs") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 200; ++port) {
+        wire.datagram(5000, port, 1);
+    }
+    wire.pass(seconds(1));
+    CHECK(wire.scans() == Texts{"UDP: scan/flood detected"});
+}
+
+TEST_CASE("scan_tracker: pings are a flood from 70 in 10 s on") {
+    struct Row {
+        milliseconds gap;
+        bool is_flood;
+    };
+    for (const Row& row : {Row{milliseconds(1), true}, Row{milliseconds(100), true},
+                           Row{milliseconds(150), false}, Row{milliseconds(500), false}}) {
+        CAPTURE(row.gap.count());
+        Wire wire;
+        for (int i = 0; i < 300; ++i) {
+            wire.ping();
+            wire.pass(row.gap);
+        }
+        CHECK(wire.scans().empty() != row.is_flood);
+        CHECK((wire.count(ObservationType::EchoRequest) < 100) == row.is_flood);
+    }
+}
+
+TEST_CASE("scan_tracker: bogus flags are reported once a minute for each source") {
+    Wire wire;
+    for (int i = 0; i < 50; ++i) {
+        wire.tcp(kSyn | kFin, 4000, static_cast<std::uint16_t>(i + 1));
+        wire.them = i % 2 == 0 ? "10.10.150.9" : "10.10.150.1";
+    }
+    CHECK(wire.count(ObservationType::BogusFlags) == 2);
+}
+
+TEST_CASE("scan_tracker: a kind that is switched off neither reports nor swallows") {
+    TrackerSettings settings;
+    settings.of(ScanKind::SynScan).is_enabled = false;
+    Wire wire(settings);
+    for (std::uint16_t port = 1; port <= 15; ++port) {
+        wire.raw_syn(40000, port);
+        wire.refuse(40000, port);
+    }
+    CHECK(wire.scans() == Texts{"TCP: port scan detected"});
+}
+
+TEST_CASE("scan_tracker: a scan to each of two of our addresses is a scan of its own") {
+    Wire wire;
+    for (const char* us : {"10.10.150.2", "10.10.150.3"}) {
+        wire.us = us;
+        for (std::uint16_t port = 1; port <= 6; ++port) {
+            wire.raw_syn(40000, port);
+            wire.refuse(40000, port);
+        }
+    }
+    CHECK(wire.scans().empty());
+}
+
+TEST_CASE("scan_tracker: a scanner is not forgotten while a spoofed flood fills the table") {
+    TrackerSettings settings;
+    settings.max_sources = 64;
+    Wire wire(settings);
+    const auto scan = [&](std::uint16_t port) {
+        wire.them = "10.10.150.1";
+        wire.raw_syn(40000, port);
+        wire.refuse(40000, port);
+    };
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+        scan(port);
+    }
+    for (int i = 0; i < 5000; ++i) {
+        wire.them = fmt::format("172.16.{}.{}", i / 250, i % 250 + 1);
+        wire.raw_syn(1000, 80);
+    }
+    scan(11);
+    CHECK(wire.tracker.source_count() == 64);
+    CHECK(wire.tracker.counters().source_evictions > 4900);
+    CHECK(wire.tracker.counters().scan_evictions == 0);
+    wire.tracker.finish(wire.now);
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 11/264"});
+}
+
+TEST_CASE("scan_tracker: the end of the program ends every scan with its totals") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 30; ++port) {
+        wire.raw_syn(40000, port);
+        wire.refuse(40000, port);
+    }
+    wire.tracker.finish(wire.now);
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 30/720"});
+    CHECK(wire.tracker.source_count() == 0);
+    CHECK_FALSE(wire.tracker.next_deadline());
+}
+
+TEST_CASE("scan_tracker: the next deadline is that of the oldest unanswered probe, then expiry") {
+    Wire wire;
+    CHECK_FALSE(wire.tracker.next_deadline());
+    wire.raw_syn(40000, 1);
+    REQUIRE(wire.tracker.next_deadline());
+    CHECK(*wire.tracker.next_deadline() == wire.now + milliseconds(300));
+    wire.refuse(40000, 1);
+    CHECK(*wire.tracker.next_deadline() == wire.now + seconds(50));
+    wire.pass(seconds(61));
+    CHECK_FALSE(wire.tracker.next_deadline());
+}
+
+TEST_CASE("scan_tracker: time that jumps far ahead or back is taken as it comes") {
+    Wire wire;
+    wire.raw_syn(40000, 1);
+    wire.now = Timestamp(seconds(1));
+    wire.raw_syn(40000, 2);
+    wire.now = Timestamp::max();
+    wire.tracker.advance(wire.now);
+    CHECK(wire.tracker.source_count() == 0);
+    wire.raw_syn(40000, 3);
+    CHECK(wire.count(ObservationType::ConnectionAttempt) == 3);
+}

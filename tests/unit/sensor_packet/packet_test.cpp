@@ -1,0 +1,151 @@
+#include "sensor/packet/packet.hpp"
+
+#include "tests/support/frames.hpp"
+
+using namespace portcullis::sensor_packet;
+using namespace portcullis::test;
+using portcullis::base::IpAddress;
+
+namespace {
+
+const std::string kThem = "10.10.150.1";
+const std::string kUs = "10.10.150.2";
+
+Frame changed(Frame frame, std::size_t at, std::uint8_t value) {
+    frame.at(at) = value;
+    return frame;
+}
+
+Frame sealed(Frame frame) {
+    seal(frame);
+    return frame;
+}
+
+Frame cut(Frame frame, std::size_t size) {
+    frame.resize(size);
+    return frame;
+}
+
+// An extension header of 8 bytes.
+Frame extension(std::uint8_t next, const Frame& behind) {
+    Frame header{next, 0, 0, 0, 0, 0, 0, 0};
+    append(header, behind);
+    return header;
+}
+
+}  // namespace
+
+TEST_CASE("packet: a TCP segment gives addresses, ports, flags and the length of its payload") {
+    Frame frame = ipv4(kThem, kUs, 6, tcp(40000, 22, kSyn, 4), 57);
+    frame[20] = 0x40;  // DF
+    seal(frame);
+    const Packet packet = parse_ethernet(frame);
+    REQUIRE(packet.verdict == Verdict::Ok);
+    CHECK(packet.transport == Transport::Tcp);
+    CHECK(packet.source.to_string() == kThem);
+    CHECK(packet.destination.to_string() == kUs);
+    CHECK(packet.source_port == 40000);
+    CHECK(packet.destination_port == 22);
+    CHECK(packet.tcp_flags == kSyn);
+    CHECK(packet.tcp_header_length == 24);
+    CHECK(packet.payload_length == 24);
+    CHECK(packet.dont_fragment);
+    CHECK(packet.ttl == 57);
+}
+
+TEST_CASE("packet: an ICMP error shows the ports of the packet it refuses") {
+    const Frame refused_frame = ipv4(kThem, kUs, 17, udp(4000, 161, 10));
+    const Frame refused(refused_frame.begin() + 14, refused_frame.end());
+    const Packet packet = parse_ethernet(ipv4(kUs, kThem, 1, icmp(3, 3, refused)));
+    REQUIRE(packet.verdict == Verdict::Ok);
+    CHECK(is_unreachable(packet));
+    REQUIRE(packet.has_embedded);
+    CHECK(packet.embedded.transport == Transport::Udp);
+    CHECK(packet.embedded.source.to_string() == kThem);
+    CHECK(packet.embedded.source_port == 4000);
+    CHECK(packet.embedded.destination_port == 161);
+
+    const Frame refused6_frame = ipv6("fd00::1", "fd00::2", 6, tcp(5, 6, kSyn));
+    const Frame refused6(refused6_frame.begin() + 14, refused6_frame.end());
+    const Packet packet6 = parse_ethernet(ipv6("fd00::2", "fd00::1", 58, icmp(1, 4, refused6)));
+    CHECK(is_unreachable(packet6));
+    REQUIRE(packet6.has_embedded);
+    CHECK(packet6.embedded.destination_port == 6);
+}
+
+TEST_CASE("packet: IPv6 extension headers are walked to the transport header") {
+    const Frame chain = extension(60, extension(43, extension(6, tcp(1000, 80, kFin))));
+    const Packet packet = parse_ethernet(ipv6("fd00::1", "fd00::2", 0, chain));
+    REQUIRE(packet.verdict == Verdict::Ok);
+    CHECK(packet.destination_port == 80);
+    CHECK(packet.payload_length == 20);
+}
+
+TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
+    const Frame segment = ipv4(kThem, kUs, 6, tcp(1, 2, kSyn));
+    const Frame datagram = ipv4(kThem, kUs, 17, udp(1, 2, 4));
+    const Frame segment6 = ipv6("fd00::1", "fd00::2", 6, tcp(1, 2, kSyn));
+    Frame chain = tcp(1, 2, kSyn);
+    for (int i = 0; i < 12; ++i) {
+        chain = extension(i == 0 ? 6 : 60, chain);
+    }
+    struct Row {
+        const char* what;
+        Frame frame;
+        Verdict verdict;
+    };
+    const Row rows[] = {
+        {"whole segment", segment, Verdict::Ok},
+        {"padded to 60 bytes, as Ethernet does", cut(segment, 60), Verdict::Ok},
+        {"ARP", changed(changed(segment, 12, 0x08), 13, 0x06), Verdict::OtherLink},
+        {"GRE", ipv4(kThem, kUs, 47, Frame(8, 0)), Verdict::OtherTransport},
+        {"empty", {}, Verdict::Malformed},
+        {"half a link header", Frame(7, 0), Verdict::Malformed},
+        {"link header alone", cut(segment, 14), Verdict::Malformed},
+        {"half an IP header", cut(segment, 30), Verdict::Malformed},
+        {"half a TCP header", cut(segment, 14 + 20 + 13), Verdict::Malformed},
+        {"header length below 20", sealed(changed(segment, 14, 0x44)), Verdict::Malformed},
+        {"header longer than the packet", changed(segment, 14, 0x4f), Verdict::Malformed},
+        {"total length below the header", sealed(changed(segment, 17, 19)), Verdict::Malformed},
+        {"total length cuts the TCP header", sealed(changed(segment, 17, 30)), Verdict::Malformed},
+        {"TCP header length below 20", changed(segment, 14 + 20 + 12, 0x40), Verdict::Malformed},
+        {"TCP header beyond the packet", changed(segment, 14 + 20 + 12, 0xf0), Verdict::Malformed},
+        {"IPv4 in an IPv6 frame", changed(changed(segment, 12, 0x86), 13, 0xdd),
+         Verdict::Malformed},
+        {"wrong checksum", changed(segment, 24, static_cast<std::uint8_t>(segment[24] ^ 1)),
+         Verdict::BadChecksum},
+        {"UDP length below its header", changed(datagram, 14 + 20 + 5, 7), Verdict::Malformed},
+        {"UDP length beyond the packet", changed(datagram, 14 + 20 + 5, 99), Verdict::Malformed},
+        {"more fragments", sealed(changed(segment, 20, 0x20)), Verdict::Fragment},
+        {"fragment offset", sealed(changed(segment, 21, 1)), Verdict::Fragment},
+        {"reserved flag", sealed(changed(segment, 20, 0x80)), Verdict::Fragment},
+        {"half an IPv6 header", cut(segment6, 40), Verdict::Malformed},
+        {"IPv6 payload length cuts the TCP header", changed(segment6, 19, 8), Verdict::Malformed},
+        {"IPv6 fragment", ipv6("fd00::1", "fd00::2", 44, {6, 0, 0, 1, 0, 0, 0, 1}),
+         Verdict::Fragment},
+        {"endless extension headers", ipv6("fd00::1", "fd00::2", 60, chain), Verdict::Malformed},
+        {"extension header beyond the packet", ipv6("fd00::1", "fd00::2", 60, {6, 200}),
+         Verdict::Malformed},
+        {"ICMP without a header", ipv4(kThem, kUs, 1, {8, 0, 0}), Verdict::Malformed},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        CHECK(static_cast<int>(parse_ethernet(row.frame).verdict) == static_cast<int>(row.verdict));
+    }
+}
+
+TEST_CASE("packet: no truncation of a good frame is read beyond its end") {
+    const Frame refused_frame = ipv4(kThem, kUs, 17, udp(4000, 161, 10));
+    const Frame refused(refused_frame.begin() + 14, refused_frame.end());
+    const Frame frames[] = {
+        ipv4(kUs, kThem, 1, icmp(3, 3, refused)),
+        ipv6("fd00::1", "fd00::2", 0, extension(60, extension(6, tcp(1, 2, kSyn, 20)))),
+    };
+    for (const Frame& frame : frames) {
+        for (std::size_t size = 0; size < frame.size(); ++size) {
+            const Frame shorter(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size));
+            const Packet packet = parse_ethernet(shorter);  // AddressSanitizer watches
+            CHECK((packet.verdict != Verdict::Ok || size >= 34));
+        }
+    }
+}

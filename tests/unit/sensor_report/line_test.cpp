@@ -1,0 +1,201 @@
+#include "sensor/report/line.hpp"
+
+#include <random>
+
+using namespace portcullis::sensor_report;
+using namespace portcullis::sensor_detect;
+
+namespace {
+
+std::string text_of(const Line& line) {
+    std::string text;
+    format_line(line, text);
+    return text;
+}
+
+Line with_ports(Line line, std::initializer_list<std::uint16_t> destination,
+                std::initializer_list<std::uint16_t> source) {
+    for (const std::uint16_t port : destination) {
+        line.destination_ports.add(port);
+    }
+    for (const std::uint16_t port : source) {
+        line.source_ports.add(port);
+    }
+    return line;
+}
+
+Line line_of(ObservationType type, std::string_view source, std::string_view destination = {}) {
+    Line line;
+    line.type = type;
+    line.source = source;
+    line.destination = destination;
+    return line;
+}
+
+Line attempt(std::string_view source, std::string_view destination, std::string_view service) {
+    Line line = line_of(ObservationType::ConnectionAttempt, source, destination);
+    line.service = service;
+    line.source_port = 51239;
+    return line;
+}
+
+}  // namespace
+
+TEST_CASE("line: every form is written as iplog writes it") {
+    const std::string_view us = "10.10.150.2";
+    Line bogus = line_of(ObservationType::BogusFlags, "10.10.160.2");
+    bogus.source_port = 60873;
+    bogus.destination_port = 25;
+    Line bogus_to = bogus;
+    bogus_to.destination = us;
+    Line datagram = line_of(ObservationType::Datagram, "10.10.150.1");
+    datagram.service = "port 33161";
+    datagram.source_port = 60362;
+    datagram.bytes = 12;
+    Line datagram_to = datagram;
+    datagram_to.destination = us;
+    Line echo = line_of(ObservationType::EchoRequest, "10.10.150.1");
+    echo.bytes = 64;
+    Line reply = line_of(ObservationType::EchoReply, "10.10.150.1", us);
+    reply.bytes = 64;
+    Line scan = line_of(ObservationType::ScanDetected, "10.10.150.1");
+    scan.kind = ScanKind::SynScan;
+    Line scan_to = line_of(ObservationType::ScanDetected, "mail.example (10.1.2.3)", us);
+    Line ping_flood = scan;
+    ping_flood.kind = ScanKind::PingFlood;
+    Line over = line_of(ObservationType::ScanExpired, "10.10.150.1");
+    over.kind = ScanKind::UdpScan;
+    over.packets = 70000;
+    over.bytes = 1400000;
+    Line over_to = over;
+    over_to.destination = us;
+
+    struct Row {
+        Line line;
+        const char* text;
+    };
+    const Row rows[] = {
+        {attempt("10.10.150.1", "", "domain"),
+         "TCP: domain connection attempt from 10.10.150.1:51239"},
+        {attempt("10.10.150.1", us, "port 1723"),
+         "TCP: port 1723 connection attempt to 10.10.150.2 from 10.10.150.1:51239"},
+        {attempt("mail.example (10.1.2.3)", "", "ssh"),
+         "TCP: ssh connection attempt from mail.example (10.1.2.3):51239"},
+        {attempt("fd00::1", "fd00::2", "ssh"),
+         "TCP: ssh connection attempt to fd00::2 from [fd00::1]:51239"},
+        {attempt("mail.example (fd00::1)", "", "ssh"),
+         "TCP: ssh connection attempt from mail.example (fd00::1):51239"},
+        {bogus, "TCP: Bogus TCP flags set by 10.10.160.2:60873 (dest port 25)"},
+        {bogus_to, "TCP: Bogus TCP flags set by 10.10.160.2:60873 (dest 10.10.150.2:25)"},
+        {datagram, "UDP: dgram to port 33161 from 10.10.150.1:60362 (12 data bytes)"},
+        {datagram_to,
+         "UDP: dgram to 10.10.150.2:port 33161 from 10.10.150.1:60362 (12 data bytes)"},
+        {line_of(ObservationType::Traceroute, "fd00::1"), "UDP: traceroute from fd00::1"},
+        {line_of(ObservationType::Traceroute, "10.10.150.1", us),
+         "UDP: traceroute from 10.10.150.1 to 10.10.150.2"},
+        {echo, "ICMP: echo from 10.10.150.1 (64 bytes)"},
+        {reply, "ICMP: echo reply from 10.10.150.1 to 10.10.150.2 (64 bytes)"},
+        {with_ports(scan, {21, 1}, {34333}),
+         "TCP: SYN scan detected [ports 21,1] from 10.10.150.1 [port 34333]"},
+        {with_ports(scan, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {1, 2, 3, 4, 5}),
+         "TCP: SYN scan detected [ports 1,2,3,4,5,6,7,8,9,10,...] from 10.10.150.1 "
+         "[ports 1,2,3,4,5,...]"},
+        {with_ports(scan_to, {22}, {5, 6}),
+         "TCP: port scan detected to 10.10.150.2 [port 22] from mail.example (10.1.2.3) "
+         "[ports 5,6]"},
+        {ping_flood, "ICMP: ping flood detected from 10.10.150.1"},
+        {over,
+         "UDP: scan/flood mode expired for 10.10.150.1 - received a total of 70000 packets "
+         "(1400000 bytes)."},
+        {over_to,
+         "UDP: scan/flood mode to 10.10.150.2 expired for 10.10.150.1 - received a total of 70000 "
+         "packets (1400000 bytes)."},
+    };
+    for (const Row& row : rows) {
+        CHECK(text_of(row.line) == row.text);
+        const auto parsed = parse_line(row.text);
+        CAPTURE(row.text);
+        REQUIRE(parsed);
+        CHECK(*parsed == row.line);
+    }
+}
+
+TEST_CASE("line: what is written is read back the same, whatever it holds") {
+    const std::uint32_t seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto below = [&](std::size_t limit) { return random() % limit; };
+    const std::string_view hosts[] = {
+        "10.10.150.1", "255.255.255.255",         "fd00:150::1",    "::1", "mail.example.org",
+        "host7",       "mail.example (10.1.2.3)", "host7 (fd00::1)"};
+    const std::string_view services[] = {"ssh", "ms-wbt-server", "port 1", "port 65535", "z39.50"};
+    for (int i = 0; i < 20000; ++i) {
+        Line line;
+        line.type = static_cast<ObservationType>(below(8));
+        line.source = hosts[below(std::size(hosts))];
+        if (below(2) == 0) {
+            line.destination = hosts[below(std::size(hosts))];
+        }
+        switch (line.type) {
+            case ObservationType::ConnectionAttempt:
+            case ObservationType::Datagram:
+                line.service = services[below(std::size(services))];
+                line.source_port = static_cast<std::uint16_t>(random());
+                line.bytes = line.type == ObservationType::Datagram ? below(65536) : 0;
+                break;
+            case ObservationType::BogusFlags:
+                line.source_port = static_cast<std::uint16_t>(random());
+                line.destination_port = static_cast<std::uint16_t>(random());
+                break;
+            case ObservationType::EchoRequest:
+            case ObservationType::EchoReply:
+                line.bytes = below(65536);
+                break;
+            case ObservationType::Traceroute:
+                break;
+            case ObservationType::ScanDetected:
+                line.kind = static_cast<ScanKind>(below(kScanKindCount));
+                for (std::size_t n = below(14); n > 0; --n) {
+                    line.destination_ports.add(static_cast<std::uint16_t>(random()));
+                }
+                for (std::size_t n = below(8); n > 0; --n) {
+                    line.source_ports.add(static_cast<std::uint16_t>(random()));
+                }
+                break;
+            case ObservationType::ScanExpired:
+                line.kind = static_cast<ScanKind>(below(kScanKindCount));
+                line.packets = (std::uint64_t{random()} << 32) | random();
+                line.bytes = random();
+                break;
+        }
+        const std::string text = text_of(line);
+        const auto parsed = parse_line(text);
+        CAPTURE(text);
+        REQUIRE(parsed);
+        REQUIRE(*parsed == line);
+    }
+}
+
+TEST_CASE("line: what no form allows is not read") {
+    for (const char* text : {
+             "",
+             "TCP: ",
+             "TCP: ssh connection attempt from 10.0.0.1",
+             "TCP: ssh connection attempt from 10.0.0.1:99999",
+             "TCP: ssh connection attempt from 10.0.0.1:22 ",
+             "TCP: ssh connection attempt from fd00::1:22",
+             "TCP: SYN scan detected [ports 60362] from 10.0.0.1",
+             "TCP: SYN scan detected [ports 1,2,...] from 10.0.0.1",
+             "TCP: SYN scan detected [ports 1,1] from 10.0.0.1",
+             "TCP: SYN scan detected [port 1 from 10.0.0.1",
+             "TCP: SYN scan detected",
+             "TCP: foo scan detected from 10.0.0.1",
+             "TCP: SYN scan mode expired for 10.0.0.1 - received a total of 1 packets (2 bytes)",
+             "UDP: dgram to ssh from 10.0.0.1:22 (x data bytes)",
+             "ICMP: echo from 10.0.0.1 (-1 bytes)",
+             "last message repeated 3 times",
+         }) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_line(text));
+    }
+}

@@ -1,0 +1,116 @@
+#include "sensor/report/reporter.hpp"
+
+using namespace portcullis::sensor_report;
+using namespace portcullis::sensor_detect;
+using portcullis::base::IpAddress;
+using portcullis::base::Timestamp;
+
+namespace {
+
+class TextTarget final : public LogTarget {
+  public:
+    explicit TextTarget(std::string& text) : text_(text) {}
+    bool write(std::string_view lines) override {
+        text_ += lines;
+        return true;
+    }
+    portcullis::base::Result<void> reopen() override { return {}; }
+    bool has_own_time() const override { return true; }
+
+  private:
+    std::string& text_;
+};
+
+constexpr const char* kServices =
+    "# comment\nftp 21/tcp\nepmap 135/tcp loc-srv # alias\ndomain 53/tcp\ndomain 53/udp\n"
+    "bad\nbad 1\nbad x/tcp\nbad 1/sctp\nhuge 99999/tcp\nssh 22/tcp\nother 22/tcp\n"
+    "evil[1] 7/tcp\n";
+constexpr const char* kHosts =
+    "127.0.0.1 localhost\n10.10.150.1 mail.derkeiler.com mail # the seed\n10.10.150.7 host7\n"
+    "fd00::1 six\nnot-an-address name\n10.10.150.9\n10.10.150.8 bad[name]\n";
+
+}  // namespace
+
+TEST_CASE("reporter: hosts and ports are written by name, address or both, as switched") {
+    const ServiceNames services = ServiceNames::parse(kServices);
+    const HostNames hosts = HostNames::parse(kHosts);
+    struct Row {
+        const char* source;
+        std::uint16_t port;
+        bool log_ip;
+        bool log_dest;
+        bool resolve;
+        const char* text;
+    };
+    const Row rows[] = {
+        {"10.10.150.1", 21, true, false, true,
+         "TCP: ftp connection attempt from mail.derkeiler.com (10.10.150.1):9\n"},
+        {"10.10.150.1", 21, false, false, true,
+         "TCP: ftp connection attempt from mail.derkeiler.com:9\n"},
+        {"10.10.150.1", 21, true, false, false, "TCP: ftp connection attempt from 10.10.150.1:9\n"},
+        {"10.10.150.7", 135, true, false, true,
+         "TCP: epmap connection attempt from host7 (10.10.150.7):9\n"},
+        {"10.10.150.8", 7, true, false, true,
+         "TCP: port 7 connection attempt from 10.10.150.8:9\n"},
+        {"10.10.150.3", 22, true, true, true,
+         "TCP: ssh connection attempt to 10.10.150.2 from 10.10.150.3:9\n"},
+        {"fd00::1", 53, true, false, true, "TCP: domain connection attempt from six (fd00::1):9\n"},
+        {"fd00::2", 53, true, false, true, "TCP: domain connection attempt from [fd00::2]:9\n"},
+    };
+    for (const Row& row : rows) {
+        std::string text;
+        LogWriter log(std::make_unique<TextTarget>(text));
+        ReportSettings settings;
+        settings.log_address = row.log_ip;
+        settings.log_destination = row.log_dest;
+        settings.resolve_tcp = row.resolve;
+        Reporter reporter(settings, services, hosts, log);
+        Observation observation;
+        observation.source = *IpAddress::parse(row.source);
+        observation.destination = *IpAddress::parse("10.10.150.2");
+        observation.source_port = 9;
+        observation.destination_port = row.port;
+        reporter.on_observation(observation);
+        CHECK(text.empty());
+        log.flush();
+        CHECK(text == row.text);
+    }
+}
+
+TEST_CASE("reporter: a detection is in the log at once, with all that came before it") {
+    const ServiceNames services;
+    const HostNames hosts;
+    std::string text;
+    LogWriter log(std::make_unique<TextTarget>(text));
+    Reporter reporter({}, services, hosts, log);
+    Observation observation;
+    observation.source = *IpAddress::parse("10.0.0.1");
+    observation.source_port = 9;
+    observation.destination_port = 1;
+    reporter.on_observation(observation);
+    observation.type = ObservationType::ScanDetected;
+    observation.kind = ScanKind::NullScan;
+    reporter.on_observation(observation);
+    CHECK(text ==
+          "TCP: port 1 connection attempt from 10.0.0.1:9\n"
+          "TCP: null scan detected from 10.0.0.1\n");
+}
+
+TEST_CASE("names: services are found by name and alias, for their protocol") {
+    const ServiceNames services = ServiceNames::parse(kServices);
+    CHECK(services.find_port(Protocol::Tcp, "loc-srv") == 135);
+    CHECK(services.find_port(Protocol::Udp, "domain") == 53);
+    CHECK_FALSE(services.find_port(Protocol::Udp, "ftp"));
+    CHECK_FALSE(services.find_port(Protocol::Tcp, "FTP"));
+    CHECK(services.name_of(Protocol::Tcp, 22) == "ssh");
+    CHECK(services.name_of(Protocol::Udp, 135).empty());
+}
+
+TEST_CASE("names: nameservers are the addresses of resolv.conf") {
+    const auto servers = parse_nameservers(
+        "# nameserver 1.1.1.1\nnameserver 10.0.0.53\nsearch x\nnameserver fe80::1%eth0\n"
+        "nameserver x\nnameserver\n");
+    REQUIRE(servers.size() == 2);
+    CHECK(servers[0].to_string() == "10.0.0.53");
+    CHECK(servers[1].to_string() == "fe80::1");
+}
