@@ -11,8 +11,13 @@ struct Parsed {
     std::string error;
 };
 
-Parsed parse(std::vector<std::string> words) {
-    words.insert(words.begin(), "portcullis-sensor");
+Parsed parse(const std::vector<std::string>& options) {
+    std::vector<std::string> words;
+    words.reserve(options.size() + 1);
+    words.emplace_back("portcullis-sensor");
+    for (const std::string& option : options) {
+        words.push_back(option);
+    }
     std::vector<char*> pointers;
     for (std::string& word : words) {
         pointers.push_back(word.data());
