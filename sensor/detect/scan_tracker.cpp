@@ -55,7 +55,10 @@ TrackerSettings::TrackerSettings() {
 }
 
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
-    : settings_(settings), sink_(sink), table_(settings.max_sources, *this) {}
+    : settings_(settings),
+      sink_(sink),
+      table_(settings.max_sources, *this),
+      pending_(settings.max_pending_probes) {}
 
 std::uint32_t ScanTracker::second() const { return whole_seconds(now_); }
 

@@ -40,8 +40,9 @@ struct TrackerSettings {
     std::array<DetectorSettings, kScanKindCount> kinds;
     bool traceroute = true;
     bool bogus = true;
-    bool scans_only = false;           // no line for single packets
-    std::size_t max_sources = 131072;  // at most some 60 MB
+    bool scans_only = false;                 // no line for single packets
+    std::size_t max_pending_probes = 32768;  // a power of two
+    std::size_t max_sources = 131072;        // at most some 60 MB
 };
 
 struct TrackerCounters {
@@ -58,7 +59,7 @@ class ScanTracker final : private CounterSink {
     ScanTracker(const TrackerSettings& settings, ObservationSink& sink);
 
     // New settings from the next packet on; what was counted stays.
-    // `max_sources` cannot be changed and is ignored.
+    // `max_sources` and `max_pending_probes` cannot be changed and are ignored.
     void set_settings(const TrackerSettings& settings) { settings_ = settings; }
 
     // A packet to one of our addresses, from elsewhere; REQUIRES: verdict == Ok.

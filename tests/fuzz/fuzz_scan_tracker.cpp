@@ -30,6 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Checker checker;
     TrackerSettings settings;
     settings.max_sources = 16;
+    settings.max_pending_probes = 16;
     ScanTracker tracker(settings, checker);
     base::Timestamp now{std::chrono::seconds(1'700'000'000)};
     for (; size >= 8; data += 8, size -= 8) {
