@@ -16,7 +16,11 @@ std::string joined(const std::vector<base::IpAddress>& addresses) {
 }
 
 std::string dhcp_message(std::string_view options) {
-    return std::string(236, '\0') + "\x63\x82\x53\x63" + std::string(options);
+    std::string message;
+    message.resize(236);
+    message.append("\x63\x82\x53\x63");
+    message.append(options);
+    return message;
 }
 
 base::IpAddress address(const char* text) { return *base::IpAddress::parse(text); }
