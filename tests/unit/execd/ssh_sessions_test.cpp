@@ -169,7 +169,9 @@ TEST_CASE("ssh_sessions: a real login is found, on any port; a mere connection i
         const Program session(login("127.0.0.3", "root", "sleep 60"));
         CHECK(wait_until(is_found("127.0.0.3")));
         INFO(test::content_of(folder / "sshd.log"));
-        CHECK(find_ssh_session(address("127.0.0.3"), "").value_or("") == "sshd: root@notty");
+        // "sshd: root" once logged in, "sshd: root@notty" once the command runs.
+        CHECK(wait_until(
+            [] { return find_ssh_session(address("127.0.0.3"), "") == "sshd: root@notty"; }));
     }
     CHECK(wait_until([&] { return !is_found("127.0.0.3")(); }));
     {
