@@ -278,7 +278,8 @@ bool Correlator::is_silenced(const Rule& rule, base::Timestamp now, Rearm rearm)
         since = now;
         return false;
     }
-    if (seconds_of(now) - seconds_of(*since) < *rule.silence) {
+    // A clock that was set back must not prolong the silence.
+    if (now >= *since && seconds_of(now) - seconds_of(*since) < *rule.silence) {
         return true;
     }
     if (rearm == Rearm::Live) {

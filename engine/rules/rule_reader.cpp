@@ -94,6 +94,7 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
         draft_ = nullptr;
         return draft;
     }
+    is_rereading_ = true;
     read_attributes(replacement.node);
     const auto take = [&](const RuleDraft& from, OnOverwrite kind) {
         std::copy_if(from.elements.begin(), from.elements.end(), std::back_inserter(draft.elements),
@@ -102,6 +103,7 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
     take(original, OnOverwrite::Kept);
     take(replacement, OnOverwrite::Replaced);
     compile();
+    is_rereading_ = false;
     draft.rule.category = original.rule.category;
     draft.rule.index = original.rule.index;
     draft_ = nullptr;
@@ -109,6 +111,9 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
 }
 
 void RuleReader::report(base::Diagnostic diagnostic, std::string_view element) {
+    if (is_rereading_ && diagnostic.severity == base::Severity::Warning) {
+        return;
+    }
     std::string context = draft_->has_id ? fmt::format("rule {}", draft_->rule.id) : "rule";
     if (!element.empty()) {
         context += fmt::format(" > {}", element);

@@ -140,6 +140,7 @@ class RuleReader {
     const RuleOptions& options_;
     base::Diagnostics& diagnostics_;
     RuleDraft* draft_ = nullptr;
+    bool is_rereading_ = false;  // its warnings have been given
 };
 
 // Digits only, at most `max_digits` of them; nullopt = something else.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -31,10 +32,11 @@ class StateStore {
     virtual void ignore(std::string_view key) = 0;
 };
 
-// Bounded: at kMaxKeys keys of a kind, no new one is stored.
+// Bounded: when a table is full, nothing new is stored in it, and that is counted.
 class MemoryStateStore final : public StateStore {
   public:
     static constexpr std::size_t kMaxKeys = 100'000;
+    static constexpr std::size_t kMaxLastLogs = 4'096;
 
     bool knows_first_time(std::string_view key) const override;
     void remember_first_time(std::string_view key) override;
@@ -43,11 +45,17 @@ class MemoryStateStore final : public StateStore {
     bool is_ignored(std::string_view key) const override;
     void ignore(std::string_view key) override;
     void clear();
+    // What was not stored because its table was full.
+    std::uint64_t refused() const { return refused_; }
 
   private:
-    std::set<std::string, std::less<>> first_times_;
+    using Keys = std::set<std::string, std::less<>>;
+    void insert(Keys& keys, std::string_view key);
+
+    Keys first_times_;
     std::map<std::pair<std::string, int>, std::string> last_logs_;
-    std::set<std::string, std::less<>> ignored_;
+    Keys ignored_;
+    std::uint64_t refused_ = 0;
 };
 
 }  // namespace portcullis::rules
