@@ -208,7 +208,9 @@ void Loader::place_in_tree(RuleDraft& draft) {
     if (draft.if_sid.is_present()) {
         place_by_ids(draft, draft.if_sid);
     } else if (draft.if_matched_sid.is_present() && !has_parent) {
-        place_by_ids(draft, draft.if_matched_sid);
+        if (draft.rule.composite) {  // else it is no number, which was reported
+            place_by_ids(draft, draft.if_matched_sid);
+        }
     } else if (draft.if_level.is_present()) {
         place_by_level(draft);
     } else if (draft.if_group.is_present()) {
