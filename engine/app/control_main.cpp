@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/app/bans.hpp"
+#include "engine/app/daemons.hpp"
 #include "engine/app/home.hpp"
 #include "engine/base/response_message.hpp"
 #include "engine/execd/execd_config.hpp"
@@ -14,8 +15,10 @@ int main(int argc, char** argv) {
     using app::Home;
 
     CLI::App cli{
-        "Shows and undoes what Portcullis blocks. bans, unban and flush also work while "
-        "the\ndaemons are down.",
+        "Starts and stops the daemons of a home, and shows and undoes what Portcullis blocks.\n"
+        "bans, unban and flush also work while the daemons are down.\n"
+        "Exit codes: 0 done; 1 failed, the message says why; 2 wrong usage; 3 (status) not all\n"
+        "daemons run.",
         "portcullis-control"};
     std::string home_path{app::kDefaultHome};
     std::string config_path;
@@ -30,7 +33,25 @@ int main(int argc, char** argv) {
     const auto home = [&] {
         return Home(std::filesystem::absolute(home_path).lexically_normal().string());
     };
+    const auto config = [&] {
+        return config_path.empty()
+                   ? home().config()
+                   : std::filesystem::absolute(config_path).lexically_normal().string();
+    };
     int exit_code = 0;
+
+    cli.add_subcommand("start", "check the configuration, then start execd, engine and sensor")
+        ->callback([&] { exit_code = app::start_daemons(home(), config()); });
+    cli.add_subcommand("stop", "stop the daemons; blocks stay until their time is over")
+        ->callback([&] { exit_code = app::stop_daemons(home()); });
+    cli.add_subcommand("restart", "check the configuration, then stop and start the daemons")
+        ->callback([&] { exit_code = app::restart_daemons(home(), config()); });
+    cli.add_subcommand("reload", "check the configuration, then put it in force")->callback([&] {
+        exit_code = app::reload_daemons(home(), config());
+    });
+    cli.add_subcommand("status", "what runs, and the engine's counters")->callback([&] {
+        exit_code = app::show_status(home());
+    });
 
     auto* bans = cli.add_subcommand("bans", "list what is blocked, and until when");
     bans->callback([&] { exit_code = app::list_bans(home()); });

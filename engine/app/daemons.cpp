@@ -1,0 +1,277 @@
+#include "engine/app/daemons.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/app/daemon_configuration.hpp"
+#include "engine/app/pid_file.hpp"
+#include "engine/base/fd.hpp"
+
+namespace portcullis::app {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+// execd may have to wait for a command that is being run.
+constexpr std::chrono::seconds kStopDeadline{15};
+
+struct DaemonKind {
+    std::string_view name;  // of its pid file; its program is "portcullis-" + name
+    bool (*is_wanted)(const Home& home);
+    Arguments (*arguments)(const Home& home, const std::string& config_path);
+    std::optional<pid_t> (*find_running)(const std::string& pid_file);
+};
+
+bool always(const Home&) { return true; }
+
+Arguments engine_arguments(const Home& home, const std::string& config_path) {
+    return {"-D", home.path(), "-c", config_path};
+}
+
+std::string sensor_config(const Home& home) {
+    return home.path() == kDefaultHome ? "/etc/iplog.conf" : home.resolve("etc/iplog.conf");
+}
+
+bool has_sensor_config(const Home& home) {
+    return ::access(sensor_config(home).c_str(), F_OK) == 0;
+}
+
+Arguments sensor_arguments(const Home& home, const std::string&) {
+    const std::string log =
+        home.path() == kDefaultHome ? "/var/log/iplog" : home.resolve("logs/iplog");
+    return {"--config",   sensor_config(home),     "-l", log,
+            "--pid-file", home.pid_file("sensor"), "-u", "portcullis-sensor"};
+}
+
+// The sensor shares nothing with the engine: it holds its pid file with flock(2), as iplog's users
+// know it, so the text of a locked file is the process.
+std::optional<pid_t> running_sensor(const std::string& pid_file) {
+    const base::UniqueFd fd(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) {
+        return std::nullopt;
+    }
+    std::array<char, 32> text{};
+    const ssize_t size = ::pread(fd.get(), text.data(), text.size(), 0);
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + std::max<ssize_t>(size, 0), pid);
+    return pid > 0 ? std::optional(pid) : std::nullopt;
+}
+
+// In the order of starting: whoever is asked stands before who asks.
+constexpr std::array kDaemons{
+    DaemonKind{"execd", always, engine_arguments, running_pid},
+    DaemonKind{"engine", always, engine_arguments, running_pid},
+    DaemonKind{"sensor", has_sensor_config, sensor_arguments, running_sensor},
+};
+
+void print(std::FILE* to, const std::string& text) { std::fputs(text.c_str(), to); }
+
+std::optional<pid_t> find_running(const DaemonKind& daemon, const Home& home) {
+    return daemon.find_running(home.pid_file(daemon.name));
+}
+
+bool is_configuration_good(const Home& home, const std::string& config_path) {
+    base::Diagnostics diagnostics;
+    const auto loaded = load_daemon_configuration(home, config_path, diagnostics);
+    print(stderr, base::render(diagnostics));
+    return loaded != nullptr;
+}
+
+// The programs of one build or installation stand side by side.
+std::string program_of(const DaemonKind& daemon) {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    return (self.parent_path() / fmt::format("portcullis-{}", daemon.name)).string();
+}
+
+// Runs the program, which goes into the background once it is ready; true = it did.
+bool launch(const DaemonKind& daemon, const Home& home, const std::string& config_path) {
+    Arguments arguments = daemon.arguments(home, config_path);
+    const std::string program = program_of(daemon);
+    arguments.insert(arguments.begin(), program);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) {
+        argv.push_back(argument.data());
+    }
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    const int error =
+        ::posix_spawn(&child, program.c_str(), nullptr, nullptr, argv.data(), environ);
+    if (error != 0) {
+        print(stderr, fmt::format("{}: {}\n", program, std::generic_category().message(error)));
+        return false;
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+enum class SignalOutcome { Sent, NotRunning, Failed };
+
+// By a pidfd that was opened while the process held its lock: it cannot be another one.
+SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal,
+                          base::UniqueFd& process) {
+    const auto pid = find_running(daemon, home);
+    if (!pid) {
+        return SignalOutcome::NotRunning;
+    }
+    process.reset(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
+    if (process && find_running(daemon, home) != pid) {
+        return SignalOutcome::NotRunning;  // it ended in between
+    }
+    if (!process || ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0) {
+        print(stderr, fmt::format("{}: cannot signal process {}: {}\n", daemon.name, *pid,
+                                  std::generic_category().message(errno)));
+        return SignalOutcome::Failed;
+    }
+    return SignalOutcome::Sent;
+}
+
+bool has_ended(const base::UniqueFd& process) {
+    pollfd ended{process.get(), POLLIN, 0};
+    const auto deadline = std::chrono::steady_clock::now() + kStopDeadline;
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
+        const int result = ::poll(&ended, 1, static_cast<int>(std::max<long>(left.count(), 0)));
+        if (result >= 0 || errno != EINTR) {
+            return result > 0;
+        }
+    }
+}
+
+bool stop(const DaemonKind& daemon, const Home& home) {
+    base::UniqueFd process;
+    switch (send_signal(daemon, home, SIGTERM, process)) {
+        case SignalOutcome::NotRunning:
+            return true;
+        case SignalOutcome::Failed:
+            return false;
+        case SignalOutcome::Sent:
+            break;
+    }
+    const bool ended = has_ended(process);
+    print(ended ? stdout : stderr, ended ? fmt::format("{}: stopped\n", daemon.name)
+                                         : fmt::format("{}: does not stop (waited {} s)\n",
+                                                       daemon.name, kStopDeadline.count()));
+    return ended;
+}
+
+// The counters that the engine writes down, one a line.
+void print_counters(const Home& home) {
+    const auto text = base::read_file(home.resolve("queue/engine-status.json"));
+    const auto status = nlohmann::ordered_json::parse(text.value_or(""), nullptr, false);
+    if (!status.is_object()) {
+        return;
+    }
+    for (const auto& [name, value] : status.items()) {
+        if (value.is_number() && name != "pid" && name != "started" && name != "written") {
+            print(stdout, fmt::format("  {:<30} {}\n", name, value.dump()));
+        }
+    }
+}
+
+}  // namespace
+
+int start_daemons(const Home& home, const std::string& config_path) {
+    if (!is_configuration_good(home, config_path)) {
+        print(stderr, "nothing was started: the configuration has errors\n");
+        return 1;
+    }
+    std::vector<const DaemonKind*> started;
+    for (const DaemonKind& daemon : kDaemons) {
+        if (!daemon.is_wanted(home)) {
+            continue;
+        }
+        if (const auto pid = find_running(daemon, home)) {
+            print(stdout, fmt::format("{}: runs already (process {})\n", daemon.name, *pid));
+            continue;
+        }
+        if (!launch(daemon, home, config_path)) {
+            print(stderr, fmt::format("{}: could not be started\n", daemon.name));
+            for (auto each = started.rbegin(); each != started.rend(); ++each) {
+                stop(**each, home);
+            }
+            return 1;
+        }
+        print(stdout, fmt::format("{}: started\n", daemon.name));
+        started.push_back(&daemon);
+    }
+    return 0;
+}
+
+int stop_daemons(const Home& home) {
+    bool all_stopped = true;
+    for (auto daemon = kDaemons.rbegin(); daemon != kDaemons.rend(); ++daemon) {
+        all_stopped = stop(*daemon, home) && all_stopped;
+    }
+    return all_stopped ? 0 : 1;
+}
+
+int restart_daemons(const Home& home, const std::string& config_path) {
+    if (!is_configuration_good(home, config_path)) {
+        print(stderr, "nothing was stopped: the configuration has errors\n");
+        return 1;
+    }
+    const int stopped = stop_daemons(home);
+    return stopped != 0 ? stopped : start_daemons(home, config_path);
+}
+
+int reload_daemons(const Home& home, const std::string& config_path) {
+    if (!is_configuration_good(home, config_path)) {
+        print(stderr, "not reloaded: the configuration has errors, the old one stays in force\n");
+        return 1;
+    }
+    int told = 0;
+    bool has_failed = false;
+    for (const DaemonKind& daemon : kDaemons) {
+        base::UniqueFd process;
+        const SignalOutcome outcome = send_signal(daemon, home, SIGHUP, process);
+        has_failed = has_failed || outcome == SignalOutcome::Failed;
+        if (outcome == SignalOutcome::Sent) {
+            ++told;
+            print(stdout, fmt::format("{}: reloads\n", daemon.name));
+        }
+    }
+    if (told == 0 && !has_failed) {
+        print(stderr, "no daemon of this home runs\n");
+    }
+    return told > 0 && !has_failed ? 0 : 1;
+}
+
+int show_status(const Home& home) {
+    bool all_run = true;
+    for (const DaemonKind& daemon : kDaemons) {
+        const auto pid = find_running(daemon, home);
+        if (!pid && !daemon.is_wanted(home)) {
+            print(stdout, fmt::format("{:<8} not configured\n", daemon.name));
+            continue;
+        }
+        all_run = all_run && pid.has_value();
+        print(stdout, pid ? fmt::format("{:<8} runs (process {})\n", daemon.name, *pid)
+                          : fmt::format("{:<8} does not run\n", daemon.name));
+    }
+    print_counters(home);
+    return all_run ? 0 : kExitNotRunning;
+}
+
+}  // namespace portcullis::app

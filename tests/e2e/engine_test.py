@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""The engine as a daemon, in a temporary home: from the appended line to the alert and to the request
+on execd's socket, over rotation, reload, kill -9 and a second instance.
+
+usage: engine_test.py SOURCE_DIR BIN_DIR
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE, BIN = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+DEADLINE = 20.0
+LINE = "Nov 14 18:09:12 TCP: SYN scan detected [ports 1,2,3,4,5,...] from 10.0.%d.%d [port 45000]\n"
+
+
+def until(what, holds):
+    """Waits for `holds`; a deadline, since real processes are awaited."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        result = holds()
+        if result:
+            return result
+        time.sleep(0.002)
+    raise AssertionError("did not happen: " + what)
+
+
+class Home:
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        for folder in ("etc", "decoders", "rules", "active-response/bin", "run", "logs"):
+            (self.path / folder).mkdir(parents=True)
+        shutil.copy(SOURCE / "decoders/iplog_decoders.xml", self.path / "decoders")
+        shutil.copy(SOURCE / "rules/iplog_rules.xml", self.path / "rules")
+        responder = self.path / "active-response/bin/firewall-drop"
+        responder.write_text("#!/bin/sh\n")
+        responder.chmod(0o755)
+        self.log = self.path / "logs/iplog"
+        self.log.touch()
+        self.config = self.path / "etc/ossec.conf"
+        self.config.write_text((SOURCE / "etc/ossec.conf").read_text().replace("/var/log/iplog", str(self.log)))
+        self.engine = None
+        self.count = 0
+
+    def command(self, *arguments):
+        return [str(BIN / "portcullis-engine"), "-D", str(self.path), "-u", "root", *arguments]
+
+    def start(self, *arguments):
+        before = self.messages().count("INFO: Started")
+        self.engine = subprocess.Popen(self.command("-f", *arguments), stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until("start", lambda: self.messages().count("INFO: Started") > before)
+
+    def stop(self, how=signal.SIGTERM):
+        self.engine.send_signal(how)
+        status = self.engine.wait(DEADLINE)
+        self.engine = None
+        return status
+
+    def messages(self):
+        path = self.path / "logs/ossec.log"
+        return path.read_text() if path.exists() else ""
+
+    def write(self, count=1, path=None):
+        """Appends lines, each from an address of its own; returns the addresses."""
+        addresses = []
+        with open(path or self.log, "a", encoding="ascii") as log:
+            for _ in range(count):
+                self.count += 1
+                log.write(LINE % (self.count // 250, self.count % 250 + 1))
+                addresses.append(f"10.0.{self.count // 250}.{self.count % 250 + 1}")
+        return addresses
+
+    def alerted(self):
+        """Addresses of the alerts, in order."""
+        path = self.path / "logs/alerts/alerts.json"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line)["srcip"] for line in lines]
+
+    def all_alerted(self, addresses):
+        until(f"alerts for {addresses[:3]}…", lambda: set(addresses) <= set(self.alerted()))
+
+
+def alert_and_request(home):
+    """A line leads to a request on execd's socket and to an alert in both files."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.settimeout(DEADLINE)
+    listener.bind(str(home.path / "run/execd.sock"))
+    listener.listen()
+    addresses = home.write()
+    connection, _ = listener.accept()
+    connection.settimeout(DEADLINE)
+    request = json.loads(connection.recv(4096))
+    assert request["command"] == "firewall-drop" and request["srcip"] == addresses[0], request
+    assert request["rule_id"] == 99990 and request["timeout"] == 600, request
+    home.all_alerted(addresses)
+    text = (home.path / "logs/alerts/alerts.log").read_text()
+    assert f"Rule: 99990 (level 6) -> 'iplog scan detect'\nSrc IP: {addresses[0]}\n" in text, text
+    name = json.loads((home.path / "logs/alerts/alerts.json").read_text().splitlines()[-1])["id"]
+    assert request["alert_id"] == name, (request, name)
+    connection.close()
+    listener.close()
+    os.unlink(home.path / "run/execd.sock")
+
+
+def rotation(home):
+    """Renaming the log while lines are written loses none of them."""
+    addresses = home.write(3)
+    home.log.rename(home.path / "logs/iplog.1")
+    addresses += home.write(2, home.path / "logs/iplog.1")
+    addresses += home.write(3)
+    home.all_alerted(addresses)
+    seen = [address for address in home.alerted() if address in addresses]
+    assert sorted(seen) == sorted(addresses), seen
+
+
+def odd_input(home):
+    """Hostile bytes are no obstacle: the next line is analysed all the same."""
+    with open(home.log, "ab") as log:
+        log.write(b"\0" * 100 + b"\xff\xfe\x80 \x1b[2J\r\n" + b"x" * 65536 + b"\n\n")
+    home.all_alerted(home.write())
+
+
+def reload(home):
+    """A bad configuration changes nothing and is reported with all its mistakes; a good one counts."""
+    good = home.config.read_text()
+    home.config.write_text(good.replace("<command>firewall-drop</command>", "<command>nosuch</command>")
+                           .replace("<jsonout_output>yes", "<jsonout_output>perhaps"))
+    home.engine.send_signal(signal.SIGHUP)
+    until("refused reload", lambda: "the old one stays in force" in home.messages())
+    assert "nosuch" in home.messages() and "perhaps" in home.messages(), home.messages()
+    home.all_alerted(home.write())
+    other = home.path / "logs/other"
+    home.config.write_text(good.replace("</ossec_config>", f"<localfile><log_format>syslog</log_format>"
+                                        f"<location>{other}</location></localfile></ossec_config>"))
+    home.engine.send_signal(signal.SIGHUP)
+    until("reload", lambda: "was reloaded; 2 files" in home.messages())
+    home.all_alerted(home.write())
+    home.all_alerted(home.write(1, other))
+    home.config.write_text(good)
+
+
+def kill_and_restart(home):
+    """Lines written around a kill -9, and while nothing runs, are all analysed."""
+    addresses = home.write(200)
+    home.stop(signal.SIGKILL)
+    addresses += home.write(20)
+    home.start()
+    home.all_alerted(addresses)
+
+
+def clean_restart(home):
+    """After a clean stop nothing is analysed twice."""
+    addresses = home.write(5)
+    home.all_alerted(addresses)
+    assert home.stop() == 0
+    addresses += home.write(5)
+    home.start()
+    home.all_alerted(addresses)
+    seen = [address for address in home.alerted() if address in addresses]
+    assert sorted(seen) == sorted(addresses), seen
+
+
+def second_instance(home):
+    """One home, one engine."""
+    second = subprocess.run(home.command("-f"), capture_output=True, text=True, timeout=DEADLINE)
+    assert second.returncode == 1 and "another instance runs" in second.stderr, second
+    assert str(home.engine.pid) in second.stderr, second
+    home.all_alerted(home.write())
+
+
+def bad_start(home):
+    """With a bad configuration nothing starts: every mistake on standard error, exit code 1."""
+    home.stop()
+    good = home.config.read_text()
+    home.config.write_text(good.replace("<command>firewall-drop</command>", "<command>nosuch</command>")
+                           .replace("iplog_rules.xml", "no_rules.xml"))
+    for arguments in ([], ["-f"], ["-t"]):
+        bad = subprocess.run(home.command(*arguments), capture_output=True, text=True, timeout=DEADLINE)
+        assert bad.returncode == 1, bad
+        assert "nosuch" in bad.stderr and "no_rules.xml" in bad.stderr, bad.stderr
+        assert f"{home.config}:" in bad.stderr and "^" in bad.stderr, bad.stderr
+    assert (home.path / "run/engine.pid").read_text() == ""
+    home.config.write_text(good)
+    home.start()
+
+
+def daemon(home):
+    """Without -f the command returns 0 when the daemon is ready, and the pid file names it."""
+    home.stop()
+    started = subprocess.run(home.command(), timeout=DEADLINE)
+    assert started.returncode == 0
+    pid = int((home.path / "run/engine.pid").read_text())
+    try:
+        home.all_alerted(home.write())
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    until("stop", lambda: not os.path.exists(f"/proc/{pid}/exe"))
+    assert (home.path / "run/engine.pid").read_text() == ""
+    home.start()
+
+
+STEPS = [alert_and_request, rotation, odd_input, reload, kill_and_restart, clean_restart,
+         second_instance, bad_start, daemon]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="portcullis-engine.") as folder:
+        home = Home(folder)
+        home.start()
+        try:
+            for step in STEPS:
+                step(home)
+                print("ok:", step.__doc__)
+            assert home.stop() == 0
+        except AssertionError:
+            print(home.messages()[-4000:], file=sys.stderr)
+            raise
+        finally:
+            if home.engine is not None:
+                home.engine.kill()
+                home.engine.wait()
+
+
+if __name__ == "__main__":
+    main()
