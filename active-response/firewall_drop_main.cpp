@@ -20,6 +20,7 @@
 #include <unordered_map>
 
 #include "active-response/ban_sets.hpp"
+#include "engine/base/realtime.hpp"
 
 namespace {
 
@@ -152,6 +153,7 @@ int serve(BanSets& sets) {
     if (!watch) {
         complain(watch.error().message);
     }
+    base::become_realtime();  // where it is not allowed, a busy processor delays blocks
     Blocked blocked;
     std::string in;
     std::array<char, 16384> buffer;
@@ -164,6 +166,7 @@ int serve(BanSets& sets) {
             }
             return complain("poll failed");
         }
+        base::resume_realtime();
         if (ready[0].revents != 0) {
             const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
             if (got <= 0) {

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "engine/base/fd.hpp"
+#include "engine/base/realtime.hpp"
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/config/command_line.hpp"
 #include "sensor/config/iplog_conf.hpp"
@@ -174,6 +175,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
         }
     }
     pid_file->write(::getpid());
+    base::become_realtime();  // where it is not allowed, a busy processor delays detections
     if (auto dropped = drop_privileges(*identity); !dropped) {
         pid_file->remove();
         return fatal(dropped.error().message);

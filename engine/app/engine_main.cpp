@@ -20,6 +20,7 @@
 #include "engine/app/pid_file.hpp"
 #include "engine/app/privileges.hpp"
 #include "engine/app/service_notifier.hpp"
+#include "engine/base/realtime.hpp"
 
 namespace {
 
@@ -100,6 +101,9 @@ base::Result<app::PidFile> prepare(const CommandLine& line, const Home& home, ba
     }
     if (auto opened = log.open_file(home.log()); !opened) {
         return base::fail(opened.error());
+    }
+    if (!base::become_realtime()) {
+        log.info("realtime priority is not allowed here: a busy processor may delay responses");
     }
     if (auto dropped = app::drop_to(account); !dropped) {
         return base::fail(dropped.error());

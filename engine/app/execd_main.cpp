@@ -21,6 +21,7 @@
 #include "engine/app/service_notifier.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/log.hpp"
+#include "engine/base/realtime.hpp"
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 
@@ -134,6 +135,9 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
         loop.watch_signal(SIGHUP, [&] { reload(line, **never_block, **service, log); });
     if (auto listening = (*service)->listen(engine_uid(line.engine_user, log)); !listening) {
         return report(listening.error());
+    }
+    if (!base::become_realtime()) {
+        log.info("realtime priority is not allowed here: a busy processor may delay responses");
     }
     log.info(is_dry ? "Started (dry run: no command is run)" : "Started");
     daemonizer.ready();

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/base/realtime.hpp"
+
 namespace portcullis::base {
 namespace {
 
@@ -49,6 +51,7 @@ EventLoop::Source new_source() { return {new EventLoop::SourceState, destroy}; }
 
 // The callback may destroy its own SourceState, so it runs from a copy.
 int dispatch_io(sd_event_source*, int, std::uint32_t revents, void* data) {
+    resume_realtime();
     const auto on_ready = static_cast<EventLoop::SourceState*>(data)->on_ready;
     on_ready(revents);
     return 0;
@@ -125,6 +128,7 @@ EventLoop::Source EventLoop::watch_signal(int signal, std::function<void()> on_s
 }
 
 int EventLoop::run() {
+    resume_realtime();
     const int result = sd_event_loop(impl_->event);
     return result < 0 ? 1 : result;
 }
