@@ -86,8 +86,8 @@ ensure_engine_user() {
 # Configuration that is there already is never touched; responders are brought up to the build.
 fill_home() {
     local home=$1 iplog_log=$2 file
-    install -d -m 755 "$home" "$home"/{etc,decoders,rules,active-response,active-response/bin,run}
-    install -d -m 751 "$home/logs"
+    # logs: the engine's user must be able to read it, to see rotations as they happen.
+    install -d -m 755 "$home" "$home"/{etc,decoders,rules,active-response,active-response/bin,run,logs}
     for file in etc/iplog.conf decoders/iplog_decoders.xml rules/iplog_rules.xml; do
         [ -e "$home/$file" ] || install -m 644 "$source_dir/$file" "$home/$file"
     done

@@ -87,9 +87,12 @@ base::Result<app::PidFile> prepare(const CommandLine& line, const Home& home, ba
         }
         account = std::move(*wanted);
     }
-    std::error_code ignored;
-    std::filesystem::create_directory(home.resolve("run"), ignored);
-    std::filesystem::create_directory(home.resolve("logs"), ignored);
+    // Root's, and readable: the user watches logs for rotations. What is missing is noticed below.
+    const mode_t mask = ::umask(022);
+    for (const auto& folder : {home.resolve("run"), home.resolve("logs")}) {
+        ::mkdir(folder.c_str(), 0755);
+    }
+    ::umask(mask);
     auto lock = app::PidFile::lock(home.pid_file("engine"));
     if (!lock) {
         return lock;

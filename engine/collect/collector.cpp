@@ -55,10 +55,9 @@ Collector::Collector(base::EventLoop& loop, base::Log& log, const base::Clock& c
         bool paths_changed = false;
         std::vector<FileWatch::Key> changed;
         watch_.take_events(
-            [&](FileWatch::Key key) {
-                if (key == kFolders) {
-                    paths_changed = true;
-                } else {
+            [&](FileWatch::Key key, FileWatch::Change change) {
+                paths_changed = paths_changed || change == FileWatch::Change::Name;
+                if (key != kFolders) {
                     changed.push_back(key);
                 }
             },
@@ -133,7 +132,7 @@ void Collector::rescan() {
 }
 
 void Collector::watch_folders() {
-    is_polling_folders_ = false;
+    const bool had_unwatched_folders = has_unwatched_folders_;
     for (int round = 0; round < kMaxFolderRounds; ++round) {
         std::vector<std::string> folders;
         for (const LocalFileConfig& file : files_) {
@@ -150,9 +149,17 @@ void Collector::watch_folders() {
         if (folders != watched_folders_) {
             watch_.remove(kFolders);
         }
-        is_polling_folders_ = false;
+        has_unwatched_folders_ = false;
         for (const std::string& folder : folders) {
-            is_polling_folders_ = !watch_.add_folder(folder, kFolders) || is_polling_folders_;
+            if (options_.can_watch_folders && watch_.add_folder(folder, kFolders)) {
+                continue;
+            }
+            if (!had_unwatched_folders && !has_unwatched_folders_) {
+                log_.info(folder +
+                          ": cannot be watched (its user may not read it, or inotify does "
+                          "not work there); its files are watched themselves");
+            }
+            has_unwatched_folders_ = true;
         }
         watched_folders_ = std::move(folders);
     }
@@ -250,16 +257,29 @@ void Collector::update_watches(Entry& entry) {
     }
 }
 
+// A file that is open reports its own renaming; what is to appear in an unwatched folder does not.
+bool Collector::must_poll() const {
+    const bool can_appear_unseen =
+        has_unwatched_folders_ &&
+        std::any_of(files_.begin(), files_.end(),
+                    [](const LocalFileConfig& file) { return has_glob(file.location); });
+    return can_appear_unseen ||
+           std::any_of(entries_.begin(), entries_.end(), [this](const auto& each) {
+               const Entry& entry = each.second;
+               return entry.is_polled ||
+                      (has_unwatched_folders_ && entry.is_wanted && entry.tailer.leads_nowhere());
+           });
+}
+
 void Collector::arm_timers() {
-    bool is_polling = is_polling_folders_;
-    bool is_failing = false;
+    // A folder further up may be renamed unseen, too.
+    bool is_failing = has_unwatched_folders_;
     bool has_previous = false;
     for (const auto& [path, entry] : entries_) {
-        is_polling = is_polling || entry.is_polled;
         is_failing = is_failing || entry.tailer.is_failing();
         has_previous = has_previous || entry.tailer.has_previous();
     }
-    if (!is_polling) {
+    if (!must_poll()) {
         poll_timer_.reset();
     } else if (!poll_timer_) {
         poll_timer_ = loop_.call_every(kPollPeriod, [this] { rescan(); });

@@ -29,6 +29,7 @@ namespace portcullis::collect {
 struct CollectorOptions {
     StartAt first_start = StartAt::End;  // of files that no checkpoint knows
     bool use_inotify = true;             // false: poll every file
+    bool can_watch_folders = true;       // false: as if no folder could be read (tests)
     std::string checkpoint_path;         // empty: positions are not kept
 };
 
@@ -36,7 +37,8 @@ class Collector {
   public:
     static constexpr std::size_t kBudget = 65'536;
     static constexpr std::chrono::milliseconds kPollPeriod{250};
-    static constexpr std::chrono::seconds kRetryPeriod{5};  // of files that cannot be read
+    // Of files that cannot be read, and of paths whose folder cannot be watched.
+    static constexpr std::chrono::seconds kRetryPeriod{5};
     static constexpr std::chrono::seconds kCheckpointPeriod{1};
 
     // All referred to must outlive the Collector.
@@ -54,6 +56,8 @@ class Collector {
 
     const TailerCounters& counters() const { return counters_; }
     std::size_t file_count() const { return entries_.size(); }
+    // Something is looked at every kPollPeriod, because nothing would report its change.
+    bool is_polling() const { return static_cast<bool>(poll_timer_); }
 
   private:
     struct Entry {
@@ -74,6 +78,7 @@ class Collector {
     void read(Entry& entry);
     void read_everything();
     void update_watches(Entry& entry);
+    bool must_poll() const;
     void arm_timers();
     void on_positions_changed();
     void write_checkpoint(base::Durability durability);
@@ -92,7 +97,7 @@ class Collector {
     FileWatch::Key next_key_;
     Checkpoint saved_;  // of the run before; used by the first set_files() only
     StartAt start_of_new_ = StartAt::Beginning;
-    bool is_polling_folders_ = false;
+    bool has_unwatched_folders_ = false;
     bool said_polling_ = false;
     bool checkpoint_failed_ = false;
     std::vector<std::string> watched_folders_;

@@ -76,6 +76,7 @@ void FileTailer::resume_from(const TailedPath& saved, base::Timestamp now) {
 
 void FileTailer::look_at_path(base::Timestamp now, const TakeOver& take_over) {
     const auto file_now = identity_of_path(path_);
+    leads_nowhere_ = !file_now;
     if (current_) {
         if (file_now == current_->identity()) {
             return;

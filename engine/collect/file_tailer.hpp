@@ -82,6 +82,8 @@ class FileTailer final : public LineSource {
     bool has_previous() const { return !previous_.empty(); }
     // The path leads to something that cannot be read: look again in a while.
     bool is_failing() const { return is_failing_; }
+    // At the last look the path led to no file: one is awaited.
+    bool leads_nowhere() const { return leads_nowhere_; }
     // This file is the one that the path leads to.
     bool leads_to(FileIdentity file) const;
     // For TakeOver: stops reading `file`; nullopt = it was not open here.
@@ -117,6 +119,7 @@ class FileTailer final : public LineSource {
     std::vector<Previous> closing_;   // more than kMaxPrevious: given up at the next read
     std::string last_failure_;        // reported once per episode
     bool is_failing_ = false;
+    bool leads_nowhere_ = false;
     bool rotation_to_report_ = false;
     std::uint64_t generation_ = 0;
 };

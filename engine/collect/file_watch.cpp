@@ -9,7 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <set>
+#include <map>
 
 namespace portcullis::collect {
 namespace {
@@ -37,7 +37,7 @@ FileWatch::FileWatch(bool enabled)
 
 bool FileWatch::add_file(int fd, Key key) {
     // By descriptor: the path may lead elsewhere by now.
-    return add("/proc/self/fd/" + std::to_string(fd), IN_MODIFY, key);
+    return add("/proc/self/fd/" + std::to_string(fd), IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF, key);
 }
 
 bool FileWatch::add_folder(const std::string& path, Key key) {
@@ -75,9 +75,9 @@ void FileWatch::remove(Key key) {
     }
 }
 
-void FileWatch::take_events(const std::function<void(Key)>& on_change,
+void FileWatch::take_events(const std::function<void(Key, Change)>& on_change,
                             const std::function<void()>& on_lost) {
-    std::set<Key> changed;
+    std::map<Key, Change> changed;
     bool lost = false;
     alignas(inotify_event) std::array<char, 16384> buffer;
     for (;;) {
@@ -97,14 +97,17 @@ void FileWatch::take_events(const std::function<void(Key)>& on_change,
             if (entry == keys_of_watch_.end()) {
                 continue;
             }
-            changed.insert(entry->second.begin(), entry->second.end());
+            for (const Key key : entry->second) {
+                Change& change = changed.try_emplace(key, Change::Content).first->second;
+                change = event.mask == IN_MODIFY ? change : Change::Name;
+            }
             if ((event.mask & IN_IGNORED) != 0) {
                 keys_of_watch_.erase(entry);  // the kernel removed the watch with its file
             }
         }
     }
-    for (const Key key : changed) {
-        on_change(key);
+    for (const auto& [key, change] : changed) {
+        on_change(key, change);
     }
     if (lost) {
         on_lost();

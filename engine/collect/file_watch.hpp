@@ -18,6 +18,10 @@ namespace portcullis::collect {
 class FileWatch {
   public:
     using Key = std::uint64_t;
+    enum class Change {
+        Content,  // something was written
+        Name,     // a name may lead elsewhere now: created, removed, renamed, other permissions
+    };
 
     // `enabled` false stands for a kernel without inotify (tests).
     explicit FileWatch(bool enabled = true);
@@ -25,16 +29,18 @@ class FileWatch {
     // The descriptor to wait for with EPOLLIN; -1 = inotify does not work at all.
     int fd() const { return inotify_.get(); }
 
-    // Reports changes of the content of the open file `fd`.
+    // Reports changes of the content of the open file `fd`, and of its own names: a folder that
+    // its user may enter but not read cannot be watched.
     bool add_file(int fd, Key key);
     // Reports what appears in, goes from or changes its permissions in a folder.
     bool add_folder(const std::string& path, Key key);
     // Forgets everything that `key` watches.
     void remove(Key key);
 
-    // Takes the events that are there and calls `on_change` once for each key concerned.
+    // Takes the events that are there and calls `on_change` once for each key concerned; Name
+    // includes Content.
     // `on_lost` is called if the kernel dropped events: anything may have changed.
-    void take_events(const std::function<void(Key)>& on_change,
+    void take_events(const std::function<void(Key, Change)>& on_change,
                      const std::function<void()>& on_lost);
 
   private:

@@ -84,6 +84,53 @@ TEST_CASE("collector: lines come as they are written, with inotify and without")
     }
 }
 
+TEST_CASE("collector: without a watch on the folder, open files report lines and renaming alike") {
+    CollectorOptions options;
+    options.can_watch_folders = false;
+    Collecting test(options);
+    append_to(test.path, "old\n");
+    test.follow({test.path});
+    CHECK_FALSE(test.collector->is_polling());
+    append_to(test.path, "1\n");
+    CHECK(test.comes({"1"}));
+    CHECK_FALSE(test.collector->is_polling());
+
+    // Renamed away, and no new file yet: one is looked for until it is there.
+    std::filesystem::rename(test.path, test.path + ".1");
+    CHECK(test.until([&] { return test.collector->is_polling(); }));
+    append_to(test.path + ".1", "2\n");
+    CHECK(test.comes({"1", "2"}));
+    append_to(test.path, "3\n");
+    CHECK(test.comes({"1", "2", "3"}));
+    CHECK(test.until([&] { return !test.collector->is_polling(); }));
+
+    // Another file takes its name.
+    append_to(test.folder / "other", "4\n");
+    std::filesystem::rename(test.folder / "other", test.path);
+    CHECK(test.comes({"1", "2", "3", "4"}));
+    CHECK(test.log.count("cannot be watched") == 1);
+}
+
+TEST_CASE("collector: without a watch on the folder, files that may appear are looked for") {
+    CollectorOptions options;
+    options.can_watch_folders = false;
+    Collecting test(options);
+    SECTION("a missing one") {
+        test.follow({test.path});
+        CHECK(test.collector->is_polling());
+        append_to(test.path, "1\n");
+        CHECK(test.comes({"1"}));
+        CHECK_FALSE(test.collector->is_polling());
+    }
+    SECTION("those of a glob, always") {
+        append_to(test.path, "old\n");
+        test.follow({test.path + "*"});
+        append_to(test.path + ".2", "1\n");
+        CHECK(test.comes({"1"}));
+        CHECK(test.collector->is_polling());
+    }
+}
+
 TEST_CASE("collector: a file, and even its folder, may come later and go again") {
     Collecting test;
     const std::string path = test.folder / "a/b/log";
