@@ -57,6 +57,11 @@ base::Result<PidFile> PidFile::lock(const std::string& path) {
             diagnostic_of("already-running",
                           fmt::format("iplog is already running (pid: {})", pid_in(fd.get()))));
     }
+    // Whoever reads a locked file takes its text for the process that holds the lock.
+    if (::ftruncate(fd.get(), 0) != 0) {
+        return base::fail(diagnostic_of("unwritable-file",
+                                        fmt::format("Can't write pid file: {}", error_text())));
+    }
     return PidFile(path, std::move(fd));
 }
 
@@ -131,25 +136,6 @@ base::Result<void> drop_privileges(const Identity& identity) {
     if (result != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return base::fail(diagnostic_of(
             "privileges", fmt::format("cannot give up privileges (libcap-ng: {})", result)));
-    }
-    return {};
-}
-
-base::Result<void> detach() {
-    const pid_t pid = ::fork();
-    if (pid < 0) {
-        return base::fail(diagnostic_of("fork", fmt::format("cannot fork: {}", error_text())));
-    }
-    if (pid > 0) {
-        ::_exit(EXIT_SUCCESS);
-    }
-    ::setsid();
-    const base::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        ::dup2(null.get(), stream);
-    }
-    if (::chdir("/") != 0) {
-        return base::fail(diagnostic_of("chdir", fmt::format("cannot enter /: {}", error_text())));
     }
     return {};
 }

@@ -14,7 +14,8 @@ namespace portcullis {
 // fork().
 class PidFile {
   public:
-    // Error "already-running" ("iplog is already running (pid: N)") or "unwritable-file".
+    // Empties the file. Error "already-running" ("iplog is already running (pid: N)") or
+    // "unwritable-file".
     static base::Result<PidFile> lock(const std::string& path);
     // Writes the process id.
     void write(pid_t pid);
@@ -43,8 +44,5 @@ base::Result<Identity> find_identity(const std::string& user, const std::string&
 // Becomes `identity` and keeps CAP_NET_RAW alone, to open interfaces again. Without root nothing
 // is done. Error "privileges".
 base::Result<void> drop_privileges(const Identity& identity);
-
-// Goes to the background: the parent exits with 0. Standard streams become /dev/null.
-base::Result<void> detach();
 
 }  // namespace portcullis

@@ -58,7 +58,10 @@ LiveSensor::LiveSensor(Sensor& sensor, Options options, std::vector<OpenInterfac
     sources_.push_back(loop_.call_every(kFollowPeriod, [this] { follow_host(); }));
 }
 
-int LiveSensor::run() { return loop_.run(); }
+int LiveSensor::run() {
+    options_.report_counters();
+    return loop_.run();
+}
 
 void LiveSensor::watch(Interface& interface) {
     interface.watch =
@@ -113,6 +116,7 @@ void LiveSensor::arm_timer() {
 }
 
 void LiveSensor::follow_host() {
+    options_.report_counters();
     sensor_.set_local_addresses(sensor_capture::host_addresses());
     if (options_.interfaces.empty()) {
         for (const std::string& name : sensor_capture::usable_interfaces()) {
@@ -151,6 +155,7 @@ void LiveSensor::end(int signal) {
     sensor_.finish(clock_.now());
     sensor_.log().add(clock_.now(), fmt::format("Caught signal {}, exiting.", signal));
     sensor_.log().flush();
+    options_.report_counters();
     loop_.quit(0);
 }
 

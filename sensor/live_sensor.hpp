@@ -29,6 +29,8 @@ class LiveSensor {
         bool ends_on_interrupt = true;  // SIGINT, in the foreground
         // Reads the configuration again, at SIGHUP; nullopt = keep the old one.
         std::function<std::optional<sensor_config::SensorSettings>()> reload;
+        // Called at the start, every few seconds and at the end.
+        std::function<void()> report_counters;
     };
 
     // `sensor` must outlive it.

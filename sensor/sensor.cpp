@@ -71,18 +71,29 @@ void Sensor::finish(base::Timestamp now) {
     log_.finish(now);
 }
 
-std::string Sensor::statistics() const {
+SensorCounters Sensor::counters() const {
     const auto count = [&](Verdict verdict) {
         return verdicts_[static_cast<std::size_t>(verdict)];
     };
     const auto tracked = tracker_.counters();
-    return fmt::format(
-        "{} packets to us, {} from us; {} fragments, {} malformed, {} with a bad checksum, {} "
-        "other; {} sources forgotten early ({} while scanning), {} probes; {} lines lost",
-        tracked.inbound, tracked.outbound, count(Verdict::Fragment), count(Verdict::Malformed),
-        count(Verdict::BadChecksum), count(Verdict::OtherLink) + count(Verdict::OtherTransport),
-        tracked.source_evictions, tracked.scan_evictions, tracked.probes_left_early,
-        log_.lines_lost());
+    return {{"packets_to_us", tracked.inbound},
+            {"packets_from_us", tracked.outbound},
+            {"fragments", count(Verdict::Fragment)},
+            {"malformed_packets", count(Verdict::Malformed)},
+            {"bad_checksums", count(Verdict::BadChecksum)},
+            {"other_packets", count(Verdict::OtherLink) + count(Verdict::OtherTransport)},
+            {"sources_forgotten_early", tracked.source_evictions},
+            {"scanners_forgotten_early", tracked.scan_evictions},
+            {"probes_forgotten_early", tracked.probes_left_early},
+            {"sensor_lines_lost", log_.lines_lost()}};
+}
+
+std::string Sensor::statistics() const {
+    std::string text;
+    for (const auto& [name, value] : counters()) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+    }
+    return text;
 }
 
 }  // namespace portcullis

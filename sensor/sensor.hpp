@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sensor/capture/frame_source.hpp"
@@ -17,6 +19,9 @@
 #include "sensor/report/reporter.hpp"
 
 namespace portcullis {
+
+// Name (a JSON key) and value.
+using SensorCounters = std::vector<std::pair<std::string_view, std::uint64_t>>;
 
 class Sensor final : public sensor_capture::FrameSink {
   public:
@@ -45,7 +50,9 @@ class Sensor final : public sensor_capture::FrameSink {
         on_first_packet_ = std::move(call);
     }
 
-    // What became of the frames, for people: one line.
+    // What became of the frames.
+    SensorCounters counters() const;
+    // The same for people: one line.
     std::string statistics() const;
 
   private:

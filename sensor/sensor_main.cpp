@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <span>
 
+#include "engine/base/daemonize.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/base/realtime.hpp"
 #include "sensor/capture/frame_source.hpp"
@@ -15,6 +16,7 @@
 #include "sensor/daemon.hpp"
 #include "sensor/live_sensor.hpp"
 #include "sensor/sensor.hpp"
+#include "sensor/status_file.hpp"
 
 namespace portcullis {
 namespace {
@@ -146,6 +148,11 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
     if (!pid_file) {
         return fatal(pid_file.error().message);
     }
+    auto status = StatusFile::open(command_line.status_file);
+    if (!status) {
+        pid_file->remove();
+        return fatal(status.error().message);
+    }
     LiveSensor::Options options;
     options.interfaces = settings.interfaces;
     options.is_promiscuous = !settings.promisc.empty();
@@ -169,10 +176,12 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
         ::chown(settings.log_file.c_str(), identity->user, identity->group) != 0) {
         say(fmt::format("Warning: cannot hand over {}", settings.log_file));
     }
-    if (!settings[Switch::NoFork]) {
-        if (auto detached = detach(); !detached) {
-            return fatal(detached.error().message);
-        }
+    auto daemonizer = settings[Switch::NoFork]
+                          ? base::Result<base::Daemonizer>(base::Daemonizer::foreground())
+                          : base::Daemonizer::start();
+    if (!daemonizer) {
+        pid_file->remove();
+        return fatal(daemonizer.error().message);
     }
     pid_file->write(::getpid());
     base::become_realtime();  // where it is not allowed, a busy processor delays detections
@@ -196,11 +205,13 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
         }
         return std::move(*reloaded);
     };
+    options.report_counters = [&] { status->write(sensor.counters()); };
     int exit_code = 0;
     {
         LiveSensor live(sensor, std::move(options), std::move(open));
         sensor.log().add(base::SystemClock().now(), "iplog started.");
         sensor.log().flush();
+        daemonizer->ready();
         exit_code = live.run();
     }
     if (settings[Switch::Verbose]) {

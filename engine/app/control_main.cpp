@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
     cli.add_subcommand("reload", "check the configuration, then put it in force")->callback([&] {
         exit_code = app::reload_daemons(home(), config());
     });
-    cli.add_subcommand("status", "what runs, and the engine's counters")->callback([&] {
+    cli.add_subcommand("status", "what runs, and what it has counted")->callback([&] {
         exit_code = app::show_status(home());
     });
 

@@ -23,6 +23,7 @@
 
 #include "engine/app/daemon_configuration.hpp"
 #include "engine/app/pid_file.hpp"
+#include "engine/app/privileges.hpp"
 #include "engine/base/fd.hpp"
 
 namespace portcullis::app {
@@ -38,6 +39,7 @@ struct DaemonKind {
     bool (*is_wanted)(const Home& home);
     Arguments (*arguments)(const Home& home, const std::string& config_path);
     std::optional<pid_t> (*find_running)(const std::string& pid_file);
+    std::string_view counters;  // where it writes them, relative to the home; "" = nowhere
 };
 
 bool always(const Home&) { return true; }
@@ -54,11 +56,25 @@ bool has_sensor_config(const Home& home) {
     return ::access(sensor_config(home).c_str(), F_OK) == 0;
 }
 
+constexpr std::string_view kSensorUser = "portcullis-sensor";
+constexpr std::string_view kSensorCounters = "run/sensor-status.json";
+
+// Without a user of its own the sensor runs as whom iplog.conf names.
 Arguments sensor_arguments(const Home& home, const std::string&) {
     const std::string log =
         home.path() == kDefaultHome ? "/var/log/iplog" : home.resolve("logs/iplog");
-    return {"--config",   sensor_config(home),     "-l", log,
-            "--pid-file", home.pid_file("sensor"), "-u", "portcullis-sensor"};
+    Arguments arguments{"--config",
+                        sensor_config(home),
+                        "-l",
+                        log,
+                        "--pid-file",
+                        home.pid_file("sensor"),
+                        "--status-file",
+                        home.resolve(std::string(kSensorCounters))};
+    if (const std::string user(kSensorUser); find_account(user)) {
+        arguments.insert(arguments.end(), {"-u", user});
+    }
+    return arguments;
 }
 
 // The sensor shares nothing with the engine: it holds its pid file with flock(2), as iplog's users
@@ -77,9 +93,9 @@ std::optional<pid_t> running_sensor(const std::string& pid_file) {
 
 // In the order of starting: whoever is asked stands before who asks.
 constexpr std::array kDaemons{
-    DaemonKind{"execd", always, engine_arguments, running_pid},
-    DaemonKind{"engine", always, engine_arguments, running_pid},
-    DaemonKind{"sensor", has_sensor_config, sensor_arguments, running_sensor},
+    DaemonKind{"execd", always, engine_arguments, running_pid, ""},
+    DaemonKind{"engine", always, engine_arguments, running_pid, "queue/engine-status.json"},
+    DaemonKind{"sensor", has_sensor_config, sensor_arguments, running_sensor, kSensorCounters},
 };
 
 void print(std::FILE* to, const std::string& text) { std::fputs(text.c_str(), to); }
@@ -176,9 +192,12 @@ bool stop(const DaemonKind& daemon, const Home& home) {
     return ended;
 }
 
-// The counters that the engine writes down, one a line.
-void print_counters(const Home& home) {
-    const auto text = base::read_file(home.resolve("queue/engine-status.json"));
+// The counters that a daemon writes down, one a line; of one that does not run, its last ones.
+void print_counters(const DaemonKind& daemon, const Home& home) {
+    if (daemon.counters.empty()) {
+        return;
+    }
+    const auto text = base::read_file(home.resolve(std::string(daemon.counters)));
     const auto status = nlohmann::ordered_json::parse(text.value_or(""), nullptr, false);
     if (!status.is_object()) {
         return;
@@ -269,8 +288,8 @@ int show_status(const Home& home) {
         all_run = all_run && pid.has_value();
         print(stdout, pid ? fmt::format("{:<8} runs (process {})\n", daemon.name, *pid)
                           : fmt::format("{:<8} does not run\n", daemon.name));
+        print_counters(daemon, home);
     }
-    print_counters(home);
     return all_run ? 0 : kExitNotRunning;
 }
 

@@ -205,6 +205,7 @@ std::string Engine::status_as_json() const {
         {"rotations", read.rotations},
         {"truncations", read.truncations},
         {"lines", lines.lines},
+        {"pieces_of_long_lines", read.pieces_of_long_lines},
         {"lines_with_control_characters", lines.lines_with_control_characters},
         {"lines_with_invalid_utf8", lines.lines_with_invalid_utf8},
         {"lines_dropped", lines.dropped},

@@ -15,11 +15,11 @@
 #include <string>
 
 #include "engine/app/daemon_configuration.hpp"
-#include "engine/app/daemonize.hpp"
 #include "engine/app/engine.hpp"
 #include "engine/app/pid_file.hpp"
 #include "engine/app/privileges.hpp"
 #include "engine/app/service_notifier.hpp"
+#include "engine/base/daemonize.hpp"
 #include "engine/base/realtime.hpp"
 
 namespace {
@@ -123,7 +123,7 @@ void raise_descriptor_limit() {
     }
 }
 
-int run(const Home& home, const CommandLine& line, base::Log& log, app::Daemonizer& daemon) {
+int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemonizer& daemon) {
     base::Diagnostics diagnostics;
     auto configuration = app::load_daemon_configuration(home, line.config, diagnostics);
     if (!diagnostics.all().empty()) {
@@ -179,8 +179,9 @@ int main(int argc, char** argv) {
     const Home home(line.home);
     base::Log log("portcullis-engine");
     log.set_debug(line.debug);
-    auto daemon = line.in_foreground ? base::Result<app::Daemonizer>(app::Daemonizer::foreground())
-                                     : app::Daemonizer::start();
+    auto daemon = line.in_foreground
+                      ? base::Result<base::Daemonizer>(base::Daemonizer::foreground())
+                      : base::Daemonizer::start();
     if (!daemon) {
         std::fputs(base::render(daemon.error()).c_str(), stderr);
         return 1;

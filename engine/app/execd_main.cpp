@@ -14,11 +14,11 @@
 #include <optional>
 #include <string>
 
-#include "engine/app/daemonize.hpp"
 #include "engine/app/execd_configuration.hpp"
 #include "engine/app/home.hpp"
 #include "engine/app/pid_file.hpp"
 #include "engine/app/service_notifier.hpp"
+#include "engine/base/daemonize.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/log.hpp"
 #include "engine/base/realtime.hpp"
@@ -112,7 +112,7 @@ void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Serv
 }
 
 int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, base::Log& log,
-          app::Daemonizer& daemonizer) {
+          base::Daemonizer& daemonizer) {
     base::EventLoop loop;
     auto never_block = execd::NeverBlock::open(loop, "");
     if (!never_block) {
@@ -176,7 +176,8 @@ int main(int argc, char** argv) {
         ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
     }
 
-    auto daemonizer = line.in_foreground ? app::Daemonizer::foreground() : app::Daemonizer::start();
+    auto daemonizer =
+        line.in_foreground ? base::Daemonizer::foreground() : base::Daemonizer::start();
     if (!daemonizer) {
         return report(daemonizer.error());
     }

@@ -253,6 +253,7 @@ void FileTailer::report_failure(const base::Diagnostic& why) {
 RecordHandler FileTailer::record_handler(const LineHandler& handler) {
     return [this, &handler](std::string_view record) {
         ++counters_.lines;
+        counters_.pieces_of_long_lines += record.size() >= kMaxRecord ? 1 : 0;
         handler(record, path_);
     };
 }

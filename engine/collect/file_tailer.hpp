@@ -41,6 +41,7 @@ using TakeOver = std::function<std::optional<FilePosition>(FileIdentity)>;
 
 struct TailerCounters {
     std::uint64_t lines = 0;
+    std::uint64_t pieces_of_long_lines = 0;  // counted in `lines` as well
     std::uint64_t bytes = 0;
     std::uint64_t rotations = 0;
     std::uint64_t truncations = 0;

@@ -22,6 +22,7 @@ enum class Action : std::uint8_t {
     HostsFile,
     ServicesFile,
     ResolvConf,
+    StatusFile,
     User,
     Group,
     LogFile,
@@ -69,6 +70,8 @@ constexpr OptionRow kRows[] = {
     {'u', "user", Action::User, kNoSwitch, "USER", "run as this user once the interfaces are open"},
     {'g', "group", Action::Group, kNoSwitch, "GROUP", "and as this group"},
     {0, "pid-file", Action::PidFile, kNoSwitch, "FILE", "default /var/run/iplog.pid"},
+    {0, "status-file", Action::StatusFile, kNoSwitch, "FILE",
+     "keep counters in FILE, for portcullis-control status"},
     {'k', "kill", Action::Kill, kNoSwitch, nullptr, "end the running one"},
     {'R', "restart", Action::Restart, kNoSwitch, nullptr,
      "let the running one read its configuration again"},
@@ -196,6 +199,9 @@ base::Result<void> apply_early(const OptionRow& row, const std::string& value,
             break;
         case Action::ResolvConf:
             command_line.resolv_conf = value;
+            break;
+        case Action::StatusFile:
+            command_line.status_file = value;
             break;
         case Action::Local:
             for (const std::string& part : split_commas(value)) {

@@ -22,6 +22,7 @@ struct CommandLine {
     std::string hosts_file = "/etc/hosts";
     std::string services_file = "/etc/services";
     std::string resolv_conf = "/etc/resolv.conf";
+    std::string status_file;  // empty = none
 
     // The rest, to be applied over the configuration file.
     struct Option {

@@ -129,6 +129,11 @@ class Installation:
             text = edit(text)
         (self.home / "etc/ossec.conf").write_text(text)
 
+    def fill_rest(self):
+        """What else scripts/run puts into the home, for tests that start the daemons otherwise."""
+        subprocess.run(["bash", "-euc", '. "$0/scripts/common.sh"; bin=$1; fill_home "$2" "$2/logs/iplog"',
+                        str(SOURCE), str(BIN), str(self.home)], check=True)
+
     def start(self):
         self.output = open(self.folder / "run.out", "w")
         self.process = subprocess.Popen(self.arguments, stdout=self.output, env=self.environment,

@@ -8,23 +8,23 @@
 #include "engine/base/fd.hpp"
 #include "engine/base/result.hpp"
 
-namespace portcullis::app {
+namespace portcullis::base {
 
 class Daemonizer {
   public:
     // Forks; returns in the child only (a session of its own, "/" as its folder). Call it before
     // threads, locks and epoll descriptors exist. Error "cannot-fork".
-    static base::Result<Daemonizer> start();
+    static Result<Daemonizer> start();
 
     // Stands for a program that stays in the foreground: ready() does nothing.
-    static Daemonizer foreground() { return Daemonizer(base::UniqueFd()); }
+    static Daemonizer foreground() { return Daemonizer(UniqueFd()); }
 
     // Tells the waiting parent that all is well, and sends what is still printed to /dev/null.
     void ready();
 
   private:
-    explicit Daemonizer(base::UniqueFd to_parent) : to_parent_(std::move(to_parent)) {}
-    base::UniqueFd to_parent_;
+    explicit Daemonizer(UniqueFd to_parent) : to_parent_(std::move(to_parent)) {}
+    UniqueFd to_parent_;
 };
 
-}  // namespace portcullis::app
+}  // namespace portcullis::base

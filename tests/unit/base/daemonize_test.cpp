@@ -1,4 +1,4 @@
-#include "engine/app/daemonize.hpp"
+#include "engine/base/daemonize.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ namespace {
 int status_of_start(bool becomes_ready) {
     const pid_t child = fork();
     if (child == 0) {
-        auto daemon = app::Daemonizer::start();
+        auto daemon = base::Daemonizer::start();
         if (daemon && becomes_ready) {
             daemon->ready();
         }

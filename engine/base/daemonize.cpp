@@ -1,4 +1,4 @@
-#include "engine/app/daemonize.hpp"
+#include "engine/base/daemonize.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -8,11 +8,11 @@
 #include <cerrno>
 #include <system_error>
 
-namespace portcullis::app {
+namespace portcullis::base {
 namespace {
 
-base::Diagnostic fork_error(int error) {
-    base::Diagnostic diagnostic;
+Diagnostic fork_error(int error) {
+    Diagnostic diagnostic;
     diagnostic.code = "cannot-fork";
     diagnostic.message = "cannot go into the background: " + std::generic_category().message(error);
     return diagnostic;
@@ -30,17 +30,17 @@ base::Diagnostic fork_error(int error) {
 
 }  // namespace
 
-base::Result<Daemonizer> Daemonizer::start() {
+Result<Daemonizer> Daemonizer::start() {
     std::array<int, 2> ends{};
     // A socket, since send() can be told not to raise SIGPIPE if the parent was killed meanwhile.
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-        return base::fail(fork_error(errno));
+        return fail(fork_error(errno));
     }
-    base::UniqueFd read_end(ends[0]);
-    base::UniqueFd write_end(ends[1]);
+    UniqueFd read_end(ends[0]);
+    UniqueFd write_end(ends[1]);
     const pid_t child = ::fork();
     if (child < 0) {
-        return base::fail(fork_error(errno));
+        return fail(fork_error(errno));
     }
     if (child > 0) {
         write_end.reset();
@@ -48,7 +48,7 @@ base::Result<Daemonizer> Daemonizer::start() {
     }
     ::setsid();
     if (::chdir("/") != 0) {
-        return base::fail(fork_error(errno));
+        return fail(fork_error(errno));
     }
     return Daemonizer(std::move(write_end));
 }
@@ -57,7 +57,7 @@ void Daemonizer::ready() {
     if (!to_parent_) {
         return;
     }
-    const base::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (null) {
         for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
             ::dup2(null.get(), fd);
@@ -67,4 +67,4 @@ void Daemonizer::ready() {
     to_parent_.reset();
 }
 
-}  // namespace portcullis::app
+}  // namespace portcullis::base

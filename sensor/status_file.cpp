@@ -1,0 +1,51 @@
+#include "sensor/status_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace portcullis {
+namespace {
+
+// More than all counters with twenty digits each.
+constexpr std::size_t kSize = 1024;
+
+}  // namespace
+
+base::Result<StatusFile> StatusFile::open(const std::string& path) {
+    if (path.empty()) {
+        return StatusFile(base::UniqueFd());
+    }
+    base::UniqueFd fd(
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!fd) {
+        base::Diagnostic diagnostic;
+        diagnostic.code = "unwritable-file";
+        diagnostic.message = fmt::format("Can't open status file {}: {}", path,
+                                         std::generic_category().message(errno));
+        return base::fail(std::move(diagnostic));
+    }
+    return StatusFile(std::move(fd));
+}
+
+void StatusFile::write(const SensorCounters& counters) {
+    if (!fd_) {
+        return;
+    }
+    std::string text = "{";
+    for (const auto& [name, value] : counters) {
+        text += fmt::format("{}\"{}\": {}", text.size() > 1 ? ", " : "", name, value);
+    }
+    text += "}";
+    text.resize(kSize - 1, ' ');
+    text += '\n';
+    if (text != written_ &&
+        ::pwrite(fd_.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size())) {
+        written_ = std::move(text);
+    }
+}
+
+}  // namespace portcullis

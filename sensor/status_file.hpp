@@ -1,0 +1,30 @@
+// StatusFile: the sensor's counters where portcullis-control finds them (`status`).
+//
+// Opened as root and kept open, since its folder is closed to the user that the sensor becomes.
+// Written in place: one JSON object, padded to a fixed size so that a reader never sees a mixture
+// of two lengths.
+#pragma once
+
+#include <string>
+
+#include "engine/base/fd.hpp"
+#include "engine/base/result.hpp"
+#include "sensor/sensor.hpp"
+
+namespace portcullis {
+
+class StatusFile {
+  public:
+    // An empty path: there is no file, and write() does nothing. Error "unwritable-file".
+    static base::Result<StatusFile> open(const std::string& path);
+
+    // Writes the counters if they have changed. What cannot be written is of no consequence.
+    void write(const SensorCounters& counters);
+
+  private:
+    explicit StatusFile(base::UniqueFd fd) : fd_(std::move(fd)) {}
+    base::UniqueFd fd_;
+    std::string written_;
+};
+
+}  // namespace portcullis
