@@ -1,8 +1,6 @@
 #include "engine/app/execd_configuration.hpp"
 
-#include <algorithm>
-#include <utility>
-
+#include "engine/config/input_files.hpp"
 #include "engine/execd/child_process.hpp"
 
 namespace portcullis::app {
@@ -29,20 +27,9 @@ execd::ExecdConfig execd_config_of(const config::EngineConfig& config) {
 execd::ExecdConfig load_execd_config(const Home& home, const std::string& config_path,
                                      base::Diagnostics& diagnostics) {
     const auto config = config::load_engine_config(config_path, diagnostics);
-    for (const auto& command : config.commands) {
-        const bool is_used =
-            std::any_of(config.active_responses.begin(), config.active_responses.end(),
-                        [&](const auto& response) { return response.command == command.name; });
-        if (!is_used) {
-            continue;
-        }
-        if (auto reason = execd::reason_not_to_run(home.responders(), command.executable)) {
-            base::Diagnostic diagnostic;
-            diagnostic.code = "missing-executable";
-            diagnostic.message = std::move(*reason);
-            diagnostic.place = command.place;
-            diagnostic.context = "command " + command.name;
-            diagnostics.add(std::move(diagnostic));
+    for (const auto& executable : config.executables) {
+        if (const auto reason = execd::reason_not_to_run(home.responders(), executable.path)) {
+            diagnostics.add(executable.error("missing-executable", *reason));
         }
     }
     return execd_config_of(config);

@@ -14,8 +14,8 @@ namespace portcullis::app {
 // The part of `config` that is execd's.
 execd::ExecdConfig execd_config_of(const config::EngineConfig& config);
 
-// Reads `config_path`. Also an error: a command that an active-response uses and that cannot be
-// run ("missing-executable", at the <command>). Use the result only if there are no errors.
+// Reads `config_path`. Also an error: a command that cannot be run ("missing-executable", at its
+// <executable>). Use the result only if there are no errors.
 execd::ExecdConfig load_execd_config(const Home& home, const std::string& config_path,
                                      base::Diagnostics& diagnostics);
 
