@@ -1,6 +1,5 @@
 #include "engine/app/execd_configuration.hpp"
 
-#include "engine/config/input_files.hpp"
 #include "engine/execd/child_process.hpp"
 
 namespace portcullis::app {
