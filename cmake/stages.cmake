@@ -16,21 +16,15 @@ if(FUZZING)
 endif()
 
 # add_stage(<folder> [NAME <target>] [DEPENDS <stage>...] [LIBS <library>...])
-# One static library per folder, alias portcullis::<target>. DEPENDS is the layering (DESIGN: the
-# tree is the data flow; tests/layering_test.py checks the #includes against the same table);
-# LIBS are third-party libraries, which stay private to the stage.
+# One static library per folder. DEPENDS is the layering, as the table in the README.md beside says
+# it (tests/layering_test.py compares them); LIBS are third-party libraries, which stay private to
+# the stage.
 function(add_stage folder)
   cmake_parse_arguments(S "" "NAME" "DEPENDS;LIBS" ${ARGN})
   if(NOT S_NAME)
     set(S_NAME ${folder})
   endif()
   file(GLOB src CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
-  if(NOT src)  # headers only so far
-    add_library(${S_NAME} INTERFACE)
-    target_link_libraries(${S_NAME} INTERFACE project_flags ${S_DEPENDS} ${S_LIBS})
-    return()
-  endif()
   add_library(${S_NAME} STATIC ${src})
-  add_library(portcullis::${S_NAME} ALIAS ${S_NAME})
   target_link_libraries(${S_NAME} PUBLIC project_flags ${S_DEPENDS} PRIVATE ${S_LIBS})
 endfunction()

@@ -1,41 +1,16 @@
 #!/usr/bin/env python3
-"""Checks every #include of engine/ and sensor/ against the layering.
+"""Checks every #include, and the dependencies of the CMake targets, against the layering.
 
-ALLOWED says which folders a folder may include directly; what those may use comes with them. A
-third-party header may be included only in the folders that OWNERS gives it.
+The layering of engine/ and sensor/ stands in the tables of their README.md: which folders a folder
+may use directly; what those may use comes with them. A third-party header may be included only in
+the folders that OWNERS gives it.
 """
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-ALLOWED = {
-    "engine/base": [],
-    "engine/xml": ["engine/base"],
-    "engine/pattern": ["engine/base"],
-    "engine/event": ["engine/base"],
-    "engine/collect": ["engine/base"],
-    "engine/decode": ["engine/event", "engine/pattern", "engine/xml"],
-    "engine/rules": ["engine/event", "engine/pattern", "engine/xml"],
-    "engine/alert": ["engine/event"],
-    "engine/respond": ["engine/alert", "engine/event", "engine/pattern"],
-    "engine/execd": ["engine/base"],
-    "engine/pipeline": ["engine/decode", "engine/rules", "engine/alert", "engine/event"],
-    # config fills the structs of the stages that own them
-    "engine/config": ["engine/xml", "engine/pattern", "engine/collect", "engine/respond"],
-    "engine/app": ["engine/" + stage for stage in (
-        "base", "xml", "pattern", "event", "collect", "decode", "rules", "alert", "respond",
-        "execd", "pipeline", "config")],
-    "sensor/packet": ["engine/base"],
-    "sensor/capture": ["engine/base", "sensor/packet"],
-    "sensor/detect": ["engine/base", "sensor/packet"],
-    "sensor/report": ["engine/base", "sensor/detect"],
-    "sensor/config": ["engine/base", "sensor/packet", "sensor/detect", "sensor/report"],
-    "sensor": ["engine/base", "sensor/packet", "sensor/capture", "sensor/detect",
-               "sensor/report", "sensor/config"],
-    "active-response": ["engine/base"],
-}
+TOPS = ("engine", "sensor", "active-response")
 
 OWNERS = {
     r"pugixml": ["engine/xml"],
@@ -49,44 +24,94 @@ OWNERS = {
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
+ROW = re.compile(r"^\| (?!stage|folder)([^|]+) \| ([^|:]+)(?::[^|]*)? \|")
+LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+STAGE = re.compile(r"^add_stage\((\w+)(?: NAME \w+)?(?: DEPENDS ([\w ]+?))?(?: LIBS [^)]*)?\)", re.M)
 
 
-def closure(folder, seen=None):
-    seen = seen if seen is not None else set()
-    for used in ALLOWED[folder]:
-        if used not in seen:
-            seen.add(used)
-            closure(used, seen)
-    return seen
+def layering(top):
+    """The table in top/README.md: folder → the folders that it may include directly."""
+    allowed = {}
+    for line in (ROOT / top / "README.md").read_text().splitlines():
+        row = ROW.match(LINK.sub(r"\1", line))
+        if not row:
+            continue
+        used = row[2].split(", ")
+        used = [name if "/" in name else f"{top}/{name}" for name in used if name != "nothing"]
+        for folder in row[1].split(", "):
+            allowed[f"{top}/{folder}"] = used
+    everything = [f"{top}/everything"]
+    return {folder: [other for other in allowed if other != folder] if used == everything else used
+            for folder, used in allowed.items()}
+
+
+ALLOWED = {**layering("engine"), **layering("sensor"), "active-response": ["engine/base"]}
+ALLOWED["sensor"] = [folder for folder in ALLOWED if folder.startswith("sensor/")]
+
+
+def closure(folders):
+    reached = set()
+    pending = list(folders)
+    while pending:
+        folder = pending.pop()
+        if folder not in reached:
+            reached.add(folder)
+            pending.extend(ALLOWED.get(folder, []))
+    return reached
+
+
+def check_tables():
+    """Each folder is in a table, each word of a table is a folder, no folder uses itself."""
+    folders = {str(path.parent.relative_to(ROOT)) for top in TOPS
+               for path in (ROOT / top).rglob("*.hpp")}
+    for folder in sorted(folders - set(ALLOWED)):
+        yield f"{folder} is not in the layering"
+    for folder, used in ALLOWED.items():
+        for name in sorted({folder, *used} - folders):
+            yield f"the layering names {name}, which is no folder with headers"
+        if folder in closure(used):
+            yield f"the layering lets {folder} depend on itself"
+
+
+def check_cmake():
+    """add_stage's DEPENDS amount to what the tables say."""
+    for top in ("engine", "sensor"):
+        for folder, depends in STAGE.findall((ROOT / top / "CMakeLists.txt").read_text()):
+            used = [f"sensor/{name.removeprefix('sensor_')}" if name.startswith("sensor_")
+                    else f"engine/{name}" for name in depends.split()]
+            folder = f"{top}/{folder}"
+            if closure(used) != closure(ALLOWED.get(folder, [])):
+                yield f"{top}/CMakeLists.txt: the README has other dependencies of {folder}"
+
+
+def check_includes(path):
+    folder = str(path.parent.relative_to(ROOT))
+    usable = closure([folder])
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        where = f"{path.relative_to(ROOT)}:{number}"
+        quote, name = found.groups()
+        if quote == '"':
+            if not name.startswith(tuple(top + "/" for top in TOPS)):
+                yield f"{where}: {name} is not included from the root"
+            elif str(pathlib.PurePath(name).parent) not in usable:
+                yield f"{where}: {folder} may not use {name}"
+        else:
+            for pattern, owners in OWNERS.items():
+                if re.match(pattern, name) and folder not in owners:
+                    yield f"{where}: <{name}> belongs to {owners or 'nobody'}"
 
 
 def main():
-    problems = []
-    files = [path for top in ("engine", "sensor", "active-response")
-             for path in sorted((ROOT / top).rglob("*")) if path.suffix in (".hpp", ".cpp", ".def")]
-    if not files:
-        sys.exit("layering: no source files found")
+    files = [path for top in TOPS for path in sorted((ROOT / top).rglob("*"))
+             if path.suffix in (".hpp", ".cpp", ".def")]
+    problems = [*check_tables(), *check_cmake()]
     for path in files:
-        folder = str(path.parent.relative_to(ROOT))
-        if folder not in ALLOWED:
-            problems.append(f"{path.relative_to(ROOT)}: folder {folder} is not in the layering")
-            continue
-        usable = closure(folder) | {folder}
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            found = INCLUDE.match(line)
-            if not found:
-                continue
-            where = f"{path.relative_to(ROOT)}:{number}"
-            quote, name = found.groups()
-            if quote == '"':
-                if not name.startswith(("engine/", "sensor/", "active-response/")):
-                    problems.append(f"{where}: {name} is not included from the root")
-                elif str(pathlib.PurePath(name).parent) not in usable:
-                    problems.append(f"{where}: {folder} may not use {name}")
-            else:
-                for pattern, owners in OWNERS.items():
-                    if re.match(pattern, name) and folder not in owners:
-                        problems.append(f"{where}: <{name}> belongs to {owners or 'nobody'}")
+        problems.extend(check_includes(path))
+    if not files:
+        problems.append("no source files found")
     print("\n".join(problems) if problems else f"layering: {len(files)} files follow it")
     sys.exit(1 if problems else 0)
 

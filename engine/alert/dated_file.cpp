@@ -26,7 +26,7 @@ bool make_folder(const std::string& path) {
 }  // namespace
 
 DatedFile::DatedFile(std::string folder, std::string prefix, std::string extension,
-                     std::string current_name)
+                     const std::string& current_name)
     : folder_(std::move(folder)),
       prefix_(std::move(prefix)),
       extension_(std::move(extension)),

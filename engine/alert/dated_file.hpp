@@ -26,7 +26,7 @@ class DatedFile {
     // `folder` must exist; below it years and months are made (0750). `prefix` and `extension` make
     // "ossec-alerts-24.log", `current_name` is the link.
     DatedFile(std::string folder, std::string prefix, std::string extension,
-              std::string current_name);
+              const std::string& current_name);
 
     // Opens today's file. Error "unwritable-file".
     base::Result<void> open(base::Timestamp now);

@@ -45,6 +45,8 @@ class Outputs {
     Outputs(std::string logs_folder, OutputOptions options, base::Log& log,
             const base::Clock& clock);
     ~Outputs();
+    Outputs(const Outputs&) = delete;
+    Outputs& operator=(const Outputs&) = delete;
 
     // Writes an alert to every file of alerts. It is readable when this returns.
     void write(const Alert& alert);

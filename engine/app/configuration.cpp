@@ -1,12 +1,12 @@
 #include "engine/app/configuration.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -62,8 +62,8 @@ Lists load_lists(const Home& home, const std::vector<config::FileReference>& fil
         if (!input) {
             base::Diagnostic diagnostic;
             diagnostic.code = "unreadable-file";
-            diagnostic.message =
-                fmt::format("cannot read {}: {}", home.resolve(name), std::strerror(errno));
+            diagnostic.message = fmt::format("cannot read {}: {}", home.resolve(name),
+                                             std::generic_category().message(errno));
             diagnostic.place = file.place;
             diagnostics.add(std::move(diagnostic));
             continue;

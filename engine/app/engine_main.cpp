@@ -24,7 +24,8 @@
 
 namespace {
 
-using namespace portcullis;
+namespace app = portcullis::app;
+namespace base = portcullis::base;
 using app::Home;
 
 struct CommandLine {

@@ -36,7 +36,12 @@
 
 namespace {
 
-using namespace portcullis;
+namespace alert = portcullis::alert;
+namespace app = portcullis::app;
+namespace base = portcullis::base;
+namespace config = portcullis::config;
+namespace pipeline = portcullis::pipeline;
+namespace rules = portcullis::rules;
 
 // A longer line is analysed in pieces, a shorter one than the minimum is skipped (spec: logtest,
 // section 2).
@@ -108,7 +113,7 @@ class UnitTest {
 
 class Logtest {
   public:
-    Logtest(const Options& options, std::shared_ptr<const app::Configuration> configuration,
+    Logtest(const Options& options, const std::shared_ptr<const app::Configuration>& configuration,
             std::optional<UnitTest> unit_test)
         : options_(options),
           unit_test_(std::move(unit_test)),

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/pipeline/text_checks.hpp"
+#include "engine/base/utf8.hpp"
 #include "engine/rules/rule.hpp"
 
 namespace portcullis::app {
@@ -40,7 +40,7 @@ Json groups_of(const Rule& rule) {
     while (!rest.empty()) {
         const std::string_view group = rest.substr(0, rest.find(','));
         if (!group.empty()) {
-            groups.push_back(pipeline::to_valid_utf8(group));
+            groups.push_back(base::to_utf8(group));
         }
         rest.remove_prefix(std::min(group.size() + 1, rest.size()));
     }
@@ -48,7 +48,7 @@ Json groups_of(const Rule& rule) {
 }
 
 Json json_of(std::optional<std::string_view> text) {
-    return text ? Json(pipeline::to_valid_utf8(*text)) : Json(nullptr);
+    return text ? Json(base::to_utf8(*text)) : Json(nullptr);
 }
 
 void append_trace(const Trace& trace, std::string& out) {
@@ -130,7 +130,7 @@ std::string logtest_json(const pipeline::Outcome& outcome) {
     json["decoder"] = json_of(unless_empty(event.decoder_name));
     json["fields"] = Json::object();
     for (const event::DecodedField& field : event.decoded()) {
-        json["fields"][pipeline::to_valid_utf8(field.label)] = json_of(field.value);
+        json["fields"][base::to_utf8(field.label)] = json_of(field.value);
     }
     const Rule* rule = outcome.rule;
     json["rule"] = rule != nullptr ? Json(rule->id) : Json(nullptr);
@@ -140,8 +140,7 @@ std::string logtest_json(const pipeline::Outcome& outcome) {
     json["info"] = Json::array();
     if (rule != nullptr) {
         for (const Information& information : rule->information) {
-            json["info"].push_back(
-                {label_of(information.kind), pipeline::to_valid_utf8(information.text)});
+            json["info"].push_back({label_of(information.kind), base::to_utf8(information.text)});
         }
     }
     json["groups"] = rule != nullptr ? groups_of(*rule) : Json::array();

@@ -24,6 +24,8 @@ class PidFile {
 
     PidFile(PidFile&&) = default;
     PidFile& operator=(PidFile&&) = default;
+    PidFile(const PidFile&) = delete;
+    PidFile& operator=(const PidFile&) = delete;
     // Empties the file and gives up the lock. The file stays: unlinking it would let a third
     // process lock a file that no name leads to any more.
     ~PidFile();

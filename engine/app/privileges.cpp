@@ -17,6 +17,8 @@
 namespace portcullis::app {
 namespace {
 
+constexpr std::size_t kMaxEntry = 16'384;  // of the user database, in bytes
+
 tl::unexpected<base::Diagnostic> error(std::string code, std::string message,
                                        std::string hint = {}) {
     base::Diagnostic diagnostic;
@@ -33,7 +35,7 @@ std::string error_text(int number) { return std::generic_category().message(numb
 base::Result<Account> find_account(const std::string& name) {
     passwd entry{};
     passwd* found = nullptr;
-    std::vector<char> buffer(16'384);
+    std::vector<char> buffer(kMaxEntry);
     const int result = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
     if (found == nullptr) {
         return error("unknown-user",
@@ -47,8 +49,12 @@ base::Result<Account> find_account(const std::string& name) {
 
 Account current_account() {
     Account account{std::to_string(::geteuid()), ::geteuid(), ::getegid()};
-    if (const passwd* entry = ::getpwuid(account.uid)) {
-        account.name = entry->pw_name;
+    passwd entry{};
+    passwd* found = nullptr;
+    std::vector<char> buffer(kMaxEntry);
+    if (::getpwuid_r(account.uid, &entry, buffer.data(), buffer.size(), &found) == 0 &&
+        found != nullptr) {
+        account.name = found->pw_name;
     }
     return account;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "engine/collect/location.hpp"
 
 namespace portcullis::collect {
@@ -190,8 +192,7 @@ void Collector::want(const std::string& path, const LocalFileConfig& file) {
         }
     }
     if (entries_.size() >= kMaxFiles) {
-        log_.warning(path + ": not read, there are " + std::to_string(kMaxFiles) +
-                     " files already");
+        log_.warning(fmt::format("{}: not read, there are {} files already", path, kMaxFiles));
         return;
     }
     const FileWatch::Key key = next_key_++;

@@ -45,6 +45,8 @@ class Collector {
     Collector(base::EventLoop& loop, base::Log& log, const base::Clock& clock,
               CollectorOptions options, LineHandler handler);
     ~Collector();
+    Collector(const Collector&) = delete;
+    Collector& operator=(const Collector&) = delete;
 
     // Follows these from now on. Files that were followed before go on where they are; the first
     // call goes on where the checkpoint says. Files of a format that is not in log_formats() are

@@ -31,6 +31,7 @@ std::string with_date(const std::string& location, base::Timestamp now) {
 std::vector<std::string> glob_matches(const std::string& pattern, bool folders) {
     std::vector<std::string> paths;
     glob_t result{};
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): of ~user and signals, which are not used here
     if (::glob(pattern.c_str(), 0, nullptr, &result) == 0) {
         for (std::size_t i = 0; i < result.gl_pathc && paths.size() < kMaxGlobMatches; ++i) {
             struct stat status {};

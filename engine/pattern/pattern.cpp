@@ -7,10 +7,10 @@
 #include <new>
 #include <utility>
 
+#include "engine/base/utf8.hpp"
 #include "engine/pattern/literal.hpp"
 #include "engine/pattern/os_match.hpp"
 #include "engine/pattern/os_regex.hpp"
-#include "engine/pattern/utf8.hpp"
 
 namespace portcullis::pattern {
 namespace {
@@ -158,10 +158,10 @@ const Regex* Pattern::Impl::regex_for(std::string_view subject) const {
     if (!utf) {
         return &*bytes;
     }
-    if (is_ascii(subject)) {
+    if (base::is_ascii(subject)) {
         return is_ascii_pattern && bytes ? &*bytes : &*utf;
     }
-    if (is_utf8(subject)) {
+    if (base::is_utf8(subject)) {
         return &*utf;
     }
     return bytes ? &*bytes : nullptr;
@@ -202,7 +202,7 @@ base::Result<Pattern> Pattern::compile(Language language, std::string_view text)
     auto impl = std::make_shared<Impl>();
     impl->language = language;
     impl->text = text;
-    impl->is_ascii_pattern = is_ascii(text);
+    impl->is_ascii_pattern = base::is_ascii(text);
     auto translation = translate(language, text);
     if (!translation) {
         return base::fail(std::move(translation.error()));
@@ -228,7 +228,7 @@ base::Result<Pattern> Pattern::compile(Language language, std::string_view text)
         return Pattern(std::move(impl));
     }
     impl->bytes = std::move(*bytes);
-    if (!is_pcre2 && is_utf8(text)) {
+    if (!is_pcre2 && base::is_utf8(text)) {
         auto utf =
             compile_regex(translation->text, PCRE2_CASELESS | PCRE2_UTF | PCRE2_NO_UTF_CHECK);
         if (!utf) {

@@ -1,14 +1,15 @@
 #include "engine/pipeline/analyzer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "engine/base/utf8.hpp"
 #include "engine/decode/accumulator.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/decode/predecode.hpp"
 #include "engine/pipeline/compose_alert.hpp"
 #include "engine/pipeline/live_filters.hpp"
-#include "engine/pipeline/text_checks.hpp"
 #include "engine/rules/correlator.hpp"
 #include "engine/rules/rule_set.hpp"
 
@@ -91,8 +92,11 @@ void Analyzer::Impl::process(std::string_view line, std::string_view location, b
 }
 
 void Analyzer::Impl::count_oddities(std::string_view line) {
-    counters.lines_with_control_characters += has_control_characters(line) ? 1 : 0;
-    counters.lines_with_invalid_utf8 += is_valid_utf8(line) ? 0 : 1;
+    const bool has_control = std::any_of(line.begin(), line.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+    counters.lines_with_control_characters += has_control ? 1 : 0;
+    counters.lines_with_invalid_utf8 += base::is_utf8(line) ? 0 : 1;
 }
 
 bool Analyzer::Impl::passes_live_filters() {

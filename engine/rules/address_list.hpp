@@ -21,7 +21,7 @@ class AddressList {
 
     // The first entry that covers `address` decides (a '!' makes it a no); none does: yes only if
     // the last entry was negated. A text that is no address is never matched, '!' or not.
-    bool matches(std::string_view address) const;
+    bool matches(std::string_view text) const;
 
   private:
     struct Entry {

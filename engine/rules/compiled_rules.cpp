@@ -65,7 +65,7 @@ constexpr std::array kCompiledRules{
     CompiledRule{"comp_srcuser_dstuser", users_agree, "the two users are equal or one is missing"},
     CompiledRule{"check_id_size", has_long_id, "the id has ten characters or more"},
     CompiledRule{"comp_mswin_targetuser_calleruser_diff", windows_users_differ,
-                 "\"Target Account Name\" and \"Caller User Name\" differ"},
+                 R"("Target Account Name" and "Caller User Name" differ)"},
     CompiledRule{"is_simple_http_request", is_simple_http_request,
                  "a GET of a url without a query"},
     CompiledRule{"is_valid_crawler", comes_from_crawler,

@@ -5,7 +5,7 @@
 
 #include <iterator>
 
-#include "sensor/config/iplog_conf.hpp"
+#include "sensor/config/filter_values.hpp"
 
 namespace portcullis::sensor_config {
 namespace {

@@ -6,9 +6,8 @@
 //           | ("log" | "ignore") ("tcp" | "udp") { ("from" | "to") ADDRESS
 //                                                 | ("sport" | "dport") PORT }
 //           | ("log" | "ignore") "icmp" { ("from" | "to") ADDRESS | "type" TYPE }
-//   ADDRESS = "*" | ["!"] (address | name) ["/" mask]
-//   PORT    = ["!"] (p | a":"b | a":" | "*" [":" b])        numbers or service names
-//   TYPE    = ["!"] (0..18 | name)
+//
+// (ADDRESS, PORT, TYPE and NET: filter_values.hpp.)
 //
 // Tokens end at blanks; `#` at the start of a token: comment to the end of the line; `/*` at the
 // start of a token: comment up to "*/", over lines. Keywords in any case. Several rules may share a
@@ -30,12 +29,6 @@ void apply_iplog_conf(std::string_view text, const std::string& file,
                       const sensor_report::ServiceNames& services,
                       const sensor_report::HostNames& hosts, SensorSettings& settings,
                       base::Diagnostics& diagnostics);
-
-// "NET{,NET}" as for promisc; nullopt = one of them is no network.
-std::optional<std::vector<base::Cidr>> parse_networks(std::string_view text);
-
-// "a,b,c" without empty parts.
-std::vector<std::string> split_commas(std::string_view text);
 
 // iplog's form: "[line 3] Invalid rule: x", without "[line n] " if no line is known.
 std::string iplog_message(const base::Diagnostic& diagnostic);

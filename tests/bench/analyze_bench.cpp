@@ -39,7 +39,7 @@ void analyse(benchmark::State& state, const Sources& decoders, const Sources& ru
         }
     };
     pass();
-    const auto allocations = tests::allocation_count();
+    const auto allocations = test::allocation_count();
     for (auto _ : state) {
         pass();
     }
@@ -49,7 +49,7 @@ void analyse(benchmark::State& state, const Sources& decoders, const Sources& ru
     state.counters["time/line"] =
         benchmark::Counter(count, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
     state.counters["allocations/line"] =
-        static_cast<double>(tests::allocation_count() - allocations) / count;
+        static_cast<double>(test::allocation_count() - allocations) / count;
 }
 
 std::string project_file(const std::string& path) {

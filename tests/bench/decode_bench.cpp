@@ -2,14 +2,13 @@
 // present: OSSEC's stock decoders on its recorded lines; always: the shipped decoders on iplog's.
 #include <benchmark/benchmark.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "engine/decode/decoder_loader.hpp"
 #include "engine/decode/predecode.hpp"
 #include "tests/support/allocation_counter.hpp"
+#include "tests/support/conformance.hpp"
 
 using namespace portcullis;
 
@@ -23,9 +22,8 @@ std::optional<decode::DecoderSet> load(const std::string& path) {
 
 std::vector<std::string> recorded_lines() {
     std::vector<std::string> lines;
-    std::ifstream in(std::string(PORTCULLIS_CONFORMANCE_DIR) + "/ossec/cases/stock.isolated.jsonl");
-    for (std::string line; std::getline(in, line);) {
-        lines.push_back(nlohmann::json::parse(line).at("log"));
+    for (const auto& recorded : test::read_ossec_cases("stock.isolated.jsonl")) {
+        lines.push_back(recorded.at("log"));
     }
     return lines;
 }
@@ -57,18 +55,17 @@ void run(benchmark::State& state, const std::string& decoders,
         }
     };
     decode_all();  // buffers reach their size
-    const auto before = tests::allocation_count();
+    const auto before = test::allocation_count();
     for (auto _ : state) {
         decode_all();
     }
     const auto count = static_cast<double>(state.iterations()) * static_cast<double>(lines.size());
-    state.counters["allocs/line"] = static_cast<double>(tests::allocation_count() - before) / count;
+    state.counters["allocs/line"] = static_cast<double>(test::allocation_count() - before) / count;
     state.SetItemsProcessed(static_cast<std::int64_t>(count));
 }
 
 void BM_decode_stock(benchmark::State& state) {
-    run(state, std::string(PORTCULLIS_CONFORMANCE_DIR) + "/ossec/ruleset/decoder.xml",
-        recorded_lines());
+    run(state, test::conformance_path("ossec/ruleset/decoder.xml").string(), recorded_lines());
 }
 
 void BM_decode_iplog(benchmark::State& state) {

@@ -9,7 +9,7 @@
 using namespace portcullis;
 using pattern::Language;
 using pattern::Pattern;
-using tests::ReferenceOsRegex;
+using test::ReferenceOsRegex;
 
 namespace {
 

@@ -10,7 +10,7 @@ std::atomic<std::uint64_t> allocations{0};
 
 }  // namespace
 
-std::uint64_t portcullis::tests::allocation_count() { return allocations.load(); }
+std::uint64_t portcullis::test::allocation_count() { return allocations.load(); }
 
 // Each form that the library calls, or else a sanitizer sees memory of one kind freed as another.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-namespace portcullis::tests {
+namespace portcullis::test {
 
 std::uint64_t allocation_count();
 
-}  // namespace portcullis::tests
+}  // namespace portcullis::test

@@ -10,7 +10,7 @@
 #include "engine/decode/decoder_loader.hpp"
 #include "engine/decode/predecode.hpp"
 
-namespace portcullis::tests {
+namespace portcullis::test {
 
 inline std::optional<decode::DecoderSet> load_decoders_from(std::string_view xml,
                                                             base::Diagnostics& diagnostics) {
@@ -49,4 +49,4 @@ inline std::string decoded(const decode::DecoderSet& set, std::string_view line,
     return out;
 }
 
-}  // namespace portcullis::tests
+}  // namespace portcullis::test

@@ -7,7 +7,7 @@
 
 #include "engine/pattern/pattern.hpp"
 
-namespace portcullis::tests {
+namespace portcullis::test {
 
 struct MatchRow {
     std::string_view pattern;
@@ -34,4 +34,4 @@ void check_rows(pattern::Language language, const Rows& rows) {
     }
 }
 
-}  // namespace portcullis::tests
+}  // namespace portcullis::test

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace portcullis::tests {
+namespace portcullis::test {
 
 class ReferenceOsRegex {
   public:
@@ -255,4 +255,4 @@ class ReferenceOsRegex {
     Alternatives root_;
 };
 
-}  // namespace portcullis::tests
+}  // namespace portcullis::test

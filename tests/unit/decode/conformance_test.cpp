@@ -2,7 +2,7 @@
 
 #include "engine/decode/decoder_loader.hpp"
 #include "engine/decode/predecode.hpp"
-#include "tests/support/ossec_cases.hpp"
+#include "tests/support/conformance.hpp"
 
 using namespace portcullis;
 using nlohmann::json;
@@ -26,7 +26,9 @@ std::string dump(const json& value) {
 }  // namespace
 
 TEST_CASE("predecode: agrees with OSSEC 4.3 on every recorded line") {
-    const auto cases = tests::read_ossec_cases("stock.isolated.jsonl");
+    SKIP_WITHOUT_CONFORMANCE_DATA();
+    const auto cases = test::read_ossec_cases("stock.isolated.jsonl");
+    REQUIRE(cases.size() > 1000);
     event::Event event;
     int wrong = 0;
     for (const auto& recorded : cases) {
@@ -46,14 +48,13 @@ TEST_CASE("predecode: agrees with OSSEC 4.3 on every recorded line") {
 }
 
 TEST_CASE("decode: agrees with OSSEC 4.3 on every recorded line") {
-    const auto cases = tests::read_ossec_cases("stock.isolated.jsonl");
-    if (cases.empty()) {
-        return;
-    }
+    SKIP_WITHOUT_CONFORMANCE_DATA();
+    const auto cases = test::read_ossec_cases("stock.isolated.jsonl");
+    REQUIRE(cases.size() > 1000);
     base::Diagnostics diagnostics;
     const auto document =
-        xml::Document::load(tests::ossec_data("ruleset/decoder.xml"), "decoder.xml",
-                            xml::Variables::Substitute, diagnostics);
+        xml::Document::load(test::conformance_path("ossec/ruleset/decoder.xml").string(),
+                            "decoder.xml", xml::Variables::Substitute, diagnostics);
     REQUIRE(document);
     const auto set = decode::load_decoders({*document}, diagnostics);
     INFO(base::render(diagnostics));

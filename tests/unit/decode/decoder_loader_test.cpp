@@ -10,7 +10,7 @@ namespace {
 // begin with "warning ".
 std::string defects_of(std::string_view xml) {
     base::Diagnostics diagnostics;
-    const auto set = tests::load_decoders_from(xml, diagnostics);
+    const auto set = test::load_decoders_from(xml, diagnostics);
     CHECK(set.has_value() == !diagnostics.has_errors());
     std::string out;
     for (const auto& diagnostic : diagnostics.all()) {
@@ -194,14 +194,14 @@ TEST_CASE("decoder_loader: hints say what was meant") {
     for (const auto& row : kRows) {
         CAPTURE(row.xml);
         base::Diagnostics diagnostics;
-        tests::load_decoders_from(row.xml, diagnostics);
+        test::load_decoders_from(row.xml, diagnostics);
         REQUIRE(diagnostics.all().size() == 1);
         CHECK(diagnostics.all().front().hint == row.hint);
     }
 }
 
 TEST_CASE("decoder_loader: names in an order list") {
-    const auto set = tests::decoders_from(R"(<decoder name="a"><prematch>a</prematch>
+    const auto set = test::decoders_from(R"(<decoder name="a"><prematch>a</prematch>
 <regex>(a)</regex><order>srcip, user,  data,My-Field x,  two,the_filename,SRCIP</order></decoder>)");
     const auto& order = set.other_decoders().front().order;
     REQUIRE(order.size() == 7);
@@ -226,5 +226,5 @@ TEST_CASE("decoder_loader: several files make one set") {
     REQUIRE((first && second));
     const auto set = decode::load_decoders({*first, *second}, diagnostics);
     REQUIRE(set);
-    CHECK(tests::decoded(*set, "a1") == "p id=1");
+    CHECK(test::decoded(*set, "a1") == "p id=1");
 }

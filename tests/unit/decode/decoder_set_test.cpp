@@ -7,8 +7,8 @@
 #include "tests/support/decoders.hpp"
 
 using namespace portcullis;
-using tests::decoded;
-using tests::decoders_from;
+using test::decoded;
+using test::decoders_from;
 
 namespace {
 
@@ -315,8 +315,8 @@ TEST_CASE("decoder_set: a line allocates nothing once the buffers have their siz
         }
     };
     decode_all();
-    const auto before = tests::allocation_count();
+    const auto before = test::allocation_count();
     REQUIRE(before > 0);
     decode_all();
-    CHECK(tests::allocation_count() == before);
+    CHECK(test::allocation_count() == before);
 }

@@ -106,7 +106,7 @@ TEST_CASE("plugin_decoders: SonicWall") {
 }
 
 TEST_CASE("plugin_decoders: a type that a plugin sets does not stick to the decoder") {
-    const auto set = tests::decoders_from(R"(<decoder name="s"><prematch>^id=</prematch>
+    const auto set = test::decoders_from(R"(<decoder name="s"><prematch>^id=</prematch>
 <type>firewall</type><plugin_decoder>SonicWall_Decoder</plugin_decoder></decoder>)");
     event::Event event;
     pattern::MatchScratch scratch;

@@ -4,7 +4,7 @@
 
 using namespace portcullis;
 using namespace portcullis::pattern;
-using tests::MatchRow;
+using test::MatchRow;
 
 TEST_CASE("os_match: everything but ^ $ | is a literal") {
     static const MatchRow kRows[] = {
@@ -23,7 +23,7 @@ TEST_CASE("os_match: everything but ^ $ | is a literal") {
         {"^TCP$|^UDP$|^ICMP$", "udp", 3, {}},
         {"^TCP$|^UDP$|^ICMP$", "udp2", -1, {}},
     };
-    tests::check_rows(Language::OsMatch, kRows);
+    test::check_rows(Language::OsMatch, kRows);
 }
 
 TEST_CASE("os_match: an empty alternative makes it always true") {

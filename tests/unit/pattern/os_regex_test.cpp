@@ -5,7 +5,7 @@
 
 using namespace portcullis;
 using namespace portcullis::pattern;
-using tests::MatchRow;
+using test::MatchRow;
 
 TEST_CASE("os_regex: the translation is what the language defines") {
     struct Row {
@@ -130,7 +130,7 @@ TEST_CASE("os_regex: matches and captures") {
         {R"(a\S$)", "ab\n", -1, {}},
         {R"(\p\p)", "a.:", 3, {}},
     };
-    tests::check_rows(Language::OsRegex, kRows);
+    test::check_rows(Language::OsRegex, kRows);
 }
 
 TEST_CASE("os_regex: an anchored literal is compared without a regex") {
@@ -145,7 +145,7 @@ TEST_CASE("os_regex: an anchored literal is compared without a regex") {
         REQUIRE(pattern);
         CHECK_FALSE(pattern->has_regex());
     }
-    tests::check_rows(Language::OsRegex, kRows);
+    test::check_rows(Language::OsRegex, kRows);
 
     for (const char* text : {"lit", "^a.b", "^a|b$", "^^a", "^a$$", R"(^a\S)"}) {
         CAPTURE(text);
@@ -172,5 +172,5 @@ TEST_CASE("os_regex: Latin-1 text is matched byte by byte, UTF-8 text character 
         {"caf\xe9 \\d", "CAF\xe9 1", 6, {}},
         {"\xc5\xbf\\d", "S1", 2, {}},  // U+017F folds to s
     };
-    tests::check_rows(Language::OsRegex, kRows);
+    test::check_rows(Language::OsRegex, kRows);
 }

@@ -1,11 +1,10 @@
 #include "engine/pattern/pattern.hpp"
 
-#include "engine/pattern/utf8.hpp"
 #include "tests/support/pattern_rows.hpp"
 
 using namespace portcullis;
 using namespace portcullis::pattern;
-using tests::MatchRow;
+using test::MatchRow;
 
 TEST_CASE("pattern: a PCRE2 element is caseless and matches bytes") {
     static const MatchRow kRows[] = {
@@ -33,7 +32,7 @@ TEST_CASE("pattern: a PCRE2 element is caseless and matches bytes") {
          {}},
         {R"(a\Kb)", "xab", 3, {}},
     };
-    tests::check_rows(Language::Pcre2, kRows);
+    test::check_rows(Language::Pcre2, kRows);
 }
 
 TEST_CASE("pattern: a PCRE2 element that does not compile says where") {
@@ -94,38 +93,4 @@ TEST_CASE("pattern: a runaway match is given up, counted, and is no match") {
         CHECK(scratch.limit_hits() == 1);
         CHECK(pattern.matches("aaa", scratch));
     }
-}
-
-TEST_CASE("utf8: only well-formed sequences count") {
-    struct Row {
-        std::string_view text;
-        bool valid;
-    };
-    static constexpr Row kRows[] = {
-        {"", true},
-        {"plain", true},
-        {"\xc3\xa4", true},
-        {"\xe2\x82\xac", true},
-        {"\xf0\x9f\x98\x80", true},
-        {"\xf4\x8f\xbf\xbf", true},
-        {"\xe9", false},
-        {"caf\xe9 x", false},
-        {"\x80", false},
-        {"\xc0\x80", false},          // overlong
-        {"\xe0\x9f\xbf", false},      // overlong
-        {"\xed\xa0\x80", false},      // surrogate
-        {"\xf4\x90\x80\x80", false},  // beyond U+10FFFF
-        {"\xf8\x88\x80\x80", false},
-        {"\xe2\x82", false},
-        {"\xf0\x9f\x98", false},
-    };
-    for (const auto& row : kRows) {
-        CAPTURE(row.text);
-        CHECK(is_utf8(row.text) == row.valid);
-    }
-    CHECK(is_ascii("0123456789abcdef!"));
-    CHECK_FALSE(is_ascii("0123456789abcdef\x80"));
-    CHECK_FALSE(
-        is_ascii("012\xff"
-                 "456789abcdef"));
 }

@@ -3,7 +3,6 @@
 #include "engine/app/logtest_output.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pipeline/analyzer.hpp"
-#include "engine/pipeline/text_checks.hpp"
 #include "engine/rules/rule.hpp"
 #include "engine/rules/state_store.hpp"
 #include "tests/support/allocation_counter.hpp"
@@ -191,11 +190,11 @@ TEST_CASE("analyzer: in the steady state a line without an alert allocates nothi
         bench.process(line);
         bench.process(line);
     }
-    const std::uint64_t before = tests::allocation_count();
+    const std::uint64_t before = test::allocation_count();
     for (const std::string_view line : lines) {
         bench.process(line);
     }
-    CHECK(tests::allocation_count() == before);
+    CHECK(test::allocation_count() == before);
 }
 
 TEST_CASE("logtest_output: JSON is valid and has the same keys whatever the line is") {
@@ -214,31 +213,6 @@ TEST_CASE("logtest_output: JSON is valid and has the same keys whatever the line
     CHECK(json["info"] == nlohmann::json::parse(R"([["Text", "ask the guard"]])"));
     CHECK(json["groups"] == nlohmann::json::parse(R"(["gate"])"));
     CHECK(json["alert"] == true);
-}
-
-TEST_CASE("text_checks: UTF-8 as RFC 3629 has it") {
-    struct Row {
-        std::string_view text;
-        bool is_valid;
-        std::string_view made_valid;
-    };
-    const Row rows[] = {
-        {"", true, ""},
-        {"plain ascii text", true, "plain ascii text"},
-        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", true,
-         "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
-        {"\xc0\xaf", false, "\xef\xbf\xbd\xef\xbf\xbd"},                  // overlong
-        {"\xed\xa0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},  // surrogate
-        {"\xf4\x90\x80\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-        {"12345678\xe2\x82", false, "12345678\xef\xbf\xbd\xef\xbf\xbd"},  // cut off
-        {"a\x80z", false, "a\xef\xbf\xbdz"},
-    };
-    for (const Row& row : rows) {
-        CAPTURE(row.text);
-        CHECK(is_valid_utf8(row.text) == row.is_valid);
-        CHECK(to_valid_utf8(row.text) == row.made_valid);
-        CHECK(is_valid_utf8(to_valid_utf8(row.text)));
-    }
 }
 
 }  // namespace

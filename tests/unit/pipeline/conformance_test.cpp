@@ -36,11 +36,7 @@ std::shared_ptr<const pipeline::Configuration> load_stock(const std::string& lis
 }
 
 std::vector<json> read_cases(const std::string& name) {
-    std::vector<json> cases;
-    for (const std::string& line :
-         test::read_lines(test::conformance_path("ossec/cases/" + name))) {
-        cases.push_back(json::parse(line));
-    }
+    auto cases = test::read_ossec_cases(name);
     REQUIRE(cases.size() > 1000);
     return cases;
 }
@@ -116,12 +112,6 @@ struct Tally {
         }
     }
 };
-
-#define SKIP_WITHOUT_CONFORMANCE_DATA()                                      \
-    if (!test::has_conformance_data()) {                                     \
-        WARN("SKIPPED: no conformance data at " PORTCULLIS_CONFORMANCE_DIR); \
-        return;                                                              \
-    }
 
 void check_cases(const std::string& list, const std::string& mode) {
     rules::MemoryStateStore store;
