@@ -19,7 +19,7 @@ class AddressList {
     // nothing was added.
     bool add(std::string_view entry);
 
-    // The first entry that covers `address` decides (a '!' makes it a no); none does: yes only if
+    // The first entry that covers `text` decides (a '!' makes it a no); none does: yes only if
     // the last entry was negated. A text that is no address is never matched, '!' or not.
     bool matches(std::string_view text) const;
 
