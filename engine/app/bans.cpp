@@ -144,6 +144,17 @@ void print_row(const base::BanRow& row) {
     std::fputs(line.c_str(), stdout);
 }
 
+// A page of the table of bans.
+base::Result<Reply> ask_for_bans(const Home& home, const ExecdClient& execd,
+                                 const base::ListRequest& request) {
+    if (execd.is_connected()) {
+        return execd.ask(request);
+    }
+    return work_without_execd(
+        home, [&](execd::Executor& executor, base::Timestamp,
+                  const execd::Executor::OnReply& on_reply) { on_reply(executor.list(request)); });
+}
+
 }  // namespace
 
 int list_bans(const Home& home) {
@@ -151,12 +162,7 @@ int list_bans(const Home& home) {
     base::ListRequest request;
     bool is_first = true;
     do {
-        auto reply = execd.is_connected()
-                         ? execd.ask(request)
-                         : work_without_execd(home, [&](execd::Executor& executor, base::Timestamp,
-                                                        const execd::Executor::OnReply& on_reply) {
-                               on_reply(executor.list(request));
-                           });
+        auto reply = ask_for_bans(home, execd, request);
         if (!reply || !reply->ok) {
             return report(reply);
         }
@@ -206,6 +212,12 @@ int flush_bans(const Home& home) {
     return report(work_without_execd(
         home, [](execd::Executor& executor, base::Timestamp now,
                  execd::Executor::OnReply on_reply) { executor.flush(now, std::move(on_reply)); }));
+}
+
+std::optional<std::string> ban_count(const Home& home) {
+    const ExecdClient execd(home.execd_socket());
+    const auto reply = ask_for_bans(home, execd, {});
+    return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
 }
 
 }  // namespace portcullis::app

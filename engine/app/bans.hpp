@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "engine/app/home.hpp"
@@ -16,5 +17,8 @@ int list_bans(const Home& home);
 int ban(const Home& home, const std::string& address, std::chrono::seconds timeout);
 int unban(const Home& home, const std::string& address);
 int flush_bans(const Home& home);
+
+// How many there are ("2 bans"), prints nothing; nullopt = it cannot be told (only root may ask).
+std::optional<std::string> ban_count(const Home& home);
 
 }  // namespace portcullis::app

@@ -49,9 +49,8 @@ int main(int argc, char** argv) {
     cli.add_subcommand("reload", "check the configuration, then put it in force")->callback([&] {
         exit_code = app::reload_daemons(home(), config());
     });
-    cli.add_subcommand("status", "what runs, and what it has counted")->callback([&] {
-        exit_code = app::show_status(home());
-    });
+    cli.add_subcommand("status", "what runs, how much is blocked, and what was counted")
+        ->callback([&] { exit_code = app::show_status(home()); });
 
     auto* bans = cli.add_subcommand("bans", "list what is blocked, and until when");
     bans->callback([&] { exit_code = app::list_bans(home()); });

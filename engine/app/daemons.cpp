@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/app/bans.hpp"
 #include "engine/app/daemon_configuration.hpp"
 #include "engine/app/pid_file.hpp"
 #include "engine/app/privileges.hpp"
@@ -289,6 +290,9 @@ int show_status(const Home& home) {
         print(stdout, pid ? fmt::format("{:<8} runs (process {})\n", daemon.name, *pid)
                           : fmt::format("{:<8} does not run\n", daemon.name));
         print_counters(daemon, home);
+    }
+    if (const auto count = ban_count(home)) {
+        print(stdout, fmt::format("{:<8} {} in force\n", "blocks", *count));
     }
     return all_run ? 0 : kExitNotRunning;
 }

@@ -57,6 +57,13 @@ std::string duration_text(seconds timeout) {
                                  : fmt::format("for {} s", timeout.count());
 }
 
+Outcome outcome_of_add(const JobResult& result, bool is_dry) {
+    if (!result.ok) {
+        return Outcome::Failed;
+    }
+    return is_dry ? Outcome::DryRun : Outcome::Executed;
+}
+
 std::int64_t unix_time(Timestamp time) {
     return time == kNever ? 0
                           : std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
@@ -100,7 +107,8 @@ void Executor::finish(Record record, Outcome outcome, std::string reason, const 
     records_.write(record);
     if (on_reply) {
         base::Reply reply;
-        reply.ok = outcome == Outcome::Executed || outcome == Outcome::Undone;
+        reply.ok = outcome == Outcome::Executed || outcome == Outcome::Undone ||
+                   outcome == Outcome::DryRun;
         reply.text = fmt::format("{}: {}: {}", record.address, word_of(outcome), record.reason);
         on_reply(reply);
     }
@@ -311,8 +319,8 @@ void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_repl
     // Without a timeout, and without anybody whom it is about, there is nothing to remember.
     if (ban.until == kNever && ban.key.address == "-" && ban.key.user == "-") {
         run(job_of(Action::Add, ban, seconds(0)), ban.is_dry,
-            [this, record, on_reply](const JobResult& result) {
-                finish(record, result.ok ? Outcome::Executed : Outcome::Failed,
+            [this, record, on_reply, is_dry = ban.is_dry](const JobResult& result) {
+                finish(record, outcome_of_add(result, is_dry),
                        result.reason.empty() ? "the command has run" : result.reason, on_reply);
             });
         return;
@@ -344,15 +352,15 @@ void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_repl
 // Applies `entry` and ends its request with `record`, whose reason says what kind it was.
 void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
     const auto generation = entry.generation = ++last_generation_;
-    run(job_of(Action::Add, entry.ban, entry.ban.timeout), entry.ban.is_dry || config_.dry_run,
-        [this, key = entry.ban.key, generation, record = std::move(record),
-         on_reply](const JobResult& result) {
+    const bool is_dry = entry.ban.is_dry || config_.dry_run;
+    run(job_of(Action::Add, entry.ban, entry.ban.timeout), is_dry,
+        [this, key = entry.ban.key, generation, record = std::move(record), on_reply,
+         is_dry](const JobResult& result) {
             std::string reason = fmt::format("{} {}", record.reason, duration_text(record.timeout));
             if (!result.reason.empty()) {
                 reason = result.ok ? reason + " (" + result.reason + ")" : result.reason;
             }
-            finish(record, result.ok ? Outcome::Executed : Outcome::Failed, std::move(reason),
-                   on_reply);
+            finish(record, outcome_of_add(result, is_dry), std::move(reason), on_reply);
             // A persistent responder says what is real: nothing was done, so nothing is left to be
             // undone and the next alert tries again. A script's exit code says less: its undo runs.
             const auto it = bans_.find(key);
@@ -396,7 +404,8 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     } else {
         set_due(entry, std::min(ban.until, entry.applied_until - kRenewAhead));
     }
-    finish(record, Outcome::Executed, "prolonged " + duration_text(ban.timeout), on_reply);
+    finish(record, config_.dry_run ? Outcome::DryRun : Outcome::Executed,
+           "prolonged " + duration_text(ban.timeout), on_reply);
 }
 
 void Executor::renew(Entry& entry, Timestamp now) {
@@ -512,8 +521,9 @@ bool Executor::finish_undo(const BanKey& key, std::uint64_t generation, const Jo
     if (!result.reason.empty()) {
         reason += " (" + result.reason + ")";
     }
+    const Outcome outcome = entry.ban.is_dry ? Outcome::DryRun : Outcome::Undone;
     forget(it);
-    finish(record, Outcome::Undone, std::move(reason), {});
+    finish(record, outcome, std::move(reason), {});
     return true;
 }
 
@@ -620,7 +630,7 @@ base::Reply Executor::list(const base::ListRequest& request) const {
     if (it == bans_.end()) {
         reply.next.clear();
     }
-    reply.text = fmt::format("{} bans", bans_.size());
+    reply.text = fmt::format("{} ban{}", bans_.size(), bans_.size() == 1 ? "" : "s");
     return reply;
 }
 

@@ -5,8 +5,6 @@
 
 #include <utility>
 
-#include "engine/execd/ssh_sessions.hpp"
-
 namespace portcullis::execd {
 namespace {
 
@@ -16,6 +14,7 @@ using std::chrono::steady_clock;
 // because of what they say.
 constexpr std::chrono::milliseconds kMaxFileAge{500};
 constexpr std::chrono::seconds kTick{2};
+constexpr std::chrono::minutes kSshLook{1};
 
 }  // namespace
 
@@ -34,12 +33,17 @@ NeverBlock::NeverBlock(base::EventLoop& loop, std::string root, NetworkFacts net
       names_(std::make_unique<HostNames>(std::vector<std::string>())),
       network_(std::move(network)),
       files_(root_),
-      files_read_(steady_clock::now()) {
+      files_read_(steady_clock::now()),
+      ssh_(root_) {
     on_network_ = loop_.watch_fd(network_.fd(), EPOLLIN, [this](std::uint32_t) {
         if (network_.follow()) {
             tell_changed();
         }
     });
+    if (ssh_.fd() >= 0) {
+        on_ssh_ = loop_.watch_fd(ssh_.fd(), EPOLLIN, [this](std::uint32_t) { ssh_.follow(); });
+        on_ssh_look_ = loop_.call_every(kSshLook, [this] { ssh_.look_again(); });
+    }
     on_tick_ = loop_.call_every(kTick, [this] { look_around(); });
 }
 
@@ -103,7 +107,7 @@ std::optional<std::string> NeverBlock::reason_to_spare(const base::IpAddress& ad
     if (auto reason = standing_reason(address)) {
         return reason;
     }
-    if (auto title = find_ssh_session(address, root_)) {
+    if (auto title = ssh_.find_session(address)) {
         return fmt::format("peer of an authenticated ssh session ({})", *title);
     }
     return std::nullopt;

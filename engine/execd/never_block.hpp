@@ -19,6 +19,7 @@
 #include "engine/execd/host_names.hpp"
 #include "engine/execd/network_facts.hpp"
 #include "engine/execd/protection.hpp"
+#include "engine/execd/ssh_watch.hpp"
 
 namespace portcullis::execd {
 
@@ -50,10 +51,13 @@ class NeverBlock final : public Protection {
     NetworkFacts network_;
     HostFiles files_;
     std::chrono::steady_clock::time_point files_read_;
+    SshWatch ssh_;
     bool has_untold_news_ = false;  // found while an address was judged
     std::function<void()> on_changed_;
     base::EventLoop::Source on_network_ = base::EventLoop::no_source();
     base::EventLoop::Source on_names_ = base::EventLoop::no_source();
+    base::EventLoop::Source on_ssh_ = base::EventLoop::no_source();
+    base::EventLoop::Source on_ssh_look_ = base::EventLoop::no_source();
     base::EventLoop::Source on_tick_ = base::EventLoop::no_source();
 };
 

@@ -19,6 +19,7 @@ namespace portcullis::execd {
 enum class Outcome {
     Executed,  // the command ran, or was prolonged
     Undone,
+    DryRun,    // would have been executed or undone
     Spared,    // the address is never blocked
     Refused,   // not allowed, or not an address
     Deferred,  // beyond a limit: alert only

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
@@ -147,7 +148,36 @@ std::string link_text(const std::string& path) {
     return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-// A local user may name a program sshd and give it any title, but cannot make it root's file.
+using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
+Folder open_folder(const std::string& path) { return {::opendir(path.c_str()), ::closedir}; }
+
+// The inode of the socket behind a descriptor; nullopt = it is none.
+std::optional<std::uint64_t> socket_inode(const std::string& process, const char* descriptor) {
+    constexpr std::string_view kSocket = "socket:[";
+    const std::string target = link_text(process + "/fd/" + descriptor);
+    std::uint64_t inode = 0;
+    if (target.compare(0, kSocket.size(), kSocket) != 0 ||
+        std::from_chars(target.data() + kSocket.size(), target.data() + target.size(), inode).ec !=
+            std::errc{}) {
+        return std::nullopt;
+    }
+    return inode;
+}
+
+bool holds_one_of(const std::string& process, const Inodes& inodes) {
+    const Folder folder = open_folder(process + "/fd");
+    while (const dirent* entry =
+               folder ? ::readdir(folder.get()) : nullptr) {  // NOLINT(concurrency-mt-unsafe)
+        const auto inode = socket_inode(process, entry->d_name);
+        if (inode && inodes.count(*inode) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
 bool is_ssh_program(const std::string& process) {
     std::string_view path;
     const std::string target = link_text(process + "/exe");
@@ -167,7 +197,7 @@ bool is_ssh_program(const std::string& process) {
     return ::stat((process + "/exe").c_str(), &status) == 0 && status.st_uid == 0;
 }
 
-std::string title_of(const std::string& process) {
+std::string process_title(const std::string& process) {
     const base::UniqueFd fd(::open((process + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
     std::array<char, 512> text{};
     const ssize_t size = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
@@ -175,29 +205,35 @@ std::string title_of(const std::string& process) {
     return std::string(whole.substr(0, whole.find('\0')));
 }
 
-using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
-Folder open_folder(const std::string& path) { return {::opendir(path.c_str()), ::closedir}; }
-
-bool holds_one_of(const std::string& process, const Inodes& inodes) {
-    const Folder folder = open_folder(process + "/fd");
-    if (folder == nullptr) {
-        return false;
-    }
-    while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe)
-        constexpr std::string_view kSocket = "socket:[";
-        const std::string target = link_text(process + "/fd/" + entry->d_name);
-        std::uint64_t inode = 0;
-        if (target.compare(0, kSocket.size(), kSocket) == 0 &&
-            std::from_chars(target.data() + kSocket.size(), target.data() + target.size(), inode)
-                    .ec == std::errc{} &&
-            inodes.count(inode) > 0) {
-            return true;
+std::vector<pid_t> ssh_processes_in(const std::string& proc) {
+    std::vector<pid_t> found;
+    const Folder processes = open_folder(proc);
+    while (const dirent* entry =
+               processes ? ::readdir(processes.get()) : nullptr) {  // NOLINT(concurrency-mt-unsafe)
+        pid_t process = 0;
+        const char* end = entry->d_name + std::strlen(entry->d_name);
+        const auto [stop, error] = std::from_chars(entry->d_name, end, process);
+        if (error == std::errc{} && stop == end && is_ssh_program(proc + "/" + entry->d_name)) {
+            found.push_back(process);
         }
     }
-    return false;
+    return found;
 }
 
-}  // namespace
+std::vector<int> socket_numbers_of(const std::string& process) {
+    std::vector<int> numbers;
+    const Folder folder = open_folder(process + "/fd");
+    while (const dirent* entry =
+               folder ? ::readdir(folder.get()) : nullptr) {  // NOLINT(concurrency-mt-unsafe)
+        int number = 0;
+        const char* end = entry->d_name + std::strlen(entry->d_name);
+        if (std::from_chars(entry->d_name, end, number).ec == std::errc{} &&
+            socket_inode(process, entry->d_name)) {
+            numbers.push_back(number);
+        }
+    }
+    return numbers;
+}
 
 bool is_authenticated_title(std::string_view title) {
     const auto colon = title.find(": ");
@@ -244,19 +280,9 @@ std::optional<std::string> find_ssh_session(const IpAddress& peer, const std::st
     if (inodes.empty()) {
         return std::nullopt;
     }
-    const Folder processes = open_folder(root + "/proc");
-    if (processes == nullptr) {
-        return std::nullopt;
-    }
-    while (const dirent* entry = ::readdir(processes.get())) {  // NOLINT(concurrency-mt-unsafe)
-        if (entry->d_name[0] < '0' || entry->d_name[0] > '9') {
-            continue;
-        }
-        const std::string process = root + "/proc/" + entry->d_name;
-        if (!is_ssh_program(process)) {
-            continue;
-        }
-        std::string title = title_of(process);
+    for (const pid_t each : ssh_processes_in(root + "/proc")) {
+        const std::string process = fmt::format("{}/proc/{}", root, each);
+        std::string title = process_title(process);
         if (is_authenticated_title(title) && holds_one_of(process, inodes)) {
             return title;
         }

@@ -5,11 +5,14 @@
 // somebody is authenticated. No state; any thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/ip_address.hpp"
 
@@ -22,6 +25,16 @@ bool is_authenticated_title(std::string_view title);
 
 // The inodes of established TCP sockets with this peer, in the text of /proc/net/tcp or tcp6.
 std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::IpAddress& peer);
+
+// Of a process by its folder ("/proc/17"): whether it runs root's own sshd or sshd-session (a local
+// user may name a program sshd and give it any title, but cannot make it root's file), its title
+// (empty = there is no such process), and which of its descriptors are sockets.
+bool is_ssh_program(const std::string& process);
+std::string process_title(const std::string& process);
+std::vector<int> socket_numbers_of(const std::string& process);
+
+// The processes of sshd, by their ids, in a folder such as "/proc".
+std::vector<pid_t> ssh_processes_in(const std::string& proc);
 
 // The title of an authenticated session whose peer is `peer`; nullopt = there is none.
 // Cheap if there is no established connection from `peer`. `root` stands before /proc; with "" the

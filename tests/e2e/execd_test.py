@@ -135,6 +135,94 @@ class Execd(unittest.TestCase):
         self.assertEqual(blocked(), {})
         self.assertEqual(self.control("ban", "198.51.100.1").returncode, 1)
 
+    def records(self):
+        text = (self.home / "logs/active-responses.json").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def responder(self):
+        """The process of firewall-drop that execd keeps running; None = there is none."""
+        done = subprocess.run(["pgrep", "-P", str(self.process.pid), "-x", "firewall-drop"],
+                              capture_output=True, text=True)
+        return int(done.stdout) if done.stdout else None
+
+    def wait_for(self, what, condition):
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.02)
+
+    def test_beyond_the_limit_it_only_alerts_and_says_so_once(self):
+        (self.home / "etc/ossec.conf").write_text(CONFIG.replace(
+            "<ossec_config>", "<ossec_config><global><max_bans_per_minute>3</max_bans_per_minute>"
+            "</global>"))
+        connection = self.start()
+        addresses = [f"198.51.100.{number}" for number in range(1, 7)]
+        for address in addresses:
+            connection.send(json.dumps({
+                "op": "respond", "command": "firewall-drop", "timeout": 600, "user": "-",
+                "srcip": address, "filename": "-", "alert_id": "1700000000.12", "rule_id": 99990,
+                "location": "host->/var/log/iplog"}).encode())
+        self.wait_for("every request has its record", lambda: len(self.records()) == 7)
+        self.assertEqual(set(addresses[:3]), set(blocked()))
+        outcomes = {record["address"]: record["outcome"] for record in self.records()}
+        self.assertEqual(["executed"] * 3 + ["deferred"] * 3, [outcomes[a] for a in addresses])
+        alarms = [record for record in self.records() if record["outcome"] == "alarm"]
+        self.assertEqual(["max_bans_per_minute (3) is reached"], [a["reason"] for a in alarms])
+        loud = [line for line in (self.home / "logs/ossec.log").read_text().splitlines()
+                if "CRITICAL" in line]
+        self.assertEqual(1, len(loud), loud)
+        self.assertIn("max_bans_per_minute (3)", loud[0])
+        # By hand there is no such limit.
+        self.assertEqual(0, self.control("ban", "198.51.100.9").returncode)
+        self.assertEqual({"time", "action", "command", "address", "user", "rule", "alert",
+                          "location", "filename", "timeout", "outcome", "reason"},
+                         set(self.records()[0]))
+
+    def test_status_says_how_much_is_blocked_whether_execd_runs_or_not(self):
+        self.start()
+        self.control("ban", "198.51.100.1")
+        self.control("ban", "198.51.100.2")
+        self.assertIn("2 bans in force", self.control("status").stdout)
+        self.stop(signal.SIGTERM)
+        self.assertIn("2 bans in force", self.control("status").stdout)
+
+    def test_a_dry_run_has_an_outcome_of_its_own(self):
+        (self.home / "etc/ossec.conf").write_text(CONFIG.replace(
+            "<ossec_config>", "<ossec_config><global><dry_run>yes</dry_run></global>"))
+        self.start()
+        self.assertEqual(0, self.control("ban", "198.51.100.1").returncode)
+        self.control("unban", "198.51.100.1")
+        self.assertEqual([("add", "dry-run"), ("delete", "dry-run")],
+                         [(record["action"], record["outcome"]) for record in self.records()])
+        self.assertEqual({}, blocked())
+
+    def test_a_killed_responder_costs_no_ban_and_doubles_none(self):
+        connection = self.start()
+        for address in ("198.51.100.1", "198.51.100.2"):
+            self.control("ban", address)
+        first = self.responder()
+        os.kill(first, signal.SIGSTOP)
+        connection.send(json.dumps(
+            {"op": "ban", "address": "198.51.100.3", "timeout": 600}).encode())
+        connection.send(json.dumps({"op": "unban", "address": "198.51.100.1"}).encode())
+        # Both are under way: the requests stand in the pipe of a responder that does not read.
+        self.wait_for("execd has taken the messages", lambda: b"198.51.100.3" in
+                      (self.home / "var/execd/bans.journal").read_bytes())
+        self.assertEqual({"198.51.100.1", "198.51.100.2"}, set(blocked()))
+        os.kill(first, signal.SIGKILL)
+        replies = [json.loads(connection.recv(4096)) for _ in range(2)]
+        self.assertTrue(all(reply["ok"] for reply in replies), replies)
+        self.assertNotEqual(first, self.responder())
+        expected = {"198.51.100.2", "198.51.100.3"}
+        self.assertEqual(expected, set(blocked()))
+        connection.send(b'{"op":"list"}')
+        listed = [ban["address"] for ban in json.loads(connection.recv(4096))["bans"]]
+        self.assertEqual(sorted(expected), sorted(listed))
+        self.assertEqual(
+            [("198.51.100.1", "executed"), ("198.51.100.1", "undone"),
+             ("198.51.100.2", "executed"), ("198.51.100.3", "executed")],
+            sorted((record["address"], record["outcome"]) for record in self.records()))
+
     def test_a_flushed_ruleset_is_put_back(self):
         self.start()
         self.control("ban", "198.51.100.1")

@@ -333,8 +333,8 @@ TEST_CASE("executor: a dry run records everything and runs nothing") {
     bench.pass(seconds(600));
     CHECK(bench.runner.take().empty());
     CHECK(bench.records.take() ==
-          Texts{"192.0.2.1 executed: blocked for 600 s (dry run: no command was run)",
-                "192.0.2.1 undone: timeout is over (dry run: no command was run)"});
+          Texts{"192.0.2.1 dry-run: blocked for 600 s (dry run: no command was run)",
+                "192.0.2.1 dry-run: timeout is over (dry run: no command was run)"});
 }
 
 TEST_CASE("executor: a dry run still undoes what was really banned before it") {

@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "engine/base/fd.hpp"
+#include "engine/execd/ssh_watch.hpp"
 #include "tests/support/network_namespace.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -69,6 +72,48 @@ base::UniqueFd connect_to(const char* from, int port) {
         return base::UniqueFd();
     }
     return fd;
+}
+
+// A real sshd with keys of its own, on port 2222 of this namespace.
+class Sshd {
+  public:
+    Sshd() {
+        std::filesystem::create_directories("/run/sshd");
+        const std::string command = "cd " + folder_.path() +
+                                    " && ssh-keygen -q -t ed25519 -N '' -f host"
+                                    " && ssh-keygen -q -t ed25519 -N '' -f user"
+                                    " && cp user.pub authorized && chmod 644 authorized"
+                                    " && chmod 755 .";
+        REQUIRE(std::system(command.c_str()) == 0);
+        test::overwrite(folder_ / "config", "Port 2222\nListenAddress 0.0.0.0\nHostKey " +
+                                                (folder_ / "host") + "\nAuthorizedKeysFile " +
+                                                (folder_ / "authorized") +
+                                                "\nStrictModes no\nUsePAM no\nPidFile none\n"
+                                                "PermitRootLogin prohibit-password\n");
+        server_ = std::make_unique<Program>("/usr/sbin/sshd -D -e -f " + (folder_ / "config") +
+                                            " 2>" + (folder_ / "sshd.log"));
+        REQUIRE(wait_until([] { return static_cast<bool>(connect_to("127.0.0.9", 2222)); }));
+    }
+    // The command of a client that comes from the address `from`.
+    std::string login(const char* from, const char* user, const std::string& what) const {
+        return "ssh -F none -p 2222 -b " + std::string(from) + " -i " + (folder_ / "user") +
+               " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes "
+               "-o LogLevel=ERROR " +
+               user + "@127.0.0.1 " + what;
+    }
+    std::string log() const { return test::content_of(folder_ / "sshd.log"); }
+
+  private:
+    const test::TemporaryFolder folder_;
+    std::unique_ptr<Program> server_;
+};
+
+bool can_run_sshd() {
+    if (::access("/usr/sbin/sshd", X_OK) != 0 || !test::enter_network_namespace()) {
+        WARN("SKIPPED: this needs openssh-server and root");
+        return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -129,54 +174,83 @@ TEST_CASE("ssh_sessions: the kernel's text of sockets is read in both families")
 }
 
 TEST_CASE("ssh_sessions: a real login is found, on any port; a mere connection is not") {
-    if (::access("/usr/sbin/sshd", X_OK) != 0 || !test::enter_network_namespace()) {
-        WARN("SKIPPED: this needs openssh-server and root");
+    if (!can_run_sshd()) {
         return;
     }
-    const test::TemporaryFolder folder;
-    const std::string in = "cd " + folder.path() + " && ";
-    std::filesystem::create_directories("/run/sshd");
-    REQUIRE(std::system((in + "ssh-keygen -q -t ed25519 -N '' -f host && "
-                              "ssh-keygen -q -t ed25519 -N '' -f user && "
-                              "cp user.pub authorized && chmod 600 authorized")
-                            .c_str()) == 0);
-    test::overwrite(folder / "config", "Port 2222\nListenAddress 0.0.0.0\nHostKey " +
-                                           (folder / "host") + "\nAuthorizedKeysFile " +
-                                           (folder / "authorized") +
-                                           "\nStrictModes no\nUsePAM no\nPidFile none\n"
-                                           "PermitRootLogin prohibit-password\n");
-    const Program server("/usr/sbin/sshd -D -e -f " + (folder / "config") + " 2>" +
-                         (folder / "sshd.log"));
-    base::UniqueFd mere;
-    REQUIRE(wait_until([&] {
-        mere = connect_to("127.0.0.2", 2222);
-        return static_cast<bool>(mere);
-    }));
+    const Sshd sshd;
+    const base::UniqueFd mere = connect_to("127.0.0.2", 2222);
     char banner[64];
     REQUIRE(::read(mere.get(), banner, sizeof banner) > 4);  // an sshd process serves it
     CHECK_FALSE(find_ssh_session(address("127.0.0.2"), "").has_value());
-
-    const auto login = [&](const char* from, const char* user, const std::string& what) {
-        return "ssh -F none -p 2222 -b " + std::string(from) + " -i " + (folder / "user") +
-               " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes "
-               "-o LogLevel=ERROR " +
-               user + "@127.0.0.1 " + what;
-    };
     const auto is_found = [](const char* from) {
         return [from] { return find_ssh_session(address(from), "").has_value(); };
     };
     {
-        const Program session(login("127.0.0.3", "root", "sleep 60"));
+        const Program session(sshd.login("127.0.0.3", "root", "sleep 60"));
         CHECK(wait_until(is_found("127.0.0.3")));
-        INFO(test::content_of(folder / "sshd.log"));
+        INFO(sshd.log());
         // "sshd: root" once logged in, "sshd: root@notty" once the command runs.
         CHECK(wait_until(
             [] { return find_ssh_session(address("127.0.0.3"), "") == "sshd: root@notty"; }));
     }
     CHECK(wait_until([&] { return !is_found("127.0.0.3")(); }));
     {
-        const Program tunnel(login("127.0.0.4", "root", "-N"));
+        const Program tunnel(sshd.login("127.0.0.4", "root", "-N"));
         CHECK(wait_until(is_found("127.0.0.4")));
     }
     CHECK_FALSE(is_found("127.0.0.2")());
+}
+
+TEST_CASE("ssh_watch: who has just logged in is found by the very next question") {
+    SshWatch watch("");  // in the host's own namespace, the only one where it can follow
+    if (!can_run_sshd()) {
+        return;
+    }
+    if (watch.fd() < 0) {
+        WARN(
+            "SKIPPED in part: this kernel does not tell of processes, so that nothing is followed");
+    }
+    const Sshd sshd;
+    const base::UniqueFd mere = connect_to("127.0.0.2", 2222);
+    char banner[64];
+    REQUIRE(::read(mere.get(), banner, sizeof banner) > 4);
+    for (int round = 0; round < 5; ++round) {
+        const std::string from = "127.0.1." + std::to_string(round + 1);
+        CHECK_FALSE(watch.find_session(address(from.c_str())).has_value());
+        std::FILE* session = ::popen(sshd.login(from.c_str(), "root",
+                                                "'echo in; exec sleep 60' & echo $!;"
+                                                " wait")
+                                         .c_str(),
+                                     "r");
+        REQUIRE(session != nullptr);
+        char line[64];
+        REQUIRE(std::fgets(line, sizeof line, session) != nullptr);
+        const pid_t client = std::atoi(line);
+        INFO(sshd.log());
+        const bool is_in = std::fgets(line, sizeof line, session) != nullptr;
+        CHECK(is_in);  // the first byte that the administrator sees
+        CHECK(watch.find_session(address(from.c_str())).has_value());
+        CHECK_FALSE(watch.find_session(address("127.0.0.2")).has_value());
+        // One that is made now learns the session from /proc.
+        CHECK(SshWatch("").find_session(address(from.c_str())).has_value());
+        ::kill(client, SIGTERM);
+        ::pclose(session);
+        CHECK(wait_until([&] { return !watch.find_session(address(from.c_str())); }));
+    }
+}
+
+TEST_CASE(
+    "ssh_watch: an unprivileged user's session is found too, and what is lost is made up for") {
+    SshWatch watch("");  // in the host's own namespace, the only one where it can follow
+    if (!can_run_sshd()) {
+        return;
+    }
+    const Sshd sshd;
+    const Program tunnel(sshd.login("127.0.0.5", "nobody", "-N"));
+    INFO(sshd.log());
+    CHECK(wait_until([&] { return watch.find_session(address("127.0.0.5")).has_value(); }));
+    // More events than the queue holds.
+    REQUIRE(std::system("i=0; while [ $i -lt 8000 ]; do (:); i=$((i+1)); done") == 0);
+    CHECK(watch.find_session(address("127.0.0.5")).has_value());
+    CHECK_FALSE(watch.find_session(address("127.0.0.6")).has_value());
 }

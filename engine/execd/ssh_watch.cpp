@@ -1,0 +1,165 @@
+#include "engine/execd/ssh_watch.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "engine/base/fd.hpp"
+#include "engine/execd/ssh_sessions.hpp"
+
+namespace portcullis::execd {
+namespace {
+
+using base::IpAddress;
+
+// Beyond this (many are about to log in, or try to), one question to the kernel costs less.
+constexpr int kMaxTitles = 24;
+
+std::string folder_of(pid_t process) { return fmt::format("/proc/{}", process); }
+
+// A process elsewhere holds other connections than this host's.
+bool is_in_our_network(pid_t process) {
+    struct stat theirs {};
+    struct stat ours {};
+    return ::stat((folder_of(process) + "/ns/net").c_str(), &theirs) == 0 &&
+           ::stat("/proc/thread-self/ns/net", &ours) == 0 && theirs.st_ino == ours.st_ino;
+}
+
+std::optional<IpAddress> peer_of(int socket) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    int type = 0;
+    socklen_t type_size = sizeof type;
+    if (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 || type != SOCK_STREAM ||
+        ::getpeername(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+        return std::nullopt;
+    }
+    if (storage.ss_family == AF_INET) {
+        std::array<std::uint8_t, 4> bytes{};
+        std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in&>(storage).sin_addr,
+                    bytes.size());
+        return IpAddress::v4(bytes);
+    }
+    if (storage.ss_family == AF_INET6) {
+        std::array<std::uint8_t, 16> bytes{};
+        std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr,
+                    bytes.size());
+        return IpAddress::v6(bytes);
+    }
+    return std::nullopt;
+}
+
+// Who is at the other end of the TCP connections of `process`; nullopt = the kernel does not let us
+// look at its sockets.
+std::optional<std::vector<IpAddress>> peers_of(pid_t process) {
+    std::vector<IpAddress> peers;
+    const base::UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    if (!handle) {
+        return errno == ESRCH ? std::optional(peers) : std::nullopt;
+    }
+    for (const int number : socket_numbers_of(folder_of(process))) {
+        const base::UniqueFd socket(
+            static_cast<int>(::syscall(SYS_pidfd_getfd, handle.get(), number, 0)));
+        if (!socket && errno != EBADF && errno != ESRCH) {
+            return std::nullopt;
+        }
+        if (const auto peer = socket ? peer_of(socket.get()) : std::nullopt) {
+            peers.push_back(*peer);
+        }
+    }
+    return peers;
+}
+
+}  // namespace
+
+SshWatch::SshWatch(std::string root) : root_(std::move(root)) {
+    if (root_.empty()) {
+        events_ = ProcessEvents::open();
+        take_events();
+    }
+}
+
+void SshWatch::take(const ProcessEvent& event) {
+    switch (event.kind) {
+        case ProcessEvent::Kind::Fork:
+            processes_.erase(event.child);
+            if (processes_.count(event.process) > 0) {
+                processes_[event.child];
+            }
+            break;
+        case ProcessEvent::Kind::Exec:
+            processes_.erase(event.process);
+            if (is_ssh_program(folder_of(event.process))) {
+                processes_[event.process];
+            }
+            break;
+        case ProcessEvent::Kind::Exit:
+            processes_.erase(event.process);
+            break;
+    }
+}
+
+void SshWatch::look_again() {
+    is_complete_ = false;
+    take_events();
+}
+
+// Whether all processes of sshd are known now.
+bool SshWatch::take_events() {
+    for (int attempt = 0; events_ && attempt < 2; ++attempt) {
+        const bool is_all = events_->drain([this](const ProcessEvent& event) { take(event); });
+        if (is_all && is_complete_) {
+            return true;
+        }
+        // What was lost happened before this look. What happens from now on is queued; taking in
+        // again what was seen already ends in the same.
+        processes_.clear();
+        for (const pid_t process : ssh_processes_in("/proc")) {
+            processes_[process];
+        }
+        is_complete_ = true;
+    }
+    is_complete_ = false;
+    return false;
+}
+
+std::optional<std::string> SshWatch::find_session(const IpAddress& peer) {
+    if (!take_events()) {
+        return find_ssh_session(peer, root_);
+    }
+    int titles = 0;
+    for (auto& [process, peers] : processes_) {
+        if (peers.empty()) {
+            if (++titles > kMaxTitles) {
+                return find_ssh_session(peer, root_);
+            }
+            if (!is_authenticated_title(process_title(folder_of(process))) ||
+                !is_in_our_network(process)) {
+                continue;
+            }
+            // Who is logged in stays so, over the same connection, until the process ends.
+            auto found = peers_of(process);
+            if (!found) {
+                return find_ssh_session(peer, root_);
+            }
+            peers = std::move(*found);
+        }
+        if (std::find(peers.begin(), peers.end(), peer) != peers.end()) {
+            auto title = process_title(folder_of(process));
+            return title.empty() ? "sshd" : title;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace portcullis::execd
