@@ -413,16 +413,20 @@ void Executor::renew(Entry& entry, Timestamp now) {
     const bool is_dry = entry.ban.is_dry || config_.dry_run;
     entry.applied_until = entry.ban.until;
     set_due(entry, entry.ban.until);
-    const auto log_failure = [this, address = entry.ban.key.address](const JobResult& result) {
+    entry.is_renewing = true;
+    const auto on_renewed = [this, key = entry.ban.key](const JobResult& result) {
+        if (const auto it = bans_.find(key); it != bans_.end()) {
+            it->second.is_renewing = false;
+        }
         if (!result.ok) {
-            log_.error(fmt::format("cannot renew the ban of {}: {}", address, result.reason));
+            log_.error(fmt::format("cannot renew the ban of {}: {}", key.address, result.reason));
         }
     };
     if (!entry.ban.is_persistent) {
         // Twice the same rule would be undone once: take away what may be there.
         run(job_of(Action::Delete, entry.ban, seconds(0)), is_dry, [](const JobResult&) {});
     }
-    run(job_of(Action::Add, entry.ban, left), is_dry, log_failure);
+    run(job_of(Action::Add, entry.ban, left), is_dry, on_renewed);
 }
 
 void Executor::restore(Timestamp now) {
@@ -460,6 +464,17 @@ void Executor::restore(Timestamp now) {
                         renewed, expired));
     }
     lift_protected(now);
+}
+
+void Executor::apply_again(const std::string& executable, Timestamp now) {
+    for (auto& [key, entry] : bans_) {
+        // What is asked already will be asked again by itself.
+        if (key.executable == executable && entry.ban.is_persistent && !entry.is_undoing &&
+            !entry.is_renewing &&
+            (entry.ban.until == kNever || left_of(entry.ban, now) > seconds(0))) {
+            renew(entry, now);
+        }
+    }
 }
 
 void Executor::tick(Timestamp now) {

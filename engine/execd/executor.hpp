@@ -44,6 +44,11 @@ class Executor {
     // that they have left.
     void restore(base::Timestamp now);
 
+    // After the persistent responder `executable` was started again: applies its bans for the time
+    // that they have left, since what the one before kept in mind (and perhaps somebody removed
+    // meanwhile) is gone with it.
+    void apply_again(const std::string& executable, base::Timestamp now);
+
     void respond(const base::RespondRequest& request, base::Timestamp now);
     // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
     void ban(const base::BanRequest& request, base::Timestamp now, OnReply on_reply);
@@ -74,6 +79,7 @@ class Executor {
         Ban ban;
         std::uint64_t generation = 0;  // grows with each change of mind: late results are ignored
         bool is_undoing = false;
+        bool is_renewing = false;
         int failed_undos = 0;
         std::string undo_reason;
         base::Timestamp due = kNever;            // when tick() looks at it

@@ -113,6 +113,9 @@ void PersistentResponder::start() {
         out_ += request_line(id, pending.job, steady_clock::now() - pending.asked);
     }
     write_out();
+    if (std::exchange(has_run_, true) && on_restarted_) {
+        on_restarted_();
+    }
 }
 
 void PersistentResponder::start_later() {

@@ -33,6 +33,11 @@ class PersistentResponder {
     PersistentResponder(const PersistentResponder&) = delete;
     PersistentResponder& operator=(const PersistentResponder&) = delete;
 
+    // Called after each start but the first: the new process knows nothing of the one before.
+    void set_on_restarted(std::function<void()> on_restarted) {
+        on_restarted_ = std::move(on_restarted);
+    }
+
     // Requests are written in the order of the calls. `on_done` is called from the event loop.
     void run(const Job& job, std::function<void(const JobResult&)> on_done);
 
@@ -65,6 +70,8 @@ class PersistentResponder {
 
     ChildProcess child_;
     bool is_running_ = false;
+    bool has_run_ = false;
+    std::function<void()> on_restarted_;
     int failures_in_a_row_ = 0;  // ends without a single reply before
     std::string out_;            // not yet written
     std::string in_;             // not yet a whole line

@@ -2,6 +2,7 @@
 // that is kept running for its executable. Single-threaded on the event loop.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,11 @@ class ResponderRunner final : public Runner {
     ResponderRunner(base::EventLoop& loop, base::Log& log, std::string folder)
         : loop_(loop), log_(log), folder_(std::move(folder)), scripts_(loop, folder_) {}
 
+    // Called with the executable of a responder that had ended and was started again.
+    void set_on_restarted(std::function<void(const std::string&)> on_restarted) {
+        on_restarted_ = std::move(on_restarted);
+    }
+
     // Starts the responder of `executable` now rather than with its first job.
     void start_responder(const std::string& executable) { responder_of(executable); }
 
@@ -35,6 +41,11 @@ class ResponderRunner final : public Runner {
         auto& responder = responders_[executable];
         if (responder == nullptr) {
             responder = std::make_unique<PersistentResponder>(loop_, log_, folder_, executable);
+            responder->set_on_restarted([this, executable] {
+                if (on_restarted_) {
+                    on_restarted_(executable);
+                }
+            });
         }
         return *responder;
     }
@@ -42,6 +53,7 @@ class ResponderRunner final : public Runner {
     base::EventLoop& loop_;
     base::Log& log_;
     std::string folder_;
+    std::function<void(const std::string&)> on_restarted_;
     ScriptRunner scripts_;
     std::map<std::string, std::unique_ptr<PersistentResponder>> responders_;
 };

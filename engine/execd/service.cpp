@@ -51,7 +51,12 @@ Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log
       paths_(std::move(paths)),
       records_(std::move(records)),
       journal_(std::move(journal)),
-      runner_(loop, log, paths_.responders) {}
+      runner_(loop, log, paths_.responders) {
+    runner_.set_on_restarted([this](const std::string& executable) {
+        executor_->apply_again(executable, clock_.now());
+        schedule();
+    });
+}
 
 void Service::start_responders(const ExecdConfig& config) {
     for (const auto& command : config.commands) {

@@ -222,6 +222,13 @@ class Execd(unittest.TestCase):
             [("198.51.100.1", "executed"), ("198.51.100.1", "undone"),
              ("198.51.100.2", "executed"), ("198.51.100.3", "executed")],
             sorted((record["address"], record["outcome"]) for record in self.records()))
+        # The new one knows what the old one did.
+        second = self.responder()
+        os.kill(second, signal.SIGKILL)
+        self.wait_for("there is a third", lambda: self.responder() not in (None, second))
+        self.control("ban", "198.51.100.4")  # it answers
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+        self.wait_for_blocked(expected | {"198.51.100.4"})
 
     def test_a_flushed_ruleset_is_put_back(self):
         self.start()
