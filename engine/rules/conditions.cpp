@@ -256,6 +256,7 @@ auto find_row(const Table& table, const xml::Node& node, const xml::Attribute& a
         return found;
     }
     std::vector<std::string_view> names;
+    names.reserve(std::size(table));
     for (const auto& row : table) {
         names.push_back(row.name);
     }

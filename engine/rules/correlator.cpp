@@ -81,7 +81,7 @@ bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScra
         if (!shares_fields(composite, now, then->parts)) {
             continue;
         }
-        const std::size_t shown = static_cast<std::size_t>(count);
+        const auto shown = static_cast<std::size_t>(count);
         const bool is_enough = count == rule.frequency;
         // The event that completes the count is shown for if_matched_sid only (section 7.4).
         const bool is_shown = !is_enough || composite.history == Composite::History::Sid;

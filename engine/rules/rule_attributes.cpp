@@ -82,7 +82,7 @@ void read_overwrite(const xml::Node& node, const xml::Attribute& attribute, Rule
     if (attribute.value != "yes" && attribute.value != "no") {
         reader.report(node.error_in_attribute(
             attribute, "bad-value",
-            fmt::format("overwrite takes \"yes\" or \"no\", not \"{}\"", attribute.value)));
+            fmt::format(R"(overwrite takes "yes" or "no", not "{}")", attribute.value)));
     }
     reader.draft().overwrites = attribute.value == "yes";
 }

@@ -51,7 +51,7 @@ class RuleSet {
 
   private:
     struct Evaluation;
-    const Rule* descend(std::uint32_t node, Evaluation& evaluation) const;
+    const Rule* descend(std::uint32_t index, Evaluation& evaluation) const;
 
     std::vector<Rule> rules_;
     std::vector<Node> nodes_;
