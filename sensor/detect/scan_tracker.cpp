@@ -37,6 +37,9 @@ constexpr std::uint32_t kBogusLineInterval = 60;
 // this.
 constexpr base::Timestamp kEndOfTime{seconds(4'000'000'000)};
 
+// A clock that goes back by more than this was set back; less is packets out of order.
+constexpr seconds kClockTolerance{10};
+
 std::uint32_t whole_seconds(base::Timestamp time) {
     return static_cast<std::uint32_t>(duration_cast<seconds>(time.time_since_epoch()).count());
 }
@@ -307,6 +310,9 @@ void ScanTracker::count_touched(const Probe& probe) {
 
 void ScanTracker::advance(base::Timestamp now) {
     now = std::min(now, kEndOfTime);
+    if (now < now_ - kClockTolerance) {
+        start_over_at(now);
+    }
     if (now <= now_) {
         return;
     }
@@ -328,6 +334,18 @@ void ScanTracker::advance(base::Timestamp now) {
         }
     }
     now_ = now;
+}
+
+// Everything that is remembered has a time that lies ahead now: until it is reached again no
+// silence would be overdue and no scan over, so all of it is given up.
+void ScanTracker::start_over_at(base::Timestamp now) {
+    while (pending_.next_deadline()) {
+        pending_.pop_oldest();
+    }
+    now_ = now;
+    table_.clear();
+    flows_ = FlowMemory();
+    next_second_ = base::Timestamp(duration_cast<seconds>(now.time_since_epoch())) + seconds(1);
 }
 
 std::optional<base::Timestamp> ScanTracker::next_deadline() {

@@ -88,6 +88,7 @@ class ScanTracker final : private CounterSink {
                 const base::IpAddress& ours, std::uint16_t our_port, bool is_datagram,
                 bool is_closed);
     void pop_overdue();
+    void start_over_at(base::Timestamp now);
     // The probe touched a closed or silent port.
     void count_touched(const Probe& probe);
     void report_detected(std::uint32_t source, Counter& counter);

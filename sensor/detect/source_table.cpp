@@ -190,6 +190,7 @@ void SourceTable::clear() {
             drop(index);
         }
     }
+    swept_ = 0;  // the next pair sets it, whatever its time
 }
 
 // The counters of a pair that is not in the wheel are given back, and the pair forgotten.

@@ -18,6 +18,9 @@ constexpr std::size_t kIcmpHeader = 8;
 
 constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+constexpr std::uint16_t kEtherTypeVlan = 0x8100;         // IEEE 802.1Q
+constexpr std::uint16_t kEtherTypeServiceVlan = 0x88a8;  // IEEE 802.1ad
+constexpr std::size_t kVlanTag = 4;
 
 // IP protocol numbers (IANA).
 constexpr std::uint8_t kProtoHopByHop = 0;
@@ -30,10 +33,6 @@ constexpr std::uint8_t kProtoAuthentication = 51;
 constexpr std::uint8_t kProtoIcmpv6 = 58;
 constexpr std::uint8_t kProtoDestinationOptions = 60;
 constexpr std::uint8_t kProtoMobility = 135;
-
-// RFC 8200 section 4.1 recommends at most one of each kind; a longer chain is an evasion or
-// garbage.
-constexpr int kMaxExtensionHeaders = 8;
 
 base::IpAddress ipv4_at(const Bytes& bytes, std::size_t at) {
     std::array<std::uint8_t, 4> address{};
@@ -80,11 +79,13 @@ struct Ipv6Chain {
     std::size_t length = 0;  // bytes of extension headers
 };
 
-// Walks the extension headers; `bytes` starts behind the fixed header.
+// Walks the extension headers; `bytes` starts behind the fixed header. RFC 8200 section 4.1 wants
+// at most one of each kind, but hosts accept any number: who stopped counting at some would miss
+// the scans behind more. Each takes eight bytes at least, so the walk ends with the capture.
 Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
     Ipv6Chain chain;
     chain.protocol = protocol;
-    for (int count = 0; count <= kMaxExtensionHeaders; ++count) {
+    for (;;) {
         const Bytes header = bytes.from(chain.length);
         switch (chain.protocol) {
             case kProtoHopByHop:
@@ -121,8 +122,6 @@ Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
         }
         chain.protocol = header.u8(0);
     }
-    chain.verdict = Verdict::Malformed;
-    return chain;
 }
 
 // The packet inside an ICMP error: its addresses and the first four bytes of its transport header.
@@ -179,7 +178,10 @@ Verdict parse_udp(const Bytes& bytes, Packet& packet) {
     if (!bytes.has(kUdpHeader)) {
         return Verdict::Malformed;
     }
-    const std::uint16_t length = bytes.u16(4);
+    std::uint32_t length = bytes.u16(4);
+    if (length == 0 && !packet.source.is_v4()) {
+        length = packet.payload_length;  // "jumbo": hosts take it for the rest of the packet
+    }
     if (length < kUdpHeader || length > packet.payload_length) {
         return Verdict::Malformed;
     }
@@ -247,7 +249,8 @@ Verdict parse_ipv4(const Bytes& bytes, Packet& packet) {
     const std::uint16_t fragment = bytes.u16(6);
     packet.dont_fragment = (fragment & 0x4000) != 0;
     packet.payload_length = static_cast<std::uint32_t>(total_length - header_length);
-    if ((fragment & 0xbfff) != 0) {  // reserved bit, more fragments, or an offset
+    // More fragments, or an offset. Not the reserved bit: hosts do not look at it.
+    if ((fragment & 0x3fff) != 0) {
         return Verdict::Fragment;
     }
     return parse_transport(bytes.first(total_length).from(header_length), bytes.u8(9), packet);
@@ -312,14 +315,21 @@ Packet parse_ethernet(std::span<const std::uint8_t> frame) {
         packet.verdict = Verdict::Malformed;
         return packet;
     }
-    const std::uint16_t type = bytes.u16(12);
+    std::size_t header_length = kEthernetHeader;
+    std::uint16_t type = bytes.u16(12);
+    // A tag of VLAN 0 only carries a priority (IEEE 802.1Q section 6.9): the host takes the frame
+    // as one without. What belongs to a VLAN is seen by that VLAN's own interface.
+    while ((type == kEtherTypeVlan || type == kEtherTypeServiceVlan) &&
+           bytes.has(header_length + kVlanTag) && (bytes.u16(header_length) & 0x0fff) == 0) {
+        type = bytes.u16(header_length + 2);
+        header_length += kVlanTag;
+    }
     if (type != kEtherTypeIpv4 && type != kEtherTypeIpv6) {
         return packet;
     }
-    packet = parse_ip(frame.subspan(kEthernetHeader));
+    packet = parse_ip(frame.subspan(header_length));
     const bool is_ipv4_frame = type == kEtherTypeIpv4;
-    if (frame.size() > kEthernetHeader &&
-        (frame[kEthernetHeader] >> 4) != (is_ipv4_frame ? 4 : 6)) {
+    if (frame.size() > header_length && (frame[header_length] >> 4) != (is_ipv4_frame ? 4 : 6)) {
         packet.verdict = Verdict::Malformed;  // the EtherType says otherwise
     }
     return packet;

@@ -508,3 +508,18 @@ TEST_CASE("scan_tracker: time that jumps far ahead or back is taken as it comes"
     wire.raw_syn(40000, 3);
     CHECK(wire.count(ObservationType::ConnectionAttempt) == 3);
 }
+
+TEST_CASE("scan_tracker: a clock that was set back does not blind it to silent ports") {
+    Wire wire;
+    wire.datagram(5000, 53);
+    wire.connect(40000, 7);
+    wire.now -= std::chrono::hours(3);
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+        wire.raw_syn(40000, port);
+    }
+    wire.pass(milliseconds(300));
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected"});
+    wire.pass(seconds(61));
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 10/240"});
+    CHECK(wire.tracker.source_count() == 0);
+}

@@ -33,6 +33,12 @@ Frame extension(std::uint8_t next, const Frame& behind) {
     return header;
 }
 
+Frame tagged(Frame frame, std::uint16_t vlan) {
+    const Frame tag{0x81, 0, static_cast<std::uint8_t>(vlan >> 8), static_cast<std::uint8_t>(vlan)};
+    frame.insert(frame.begin() + 12, tag.begin(), tag.end());
+    return frame;
+}
+
 }  // namespace
 
 TEST_CASE("packet: a TCP segment gives addresses, ports, flags and the length of its payload") {
@@ -85,10 +91,6 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
     const Frame segment = ipv4(kThem, kUs, 6, tcp(1, 2, kSyn));
     const Frame datagram = ipv4(kThem, kUs, 17, udp(1, 2, 4));
     const Frame segment6 = ipv6("fd00::1", "fd00::2", 6, tcp(1, 2, kSyn));
-    Frame chain = tcp(1, 2, kSyn);
-    for (int i = 0; i < 12; ++i) {
-        chain = extension(i == 0 ? 6 : 60, chain);
-    }
     struct Row {
         const char* what;
         Frame frame;
@@ -118,12 +120,14 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
         {"UDP length beyond the packet", changed(datagram, 14 + 20 + 5, 99), Verdict::Malformed},
         {"more fragments", sealed(changed(segment, 20, 0x20)), Verdict::Fragment},
         {"fragment offset", sealed(changed(segment, 21, 1)), Verdict::Fragment},
-        {"reserved flag", sealed(changed(segment, 20, 0x80)), Verdict::Fragment},
         {"half an IPv6 header", cut(segment6, 40), Verdict::Malformed},
         {"IPv6 payload length cuts the TCP header", changed(segment6, 19, 8), Verdict::Malformed},
         {"IPv6 fragment", ipv6("fd00::1", "fd00::2", 44, {6, 0, 0, 1, 0, 0, 0, 1}),
          Verdict::Fragment},
-        {"endless extension headers", ipv6("fd00::1", "fd00::2", 60, chain), Verdict::Malformed},
+        {"extension headers without an end", ipv6("fd00::1", "fd00::2", 60, Frame(1200, 60)),
+         Verdict::Malformed},
+        {"a VLAN's frame", tagged(segment, 100), Verdict::OtherLink},
+        {"UDP length 0 over IPv4", changed(datagram, 14 + 20 + 5, 0), Verdict::Malformed},
         {"extension header beyond the packet", ipv6("fd00::1", "fd00::2", 60, {6, 200}),
          Verdict::Malformed},
         {"ICMP without a header", ipv4(kThem, kUs, 1, {8, 0, 0}), Verdict::Malformed},
@@ -132,6 +136,36 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
         CAPTURE(row.what);
         CHECK(static_cast<int>(parse_ethernet(row.frame).verdict) == static_cast<int>(row.verdict));
     }
+}
+
+// Linux answers each of these; a scanner that sends its probes so must not be missed.
+TEST_CASE("packet: disguises that a host sees through hide no probe") {
+    const Frame segment = ipv4(kThem, kUs, 6, tcp(1000, 80, kSyn));
+    Frame chain = tcp(1000, 80, kSyn);
+    for (int i = 0; i < 20; ++i) {
+        chain = extension(i == 0 ? 6 : 60, chain);
+    }
+    Frame datagram = udp(1000, 80, 4);
+    put16(datagram, 4, 0);
+    struct Row {
+        const char* what;
+        Frame frame;
+    };
+    const Row rows[] = {
+        {"reserved flag of IPv4", sealed(changed(segment, 20, 0x80))},
+        {"reserved flag and DF", sealed(changed(segment, 20, 0xc0))},
+        {"twenty extension headers", ipv6("fd00::1", "fd00::2", 60, chain)},
+        {"UDP length 0 over IPv6", ipv6("fd00::1", "fd00::2", 17, datagram)},
+        {"priority tag", tagged(segment, 0)},
+        {"two priority tags", tagged(tagged(segment, 0), 0)},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const Packet packet = parse_ethernet(row.frame);
+        CHECK(packet.verdict == Verdict::Ok);
+        CHECK(packet.destination_port == 80);
+    }
+    CHECK(parse_ethernet(sealed(changed(segment, 20, 0xc0))).dont_fragment);
 }
 
 TEST_CASE("packet: no truncation of a good frame is read beyond its end") {
