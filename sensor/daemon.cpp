@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -47,11 +48,13 @@ bool parse_id(std::string_view text, Id& id) {
 }  // namespace
 
 base::Result<PidFile> PidFile::lock(const std::string& path) {
-    base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+    // Not readable for others: whoever can open it can hold its lock, and nothing would start.
+    base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) {
         return base::fail(
             diagnostic_of("unwritable-file", fmt::format("Can't open pid file: {}", error_text())));
     }
+    ::fchmod(fd.get(), 0600);  // one that was there before
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         return base::fail(
             diagnostic_of("already-running",

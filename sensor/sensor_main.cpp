@@ -172,9 +172,10 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
         return fatal(target.error().message);
     }
     // The log is opened again after a rotation, as the user that we become.
-    if (!settings.log_file.empty() && identity->changes_user && ::geteuid() == 0 &&
-        ::chown(settings.log_file.c_str(), identity->user, identity->group) != 0) {
-        say(fmt::format("Warning: cannot hand over {}", settings.log_file));
+    if (identity->changes_user && ::geteuid() == 0) {
+        if (auto given = (*target)->give_to(identity->user, identity->group); !given) {
+            say(fmt::format("Warning: {}", given.error().message));
+        }
     }
     auto daemonizer = settings[Switch::NoFork]
                           ? base::Result<base::Daemonizer>(base::Daemonizer::foreground())

@@ -1,6 +1,7 @@
 #include "engine/app/pid_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,12 +38,14 @@ std::optional<pid_t> holder_of(int fd) {
 }  // namespace
 
 base::Result<PidFile> PidFile::lock(const std::string& path) {
-    base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    // Not readable for others: whoever can read it can hold a lock on it, and nothing would start.
+    base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!fd) {
         return base::fail(pid_file_error(
             "unwritable-file",
             "cannot open the pid file: " + std::generic_category().message(errno), path));
     }
+    ::fchmod(fd.get(), 0640);  // one that was there before
     struct flock lock = whole_file(F_WRLCK);
     if (::fcntl(fd.get(), F_SETLK, &lock) != 0) {
         const int error = errno;

@@ -18,7 +18,7 @@ namespace portcullis::app {
 
 class PidFile {
   public:
-    // Locks `path` (created 0644 in an existing folder) and writes the id of this process into it.
+    // Locks `path` (made 0640, in an existing folder) and writes the id of this process into it.
     // Errors: "already-running" (the message names the process), "unwritable-file".
     static base::Result<PidFile> lock(const std::string& path);
 

@@ -22,6 +22,12 @@ tl::unexpected<Diagnostic> file_error(std::string code, std::string_view verb,
     return fail(std::move(diagnostic));
 }
 
+bool others_can_write(const std::string& folder) {
+    struct stat status {};
+    return ::stat(folder.empty() ? "." : folder.c_str(), &status) != 0 || status.st_uid != 0 ||
+           (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 }  // namespace
 
 void UniqueFd::reset(int fd) {
@@ -53,6 +59,14 @@ Result<std::string> read_file(const std::string& path) {
     }
 }
 
+UniqueFd open_for_append(const std::string& path, int mode) {
+    const bool is_exposed =
+        ::geteuid() == 0 && others_can_write(std::filesystem::path(path).parent_path().string());
+    return UniqueFd(::open(
+        path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (is_exposed ? O_NOFOLLOW : 0),
+        static_cast<mode_t>(mode)));
+}
+
 bool write_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -72,7 +86,9 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
     const bool wait_for_disk = durability == Durability::Machine;
     const std::string temporary = path + ".new";
     {
-        const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+        // What lies there was left by a crash, or was put there for us to write through.
+        ::unlink(temporary.c_str());
+        const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                                  static_cast<mode_t>(mode)));
         if (!fd || !write_all(fd.get(), content) || (wait_for_disk && ::fsync(fd.get()) != 0)) {
             const int error = errno;

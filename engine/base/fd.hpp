@@ -49,6 +49,11 @@ enum class Durability {
 Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode,
                                    Durability durability = Durability::Machine);
 
+// Opens `path` for appending, created with `mode` if it is missing; empty = an error (errno is set:
+// ELOOP for a refused link). Root follows a symbolic link there only if nobody else can write to
+// the folder: whoever could put the link there would choose what root writes to.
+UniqueFd open_for_append(const std::string& path, int mode);
+
 // Writes all of `bytes`, restarting after EINTR and short writes; false = an error (errno is set).
 bool write_all(int fd, std::string_view bytes);
 

@@ -1,6 +1,5 @@
 #include "engine/base/log.hpp"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ std::string_view word_of(LogLevel level) {
 }  // namespace
 
 Result<void> Log::open_file(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+    UniqueFd fd = open_for_append(path, 0640);
     if (!fd) {
         Diagnostic diagnostic;
         diagnostic.code = "unwritable-file";

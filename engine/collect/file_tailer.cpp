@@ -23,6 +23,9 @@ namespace {
 // A folder with more entries than this is not searched for a rotated file.
 constexpr int kMaxSearched = 10'000;
 
+// How much of a rotated file is read at a time before it may be closed.
+constexpr std::size_t kCloseBudget = std::size_t{1} << 20;
+
 // The path of `file` if it lies in the folder of `path`: where a rotation by renaming leaves it.
 std::optional<std::string> find_beside(const std::string& path, FileIdentity file) {
     std::error_code error;
@@ -125,12 +128,14 @@ void FileTailer::look_at_path(base::Timestamp now, const TakeOver& take_over) {
 
 ReadOutcome FileTailer::read_available(const LineHandler& handler, std::size_t budget) {
     const RecordHandler on_record = record_handler(handler);
-    for (Previous& old : closing_) {
-        std::size_t all = SIZE_MAX;
-        read(old.file, on_record, all);
-        old.file.finish(on_record);
+    while (!closing_.empty()) {
+        TailedFile& file = closing_.front().file;
+        if (read(file, on_record, budget) == ReadOutcome::More) {
+            return ReadOutcome::More;
+        }
+        file.finish(on_record);
+        closing_.erase(closing_.begin());
     }
-    closing_.clear();
     for (Previous& old : previous_) {
         old.file.check_content(on_record);
         if (read(old.file, on_record, budget) == ReadOutcome::More) {
@@ -153,8 +158,9 @@ ReadOutcome FileTailer::read_available(const LineHandler& handler, std::size_t b
 bool FileTailer::close_quiet_files(base::Timestamp now, const LineHandler& handler) {
     const RecordHandler on_record = record_handler(handler);
     for (auto old = previous_.begin(); old != previous_.end();) {
-        std::size_t all = SIZE_MAX;
-        read(old->file, on_record, all);
+        // Not to its end: its writer may be faster than we are, and others wait.
+        std::size_t budget = kCloseBudget;
+        read(old->file, on_record, budget);
         if (old->file.bytes_read() != old->bytes_seen) {
             old->bytes_seen = old->file.bytes_read();
             old->quiet_since = now;
@@ -182,15 +188,19 @@ bool FileTailer::leads_to(FileIdentity file) const {
 }
 
 std::optional<FilePosition> FileTailer::release(FileIdentity file) {
-    const auto old = std::find_if(previous_.begin(), previous_.end(), [&](const Previous& each) {
-        return each.file.identity() == file;
-    });
+    for (auto* files : {&closing_, &previous_}) {
+        const auto old = std::find_if(files->begin(), files->end(), [&](const Previous& each) {
+            return each.file.identity() == file;
+        });
+        if (old != files->end()) {
+            const FilePosition position = old->file.position();
+            files->erase(old);
+            ++generation_;
+            return position;
+        }
+    }
     std::optional<FilePosition> position;
-    if (old != previous_.end()) {
-        position = old->file.position();
-        previous_.erase(old);
-        ++generation_;
-    } else if (current_ && current_->identity() == file && !leads_to(file)) {
+    if (current_ && current_->identity() == file && !leads_to(file)) {
         position = current_->position();
         current_.reset();
         ++generation_;
@@ -206,8 +216,10 @@ TailedPath FileTailer::position() const {
     } else if (resume_at_) {
         saved.current = resume_at_;  // not read yet: a failing file keeps its place
     }
-    for (const Previous& old : previous_) {
-        saved.previous.push_back(old.file.position());
+    for (const auto* files : {&closing_, &previous_}) {
+        for (const Previous& old : *files) {
+            saved.previous.push_back(old.file.position());
+        }
     }
     return saved;
 }
@@ -225,6 +237,12 @@ std::vector<int> FileTailer::descriptors() const {
 
 void FileTailer::move_to_previous(TailedFile file, base::Timestamp now) {
     if (previous_.size() == kMaxPrevious) {
+        if (closing_.size() == kMaxClosing) {
+            log_.warning(path_ +
+                         ": rotated faster than it can be read: the rest of an old file is "
+                         "given up");
+            closing_.erase(closing_.begin());
+        }
         closing_.push_back(std::move(previous_.front()));
         previous_.erase(previous_.begin());
     }

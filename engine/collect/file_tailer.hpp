@@ -53,6 +53,8 @@ class FileTailer final : public LineSource {
     static constexpr std::chrono::seconds kQuietTime{60};
     // … or when there are more than this many; the oldest goes.
     static constexpr std::size_t kMaxPrevious = 4;
+    // … after it was read to its end, if no more than this many wait for that.
+    static constexpr std::size_t kMaxClosing = 16;
 
     // `log` and `counters` must outlive the tailer. `format` as from find_log_format().
     FileTailer(std::string path, const LogFormat& format, StartAt start, base::Log& log,
@@ -79,7 +81,7 @@ class FileTailer final : public LineSource {
     const std::string& path() const { return path_; }
     const LogFormat& format() const { return *format_; }
     // Nothing open and nothing to wait for.
-    bool is_idle() const { return !current_ && previous_.empty(); }
+    bool is_idle() const { return !current_ && previous_.empty() && closing_.empty(); }
     bool has_previous() const { return !previous_.empty(); }
     // The path leads to something that cannot be read: look again in a while.
     bool is_failing() const { return is_failing_; }
@@ -117,7 +119,7 @@ class FileTailer final : public LineSource {
     std::optional<TailedFile> current_;
     std::optional<FilePosition> resume_at_;
     std::vector<Previous> previous_;  // oldest first
-    std::vector<Previous> closing_;   // more than kMaxPrevious: given up at the next read
+    std::vector<Previous> closing_;   // more than kMaxPrevious: read to their ends, then given up
     std::string last_failure_;        // reported once per episode
     bool is_failing_ = false;
     bool leads_nowhere_ = false;

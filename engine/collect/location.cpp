@@ -28,6 +28,12 @@ std::string with_date(const std::string& location, base::Timestamp now) {
     return text.str();
 }
 
+// A line break or an escape sequence in a name would stand in alerts and logs as well.
+bool is_printable(std::string_view path) {
+    return std::none_of(path.begin(), path.end(),
+                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 std::vector<std::string> glob_matches(const std::string& pattern, bool folders) {
     std::vector<std::string> paths;
     glob_t result{};
@@ -37,7 +43,7 @@ std::vector<std::string> glob_matches(const std::string& pattern, bool folders) 
             struct stat status {};
             const bool is_folder =
                 ::stat(result.gl_pathv[i], &status) == 0 && S_ISDIR(status.st_mode);
-            if (is_folder == folders) {
+            if (is_folder == folders && is_printable(result.gl_pathv[i])) {
                 paths.emplace_back(result.gl_pathv[i]);
             }
         }

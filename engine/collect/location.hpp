@@ -19,7 +19,8 @@ inline constexpr std::size_t kMaxGlobMatches = 1000;
 bool has_date(std::string_view location);
 bool has_glob(std::string_view location);
 
-// The paths that `location` means at `now`: of a glob the existing files, sorted (no folders); of
+// The paths that `location` means at `now`: of a glob the existing files, sorted (no
+// folders, and none with control characters in its name: who may create files there chose it); of
 // anything else the one path, whether it exists or not.
 std::vector<std::string> expand_location(const std::string& location, base::Timestamp now);
 

@@ -1,7 +1,7 @@
 #include "sensor/report/log_writer.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -17,15 +17,18 @@ namespace {
 constexpr std::int64_t kRepeatSeconds = 60;
 constexpr std::size_t kFlushAtBytes = 32 * 1024;
 
-base::Result<base::UniqueFd> open_for_append(const std::string& path) {
-    base::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
+base::Diagnostic log_error(std::string_view what, const std::string& path, int error) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = "unwritable-file";
+    diagnostic.message = fmt::format("{}: {}", what, std::generic_category().message(error));
+    diagnostic.place.file = path;
+    return diagnostic;
+}
+
+base::Result<base::UniqueFd> open_file(const std::string& path) {
+    base::UniqueFd fd = base::open_for_append(path, 0644);
     if (!fd) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unwritable-file";
-        diagnostic.message =
-            fmt::format("cannot write the log: {}", std::generic_category().message(errno));
-        diagnostic.place.file = path;
-        return base::fail(std::move(diagnostic));
+        return base::fail(log_error("cannot write the log", path, errno));
     }
     return fd;
 }
@@ -36,12 +39,24 @@ class FileTarget final : public LogTarget {
 
     bool write(std::string_view lines) override { return base::write_all(fd_.get(), lines); }
     base::Result<void> reopen() override {
-        auto fd = open_for_append(path_);
+        auto fd = open_file(path_);
         if (!fd) {
             return base::fail(fd.error());
         }
         fd_ = std::move(*fd);
         return {};
+    }
+    base::Result<void> give_to(uid_t user, gid_t group) override {
+        struct stat status {};
+        // By descriptor, since the path may lead elsewhere by now; and no device or other file that
+        // has a name elsewhere too.
+        if (::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1) {
+            if (::fchown(fd_.get(), user, group) == 0) {
+                return {};
+            }
+            return base::fail(log_error("cannot hand over the log", path_, errno));
+        }
+        return base::fail(log_error("cannot hand over the log", path_, EPERM));
     }
 
   private:
@@ -90,7 +105,7 @@ constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "
 }  // namespace
 
 base::Result<std::unique_ptr<LogTarget>> open_log_file(const std::string& path) {
-    auto fd = open_for_append(path);
+    auto fd = open_file(path);
     if (!fd) {
         return base::fail(fd.error());
     }
@@ -137,6 +152,11 @@ void LogWriter::add(base::Timestamp time, std::string_view message) {
     if (target_->has_own_time()) {
         append(second, message);
         return;
+    }
+    if (has_last_ && second < repeats_until_ - 2 * kRepeatSeconds) {
+        // The clock was set back: the line would be held back until its old time is reached.
+        append_repeats(second);
+        has_last_ = false;
     }
     if (!has_last_ || message != last_) {
         append_repeats(second);

@@ -6,6 +6,8 @@
 // counts them, and is tried again with the next line.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <ctime>
 #include <memory>
@@ -26,11 +28,14 @@ class LogTarget {
     virtual bool write(std::string_view lines) = 0;
     // Opens it anew, after the file was rotated. On failure the old one stays in use.
     virtual base::Result<void> reopen() = 0;
+    // Lets `user` open it anew; for a file that is only ours. Error "unwritable-file".
+    virtual base::Result<void> give_to(uid_t /*user*/, gid_t /*group*/) { return {}; }
     // iplog: a time before each line and collapsed repeats; not for syslog, which has its own.
     virtual bool has_own_time() const { return false; }
 };
 
-// Appends to `path`, created 0644. Error "unwritable-file".
+// Appends to `path`, created 0644; symbolic links as for base::open_for_append(). Error
+// "unwritable-file".
 base::Result<std::unique_ptr<LogTarget>> open_log_file(const std::string& path);
 std::unique_ptr<LogTarget> standard_output();
 // ident "iplog", with the process id. `facility` and `priority` as for syslog(3).

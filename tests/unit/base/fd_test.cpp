@@ -1,6 +1,7 @@
 #include "engine/base/fd.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -17,6 +18,38 @@ TEST_CASE("fd: a file is replaced whole and keeps the mode that was asked for") 
     struct stat status {};
     REQUIRE(stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0600);
+    std::filesystem::remove_all(folder);
+}
+
+// A folder that an ordinary user can write to, in which that user waits for root.
+TEST_CASE("fd: root writes through no link that another user could have made") {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root can be led astray");
+        return;
+    }
+    const auto folder = std::filesystem::temp_directory_path() /
+                        ("portcullis-fd-test." + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
+    const std::string target = folder / "precious";
+    const std::string link = folder / "log";
+    const auto write = [](const std::string& path) {
+        return write_file_atomically(path, "x", 0600);
+    };
+    REQUIRE(write(target));
+    std::filesystem::create_symlink(target, link);
+    std::filesystem::create_symlink(target, folder / "state.new");
+
+    REQUIRE(write(folder / "state"));
+    CHECK_FALSE(std::filesystem::is_symlink(folder / "state"));
+    REQUIRE(chown(folder.c_str(), 65534, 65534) == 0);
+    CHECK_FALSE(open_for_append(link, 0600));
+    CHECK(errno == ELOOP);
+    REQUIRE(chown(folder.c_str(), 0, 0) == 0);
+    REQUIRE(chmod(folder.c_str(), 01777) == 0);
+    CHECK_FALSE(open_for_append(link, 0600));
+    REQUIRE(chmod(folder.c_str(), 0755) == 0);
+    CHECK(open_for_append(link, 0600));  // the administrator's own
+    CHECK(read_file(target).value() == "x");
     std::filesystem::remove_all(folder);
 }
 

@@ -20,7 +20,8 @@ Checkpoint sample() {
 
 TEST_CASE("checkpoint: what is saved is loaded, in either durability") {
     const TemporaryFolder folder;
-    for (const base::Durability durability : {base::Durability::Process, base::Durability::Machine}) {
+    for (const base::Durability durability :
+         {base::Durability::Process, base::Durability::Machine}) {
         REQUIRE(save_checkpoint(sample(), folder / "checkpoint.json", durability));
         const auto loaded = load_checkpoint(folder / "checkpoint.json");
         REQUIRE(loaded);

@@ -249,3 +249,32 @@ TEST_CASE("file_tailer: after a restart reading goes on where it was") {
         CHECK(tail.read() == Lines{"unfinished", "3"});
     }
 }
+
+// A user who may write to a followed log could otherwise hold up all the others: by a file of
+// holes, or by writing faster than the lines are analysed.
+TEST_CASE("file_tailer: a huge rotated file is given up in small steps, none of which is endless") {
+    constexpr std::uint64_t kHole = std::uint64_t{1} << 40;
+    constexpr std::uint64_t kMostPerStep = std::uint64_t{2} << 20;
+    Tail tail;
+    const LineHandler ignore = [](std::string_view, std::string_view) {};
+    tail.read();
+    const auto step = [&](std::size_t budget) {
+        const std::uint64_t before = tail.counters.bytes;
+        tail.tailer.close_quiet_files(tail.clock.now(), ignore);
+        tail.tailer.look_at_path(tail.clock.now(), nullptr);
+        tail.tailer.read_available(ignore, budget);
+        return tail.counters.bytes - before;
+    };
+    const std::size_t rotations = FileTailer::kMaxPrevious + FileTailer::kMaxClosing + 3;
+    for (std::size_t i = 0; i < rotations; ++i) {
+        append_to(tail.path, "x\n");
+        std::filesystem::resize_file(tail.path, kHole);
+        CHECK(step(1000) <= kMostPerStep * FileTailer::kMaxPrevious);
+        tail.rename_log(("log." + std::to_string(i)).c_str());
+    }
+    tail.clock.advance(61s);
+    CHECK(step(1000) <= kMostPerStep * FileTailer::kMaxPrevious);
+    CHECK(tail.tailer.position().previous.size() <=
+          FileTailer::kMaxPrevious + FileTailer::kMaxClosing);
+    CHECK(tail.log.count("rotated faster than it can be read") > 0);
+}

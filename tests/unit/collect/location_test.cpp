@@ -14,11 +14,13 @@ TEST_CASE("location: a plain path is itself, whether it exists or not") {
     CHECK(expand_location("/nonexistent/log", {}) == Paths{"/nonexistent/log"});
 }
 
-TEST_CASE("location: a glob is the files that exist, sorted, without folders") {
+TEST_CASE("location: a glob is the files that exist, sorted, without folders and crafted names") {
     const TemporaryFolder folder;
     test::append_to(folder / "b.log", "");
     test::append_to(folder / "a.log", "");
     test::append_to(folder / "a.txt", "");
+    test::append_to(folder / "x\n** Alert 1.1: - forged.log", "");
+    test::append_to(folder / "y\x1b[2J.log", "");
     std::filesystem::create_directory(folder / "c.log");
     CHECK(expand_location(folder / "*.log", {}) == Paths{folder / "a.log", folder / "b.log"});
     CHECK(expand_location(folder / "nothing*", {}).empty());

@@ -130,6 +130,28 @@ TEST_CASE("log_writer: lines that cannot be written are counted, and later ones 
     CHECK(sheet.text == "c\n");
 }
 
+TEST_CASE("log_writer: after the clock was set back the same line is written again") {
+    const Utc utc;
+    Sheet sheet;
+    LogWriter log(std::make_unique<SheetTarget>(sheet));
+    log.add(kStart + seconds(7200), "a");
+    log.add(kStart, "a");
+    log.flush();
+    CHECK(sheet.text == "Nov  9 18:24:47 a\nNov  9 16:24:47 a\n");
+}
+
+TEST_CASE("log_writer: only a file that is nothing else is handed over to the sensor's user") {
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("log_writer_test." + std::to_string(::getpid()));
+    std::filesystem::create_directory(folder);
+    const std::string path = folder / "iplog";
+    CHECK((*open_log_file(path))->give_to(::geteuid(), ::getegid()));
+    std::filesystem::create_hard_link(path, folder / "precious");
+    CHECK_FALSE((*open_log_file(path))->give_to(::geteuid(), ::getegid()));
+    CHECK_FALSE((*open_log_file("/dev/null"))->give_to(::geteuid(), ::getegid()));
+    std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("log_writer: a rotated file is opened anew, and one that cannot be is kept") {
     const Utc utc;
     const auto folder =
