@@ -99,10 +99,12 @@ base::Result<Identity> find_identity(const std::string& user, const std::string&
     if (!user.empty()) {
         identity.changes_user = true;
         identity.changes_group = true;
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): at the start there is one thread
         if (const passwd* entry = ::getpwnam(user.c_str())) {
             identity.user = entry->pw_uid;
             identity.group = entry->pw_gid;
         } else if (parse_id(user, identity.user)) {
+            // NOLINTNEXTLINE(concurrency-mt-unsafe): at the start there is one thread
             const passwd* by_id = ::getpwuid(identity.user);
             identity.group = by_id != nullptr ? by_id->pw_gid : identity.user;
         } else {
@@ -112,6 +114,7 @@ base::Result<Identity> find_identity(const std::string& user, const std::string&
     }
     if (!group.empty()) {
         identity.changes_group = true;
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): at the start there is one thread
         if (const ::group* entry = ::getgrnam(group.c_str())) {
             identity.group = entry->gr_gid;
         } else if (!parse_id(group, identity.group)) {

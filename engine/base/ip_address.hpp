@@ -39,6 +39,7 @@ class IpAddress {
     // Canonical text (RFC 5952 for IPv6).
     std::string to_string() const;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for a literal 0
     auto operator<=>(const IpAddress&) const = default;
 
   private:

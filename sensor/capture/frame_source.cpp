@@ -105,6 +105,7 @@ class PcapSource final : public FrameSource {
         LinkType link;
     };
 
+    // NOLINTNEXTLINE(readability-non-const-parameter): the signature is libpcap's
     static void deliver(unsigned char* user, const pcap_pkthdr* header,
                         const unsigned char* bytes) {
         const auto* delivery = reinterpret_cast<const Delivery*>(user);

@@ -235,6 +235,7 @@ base::Result<CommandLine> parse_command_line(std::span<char*> arguments) {
     optind = 0;  // glibc: start over
     opterr = 0;
     int found = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): at the start there is one thread
     while ((found = getopt_long(count, arguments.data(), letters.c_str(),
                                 long_options.options.data(), nullptr)) != -1) {
         if (found == '?' || found == ':') {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sensor/config/filter_values.hpp"
 
@@ -14,12 +15,13 @@ using sensor_report::Protocol;
 using sensor_report::ServiceNames;
 
 constexpr std::size_t kLongestLine = 8191;
+
 class Parser {
   public:
-    Parser(std::string_view text, const std::string& file, const ServiceNames& services,
+    Parser(std::string_view text, std::string file, const ServiceNames& services,
            const HostNames& hosts, SensorSettings& settings, base::Diagnostics& diagnostics)
         : text_(text),
-          file_(file),
+          file_(std::move(file)),
           services_(services),
           hosts_(hosts),
           settings_(settings),

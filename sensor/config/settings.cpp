@@ -96,7 +96,7 @@ std::optional<Switch> find_switch(std::string_view name) {
     return std::nullopt;
 }
 
-SensorSettings::SensorSettings() : facility(LOG_DAEMON), priority(LOG_NOTICE) {
+SensorSettings::SensorSettings() {
     for (const SwitchRow& row : kSwitches) {
         (*this)[row.id] = row.is_on;
     }

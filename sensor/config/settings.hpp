@@ -3,6 +3,8 @@
 // The configuration file is applied first and the command line over it, so the latter wins.
 #pragma once
 
+#include <syslog.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -72,9 +74,9 @@ struct SensorSettings {
     std::string user;                     // name or number; empty = keep
     std::string group;
     std::string pid_file = "/var/run/iplog.pid";
-    std::string log_file;  // empty = standard output or syslog
-    int facility;          // of syslog(3)
-    int priority;
+    std::string log_file;       // empty = standard output or syslog
+    int facility = LOG_DAEMON;  // of syslog(3)
+    int priority = LOG_NOTICE;
     std::vector<base::Cidr> promisc;  // further networks to watch over; not empty = promiscuous
     PacketFilters filters;
 };
