@@ -34,7 +34,10 @@ std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names
 }
 
 LiveSensor::LiveSensor(Sensor& sensor, Options options, std::vector<OpenInterface> open)
-    : sensor_(sensor), options_(std::move(options)) {
+    : sensor_(sensor),
+      options_(std::move(options)),
+      own_addresses_(sensor_capture::host_addresses()) {
+    sensor_.set_local_addresses(own_addresses_);
     for (OpenInterface& interface : open) {
         interfaces_.push_back(std::make_unique<Interface>());
         interfaces_.back()->name = std::move(interface.name);
@@ -64,6 +67,7 @@ int LiveSensor::run() {
 }
 
 void LiveSensor::watch(Interface& interface) {
+    interface.source->drop_forged(own_addresses_);
     interface.watch =
         loop_.watch_fd(interface.source->fd(), EPOLLIN, [this, &interface](std::uint32_t) {
             drain(interface);
@@ -117,7 +121,15 @@ void LiveSensor::arm_timer() {
 
 void LiveSensor::follow_host() {
     options_.report_counters();
-    sensor_.set_local_addresses(sensor_capture::host_addresses());
+    if (auto addresses = sensor_capture::host_addresses(); addresses != own_addresses_) {
+        own_addresses_ = std::move(addresses);
+        sensor_.set_local_addresses(own_addresses_);
+        for (const auto& interface : interfaces_) {
+            if (interface->source) {
+                interface->source->drop_forged(own_addresses_);
+            }
+        }
+    }
     if (options_.interfaces.empty()) {
         for (const std::string& name : sensor_capture::usable_interfaces()) {
             const bool is_known =

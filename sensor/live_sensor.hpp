@@ -62,6 +62,7 @@ class LiveSensor {
     Options options_;
     base::SystemClock clock_;
     base::EventLoop loop_;
+    std::vector<base::IpAddress> own_addresses_;  // of all interfaces
     std::vector<std::unique_ptr<Interface>> interfaces_;
     std::optional<base::Timestamp> armed_for_;
     base::EventLoop::Source timer_ = base::EventLoop::no_source();

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <ifaddrs.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pcap/pcap.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -29,6 +31,19 @@ constexpr const char* kKernelFilter =
     " or (ip6 and (ip6[6] == 58 or ip6[6] == 17 or ip6[6] == 0 or ip6[6] == 43 or ip6[6] == 44"
     " or ip6[6] == 51 or ip6[6] == 60 or ip6[6] == 135"
     " or (ip6[6] == 6 and (ip6[53] & 0x07 != 0 or ip6[53] & 0x10 == 0))))";
+
+// More own addresses than these would make the filter too long; the rest can be forged.
+constexpr std::size_t kMaxFilteredAddresses = 64;
+
+std::string filter_against_forged(const std::vector<base::IpAddress>& ours) {
+    std::string sources;
+    for (const base::IpAddress& address :
+         std::span(ours).first(std::min(ours.size(), kMaxFilteredAddresses))) {
+        sources += (sources.empty() ? "src host " : " or src host ") + address.to_string();
+    }
+    return sources.empty() ? kKernelFilter
+                           : fmt::format("({}) and not (inbound and ({}))", kKernelFilter, sources);
+}
 
 base::Diagnostic diagnostic_of(std::string code, std::string message, const std::string& source) {
     base::Diagnostic diagnostic;
@@ -90,6 +105,21 @@ class PcapSource final : public FrameSource {
     }
 
     int fd() const override { return fd_; }
+
+    void drop_forged(const std::vector<base::IpAddress>& ours) override {
+        bpf_program program{};
+        if (fd_ < 0 || pcap_compile(pcap_.get(), &program, filter_against_forged(ours).c_str(), 1,
+                                    PCAP_NETMASK_UNKNOWN) != 0) {
+            return;
+        }
+        // Not by pcap_setfilter(): that applies a new filter to the frames that wait as well, in
+        // user space, where it takes every frame for one that came in.
+        static_assert(sizeof(bpf_insn) == sizeof(sock_filter));
+        const sock_fprog filter{static_cast<unsigned short>(program.bf_len),
+                                reinterpret_cast<sock_filter*>(program.bf_insns)};
+        ::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+        pcap_freecode(&program);
+    }
 
     CaptureCounters counters() override {
         pcap_stat stat{};

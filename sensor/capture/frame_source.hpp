@@ -47,6 +47,9 @@ class FrameSource {
     virtual base::Result<int> read(int limit, FrameSink& sink) = 0;
     // Readable when frames wait; -1 for files.
     virtual int fd() const { return -1; }
+    // From now on frames that come in with one of `ours` as their source are dropped: they are
+    // forged, lest somebody answers his own probes in our name. Files know no direction.
+    virtual void drop_forged(const std::vector<base::IpAddress>& /*ours*/) {}
     virtual CaptureCounters counters() { return {}; }
 };
 

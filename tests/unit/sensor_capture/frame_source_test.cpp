@@ -1,11 +1,16 @@
 #include "sensor/capture/frame_source.hpp"
 
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "engine/base/fd.hpp"
 #include "tests/support/frames.hpp"
+#include "tests/support/network_namespace.hpp"
 
 using namespace portcullis::sensor_capture;
 using namespace portcullis;
@@ -40,6 +45,17 @@ class Kept final : public FrameSink {
     std::vector<base::Timestamp> times;
     std::vector<sensor_packet::Packet> packets;
 };
+
+// Sends `frame` out of an interface.
+void send_out_of(const char* interface, const test::Frame& frame) {
+    const base::UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = static_cast<int>(::if_nametoindex(interface));
+    REQUIRE(::sendto(socket.get(), frame.data(), frame.size(), 0,
+                     reinterpret_cast<const sockaddr*>(&to),
+                     sizeof to) == static_cast<ssize_t>(frame.size()));
+}
 
 // A file with `bytes` that is gone with the object.
 class TemporaryFile {
@@ -113,4 +129,40 @@ TEST_CASE("frame_source: an interface that is not there is refused with the reas
     const auto source = open_interface("no-such-if", false);
     REQUIRE_FALSE(source);
     CHECK(source.error().code == "unusable-interface");
+}
+
+// A neighbour could otherwise answer his own probes in our name: none of his ports would be closed,
+// and every datagram a reply to one of ours.
+TEST_CASE("frame_source: what comes in with an address of ours as its source is dropped") {
+    if (!test::enter_network_namespace() ||
+        std::system("ip link add va type veth peer name vb && ip link set va up && "
+                    "ip link set vb up") != 0) {
+        WARN("skipped: no network namespace here");
+        return;
+    }
+    const std::string us = "10.9.0.1";
+    const std::string us6 = "fd00:9::1";
+    const std::string them = "10.9.0.2";
+    auto source = open_interface("va", false);
+    REQUIRE(source);
+    (*source)->drop_forged({*base::IpAddress::parse(us), *base::IpAddress::parse(us6)});
+    send_out_of("vb", test::ipv4(us, them, 17, test::udp(1, 1, 4)));
+    send_out_of("vb", test::ipv6(us6, "fd00:9::2", 17, test::udp(1, 2, 4)));
+    send_out_of("va", test::ipv4(us, them, 17, test::udp(1, 3, 4)));
+    send_out_of("vb", test::ipv4(them, us, 17, test::udp(1, 4, 4)));
+
+    Kept kept;
+    std::vector<int> ports;
+    for (int round = 0; round < 100 && (ports.empty() || ports.back() != 4); ++round) {
+        pollfd ready{(*source)->fd(), POLLIN, 0};
+        ::poll(&ready, 1, 100);
+        REQUIRE((*source)->read(100, kept));
+        ports.clear();
+        for (const sensor_packet::Packet& packet : kept.packets) {
+            if (packet.transport == sensor_packet::Transport::Udp) {
+                ports.push_back(packet.destination_port);
+            }
+        }
+    }
+    CHECK(ports == std::vector<int>{3, 4});
 }
