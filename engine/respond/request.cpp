@@ -30,6 +30,9 @@ bool consists_of(std::string_view text, std::string_view others) {
     });
 }
 
+// Bytes. execd refuses texts of more than 2048, and one that is no UTF-8 may become three.
+constexpr std::size_t kMaxLocation = 600;
+
 constexpr std::string_view kUserCharacters = "._@?-";
 constexpr std::string_view kAddressCharacters = ".:_-";
 
@@ -64,7 +67,8 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     request.timeout = response.timeout;
     request.alert_id = alert.name();
     request.rule_id = alert.rule.id;
-    request.location = alert.location;
+    // A decoder may take part of it from the line; one too long would cost the whole response.
+    request.location = alert.location.substr(0, kMaxLocation);
     if (command.expects_user) {
         auto user = present(alert.field(FieldId::DstUser));
         if (!user) {

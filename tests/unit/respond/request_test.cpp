@@ -1,5 +1,7 @@
 #include "engine/respond/request.hpp"
 
+#include "engine/base/response_message.hpp"
+
 using namespace portcullis;
 using namespace portcullis::respond;
 using event::FieldId;
@@ -177,4 +179,12 @@ TEST_CASE("request: only blocks that run on this host give one") {
         CHECK(request.has_value() == row.runs);
         CHECK((row.runs || request.error().code == "elsewhere"));
     }
+}
+
+TEST_CASE("request: a location of any length and bytes costs no response") {
+    alert::Alert alert;
+    alert.location = "/var/log/relay|" + std::string(5800, '\xff');
+    const auto request = make_request(alert, ActiveResponseConfig{}, CommandConfig{});
+    REQUIRE(request);
+    CHECK(base::decode_message(base::encode(base::ResponseMessage(*request))));
 }
