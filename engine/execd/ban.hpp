@@ -20,7 +20,7 @@ struct BanKey {
     std::string address = "-";
     std::string user = "-";
 
-    auto operator<=>(const BanKey&) const = default;
+    auto operator<=>(const BanKey&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct Ban {

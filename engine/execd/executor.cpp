@@ -114,7 +114,7 @@ void Executor::finish(Record record, Outcome outcome, std::string reason, const 
     }
 }
 
-void Executor::run(Job job, bool is_dry, std::function<void(const JobResult&)> on_done) {
+void Executor::run(const Job& job, bool is_dry, std::function<void(const JobResult&)> on_done) {
     if (is_dry) {
         on_done({true, "dry run: no command was run"});
         return;
@@ -200,7 +200,7 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     carry_out(wish, now, {});
 }
 
-void Executor::ban(const base::BanRequest& request, Timestamp now, OnReply on_reply) {
+void Executor::ban(const base::BanRequest& request, Timestamp now, const OnReply& on_reply) {
     Wish wish;
     wish.is_manual = true;
     wish.record.time = now;

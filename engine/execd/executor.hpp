@@ -37,6 +37,7 @@ class Executor {
     // `state` is what the journal held.
     Executor(ExecdConfig config, JournalState state, Journal& journal, Runner& runner,
              Protection& protection, RecordSink& records, base::Log& log);
+    ~Executor() = default;
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 
@@ -51,7 +52,7 @@ class Executor {
 
     void respond(const base::RespondRequest& request, base::Timestamp now);
     // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
-    void ban(const base::BanRequest& request, base::Timestamp now, OnReply on_reply);
+    void ban(const base::BanRequest& request, base::Timestamp now, const OnReply& on_reply);
     void unban(const base::UnbanRequest& request, base::Timestamp now, OnReply on_reply);
     void flush(base::Timestamp now, OnReply on_reply);
     // One page of the table, within base::kMaxMessageSize.
@@ -102,7 +103,7 @@ class Executor {
     void renew(Entry& entry, base::Timestamp now);
     void forget(Bans::iterator it);
     void set_due(Entry& entry, base::Timestamp due);
-    void run(Job job, bool is_dry, std::function<void(const JobResult&)> on_done);
+    void run(const Job& job, bool is_dry, std::function<void(const JobResult&)> on_done);
     void finish(Record record, Outcome outcome, std::string reason, const OnReply& on_reply);
 
     ExecdConfig config_;

@@ -28,6 +28,7 @@ class NeverBlock final : public Protection {
     // `root` stands before /etc, /run, /var and /proc; "" = the host's own. `loop` must outlive
     // this. Error "no-netlink": without this host's routes nothing may be blocked.
     static base::Result<std::unique_ptr<NeverBlock>> open(base::EventLoop& loop, std::string root);
+    ~NeverBlock() override = default;
     NeverBlock(const NeverBlock&) = delete;
     NeverBlock& operator=(const NeverBlock&) = delete;
 

@@ -28,8 +28,6 @@ class ProcessEvents {
     // nullopt = this kernel does not tell, or not us: in a container, in a
     // network namespace of our own, or without CAP_NET_ADMIN.
     static std::optional<ProcessEvents> open();
-    ProcessEvents(ProcessEvents&&) = default;
-    ProcessEvents& operator=(ProcessEvents&&) = default;
 
     // Readable when there are events.
     int fd() const { return fd_.get(); }

@@ -36,6 +36,7 @@ class Service {
                                                        const base::Clock& clock, base::Log& log,
                                                        ServicePaths paths, ExecdConfig config,
                                                        Protection& protection);
+    ~Service() = default;
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
