@@ -92,7 +92,7 @@ class Control(unittest.TestCase):
         wait_until("the alert is counted", lambda: self.counter("alerts") >= 1)
         wait_until("the packets are counted", lambda: self.counter("packets_to_us") >= 10)
         self.assertIn(address, self.control("bans").stdout)
-        self.assertRegex(self.control("status").stdout, r"(?m)^blocks +1 in force$")
+        self.assertRegex(self.control("status").stdout, r"(?m)^blocks +1 ban in force$")
 
         self.assertIn("runs already", self.control("start").stdout)
         self.assertEqual(daemons, self.running(), "a second start starts nothing")
