@@ -101,7 +101,7 @@ class Lab(lab.unittest.TestCase):
         labs = [subprocess.Popen(
             [str(lab.SOURCE / "scripts/run"), "--lab", "--no-install", "--no-build"],
             env=dict({k: v for k, v in os.environ.items() if k != "PORTCULLIS_LAB_INSIDE"},
-                     PORTCULLIS_BIN=str(lab.BIN), PORTCULLIS_LAB_BAN_SECONDS="15"),
+                     PORTCULLIS_BIN=str(lab.BIN), PORTCULLIS_LAB_BAN_SECONDS="8"),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
         for process in labs:
             output, _ = process.communicate(timeout=120)
