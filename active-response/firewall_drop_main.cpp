@@ -24,10 +24,10 @@
 
 namespace {
 
-using namespace portcullis;
-using active_response::BanSets;
-using active_response::TableWatch;
+namespace base = portcullis::base;
 using nlohmann::json;
+using portcullis::active_response::BanSets;
+using portcullis::active_response::TableWatch;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 

@@ -11,7 +11,7 @@
 #include "engine/execd/execd_config.hpp"
 
 int main(int argc, char** argv) {
-    using namespace portcullis;
+    namespace app = portcullis::app;
     using app::Home;
 
     CLI::App cli{
@@ -56,11 +56,11 @@ int main(int argc, char** argv) {
     bans->callback([&] { exit_code = app::list_bans(home()); });
 
     std::string address;
-    std::int64_t seconds = execd::kManualBanTime.count();
+    std::int64_t seconds = portcullis::execd::kManualBanTime.count();
     auto* ban = cli.add_subcommand("ban", "block an address by the command firewall-drop");
     ban->add_option("IP", address, "address")->required();
     ban->add_option("SECONDS", seconds, "for how long")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{base::kMaxBanTime.count()}))
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{portcullis::base::kMaxBanTime.count()}))
         ->capture_default_str();
     ban->callback([&] { exit_code = app::ban(home(), address, std::chrono::seconds(seconds)); });
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -228,9 +229,8 @@ int start_daemons(const Home& home, const std::string& config_path) {
         }
         if (!launch(daemon, home, config_path)) {
             print(stderr, fmt::format("{}: could not be started\n", daemon.name));
-            for (auto each = started.rbegin(); each != started.rend(); ++each) {
-                stop(**each, home);
-            }
+            std::for_each(started.rbegin(), started.rend(),
+                          [&](const DaemonKind* each) { stop(*each, home); });
             return 1;
         }
         print(stdout, fmt::format("{}: started\n", daemon.name));
@@ -241,9 +241,9 @@ int start_daemons(const Home& home, const std::string& config_path) {
 
 int stop_daemons(const Home& home) {
     bool all_stopped = true;
-    for (auto daemon = kDaemons.rbegin(); daemon != kDaemons.rend(); ++daemon) {
-        all_stopped = stop(*daemon, home) && all_stopped;
-    }
+    std::for_each(kDaemons.rbegin(), kDaemons.rend(), [&](const DaemonKind& daemon) {
+        all_stopped = stop(daemon, home) && all_stopped;
+    });
     return all_stopped ? 0 : 1;
 }
 

@@ -27,7 +27,9 @@
 
 namespace {
 
-using namespace portcullis;
+namespace app = portcullis::app;
+namespace base = portcullis::base;
+namespace execd = portcullis::execd;
 using app::Home;
 
 struct CommandLine {

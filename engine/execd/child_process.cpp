@@ -130,11 +130,13 @@ base::Result<ChildProcess> start_child(const std::vector<std::string>& argv,
                                             fmt::format("PORTCULLIS_TIMEOUT={}", timeout.count())};
     std::vector<char*> argv_pointers;
     std::vector<std::string> arguments = argv;
+    argv_pointers.reserve(arguments.size() + 1);
     for (auto& argument : arguments) {
         argv_pointers.push_back(argument.data());
     }
     argv_pointers.push_back(nullptr);
     std::vector<char*> environment_pointers;
+    environment_pointers.reserve(environment.size() + 1);
     for (auto& variable : environment) {
         environment_pointers.push_back(variable.data());
     }

@@ -175,9 +175,9 @@ std::vector<std::pair<std::string, std::size_t>> HostFiles::existing_files() con
     std::vector<std::pair<std::string, std::size_t>> files;
     for (std::size_t kind = 0; kind < std::size(kFileKinds); ++kind) {
         const std::string pattern = kFileKinds[kind].pattern;
-        const std::string folder = root_ + kFileKinds[kind].folder;
+        const auto folder = std::filesystem::path(root_ + kFileKinds[kind].folder);
         if (pattern.find('*') == std::string::npos) {
-            files.emplace_back(folder + "/" + pattern, kind);
+            files.emplace_back((folder / pattern).string(), kind);
             continue;
         }
         std::error_code error;

@@ -113,7 +113,7 @@ void HostNames::look_up_forever(const std::shared_ptr<Shared>& shared) {
 
 int HostNames::fd() const { return shared_ == nullptr ? -1 : shared_->event.get(); }
 
-void HostNames::take_news() {
+void HostNames::take_news() const {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(fd(), &count, sizeof count);
 }

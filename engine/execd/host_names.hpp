@@ -28,7 +28,7 @@ class HostNames {
     // Readable after the addresses have changed; -1 = there are no names.
     int fd() const;
     // Acknowledges what made fd() readable.
-    void take_news();
+    void take_news() const;
     // The name that stands for `address`; empty = none does.
     std::string name_of(const base::IpAddress& address) const;
 

@@ -296,11 +296,10 @@ bool is_echo_reply(const Packet& packet) {
 Packet parse_ip(std::span<const std::uint8_t> captured) {
     Packet packet;
     const Bytes bytes(captured);
-    if (!bytes.has(1)) {
-        packet.verdict = Verdict::Malformed;
-    } else if ((bytes.u8(0) >> 4) == 4) {
+    const int version = bytes.has(1) ? bytes.u8(0) >> 4 : 0;
+    if (version == 4) {
         packet.verdict = parse_ipv4(bytes, packet);
-    } else if ((bytes.u8(0) >> 4) == 6) {
+    } else if (version == 6) {
         packet.verdict = parse_ipv6(bytes, packet);
     } else {
         packet.verdict = Verdict::Malformed;

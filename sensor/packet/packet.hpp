@@ -82,6 +82,6 @@ bool is_echo_reply(const Packet& packet);
 Packet parse_ethernet(std::span<const std::uint8_t> frame);
 
 // Reads an IPv4 or IPv6 packet, told apart by the version nibble.
-Packet parse_ip(std::span<const std::uint8_t> bytes);
+Packet parse_ip(std::span<const std::uint8_t> captured);
 
 }  // namespace portcullis::sensor_packet
