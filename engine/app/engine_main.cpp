@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/app/daemon_command_line.hpp"
 #include "engine/app/daemon_configuration.hpp"
 #include "engine/app/engine.hpp"
 #include "engine/app/pid_file.hpp"
@@ -28,13 +29,7 @@ namespace app = portcullis::app;
 namespace base = portcullis::base;
 using app::Home;
 
-struct CommandLine {
-    std::string home{app::kDefaultHome};
-    std::string config;
-    std::string user{app::kDefaultEngineUser};
-    bool in_foreground = false;
-    bool debug = false;
-    bool test_only = false;
+struct CommandLine : app::DaemonCommandLine {
     bool from_start = false;
 };
 
@@ -45,30 +40,10 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
         "portcullis-execd for responses. SIGHUP reloads the configuration (if it is bad, the old\n"
         "one stays in force), SIGTERM stops.",
         "portcullis-engine"};
-    cli.add_option("-D", line.home, "home of the installation")
-        ->type_name("HOME")
-        ->capture_default_str();
-    cli.add_option("-c", line.config, "configuration (default: HOME/etc/ossec.conf)")
-        ->type_name("CONF");
-    cli.add_option("-u", line.user, "user to become when started as root")
-        ->type_name("USER")
-        ->capture_default_str();
-    cli.add_flag("-f", line.in_foreground, "stay in the foreground");
-    cli.add_flag("-d", line.debug, "log debug messages too");
-    cli.add_flag("-t", line.test_only, "test the configuration and exit");
+    line.add_to(cli, "portcullis-engine", "user to become when started as root");
     cli.add_flag("--from-start", line.from_start,
                  "read files that were never read from their first line, not from their end");
-    cli.set_version_flag("--version", "portcullis-engine " PORTCULLIS_VERSION);
-    try {
-        cli.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return cli.exit(error) == 0 ? 0 : 2;
-    }
-    line.home = std::filesystem::absolute(line.home).lexically_normal().string();
-    line.config = line.config.empty()
-                      ? Home(line.home).config()
-                      : std::filesystem::absolute(line.config).lexically_normal().string();
-    return std::nullopt;
+    return line.parse(cli, argc, argv);
 }
 
 int test_configuration(const CommandLine& line) {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/app/daemon_command_line.hpp"
 #include "engine/app/execd_configuration.hpp"
 #include "engine/app/home.hpp"
 #include "engine/app/pid_file.hpp"
@@ -32,13 +33,7 @@ namespace base = portcullis::base;
 namespace execd = portcullis::execd;
 using app::Home;
 
-struct CommandLine {
-    std::string home{app::kDefaultHome};
-    std::string config;
-    std::string engine_user{app::kDefaultEngineUser};
-    bool in_foreground = false;
-    bool debug = false;
-    bool test_only = false;
+struct CommandLine : app::DaemonCommandLine {
     bool dry_run = false;
 };
 
@@ -51,29 +46,9 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
         "the\n"
         "old one stays in force), SIGTERM stops; portcullis-control flush removes all blocks.",
         "portcullis-execd"};
-    cli.add_option("-D", line.home, "home of the installation")
-        ->type_name("HOME")
-        ->capture_default_str();
-    cli.add_option("-c", line.config, "configuration (default: HOME/etc/ossec.conf)")
-        ->type_name("CONF");
-    cli.add_option("-u", line.engine_user, "user of the engine: who may ask for responses")
-        ->type_name("USER")
-        ->capture_default_str();
-    cli.add_flag("-f", line.in_foreground, "stay in the foreground");
-    cli.add_flag("-d", line.debug, "log debug messages too");
-    cli.add_flag("-t", line.test_only, "test the configuration and exit");
+    line.add_to(cli, "portcullis-execd", "user of the engine: who may ask for responses");
     cli.add_flag("--dry-run", line.dry_run, "run no command, record what would have been done");
-    cli.set_version_flag("--version", "portcullis-execd " PORTCULLIS_VERSION);
-    try {
-        cli.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return cli.exit(error) == 0 ? 0 : 2;
-    }
-    line.home = std::filesystem::absolute(line.home).lexically_normal().string();
-    line.config = line.config.empty()
-                      ? Home(line.home).config()
-                      : std::filesystem::absolute(line.config).lexically_normal().string();
-    return std::nullopt;
+    return line.parse(cli, argc, argv);
 }
 
 execd::ExecdConfig load(const CommandLine& line, base::Diagnostics& diagnostics) {
@@ -135,7 +110,7 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });
     const auto on_hup =
         loop.watch_signal(SIGHUP, [&] { reload(line, **never_block, **service, log); });
-    if (auto listening = (*service)->listen(engine_uid(line.engine_user, log)); !listening) {
+    if (auto listening = (*service)->listen(engine_uid(line.user, log)); !listening) {
         return report(listening.error());
     }
     if (!base::become_realtime()) {
