@@ -69,7 +69,7 @@ build() {
 
 # The users that the daemons drop to: the engine's may ask execd for responses, so the sensor, which
 # reads what attackers send, has another one.
-ensure_engine_user() {
+ensure_users() {
     local user
     for user in portcullis portcullis-sensor; do
         getent passwd "$user" >/dev/null ||
@@ -82,15 +82,16 @@ ensure_engine_user() {
     fi
 }
 
-# fill_home DIR IPLOG_LOG: puts the shipped configuration and the built responders into a home.
+# fill_home DIR IPLOG_LOG IPLOG_CONF: puts the shipped configuration and the built responders into a home.
 # Configuration that is there already is never touched; responders are brought up to the build.
 fill_home() {
-    local home=$1 iplog_log=$2 file
+    local home=$1 iplog_log=$2 iplog_conf=$3 file
     # logs: the engine's user must be able to read it, to see rotations as they happen.
     install -d -m 755 "$home" "$home"/{etc,decoders,rules,active-response,active-response/bin,run,logs}
-    for file in etc/iplog.conf decoders/iplog_decoders.xml rules/iplog_rules.xml; do
+    for file in decoders/iplog_decoders.xml rules/iplog_rules.xml; do
         [ -e "$home/$file" ] || install -m 644 "$source_dir/$file" "$home/$file"
     done
+    [ -e "$iplog_conf" ] || install -m 644 "$source_dir/etc/iplog.conf" "$iplog_conf"
     if [ ! -e "$home/etc/ossec.conf" ]; then
         sed "s#<location>/var/log/iplog</location>#<location>$iplog_log</location>#" \
             "$source_dir/etc/ossec.conf" >"$home/etc/ossec.conf"
