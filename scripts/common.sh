@@ -53,13 +53,15 @@ install_packages() {
     rm -f "$log"
 }
 
-# build PRESET [CMAKE-ARGUMENT...]: configures and builds; its output is shown only if it fails.
+# build PRESET [CMAKE-ARGUMENT...]: configures and builds (build_target: only that target); its output
+# is shown only if it fails.
 build() {
     local preset=$1 log
     shift
     log=$(mktemp)
     say "building ($preset) …"
-    if ! { (cd "$source_dir" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset"); } \
+    if ! { (cd "$source_dir" && cmake --preset "$preset" "$@" &&
+        cmake --build --preset "$preset" ${build_target:+--target "$build_target"}); } \
         >"$log" 2>&1; then
         grep -E 'error|Error|FAILED' -A5 "$log" | head -n 60 >&2 || true
         die "the build failed (full output: $log)"

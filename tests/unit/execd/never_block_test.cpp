@@ -124,13 +124,3 @@ TEST_CASE("never_block: what becomes protected is so at once, and is told") {
     }
     CHECK_FALSE((*list)->reason_to_spare(address("198.51.100.77")).has_value());
 }
-
-TEST_CASE("never_block: a host name of the white list stands for the addresses behind it") {
-    // On the list itself, since the loopback address that "localhost" means is spared anyway.
-    const HostNames names({"localhost"}, std::chrono::seconds(20));
-    CHECK(names.name_of(address("127.0.0.1")) == "localhost");
-    CHECK(names.name_of(address("192.0.2.1")).empty());
-    const HostNames none({});
-    CHECK(none.fd() == -1);
-    CHECK(none.name_of(address("127.0.0.1")).empty());
-}
