@@ -3,8 +3,11 @@
 //
 // Reads lines from standard input; needs no privilege, touches no file but to read the
 // configuration, and analyses with the same Analyzer as the daemon.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -17,10 +20,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include "engine/alert/alert.hpp"
 #include "engine/alert/record_formats.hpp"

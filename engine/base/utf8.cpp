@@ -1,5 +1,6 @@
 #include "engine/base/utf8.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -58,12 +59,8 @@ Utf8Sequence utf8_sequence_at(std::string_view bytes) {
 bool is_ascii(std::string_view bytes) {
     bytes.remove_prefix(ascii_prefix(bytes));
     // What is left is shorter than a word, or begins with one that is not ASCII.
-    for (const char c : bytes) {
-        if (static_cast<std::uint8_t>(c) >= 0x80) {
-            return false;
-        }
-    }
-    return true;
+    return std::all_of(bytes.begin(), bytes.end(),
+                       [](char c) { return static_cast<std::uint8_t>(c) < 0x80; });
 }
 
 bool is_utf8(std::string_view bytes) {

@@ -186,7 +186,7 @@ void Collector::want(const std::string& path, const LocalFileConfig& file) {
     if (const auto identity = identity_of_path(path)) {
         for (const auto& [other_path, other] : entries_) {
             if (other.tailer.leads_to(*identity)) {
-                log_.debug(path + ": the same file as " + other_path + ", read once");
+                log_.debug(fmt::format("{}: the same file as {}, read once", path, other_path));
                 return;
             }
         }
