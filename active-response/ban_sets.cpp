@@ -22,6 +22,8 @@ namespace portcullis::active_response {
 namespace {
 
 constexpr const char* kTable = "portcullis";
+constexpr const char* kChain = "gate";
+constexpr int kRules = 2;
 constexpr int kAttempts = 4;
 constexpr timeval kReplyLimit{5, 0};
 
@@ -58,6 +60,12 @@ std::string table_script() {
         "add rule inet {0} gate ip saddr @v4 drop\n"
         "add rule inet {0} gate ip6 saddr @v6 drop\n",
         kTable, kChainPriority);
+}
+
+bool names(const nlattr* attribute, int type, const char* name) {
+    return mnl_attr_get_type(attribute) == type &&
+           mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 &&
+           std::strcmp(mnl_attr_get_str(attribute), name) == 0;
 }
 
 struct Reply {
@@ -271,6 +279,43 @@ base::Result<void> BanSets::remove(const base::IpAddress& address) {
     return {};
 }
 
+bool BanSets::has_rules() {
+    alignas(nlmsghdr) std::array<char, 8192> buffer{};
+    auto* header = mnl_nlmsg_put_header(buffer.data());
+    header->nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETRULE;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    const auto sequence = header->nlmsg_seq = ++sequence_;
+    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+    general->nfgen_family = NFPROTO_INET;
+    general->version = NFNETLINK_V0;
+    mnl_attr_put_strz(header, NFTA_RULE_TABLE, kTable);
+    mnl_attr_put_strz(header, NFTA_RULE_CHAIN, kChain);
+    if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) {
+        return false;
+    }
+    int rules = 0;
+    for (;;) {
+        const auto got = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return false;
+        }
+        int left = static_cast<int>(got);
+        for (const auto* each = reinterpret_cast<const nlmsghdr*>(buffer.data());
+             mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
+            if (each->nlmsg_seq != sequence) {
+                continue;
+            }
+            if (each->nlmsg_type == NLMSG_DONE || each->nlmsg_type == NLMSG_ERROR) {
+                return rules >= kRules;
+            }
+            ++rules;
+        }
+    }
+}
+
 bool BanSets::take_table_was_lost() { return std::exchange(table_was_lost_, false); }
 
 base::Result<TableWatch> TableWatch::open() {
@@ -289,27 +334,28 @@ base::Result<TableWatch> TableWatch::open() {
 
 int TableWatch::fd() const { return mnl_socket_get_fd(socket_.get()); }
 
-bool TableWatch::read_was_removed() {
-    bool was_removed = false;
+TableWatch::News TableWatch::read_news() {
+    News news;
     alignas(nlmsghdr) std::array<char, 65536> received;
     for (;;) {
         const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
         if (got < 0) {
             if (errno == ENOBUFS) {
-                was_removed = true;  // news were lost: take it that they were bad
+                news.was_removed = true;  // news were lost: take it that they were bad
                 continue;
             }
             if (errno == EINTR) {
                 continue;
             }
-            return was_removed;
+            return news;
         }
         int left = static_cast<int>(got);
         for (const auto* header = reinterpret_cast<const nlmsghdr*>(received.data());
              mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
             const int type = header->nlmsg_type & 0xff;
             if ((header->nlmsg_type >> 8) != NFNL_SUBSYS_NFTABLES ||
-                (type != NFT_MSG_DELTABLE && type != NFT_MSG_DELSET && type != NFT_MSG_DELCHAIN)) {
+                (type != NFT_MSG_DELTABLE && type != NFT_MSG_DELSET && type != NFT_MSG_DELCHAIN &&
+                 type != NFT_MSG_DELRULE)) {
                 continue;
             }
             // mnl_attr_for_each() is no C++.
@@ -319,11 +365,10 @@ bool TableWatch::read_was_removed() {
             for (; mnl_attr_ok(attribute,
                                static_cast<int>(end - reinterpret_cast<const char*>(attribute)));
                  attribute = mnl_attr_next(attribute)) {
-                // The table's name is attribute 1 in all three.
-                was_removed =
-                    was_removed || (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME &&
-                                    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 &&
-                                    std::strcmp(mnl_attr_get_str(attribute), kTable) == 0);
+                // The table's name is attribute 1 in all of them.
+                if (names(attribute, NFTA_TABLE_NAME, kTable)) {
+                    (type == NFT_MSG_DELRULE ? news.rule_was_removed : news.was_removed) = true;
+                }
             }
         }
     }

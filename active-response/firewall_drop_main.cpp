@@ -187,15 +187,23 @@ int serve(BanSets& sets) {
                 return 0;
             }
         }
-        if (ready[1].revents != 0 && watch->read_was_removed()) {
-            complain("somebody removed the table inet portcullis: putting it back");
-            if (auto made = sets.ensure_table(); made) {
-                blocked.put_back(sets);
-            } else {
-                complain(made.error().message);
-            }
-            watch->read_was_removed();  // what we have just done ourselves
+        if (ready[1].revents == 0) {
+            continue;
         }
+        // Rules are taken away also by who puts the table in order, as we do and as that of another
+        // home may have just done: only what is missing now counts.
+        const auto news = watch->read_news();
+        if (!news.was_removed && (!news.rule_was_removed || sets.has_rules())) {
+            continue;
+        }
+        complain(news.was_removed ? "somebody removed the table inet portcullis: putting it back"
+                                  : "somebody removed a rule of the table inet portcullis: putting it back");
+        if (auto made = sets.ensure_table(); made) {
+            blocked.put_back(sets);
+        } else {
+            complain(made.error().message);
+        }
+        watch->read_news();  // what we have just done ourselves
     }
 }
 

@@ -100,6 +100,7 @@ base::Result<Reply> work_without_execd(
     base::EventLoop loop;
     const base::SystemClock clock;
     NoProtection protection;
+    std::optional<Reply> reply;  // outlives the callbacks that the service may still hold
     auto service = execd::Service::open(loop, clock, log,
                                         {home.responders(), home.bans(), home.responses_log(),
                                          home.responses_json(), home.execd_socket()},
@@ -107,7 +108,6 @@ base::Result<Reply> work_without_execd(
     if (!service) {
         return base::fail(std::move(service.error()));
     }
-    std::optional<Reply> reply;
     work((*service)->executor(), clock.now(), [&](const Reply& got) { reply = got; });
     const bool is_done = (*service)->run_until([&] { return reply.has_value(); },
                                                std::chrono::seconds(kReplyLimit.tv_sec));

@@ -194,13 +194,28 @@ bool stop(const DaemonKind& daemon, const Home& home) {
     return ended;
 }
 
+// The engine's user owns the folder and could put anything there: a pipe that never ends, a link to
+// what only root may read.
+std::string counters_text(const std::string& path) {
+    const base::UniqueFd fd(
+        ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        return {};
+    }
+    std::string text(64UL << 10, '\0');
+    const ssize_t size = ::read(fd.get(), text.data(), text.size());
+    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return text;
+}
+
 // The counters that a daemon writes down, one a line; of one that does not run, its last ones.
 void print_counters(const DaemonKind& daemon, const Home& home) {
     if (daemon.counters.empty()) {
         return;
     }
-    const auto text = base::read_file(home.resolve(std::string(daemon.counters)));
-    const auto status = nlohmann::ordered_json::parse(text.value_or(""), nullptr, false);
+    const auto status = nlohmann::ordered_json::parse(
+        counters_text(home.resolve(std::string(daemon.counters))), nullptr, false);
     if (!status.is_object()) {
         return;
     }

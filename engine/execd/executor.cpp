@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "engine/base/ip_address.hpp"
 #include "engine/execd/request_texts.hpp"
@@ -342,6 +343,7 @@ void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_repl
     Entry& entry = bans_[ban.key];
     entry.ban = ban;
     entry.is_undoing = false;
+    entry.was_prolonged_meanwhile = false;
     entry.failed_undos = 0;
     entry.applied_until = ban.until;
     set_due(entry, ban.until);
@@ -353,6 +355,7 @@ void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_repl
 void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
     const auto generation = entry.generation = ++last_generation_;
     const bool is_dry = entry.ban.is_dry || config_.dry_run;
+    entry.is_adding = true;
     run(job_of(Action::Add, entry.ban, entry.ban.timeout), is_dry,
         [this, key = entry.ban.key, generation, record = std::move(record), on_reply,
          is_dry](const JobResult& result) {
@@ -364,10 +367,18 @@ void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
             // A persistent responder says what is real: nothing was done, so nothing is left to be
             // undone and the next alert tries again. A script's exit code says less: its undo runs.
             const auto it = bans_.find(key);
-            if (!result.ok && it != bans_.end() && it->second.generation == generation &&
-                it->second.ban.is_persistent) {
+            if (it == bans_.end() || it->second.generation != generation) {
+                return;
+            }
+            it->second.is_adding = false;
+            if (!result.ok && it->second.ban.is_persistent) {
                 journal_.undone(key);
                 forget(it);
+            } else if (std::exchange(it->second.was_prolonged_meanwhile, false)) {
+                if (!journal_.put(it->second.ban)) {
+                    log_.error("cannot write the journal of bans: is the disk full?");
+                }
+                set_due(it->second, it->second.ban.since);  // tick() renews it
             }
         });
 }
@@ -384,11 +395,19 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     ban.until = deadline(now, ban.timeout);
     ban.alert_id = wish.ban.alert_id;
     ban.rule_id = wish.ban.rule_id;
+    Record record = wish.record;
+    record.timeout = ban.timeout;
+    // Whoever may ask could ask faster than a responder answers, and fill the memory and the disk:
+    // of each ban one request is under way, and one more follows for all that came meanwhile.
+    if (entry.is_adding && ban.is_persistent && !wish.is_manual) {
+        entry.was_prolonged_meanwhile = true;
+        set_due(entry, ban.until);
+        finish(record, Outcome::Executed, "prolonged " + duration_text(ban.timeout), on_reply);
+        return;
+    }
     if (!journal_.put(ban)) {
         log_.error("cannot write the journal of bans: is the disk full?");
     }
-    Record record = wish.record;
-    record.timeout = ban.timeout;
     if (ban.is_persistent || ban.is_dry) {
         set_due(entry, ban.until);
         record.reason = "prolonged";
@@ -493,10 +512,38 @@ void Executor::tick(Timestamp now) {
     }
 }
 
+void Executor::clock_jumped(std::chrono::nanoseconds by) {
+    const auto move = [by](Timestamp& time) {
+        if (time != kNever) {
+            time += by;
+        }
+    };
+    due_.clear();
+    for (auto& [key, entry] : bans_) {
+        entry.ban.since += by;
+        move(entry.ban.until);
+        move(entry.applied_until);
+        move(entry.due);
+        if (entry.due != kNever) {
+            due_.emplace(entry.due, key);
+        }
+    }
+    if (bans_.empty()) {
+        return;
+    }
+    log_.warning(fmt::format("the clock was set by {:+.1f} s: {} bans keep the time they have left",
+                             std::chrono::duration<double>(by).count(), bans_.size()));
+    if (auto written = compact_journal(); !written) {
+        log_.error(base::render(written.error()));
+    }
+}
+
 void Executor::undo(Bans::iterator it, std::string reason, Timestamp now,
                     std::function<void(bool)> on_done) {
     Entry& entry = it->second;
     entry.is_undoing = true;
+    entry.is_adding = false;
+    entry.was_prolonged_meanwhile = false;
     entry.undo_reason = std::move(reason);
     set_due(entry, kNever);
     const auto generation = entry.generation = ++last_generation_;
@@ -649,14 +696,18 @@ base::Reply Executor::list(const base::ListRequest& request) const {
     return reply;
 }
 
+base::Result<void> Executor::compact_journal() {
+    JournalState state;
+    for (const auto& [key, entry] : bans_) {
+        state.bans.emplace(key, entry.ban);
+    }
+    state.offenders = offenders_;
+    return journal_.compact(state);
+}
+
 void Executor::settle() {
     if (journal_.wants_compaction(bans_.size() + offenders_.size())) {
-        JournalState state;
-        for (const auto& [key, entry] : bans_) {
-            state.bans.emplace(key, entry.ban);
-        }
-        state.offenders = offenders_;
-        if (auto compacted = journal_.compact(state); !compacted) {
+        if (auto compacted = compact_journal(); !compacted) {
             log_.error(base::render(compacted.error()));
         }
     }

@@ -62,6 +62,8 @@ class Executor {
     void tick(base::Timestamp now);
     // When tick() has something to do next; nullopt = never.
     std::optional<base::Timestamp> next_due() const;
+    // The wall clock was set by `by`: every ban keeps the time that it has left.
+    void clock_jumped(std::chrono::nanoseconds by);
     // Lifts every ban whose address has become protected.
     void lift_protected(base::Timestamp now);
     // Disk work that must not stand between a request and its effect: the journal's sync and
@@ -81,6 +83,8 @@ class Executor {
         std::uint64_t generation = 0;  // grows with each change of mind: late results are ignored
         bool is_undoing = false;
         bool is_renewing = false;
+        bool is_adding = false;                // a persistent responder has not answered yet, and
+        bool was_prolonged_meanwhile = false;  // is asked again, once, when it has
         int failed_undos = 0;
         std::string undo_reason;
         base::Timestamp due = kNever;            // when tick() looks at it
@@ -102,6 +106,7 @@ class Executor {
                      base::Timestamp now);
     void renew(Entry& entry, base::Timestamp now);
     void forget(Bans::iterator it);
+    base::Result<void> compact_journal();
     void set_due(Entry& entry, base::Timestamp due);
     void run(const Job& job, bool is_dry, std::function<void(const JobResult&)> on_done);
     void finish(Record record, Outcome outcome, std::string reason, const OnReply& on_reply);

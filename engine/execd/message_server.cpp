@@ -112,6 +112,7 @@ void MessageServer::accept_clients() {
 }
 
 void MessageServer::read_messages(std::uint64_t id) {
+    parts_.before_handling();
     // One byte more than a message may have, so that a longer one is seen to be longer.
     std::array<char, base::kMaxMessageSize + 1> buffer;
     for (int round = 0; round < kMessagesPerRound; ++round) {
@@ -150,7 +151,13 @@ void MessageServer::handle(std::uint64_t id, std::string_view packet) {
         reply(id, {false, "only root may do this", {}, {}});
         return;
     }
-    const auto on_reply = [this, id](const base::Reply& result) { reply(id, result); };
+    // What is under way when this ends is answered to nobody.
+    const auto on_reply = [this, id,
+                           life = std::weak_ptr<const bool>(life_)](const base::Reply& result) {
+        if (!life.expired()) {
+            reply(id, result);
+        }
+    };
     if (const auto* list = std::get_if<base::ListRequest>(&*message)) {
         reply(id, parts_.executor.list(*list));
     } else if (const auto* ban = std::get_if<base::BanRequest>(&*message)) {

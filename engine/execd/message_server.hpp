@@ -35,7 +35,8 @@ class MessageServer {
         base::Log& log;
         RecordSink& records;
         Executor& executor;
-        // Called after messages were handled: time to set timers anew.
+        // Called before and after messages are handled: to look at the clock, to set timers anew.
+        std::function<void()> before_handling;
         std::function<void()> on_handled;
     };
 
@@ -68,6 +69,7 @@ class MessageServer {
     base::EventLoop::Source source_ = base::EventLoop::no_source();
     std::map<std::uint64_t, Client> clients_;
     std::uint64_t last_id_ = 0;
+    std::shared_ptr<const bool> life_ = std::make_shared<bool>(true);
     RateLimit refusals_;  // records of refused messages: whoever may connect must not fill the disk
 };
 

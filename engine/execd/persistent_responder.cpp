@@ -20,6 +20,8 @@ using std::chrono::steady_clock;
 // The one argument that tells an executable which can do both to stay and read requests.
 constexpr const char* kPersistentArgument = "persistent";
 constexpr std::size_t kMaxReply = 4096;
+// One that answers others may have very many to answer: it has this many times the limit.
+constexpr int kPatience = 6;
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::milliseconds kLongestPause{10'000};
 
@@ -69,7 +71,9 @@ void PersistentResponder::run(const Job& job, std::function<void(const JobResult
     if (is_running_) {
         pending.attempts = 1;
         out_ += request_line(id, job, {});
-        write_out();
+        if (!on_writable_) {
+            write_out();
+        }
     }
     if (!deadline_) {
         deadline_ = loop_.call_after(reply_limit_, [this] { check_deadlines(); });
@@ -107,6 +111,7 @@ void PersistentResponder::start() {
     on_child_end_ =
         loop_.watch_fd(child_.pid_fd.get(), EPOLLIN, [this](std::uint32_t) { on_end(); });
     out_.clear();
+    written_ = 0;
     for (auto& [id, pending] : pending_) {
         ++pending.attempts;
         pending.deadline = steady_clock::now() + reply_limit_;
@@ -127,8 +132,9 @@ void PersistentResponder::start_later() {
 }
 
 void PersistentResponder::write_out() {
-    while (is_running_ && !out_.empty()) {
-        const ssize_t written = ::write(child_.input.get(), out_.data(), out_.size());
+    while (is_running_ && written_ < out_.size()) {
+        const ssize_t written =
+            ::write(child_.input.get(), out_.data() + written_, out_.size() - written_);
         if (written < 0) {
             if (errno == EINTR) {
                 continue;
@@ -139,8 +145,10 @@ void PersistentResponder::write_out() {
             }
             return;  // EPIPE: its end is noticed by on_end()
         }
-        out_.erase(0, static_cast<std::size_t>(written));
+        written_ += static_cast<std::size_t>(written);
     }
+    out_.clear();
+    written_ = 0;
     on_writable_ = base::EventLoop::no_source();
 }
 
@@ -186,6 +194,7 @@ void PersistentResponder::handle_reply(std::string_view line) {
         return;
     }
     failures_in_a_row_ = 0;
+    last_reply_ = steady_clock::now();
     JobResult result;
     result.ok = ok->get<bool>();
     if (error != nullptr && error->is_string()) {
@@ -226,7 +235,11 @@ void PersistentResponder::check_deadlines() {
     const auto earliest = std::min_element(
         pending_.begin(), pending_.end(),
         [](const auto& a, const auto& b) { return a.second.deadline < b.second.deadline; });
-    const auto left = earliest->second.deadline - steady_clock::now();
+    const auto now = steady_clock::now();
+    auto left = earliest->second.deadline - now;
+    if (-left < (kPatience - 1) * reply_limit_) {
+        left = std::max(left, last_reply_ + reply_limit_ - now);
+    }
     if (left <= std::chrono::nanoseconds(0) && is_running_) {
         log_.error(fmt::format("the responder {} does not answer: killed, it is started again",
                                executable_));

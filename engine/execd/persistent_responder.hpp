@@ -74,8 +74,10 @@ class PersistentResponder {
     std::function<void()> on_restarted_;
     int failures_in_a_row_ = 0;  // ends without a single reply before
     std::string out_;            // not yet written
-    std::string in_;             // not yet a whole line
-    std::string last_error_;     // the last line of its standard error
+    std::size_t written_ = 0;    // of out_
+    std::chrono::steady_clock::time_point last_reply_;
+    std::string in_;          // not yet a whole line
+    std::string last_error_;  // the last line of its standard error
     std::string errors_in_;
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, Pending> pending_;

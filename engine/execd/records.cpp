@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -46,6 +48,16 @@ std::string sentence(std::string_view text) {
     return clean;
 }
 
+// U+0080 to U+009F, which some terminals obey: people watch this file.
+std::string without_c1(std::string line) {
+    for (std::size_t i = 0; i + 1 < line.size(); ++i) {
+        if (line[i] == '\xc2' && static_cast<unsigned char>(line[i + 1]) < 0xa0) {
+            line.replace(i, 2, "_");
+        }
+    }
+    return line;
+}
+
 }  // namespace
 
 std::string_view word_of(Outcome outcome) {
@@ -55,12 +67,12 @@ std::string_view word_of(Outcome outcome) {
 std::string to_log_line(const Record& record) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(record.time.time_since_epoch());
-    return fmt::format("{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}",
-                       fmt::localtime(static_cast<std::time_t>(seconds.count())),
-                       word(record.command), execd::word_of(record.action), word(record.user),
-                       word(record.address), word(record.alert_id), record.rule_id,
-                       word(record.location), word(record.filename), word_of(record.outcome),
-                       sentence(record.reason));
+    return without_c1(fmt::format("{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}",
+                                  fmt::localtime(static_cast<std::time_t>(seconds.count())),
+                                  word(record.command), execd::word_of(record.action),
+                                  word(record.user), word(record.address), word(record.alert_id),
+                                  record.rule_id, word(record.location), word(record.filename),
+                                  word_of(record.outcome), sentence(record.reason)));
 }
 
 std::string to_json_line(const Record& record) {
@@ -95,9 +107,35 @@ base::Result<Records> Records::open(const std::string& log_path, const std::stri
     return Records(std::move(*log), std::move(*json));
 }
 
+bool Records::append(File& file, const std::string& line) {
+    struct stat before {};
+    const bool is_known = ::fstat(file.fd.get(), &before) == 0;
+    if (base::write_all(file.fd.get(), (file.starts_torn ? "\n" : "") + line + "\n")) {
+        file.starts_torn = false;
+        return true;
+    }
+    // A full disk may have taken half of it, which would spoil the next one too.
+    const bool is_mended = is_known && ::ftruncate(file.fd.get(), before.st_size) == 0;
+    file.starts_torn = file.starts_torn || !is_mended;
+    return false;
+}
+
+bool Records::write_to_both(const Record& record) {
+    const bool is_logged = append(log_, to_log_line(record));
+    return append(json_, to_json_line(record)) && is_logged;
+}
+
 void Records::write(const Record& record) {
-    base::write_all(log_.get(), to_log_line(record) + "\n");
-    base::write_all(json_.get(), to_json_line(record) + "\n");
+    if (lost_ > 0) {
+        Record gap;
+        gap.time = record.time;
+        gap.outcome = Outcome::Alarm;
+        gap.reason = fmt::format("{} records before this could not be written", lost_);
+        lost_ = write_to_both(gap) ? 0 : lost_;
+    }
+    if (!write_to_both(record)) {
+        ++lost_;
+    }
 }
 
 }  // namespace portcullis::execd

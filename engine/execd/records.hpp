@@ -61,10 +61,18 @@ class Records final : public RecordSink {
     void write(const Record& record) override;
 
   private:
+    struct File {
+        base::UniqueFd fd;
+        bool starts_torn = false;  // it ends within a line: begin the next one afresh
+    };
     Records(base::UniqueFd log, base::UniqueFd json)
-        : log_(std::move(log)), json_(std::move(json)) {}
-    base::UniqueFd log_;
-    base::UniqueFd json_;
+        : log_{std::move(log)}, json_{std::move(json)} {}
+    bool write_to_both(const Record& record);
+    static bool append(File& file, const std::string& line);
+
+    File log_;
+    File json_;
+    int lost_ = 0;  // records that a full disk did not take, not admitted yet
 };
 
 }  // namespace portcullis::execd

@@ -14,6 +14,12 @@ constexpr nanoseconds kLongestSleep = milliseconds(500);
 // How long the journal may stay in memory after a persistent responder was asked: the kernel's
 // acknowledgement takes far less.
 constexpr nanoseconds kSettleDelay = milliseconds(10);
+// Less is drift, or the time between two looks at two clocks.
+constexpr nanoseconds kClockJump = std::chrono::seconds(1);
+
+nanoseconds offset_of(const base::Clock& clock) {
+    return clock.now().time_since_epoch() - std::chrono::steady_clock::now().time_since_epoch();
+}
 
 }  // namespace
 
@@ -51,7 +57,8 @@ Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log
       paths_(std::move(paths)),
       records_(std::move(records)),
       journal_(std::move(journal)),
-      runner_(loop, log, paths_.responders) {
+      runner_(loop, log, paths_.responders),
+      clock_offset_(offset_of(clock)) {
     runner_.set_on_restarted([this](const std::string& executable) {
         executor_->apply_again(executable, clock_.now());
         schedule();
@@ -69,9 +76,9 @@ void Service::start_responders(const ExecdConfig& config) {
 base::Result<void> Service::listen(uid_t engine_uid) {
     start_responders(config_);
     executor_->restore(clock_.now());
-    auto server =
-        MessageServer::listen(paths_.socket, engine_uid,
-                              {loop_, clock_, log_, records_, *executor_, [this] { schedule(); }});
+    auto server = MessageServer::listen(paths_.socket, engine_uid,
+                                        {loop_, clock_, log_, records_, *executor_,
+                                         [this] { follow_clock(); }, [this] { schedule(); }});
     if (!server) {
         return base::fail(std::move(server.error()));
     }
@@ -92,6 +99,17 @@ void Service::on_protection_changed() {
     schedule();
 }
 
+// Deadlines are wall-clock times, so that they survive a restart. The kernel's timeouts are not,
+// and no ban may end at once or last for years because somebody set the clock.
+void Service::follow_clock() {
+    const nanoseconds offset = offset_of(clock_);
+    const nanoseconds jump = offset - clock_offset_;
+    clock_offset_ = offset;
+    if (jump > kClockJump || jump < -kClockJump) {
+        executor_->clock_jumped(jump);
+    }
+}
+
 void Service::schedule() {
     if (!settle_) {
         settle_ = loop_.call_after(kSettleDelay, [this] {
@@ -108,6 +126,7 @@ void Service::schedule() {
         wait = std::clamp<nanoseconds>(*due - clock_.now(), nanoseconds(0), kLongestSleep);
     }
     tick_ = loop_.call_after(wait, [this] {
+        follow_clock();
         executor_->tick(clock_.now());
         schedule();
     });

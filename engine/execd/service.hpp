@@ -58,6 +58,7 @@ class Service {
             Records records, Journal journal);
     void start_responders(const ExecdConfig& config);
     void schedule();
+    void follow_clock();
 
     base::EventLoop& loop_;
     const base::Clock& clock_;
@@ -67,6 +68,7 @@ class Service {
     Journal journal_;
     ResponderRunner runner_;
     ExecdConfig config_;
+    std::chrono::nanoseconds clock_offset_;  // of the wall clock to the steady one
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<MessageServer> server_;
     base::EventLoop::Source tick_ = base::EventLoop::no_source();

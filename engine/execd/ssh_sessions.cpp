@@ -164,6 +164,31 @@ std::optional<std::uint64_t> socket_inode(const std::string& process, const char
     return inode;
 }
 
+struct Identity {
+    bool is_root = false;  // in all its uids
+    pid_t parent = 0;
+};
+
+// Read from the text: the owner of the folder in /proc says nothing of a process that is not
+// dumpable, as sshd makes itself.
+Identity identity_of(const std::string& process) {
+    Identity identity;
+    const base::UniqueFd fd(::open((process + "/status").c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 2048> buffer{};
+    const ssize_t size = fd ? ::read(fd.get(), buffer.data(), buffer.size()) : -1;
+    const std::string_view text(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    const auto line_of = [&](std::string_view name) {
+        const auto at = text.find(name);  // a name of a process cannot hold a line feed unescaped
+        return at == std::string_view::npos
+                   ? std::string_view()
+                   : text.substr(at + name.size(), text.find('\n', at + 1) - at - name.size());
+    };
+    identity.is_root = line_of("\nUid:\t") == "0\t0\t0\t0";
+    const auto parent = line_of("\nPPid:\t");
+    std::from_chars(parent.data(), parent.data() + parent.size(), identity.parent);
+    return identity;
+}
+
 bool holds_one_of(const std::string& process, const Inodes& inodes) {
     const Folder folder = open_folder(process + "/fd");
     while (const dirent* entry =
@@ -203,6 +228,16 @@ std::string process_title(const std::string& process) {
     const ssize_t size = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
     const std::string_view whole(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
     return std::string(whole.substr(0, whole.find('\0')));
+}
+
+bool is_of_root_sshd(const std::string& process) {
+    const Identity own = identity_of(process);
+    if (own.is_root) {
+        return true;
+    }
+    const std::string parent =
+        process.substr(0, process.rfind('/') + 1) + std::to_string(own.parent);
+    return own.parent > 1 && is_ssh_program(parent) && identity_of(parent).is_root;
 }
 
 std::vector<pid_t> ssh_processes_in(const std::string& proc) {
@@ -283,7 +318,8 @@ std::optional<std::string> find_ssh_session(const IpAddress& peer, const std::st
     for (const pid_t each : ssh_processes_in(root + "/proc")) {
         const std::string process = fmt::format("{}/proc/{}", root, each);
         std::string title = process_title(process);
-        if (is_authenticated_title(title) && holds_one_of(process, inodes)) {
+        if (is_authenticated_title(title) && holds_one_of(process, inodes) &&
+            is_of_root_sshd(process)) {
             return title;
         }
     }

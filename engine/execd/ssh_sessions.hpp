@@ -31,6 +31,9 @@ std::set<std::uint64_t> established_sockets_in(std::string_view text, const base
 // (empty = there is no such process), and which of its descriptors are sockets.
 bool is_ssh_program(const std::string& process);
 std::string process_title(const std::string& process);
+// Whether root started it: it is root's, or a child of root's sshd, as those that serve a login
+// are. Anybody may run sshd himself, with whatever title.
+bool is_of_root_sshd(const std::string& process);
 std::vector<int> socket_numbers_of(const std::string& process);
 
 // The processes of sshd, by their ids, in a folder such as "/proc".

@@ -144,7 +144,7 @@ std::optional<std::string> SshWatch::find_session(const IpAddress& peer) {
                 return find_ssh_session(peer, root_);
             }
             if (!is_authenticated_title(process_title(folder_of(process))) ||
-                !is_in_our_network(process)) {
+                !is_in_our_network(process) || !is_of_root_sshd(folder_of(process))) {
                 continue;
             }
             // Who is logged in stays so, over the same connection, until the process ends.

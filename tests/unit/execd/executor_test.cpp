@@ -487,3 +487,59 @@ TEST_CASE("executor: the list is paged and complete") {
     CHECK(addresses.size() == 200);
     CHECK(pages > 3);
 }
+
+TEST_CASE("executor: a clock that is set leaves every ban the time that it had left") {
+    const std::chrono::nanoseconds jumps[] = {std::chrono::hours(24 * 365 * 30),
+                                              -std::chrono::hours(24 * 365)};
+    for (const auto jump : jumps) {
+        CAPTURE(jump.count());
+        Bench bench;
+        bench.respond("firewall-drop", "192.0.2.1");
+        bench.respond("script-drop", "192.0.2.2");
+        bench.respond("firewall-drop", "192.0.2.3", 0);
+        bench.pass(seconds(100));
+        bench.runner.take();
+        bench.clock.advance(jump);
+        bench.executor->clock_jumped(jump);
+        bench.pass(seconds(499));
+        CHECK(bench.runner.take().empty());
+        bench.start();  // the journal was told
+        bench.pass(seconds(1));
+        CHECK(bench.runner.take() == Texts{"delete 192.0.2.2", "delete 192.0.2.1"});
+        CHECK(bench.executor->ban_count() == 1);
+    }
+}
+
+TEST_CASE("executor: however often a ban is prolonged, one request to the responder is under way") {
+    Bench bench;
+    bench.runner.is_slow = true;
+    bench.respond("firewall-drop", "192.0.2.1");
+    for (int i = 0; i < 1000; ++i) {
+        bench.respond("firewall-drop", "192.0.2.1");
+    }
+    CHECK(bench.executor->jobs_under_way() == 1);
+    bench.runner.is_slow = false;
+    bench.clock.advance(seconds(5));
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.take();
+    bench.runner.answer_all();
+    bench.pass(milliseconds(500));
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 599"});  // what came meanwhile, once
+    bench.start();
+    CHECK(bench.executor->next_due() == bench.clock.now() - milliseconds(500) + seconds(600));
+}
+
+TEST_CASE("executor: what was prolonged while it was asked for can be lifted and banned anew") {
+    Bench bench;
+    bench.runner.is_slow = true;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.unban("192.0.2.1");
+    bench.runner.answer_all();
+    CHECK(bench.executor->ban_count() == 0);
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.answer_all();
+    bench.runner.take();
+    bench.pass(milliseconds(500));
+    CHECK(bench.runner.take().empty());
+}

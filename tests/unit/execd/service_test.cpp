@@ -68,6 +68,12 @@ struct Client {
     base::UniqueFd fd;
 };
 
+class SettableClock final : public base::Clock {
+  public:
+    base::Timestamp now() const override { return base::SystemClock().now() + offset; }
+    std::chrono::nanoseconds offset{0};
+};
+
 struct Bench {
     explicit Bench(ExecdConfig config) : config_(std::move(config)) {}
     void start() {
@@ -97,7 +103,7 @@ struct Bench {
 
     Home home;
     base::EventLoop loop;
-    base::SystemClock clock;
+    SettableClock clock;
     test::RecordingLog log;
     NobodyIsProtected protection;
     std::unique_ptr<Service> service;
@@ -320,4 +326,34 @@ TEST_CASE("service: one user's connections cannot keep root out") {
         return packet.has_value();
     }));
     CHECK(base::decode_reply(packet.value_or("")).has_value());
+}
+
+TEST_CASE("service: a clock that is set neither ends a ban at once nor prolongs it") {
+    for (const auto jump : {std::chrono::hours(24), -std::chrono::hours(24)}) {
+        CAPTURE(jump.count());
+        Bench bench(config_of("drop.sh", false, 600));
+        bench.home.add_script("drop.sh", "exit 0\n");
+        bench.start();
+        REQUIRE(bench.ask(base::BanRequest{"198.51.100.7", seconds(600)}).ok);
+        bench.clock.offset = jump;
+        REQUIRE(bench.wait_for([&] { return bench.log.count("the clock was set by") == 1; }));
+        const auto bans = bench.ask(base::ListRequest{}).bans;
+        REQUIRE(bans.size() == 1);
+        const auto left = seconds(bans[0].until) -
+                          std::chrono::floor<seconds>(bench.clock.now().time_since_epoch());
+        CHECK(left > seconds(570));
+        CHECK(left <= seconds(601));
+    }
+}
+
+TEST_CASE("service: what is under way when it stops is answered to nobody") {
+    Bench bench(config_of("silent.sh", true, 600));
+    bench.home.add_script("silent.sh", "while read -r line; do :; done\n");
+    bench.start();
+    const Client client(bench.home.folder / "execd.sock");
+    client.send(base::encode(base::BanRequest{"198.51.100.7", seconds(60)}));
+    client.send(base::encode(base::FlushRequest{}));
+    REQUIRE(bench.wait_for([&] { return bench.service->executor().jobs_under_way() == 2; }));
+    bench.service.reset();  // the sanitizers watch
+    CHECK(client.receive() == "");
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -253,4 +254,44 @@ TEST_CASE(
     REQUIRE(std::system("i=0; while [ $i -lt 8000 ]; do (:); i=$((i+1)); done") == 0);
     CHECK(watch.find_session(address("127.0.0.5")).has_value());
     CHECK_FALSE(watch.find_session(address("127.0.0.6")).has_value());
+}
+
+TEST_CASE("ssh_sessions: sshd that a local user runs under any title spares nobody") {
+    if (!can_run_sshd()) {
+        return;
+    }
+    const Sshd sshd;  // something to be connected to
+    const base::UniqueFd accepted = connect_to("127.0.0.1", 2222);
+    REQUIRE(accepted);
+    // Its peer is 127.0.0.1, by root's real program, stopped at its first instruction: nothing but
+    // who started it tells that this is no login.
+    const auto forge = [&](uid_t uid) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::fcntl(accepted.get(), F_SETFD, 0);
+            char title[] = "sshd: admin@pts/0";
+            char* const arguments[] = {title, nullptr};
+            if (::setresuid(uid, uid, uid) == 0 &&
+                ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) {
+                ::execv("/usr/sbin/sshd", arguments);
+            }
+            ::_exit(127);
+        }
+        int status = 0;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        REQUIRE(WIFSTOPPED(status));
+        return child;
+    };
+    const auto end = [](pid_t child) {
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    };
+    SshWatch watch("");
+    const pid_t by_root = forge(0);
+    CHECK(find_ssh_session(address("127.0.0.1"), "").has_value());  // the forgery is a good one
+    end(by_root);
+    const pid_t by_user = forge(65534);
+    CHECK_FALSE(find_ssh_session(address("127.0.0.1"), "").has_value());
+    CHECK_FALSE(watch.find_session(address("127.0.0.1")).has_value());
+    end(by_user);
 }
