@@ -43,6 +43,9 @@ class BanSets {
     // Takes `address` out of its set. That it is not there is no error. Error "not-unblocked".
     base::Result<void> remove(const base::IpAddress& address);
 
+    // Whether the chain has its rules: without them the sets block nobody.
+    bool has_rules();
+
     // True once after add() found the table gone and made it anew: other elements are lost.
     bool take_table_was_lost();
 
@@ -68,8 +71,12 @@ class TableWatch {
     // Error "no-netlink".
     static base::Result<TableWatch> open();
     int fd() const;  // readable when there may be news
-    // Takes in all news: whether the table, a set or the chain was removed, or news were lost.
-    bool read_was_removed();
+    struct News {
+        bool was_removed = false;       // the table, a set or the chain; or news were lost
+        bool rule_was_removed = false;  // perhaps to be replaced: ask BanSets::has_rules()
+    };
+    // Takes in all that there is.
+    News read_news();
 
   private:
     struct CloseSocket {

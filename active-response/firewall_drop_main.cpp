@@ -196,8 +196,9 @@ int serve(BanSets& sets) {
         if (!news.was_removed && (!news.rule_was_removed || sets.has_rules())) {
             continue;
         }
-        complain(news.was_removed ? "somebody removed the table inet portcullis: putting it back"
-                                  : "somebody removed a rule of the table inet portcullis: putting it back");
+        complain(news.was_removed
+                     ? "somebody removed the table inet portcullis: putting it back"
+                     : "somebody removed a rule of the table inet portcullis: putting it back");
         if (auto made = sets.ensure_table(); made) {
             blocked.put_back(sets);
         } else {

@@ -20,6 +20,26 @@ need_root() {
     [ "$(id -u)" -eq 0 ] || die "this needs root (packet capture, firewall, packages): run it with sudo"
 }
 
+install_now() {
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+# without_service_starts COMMAND…: no package starts a service meanwhile. However that ends, the
+# denial does not stay; the one of a run that was killed is known by its second line.
+policy_file=${PORTCULLIS_POLICY_FILE:-/usr/sbin/policy-rc.d}
+policy_mark='# made by the scripts of Portcullis while they install packages'
+without_service_starts() (
+    if [ ! -e "$policy_file" ] || grep -qxF "$policy_mark" "$policy_file"; then
+        trap 'rm -f "$policy_file"' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        trap 'exit 129' HUP
+        printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy_file"
+        chmod 755 "$policy_file"
+    fi
+    "$@"
+)
+
 # install_packages PACKAGE...: installs what is missing, asks nothing, starts no service.
 install_packages() {
     local missing=() package
@@ -33,19 +53,9 @@ install_packages() {
     need_root
     say "installing: ${missing[*]}"
     # Services (the sshd of the tests) are installed with their start denied.
-    local deny=/usr/sbin/policy-rc.d made=no log
-    if [ ! -e $deny ]; then
-        printf '#!/bin/sh\nexit 101\n' >$deny
-        chmod 755 $deny
-        made=yes
-    fi
+    local log status=0
     log=$(mktemp)
-    local status=0
-    {
-        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-            --no-install-recommends "${missing[@]}"
-    } >"$log" 2>&1 || status=$?
-    [ $made = no ] || rm -f $deny
+    without_service_starts install_now "${missing[@]}" >"$log" 2>&1 || status=$?
     if [ $status -ne 0 ]; then
         tail -n 20 "$log" >&2
         die "apt-get could not install them (full output: $log)"
@@ -82,6 +92,22 @@ ensure_users() {
     if getent group adm >/dev/null; then
         usermod -a -G adm portcullis || die "cannot let the user portcullis read logs (group adm)"
     fi
+}
+
+# require_safe_folder DIR: dies if somebody else could swap what root is about to write there or run from
+# there: every folder on the way must be root's, and writable by others only if it is sticky.
+require_safe_folder() {
+    local folder uid mode
+    folder=$(realpath -- "$1") || die "no such folder: $1"
+    while :; do
+        read -r uid mode < <(stat -c '%u %a' "$folder")
+        [ "$uid" -eq 0 ] || die "$folder does not belong to root, so its owner could run programs as root: choose another home, or chown it"
+        if [ $((0$mode & 0022)) -ne 0 ] && { [ $((0$mode & 01000)) -eq 0 ] || [ "$folder" = "$(realpath -- "$1")" ]; }; then
+            die "$folder can be written to by others, who could run programs as root: choose another home, or chmod go-w it"
+        fi
+        [ "$folder" != / ] || return 0
+        folder=$(dirname "$folder")
+    done
 }
 
 # fill_home DIR IPLOG_LOG IPLOG_CONF: puts the shipped configuration and the built responders into a home.

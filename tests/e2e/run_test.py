@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """scripts/run: how it starts, how it stops, and what it leaves behind."""
 import os
+import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 
 import lab
 from lab import VICTIM, kernel_bans, wait_until
@@ -94,6 +96,72 @@ class Run(lab.unittest.TestCase):
         self.assertEqual({second}, kernel_bans())
         host.control("flush")
         self.assertEqual(set(), kernel_bans())
+
+    def test_after_kill_9_of_the_script_the_next_run_says_what_is_left_and_how_to_go_on(self):
+        host = self.installation().start()
+        host.process.kill()
+        host.process.wait()
+        host.process = None
+        second = subprocess.run(host.arguments, env=host.environment, capture_output=True, text=True)
+        self.assertEqual(1, second.returncode)
+        self.assertIn("daemons of this home run already (execd engine sensor): stop them first", second.stderr)
+        host.control("stop")
+        host.start()
+        self.assertEqual(143, host.stop())
+
+    def test_a_daemon_that_hangs_does_not_keep_it_from_stopping(self):
+        host = self.installation().start()
+        os.kill(int((host.home / "run/sensor.pid").read_text()), signal.SIGSTOP)
+        self.assertEqual(143, host.stop(signal.SIGTERM))
+        left = subprocess.run(["pgrep", "-f", str(host.home)], capture_output=True, text=True)
+        self.assertEqual("", left.stdout, "a process of this home is left")
+
+    def test_a_home_where_others_may_write_is_refused_untouched(self):
+        def given_away(folder):
+            os.chown(folder, 65534, 65534)
+
+        for what, harm, why in (
+                ("the home itself", lambda host: given_away(host.home), "does not belong to root"),
+                ("a folder above it", lambda host: given_away(host.folder), "does not belong to root"),
+                ("open to all", lambda host: host.home.chmod(0o777), "can be written to by others"),
+                ("open though sticky", lambda host: host.home.chmod(0o1777), "can be written to by others")):
+            host = self.installation()
+            harm(host)
+            done = subprocess.run(host.arguments, env=host.environment, capture_output=True, text=True)
+            self.assertEqual(1, done.returncode, what)
+            self.assertIn(why, done.stderr, what)
+            self.assertEqual(["etc"], os.listdir(host.home), what)
+
+
+class Install(lab.unittest.TestCase):
+    def test_the_denial_of_service_starts_never_stays(self):
+        with tempfile.TemporaryDirectory() as folder:
+            policy = pathlib.Path(folder) / "policy-rc.d"
+            environment = dict(os.environ, PORTCULLIS_POLICY_FILE=str(policy))
+
+            def denied(command):
+                return subprocess.Popen(
+                    ["bash", "-c", f'. "$0/scripts/common.sh"; without_service_starts {command}',
+                     str(lab.SOURCE)], env=environment, start_new_session=True)
+
+            self.assertEqual(1, denied("false").wait(20))
+            self.assertFalse(policy.exists())
+            for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                process = denied("sleep 60")
+                wait_until("services are denied", policy.exists)
+                os.killpg(process.pid, how)
+                process.wait(20)
+                wait_until(f"the denial is gone after {how}", lambda: not policy.exists())
+            process = denied("sleep 60")
+            wait_until("services are denied", policy.exists)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+            self.assertTrue(policy.exists())
+            self.assertEqual(0, denied("true").wait(20))  # the next one knows it for its own
+            self.assertFalse(policy.exists())
+            policy.write_text("#!/bin/sh\nexit 101\n")  # the administrator's
+            self.assertEqual(0, denied("true").wait(20))
+            self.assertTrue(policy.exists())
 
 
 class Lab(lab.unittest.TestCase):

@@ -357,3 +357,22 @@ TEST_CASE("service: what is under way when it stops is answered to nobody") {
     bench.service.reset();  // the sanitizers watch
     CHECK(client.receive() == "");
 }
+
+TEST_CASE("service: rules that somebody takes out of the table are put back") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    Bench bench(config_of("firewall-drop", true, 600));
+    std::filesystem::copy(PORTCULLIS_BIN_DIR "/firewall-drop", bench.home.folder / "bin");
+    bench.start();
+    REQUIRE(bench.ask(base::BanRequest{"198.51.100.7", seconds(600)}).ok);
+    const auto drops = [] {
+        return output_of("nft list chain inet portcullis gate 2>&1").find("ip saddr @v4 drop") !=
+               std::string::npos;
+    };
+    REQUIRE(drops());
+    REQUIRE(std::system("nft flush chain inet portcullis gate") == 0);
+    CHECK(bench.wait_for(drops));
+    CHECK(is_dropped("198.51.100.7"));
+}

@@ -73,10 +73,33 @@ TEST_CASE("ban_sets: the loss of the table is noticed, other changes are not") {
     REQUIRE(sets->add(address("192.0.2.5"), seconds(60)).has_value());
     REQUIRE(sets->ensure_table().has_value());
     std::system("nft 'add table inet other; delete table inet other'");
-    CHECK_FALSE(watch->read_was_removed());
+    CHECK_FALSE(watch->read_news().was_removed);
     std::system("nft flush ruleset");
     pollfd ready{watch->fd(), POLLIN, 0};
     REQUIRE(::poll(&ready, 1, 5000) == 1);
-    CHECK(watch->read_was_removed());
-    CHECK_FALSE(watch->read_was_removed());
+    CHECK(watch->read_news().was_removed);
+    CHECK_FALSE(watch->read_news().was_removed);
+}
+
+TEST_CASE("ban_sets: the loss of a rule is told from its replacement") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    auto sets = BanSets::open();
+    REQUIRE(sets.has_value());
+    std::system("nft flush ruleset");
+    CHECK_FALSE(sets->has_rules());
+    REQUIRE(sets->ensure_table().has_value());
+    CHECK(sets->has_rules());
+    auto watch = TableWatch::open();
+    REQUIRE(watch.has_value());
+    REQUIRE(sets->ensure_table().has_value());  // as the responder of another home does
+    CHECK(watch->read_news().rule_was_removed);
+    CHECK(sets->has_rules());
+    std::system("nft flush chain inet portcullis gate");
+    const auto news = watch->read_news();
+    CHECK(news.rule_was_removed);
+    CHECK_FALSE(news.was_removed);
+    CHECK_FALSE(sets->has_rules());
 }
