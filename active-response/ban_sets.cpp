@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -25,6 +26,8 @@ constexpr const char* kTable = "portcullis";
 constexpr const char* kChain = "gate";
 constexpr int kRules = 2;
 constexpr int kAttempts = 4;
+constexpr std::size_t kBatchChanges = 200;
+constexpr std::size_t kBatchBytes = kBatchChanges * 3 * 128 + 8192;
 constexpr timeval kReplyLimit{5, 0};
 
 const char* set_of(const base::IpAddress& address) { return address.is_v4() ? "v4" : "v6"; }
@@ -193,7 +196,7 @@ base::Result<void> BanSets::ensure_table() {
     return {};
 }
 
-int BanSets::commit(const base::IpAddress& address, const std::vector<Change>& changes,
+int BanSets::commit(const base::IpAddress& address, const std::vector<Step>& steps,
                     std::chrono::seconds timeout) {
     alignas(nlmsghdr) std::array<char, 4096> buffer{};
     std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
@@ -203,9 +206,9 @@ int BanSets::commit(const base::IpAddress& address, const std::vector<Change>& c
     }
     const auto first = ++sequence_;
     put_batch_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, first);
-    for (std::size_t i = 0; i < changes.size(); ++i) {
-        const std::uint16_t ack = i + 1 == changes.size() ? NLM_F_ACK : 0;
-        if (changes[i] == Change::Add) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        const std::uint16_t ack = i + 1 == steps.size() ? NLM_F_ACK : 0;
+        if (steps[i] == Step::Add) {
             put_element(batch.get(), NFT_MSG_NEWSETELEM,
                         static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack), ++sequence_,
                         address, timeout);
@@ -213,11 +216,16 @@ int BanSets::commit(const base::IpAddress& address, const std::vector<Change>& c
             put_element(batch.get(), NFT_MSG_DELSETELEM, ack, ++sequence_, address, {});
         }
     }
+    return finish(batch.get(), first);
+}
+
+// Ends the transaction that began with `first`, and waits for the kernel's word. 0 or an errno.
+int BanSets::finish(mnl_nlmsg_batch* batch, std::uint32_t first) {
     Reply reply;
     reply.last_sequence = sequence_;
-    put_batch_mark(batch.get(), NFNL_MSG_BATCH_END, ++sequence_);
-    if (mnl_socket_sendto(socket_.get(), mnl_nlmsg_batch_head(batch.get()),
-                          mnl_nlmsg_batch_size(batch.get())) < 0) {
+    put_batch_mark(batch, NFNL_MSG_BATCH_END, ++sequence_);
+    if (mnl_socket_sendto(socket_.get(), mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) <
+        0) {
         return errno;
     }
     while (!reply.is_complete) {
@@ -238,16 +246,48 @@ int BanSets::commit(const base::IpAddress& address, const std::vector<Change>& c
     return reply.error;
 }
 
+bool BanSets::apply(const std::vector<Change>& changes) {
+    std::vector<char> buffer(kBatchBytes);
+    for (std::size_t begin = 0; begin < changes.size(); begin += kBatchChanges) {
+        const auto end = std::min(begin + kBatchChanges, changes.size());
+        std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
+            mnl_nlmsg_batch_start(buffer.data(), buffer.size()), mnl_nlmsg_batch_stop);
+        if (batch == nullptr) {
+            return false;
+        }
+        const auto first = ++sequence_;
+        put_batch_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, first);
+        for (auto i = begin; i < end; ++i) {
+            // Put it there, if it is not, so that taking it away cannot fail.
+            const auto& [address, timeout] = changes[i];
+            const std::uint16_t ack = i + 1 == end ? NLM_F_ACK : 0;
+            put_element(batch.get(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, ++sequence_, address,
+                        std::chrono::seconds(1));
+            put_element(batch.get(), NFT_MSG_DELSETELEM, timeout ? std::uint16_t{0} : ack,
+                        ++sequence_, address, {});
+            if (timeout) {
+                put_element(batch.get(), NFT_MSG_NEWSETELEM,
+                            static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack),
+                            ++sequence_, address, *timeout);
+            }
+        }
+        if (finish(batch.get(), first) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int BanSets::add_or_replace(const base::IpAddress& address, std::chrono::seconds timeout) {
     int error = 0;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        error = commit(address, {Change::Add}, timeout);
+        error = commit(address, {Step::Add}, timeout);
         if (error != EEXIST) {
             return error;
         }
         // Older kernels ignore a new timeout of an element that is there: replace it, in one
         // transaction, so that no packet slips through.
-        error = commit(address, {Change::Remove, Change::Add}, timeout);
+        error = commit(address, {Step::Remove, Step::Add}, timeout);
         if (error != ENOENT) {
             return error;
         }
@@ -272,7 +312,7 @@ base::Result<void> BanSets::add(const base::IpAddress& address, std::chrono::sec
 }
 
 base::Result<void> BanSets::remove(const base::IpAddress& address) {
-    const int error = commit(address, {Change::Remove}, {});
+    const int error = commit(address, {Step::Remove}, {});
     if (error != 0 && error != ENOENT) {
         return failure("not-unblocked", "the kernel refuses the unblock: " + explain(error));
     }
@@ -324,6 +364,10 @@ base::Result<TableWatch> TableWatch::open() {
         return failure("no-netlink", "no netlink socket: " + explain(errno));
     }
     TableWatch watch(socket);
+    // Our own changes are heard too.
+    constexpr int kQueueBytes = 4 << 20;
+    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &kQueueBytes,
+                 sizeof kQueueBytes);
     int group = NFNLGRP_NFTABLES;
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
         mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
@@ -341,7 +385,7 @@ TableWatch::News TableWatch::read_news() {
         const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
         if (got < 0) {
             if (errno == ENOBUFS) {
-                news.was_removed = true;  // news were lost: take it that they were bad
+                news.rule_was_removed = true;  // news were lost: look
                 continue;
             }
             if (errno == EINTR) {

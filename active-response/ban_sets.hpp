@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "engine/base/ip_address.hpp"
 #include "engine/base/result.hpp"
 
+struct mnl_nlmsg_batch;
 struct mnl_socket;
 
 namespace portcullis::active_response {
@@ -40,6 +42,13 @@ class BanSets {
     // already with another timeout. Makes the table if somebody removed it.
     // Error "not-blocked": the message says why and what helps.
     base::Result<void> add(const base::IpAddress& address, std::chrono::seconds timeout);
+    // The same for many at once, in few transactions: the kernel takes milliseconds for each,
+    // however much it holds. False = some were not taken, and nobody knows which: ask for each.
+    struct Change {
+        base::IpAddress address;
+        std::optional<std::chrono::seconds> timeout;  // nullopt = is removed
+    };
+    bool apply(const std::vector<Change>& changes);
     // Takes `address` out of its set. That it is not there is no error. Error "not-unblocked".
     base::Result<void> remove(const base::IpAddress& address);
 
@@ -54,10 +63,11 @@ class BanSets {
         void operator()(mnl_socket* socket) const;
     };
     explicit BanSets(mnl_socket* socket) : socket_(socket) {}
-    enum class Change { Add, Remove };
+    enum class Step { Add, Remove };
     // Sends the changes as one transaction. 0 or an errno.
-    int commit(const base::IpAddress& address, const std::vector<Change>& changes,
+    int commit(const base::IpAddress& address, const std::vector<Step>& steps,
                std::chrono::seconds timeout);
+    int finish(mnl_nlmsg_batch* batch, std::uint32_t first);
     int add_or_replace(const base::IpAddress& address, std::chrono::seconds timeout);
 
     std::unique_ptr<mnl_socket, CloseSocket> socket_;
@@ -72,8 +82,9 @@ class TableWatch {
     static base::Result<TableWatch> open();
     int fd() const;  // readable when there may be news
     struct News {
-        bool was_removed = false;       // the table, a set or the chain; or news were lost
-        bool rule_was_removed = false;  // perhaps to be replaced: ask BanSets::has_rules()
+        bool was_removed = false;  // the table, a set or the chain
+        // A rule, perhaps to be replaced; or news were lost. Ask BanSets::has_rules().
+        bool rule_was_removed = false;
     };
     // Takes in all that there is.
     News read_news();

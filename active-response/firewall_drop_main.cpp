@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "active-response/ban_sets.hpp"
 #include "engine/base/realtime.hpp"
@@ -58,6 +59,16 @@ class Blocked {
 
     void put_back(BanSets& sets) {
         drop_expired();
+        std::vector<BanSets::Change> changes;
+        for (const auto& [address, until] : until_) {
+            const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
+            if (until == kForever || left >= seconds(1)) {
+                changes.push_back({address, until == kForever ? seconds(0) : left});
+            }
+        }
+        if (sets.apply(changes)) {
+            return;
+        }
         for (const auto& [address, until] : until_) {
             const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
             if (until != kForever && left < seconds(1)) {
@@ -114,34 +125,82 @@ std::optional<std::string> carry_out(BanSets& sets, Blocked& blocked, std::strin
     return std::nullopt;
 }
 
-std::string answer(BanSets& sets, Blocked& blocked, std::string_view line) {
-    const json request = json::parse(line, nullptr, false);
-    json reply = {{"id", 0}, {"ok", false}};
-    if (!request.is_object() || !request.contains("id") || !request["id"].is_number_unsigned()) {
-        reply["error"] = "no request";
-        return reply.dump() + "\n";
+struct Request {
+    json id = 0;
+    std::string action;
+    std::string address;
+    seconds timeout{0};
+    std::string error;  // of its form; empty = it can be carried out
+};
+
+Request read_request(std::string_view line) {
+    Request request;
+    const json object = json::parse(line, nullptr, false);
+    if (!object.is_object() || !object.contains("id") || !object["id"].is_number_unsigned()) {
+        request.error = "no request";
+        return request;
     }
-    reply["id"] = request["id"];
+    request.id = object["id"];
     const auto text = [&](const char* name) {
-        const auto it = request.find(name);
-        return it != request.end() && it->is_string() ? it->get<std::string>() : std::string();
+        const auto it = object.find(name);
+        return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
     };
-    const auto timeout = request.find("timeout");
+    request.action = text("action");
+    request.address = text("address");
+    const auto timeout = object.find("timeout");
     const bool has_timeout =
-        timeout != request.end() && timeout->is_number_unsigned() &&
+        timeout != object.end() && timeout->is_number_unsigned() &&
         timeout->get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxTimeout.count());
-    if (!has_timeout) {
-        reply["error"] = "the timeout is out of range";
-        return reply.dump() + "\n";
-    }
-    const auto error = carry_out(sets, blocked, text("action"), text("address"),
-                                 seconds(timeout->get<std::int64_t>()));
-    if (error) {
-        reply["error"] = *error;
+    if (has_timeout) {
+        request.timeout = seconds(timeout->get<std::int64_t>());
     } else {
-        reply["ok"] = true;
+        request.error = "the timeout is out of range";
     }
-    return reply.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    return request;
+}
+
+// What of it can be done together with others; nullopt = it is wrong, and told so by carry_out().
+std::optional<BanSets::Change> change_of(const Request& request) {
+    const auto address = base::IpAddress::parse(request.address);
+    if (!request.error.empty() || !address ||
+        (request.action != "add" && request.action != "delete")) {
+        return std::nullopt;
+    }
+    if (request.action == "delete") {
+        return BanSets::Change{*address, std::nullopt};
+    }
+    return may_be_blocked(*address) ? std::optional(BanSets::Change{*address, request.timeout})
+                                    : std::nullopt;
+}
+
+// The replies to `requests`, in their order.
+std::string answer(BanSets& sets, Blocked& blocked, const std::vector<Request>& requests) {
+    std::vector<BanSets::Change> changes;
+    for (const auto& request : requests) {
+        if (const auto change = change_of(request)) {
+            changes.push_back(*change);
+        }
+    }
+    const bool is_done = changes.size() > 1 && sets.apply(changes);
+    std::string replies;
+    for (const auto& request : requests) {
+        std::string error = request.error;
+        const auto change = is_done ? change_of(request) : std::nullopt;
+        if (change && change->timeout) {
+            blocked.add(change->address, *change->timeout);
+        } else if (change) {
+            blocked.remove(change->address);
+        } else if (error.empty()) {
+            error = carry_out(sets, blocked, request.action, request.address, request.timeout)
+                        .value_or("");
+        }
+        json reply = {{"id", request.id}, {"ok", error.empty()}};
+        if (!error.empty()) {
+            reply["error"] = error;
+        }
+        replies += reply.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    }
+    return replies;
 }
 
 int serve(BanSets& sets) {
@@ -156,7 +215,7 @@ int serve(BanSets& sets) {
     base::become_realtime();  // where it is not allowed, a busy processor delays blocks
     Blocked blocked;
     std::string in;
-    std::array<char, 16384> buffer;
+    std::array<char, 65536> buffer;
     for (;;) {
         std::array<pollfd, 2> ready = {pollfd{STDIN_FILENO, POLLIN, 0},
                                        pollfd{watch ? watch->fd() : -1, POLLIN, 0}};
@@ -173,12 +232,13 @@ int serve(BanSets& sets) {
                 return 0;  // execd has ended; what is in the kernel ends by its timeouts
             }
             in.append(buffer.data(), static_cast<std::size_t>(got));
-            std::string replies;
+            std::vector<Request> requests;
             std::size_t start = 0;
             for (auto end = in.find('\n'); end != std::string::npos; end = in.find('\n', start)) {
-                replies += answer(sets, blocked, std::string_view(in).substr(start, end - start));
+                requests.push_back(read_request(std::string_view(in).substr(start, end - start)));
                 start = end + 1;
             }
+            const std::string replies = answer(sets, blocked, requests);
             in.erase(0, start);
             if (in.size() > kMaxLine) {
                 return complain("a request without an end");

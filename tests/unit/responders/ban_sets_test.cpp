@@ -103,3 +103,37 @@ TEST_CASE("ban_sets: the loss of a rule is told from its replacement") {
     CHECK_FALSE(news.was_removed);
     CHECK_FALSE(sets->has_rules());
 }
+
+TEST_CASE("ban_sets: many changes at once are the same as one after the other") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    std::system("nft flush ruleset");
+    auto sets = BanSets::open();
+    REQUIRE(sets.has_value());
+    CHECK_FALSE(sets->apply({{address("192.0.2.1"), seconds(600)}}));  // no table
+    REQUIRE(sets->ensure_table().has_value());
+    REQUIRE(sets->add(address("192.0.2.2"), seconds(600)).has_value());
+    REQUIRE(sets->add(address("192.0.2.3"), seconds(600)).has_value());
+    std::vector<BanSets::Change> changes = {
+        {address("192.0.2.1"), seconds(600)}, {address("192.0.2.2"), seconds(60)},
+        {address("192.0.2.3"), std::nullopt}, {address("192.0.2.4"), std::nullopt},
+        {address("2001:db8::1"), seconds(0)}, {address("192.0.2.5"), seconds(600)},
+        {address("192.0.2.5"), std::nullopt},
+    };
+    for (int i = 0; i < 1000; ++i) {
+        changes.push_back({base::IpAddress::v4({198, 51, static_cast<std::uint8_t>(i / 250),
+                                                static_cast<std::uint8_t>(i % 250)}),
+                           seconds(600)});
+    }
+    REQUIRE(sets->apply(changes));
+    const std::string text = ruleset();
+    CHECK(has(text, "192.0.2.1 timeout 10m "));
+    CHECK(has(text, "192.0.2.2 timeout 1m "));
+    for (const char* absent : {"192.0.2.3", "192.0.2.4", "192.0.2.5"}) {
+        CHECK_FALSE(has(text, absent));
+    }
+    CHECK(has(text, "elements = { 2001:db8::1 }"));
+    CHECK(has(text, "198.51.3.249 timeout 10m "));
+}
