@@ -60,14 +60,34 @@ Names load_names(const CommandLine& command_line) {
             sensor_report::parse_nameservers(text_of(command_line.resolv_conf))};
 }
 
+// Without a file at the usual place the defaults hold. One that was named, or that is there and
+// cannot be read, is no reason to go on: what it tells to ignore would be detected.
+base::Result<std::string> configuration_text(const CommandLine& command_line) {
+    auto text = base::read_file(command_line.config_file);
+    if (text) {
+        return text;
+    }
+    const bool is_there = ::access(command_line.config_file.c_str(), F_OK) == 0;
+    if (!is_there && !command_line.names_config_file) {
+        return std::string();
+    }
+    text.error().message = fmt::format("cannot use the configuration {}: {}",
+                                       command_line.config_file, text.error().message);
+    return text;
+}
+
 // File, then command line, then what follows from them. Faults of the file are added to
 // `messages`; a Diagnostic: nothing can be done with it.
 base::Result<SensorSettings> load_settings(const CommandLine& command_line, const Names& names,
                                            std::vector<std::string>& messages) {
+    const auto text = configuration_text(command_line);
+    if (!text) {
+        return base::fail(text.error());
+    }
     SensorSettings settings;
     base::Diagnostics diagnostics;
-    sensor_config::apply_iplog_conf(text_of(command_line.config_file), command_line.config_file,
-                                    names.services, names.hosts, settings, diagnostics);
+    sensor_config::apply_iplog_conf(*text, command_line.config_file, names.services, names.hosts,
+                                    settings, diagnostics);
     for (const base::Diagnostic& diagnostic : diagnostics.all()) {
         messages.push_back(sensor_config::iplog_message(diagnostic));
     }

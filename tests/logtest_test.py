@@ -99,6 +99,26 @@ class Configuration(unittest.TestCase):
         run = logtest("-t", home="/nonexistent")
         self.assertEqual(run.returncode, 1)
         self.assertIn(b"/nonexistent/etc/ossec.conf", run.stderr)
+        self.assertEqual(run.stderr.count(b"error:"), 1)
+
+    def test_no_decoders(self):
+        home = self.home("", "")
+        (home / "etc/decoder.xml").unlink()
+        run = logtest("-t", home=home)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"no <decoder> is named, so etc/decoder.xml or decoders/iplog_decoders.xml", run.stderr)
+
+    def test_a_response_for_a_rule_that_does_not_exist(self):
+        home = self.home('<decoder name="a"><prematch>a</prematch></decoder>',
+                         '<group name="g,"><rule id="100" level="1"><match>a</match></rule></group>')
+        conf = home / "etc/ossec.conf"
+        conf.write_text(conf.read_text().replace("</ossec_config>", """
+<command><name>drop</name><executable>drop</executable><expect/><timeout_allowed>yes</timeout_allowed></command>
+<active-response><command>drop</command><location>local</location><rules_id>100,1000</rules_id>
+<timeout>5</timeout></active-response></ossec_config>"""))
+        run = logtest("-t", home=home)
+        self.assertEqual(run.returncode, 0)
+        self.assertEqual(re.findall(rb"there is no rule (\d+)", run.stderr), [b"1000"])
 
 
 class Documentation(unittest.TestCase):

@@ -29,6 +29,10 @@ def main():
         refused = run(folder / name, "--no-such-option")
         if refused.returncode == 0 or not (refused.stderr + refused.stdout).strip():
             problems.append(f"{name} accepts --no-such-option or refuses it silently")
+    # A configuration that was named and is not there is not the default configuration.
+    refused = run(folder / "portcullis-sensor", "--config", "/no/such.conf", "-r", "/dev/null", "-L")
+    if refused.returncode != 255 or "/no/such.conf" not in refused.stdout:
+        problems.append(f"portcullis-sensor does without --config's file: {refused.stdout!r}")
     print("\n".join(problems) if problems else f"{len(PROGRAMS)} programs introduce themselves")
     sys.exit(1 if problems else 0)
 

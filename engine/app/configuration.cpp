@@ -1,5 +1,7 @@
 #include "engine/app/configuration.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -100,6 +102,30 @@ rules::RuleOptions rule_options(const config::EngineConfig& engine, Lists lists)
     return options;
 }
 
+// A response for a rule that does not exist is nothing that OSSEC minds, and never fires.
+void warn_of_unknown_rules(const config::EngineConfig& engine, const rules::RuleSet& rules,
+                           base::Diagnostics& diagnostics) {
+    std::set<int> known;
+    for (const rules::Rule& rule : rules.rules()) {
+        known.insert(rule.id);
+    }
+    for (const respond::ActiveResponseConfig& response : engine.active_responses) {
+        for (const int id : response.rules_id) {
+            if (known.contains(id)) {
+                continue;
+            }
+            base::Diagnostic warning;
+            warning.severity = base::Severity::Warning;
+            warning.code = "unknown-response-rule";
+            warning.message =
+                fmt::format("there is no rule {}, for which this response should run", id);
+            warning.place = response.place;
+            warning.context = "active-response > rules_id";
+            diagnostics.add(std::move(warning));
+        }
+    }
+}
+
 std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig& engine,
                                                      const rules::RuleSet& rules,
                                                      base::Diagnostics& diagnostics) {
@@ -126,6 +152,9 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     auto loaded = std::make_shared<Configuration>();
     loaded->engine = config::load_engine_config(config_path, diagnostics);
     const config::EngineConfig& engine = loaded->engine;
+    if (diagnostics.has_errors() && ::access(config_path.c_str(), R_OK) != 0) {
+        return nullptr;  // the rest would complain about what it does not name
+    }
 
     const config::InputFiles files = config::resolve_input_files(engine, home.path(), diagnostics);
     for (const config::FileReference& file : files.decoder_files) {
@@ -153,6 +182,9 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     };
     auto rules = std::make_shared<rules::RuleSet>(
         rules::load_rules(rule_documents.parsed, options, diagnostics));
+    if (!diagnostics.has_errors()) {
+        warn_of_unknown_rules(engine, *rules, diagnostics);
+    }
     loaded->analysis.responses_of_rule = bind_responses(engine, *rules, diagnostics);
     loaded->analysis.rules = std::move(rules);
     if (diagnostics.has_errors() || !decoders) {

@@ -60,7 +60,12 @@ class FileList {
         if (!why.empty()) {
             auto error = reference.error("unreadable-file",
                                          fmt::format("cannot read {}: {}", reference.path, why));
-            error.hint = "paths are relative to the home, " + home_;
+            error.hint = reference.place.line > 0
+                             ? "paths are relative to the home, " + home_
+                             : fmt::format(
+                                   "no <decoder> is named, so etc/decoder.xml or {} is "
+                                   "looked for in the home, {}",
+                                   reference.path, home_);
             diagnostics_.add(std::move(error));
             return;
         }

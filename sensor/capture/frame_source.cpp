@@ -191,8 +191,12 @@ base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& 
     Pcap pcap(pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO,
                                                       error.data()));
     if (!pcap) {
-        return base::fail(diagnostic_of(
-            "unreadable-capture", fmt::format("cannot read the capture: {}", error.data()), path));
+        std::string_view reason = error.data();  // it begins with the path, now and then
+        if (reason.starts_with(path + ": ")) {
+            reason.remove_prefix(path.size() + 2);
+        }
+        return base::fail(diagnostic_of("unreadable-capture",
+                                        fmt::format("cannot read the capture: {}", reason), path));
     }
     const auto link = link_of(pcap.get(), path);
     if (!link) {

@@ -187,6 +187,7 @@ base::Result<void> apply_early(const OptionRow& row, const std::string& value,
             break;
         case Action::ConfigFile:
             command_line.config_file = value;
+            command_line.names_config_file = true;
             break;
         case Action::CaptureFile:
             command_line.capture_file = value;

@@ -17,6 +17,7 @@ struct CommandLine {
     bool wants_kill = false;     // -k
     bool wants_restart = false;  // -R
     std::string config_file = "/etc/iplog.conf";
+    bool names_config_file = false;  // --config: the file must be there
     std::string capture_file;  // -r; empty = live
     std::vector<base::IpAddress> local_addresses;
     std::string hosts_file = "/etc/hosts";

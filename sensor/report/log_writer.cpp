@@ -20,7 +20,8 @@ constexpr std::size_t kFlushAtBytes = 32 * 1024;
 base::Diagnostic log_error(std::string_view what, const std::string& path, int error) {
     base::Diagnostic diagnostic;
     diagnostic.code = "unwritable-file";
-    diagnostic.message = fmt::format("{}: {}", what, std::generic_category().message(error));
+    diagnostic.message =
+        fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
     diagnostic.place.file = path;
     return diagnostic;
 }
