@@ -131,8 +131,9 @@ class Installation:
 
     def fill_rest(self):
         """What else scripts/run puts into the home, for tests that start the daemons otherwise."""
-        subprocess.run(["bash", "-euc", '. "$0/scripts/common.sh"; bin=$1; fill_home "$2" "$2/logs/iplog"',
-                        str(SOURCE), str(BIN), str(self.home)], check=True)
+        script = ('. "$0/scripts/common.sh"; bin=$1; '
+                  'fill_home "$2" "$2/logs/iplog" "$2/etc/iplog.conf"')
+        subprocess.run(["bash", "-euc", script, str(SOURCE), str(BIN), str(self.home)], check=True)
 
     def start(self):
         self.output = open(self.folder / "run.out", "w")
