@@ -18,7 +18,7 @@ struct CommandLine {
     bool wants_restart = false;  // -R
     std::string config_file = "/etc/iplog.conf";
     bool names_config_file = false;  // --config: the file must be there
-    std::string capture_file;  // -r; empty = live
+    std::string capture_file;        // -r; empty = live
     std::vector<base::IpAddress> local_addresses;
     std::string hosts_file = "/etc/hosts";
     std::string services_file = "/etc/services";
