@@ -5,6 +5,7 @@
 // invisible to the detectors too. Immutable while packets are looked at; thread-safe to read.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -57,7 +58,7 @@ class PacketFilters {
         std::vector<PacketFilter> filters;  // as they are tried
         std::size_t first = 0;              // where `log` rules are put in
     };
-    List lists_[3];
+    std::array<List, 3> lists_;
 };
 
 }  // namespace portcullis::sensor_config
