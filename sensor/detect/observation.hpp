@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
@@ -19,6 +20,7 @@ enum class ObservationType : std::uint8_t {
     EchoReply,
     ScanDetected,
     ScanExpired,
+    ScannerIdentified,  // after ScanDetected: which tool it looks like
 };
 
 struct Observation {
@@ -33,6 +35,7 @@ struct Observation {
     ScanKind kind = ScanKind::PortScan;  // detected and expired
     DestinationPorts destination_ports;  // detected
     SourcePorts source_ports;            // detected
+    std::string_view tool;               // identified; static text
 };
 
 // Who is told. Called from within ScanTracker, in order of time.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sensor/detect/scanner_signatures.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -95,6 +97,7 @@ void ScanTracker::on_tcp(const Packet& packet) {
     if (probe == ProbeClass::None) {
         return;
     }
+    history_.record(packet);
     const std::uint32_t source = table_.obtain(packet.source, packet.destination, second());
     if (probe == ProbeClass::Bogus) {
         SourceState& state = table_.at(source);
@@ -383,6 +386,25 @@ void ScanTracker::report_detected(std::uint32_t source, Counter& counter) {
     observation.destination = state.destination;
     observation.destination_ports = counter.destination_ports;
     observation.source_ports = counter.source_ports;
+    sink_.on_observation(observation);
+    report_tool(state, counter.kind);
+}
+
+void ScanTracker::report_tool(const SourceState& state, ScanKind kind) {
+    if (!settings_.names_tool || detector_of(kind).name.substr(0, 4) != "TCP:") {
+        return;
+    }
+    const auto* signature = find_scanner(history_.last(state.source, state.destination));
+    if (signature == nullptr) {
+        return;
+    }
+    Observation observation;
+    observation.type = ObservationType::ScannerIdentified;
+    observation.time = now_;
+    observation.kind = kind;
+    observation.source = state.source;
+    observation.destination = state.destination;
+    observation.tool = signature->name;
     sink_.on_observation(observation);
 }
 

@@ -18,6 +18,7 @@
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/pending_probes.hpp"
+#include "sensor/detect/probe_history.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/packet/packet.hpp"
 
@@ -41,6 +42,7 @@ struct TrackerSettings {
     bool traceroute = true;
     bool bogus = true;
     bool scans_only = false;                 // no line for single packets
+    bool names_tool = true;                  // says which tool a TCP scan looks like
     std::size_t max_pending_probes = 32768;  // a power of two
     std::size_t max_sources = 131072;        // at most some 60 MB
 };
@@ -92,6 +94,8 @@ class ScanTracker final : private CounterSink {
     // The probe touched a closed or silent port.
     void count_touched(const Probe& probe);
     void report_detected(std::uint32_t source, Counter& counter);
+    // Says which tool the scan looks like that was just reported, if its probes tell.
+    void report_tool(const SourceState& state, ScanKind kind);
     void report_packet(ObservationType type, const sensor_packet::Packet& packet,
                        std::uint64_t bytes);
     void on_counter_over(const SourceState& state, const Counter& counter) override;
@@ -104,6 +108,7 @@ class ScanTracker final : private CounterSink {
     SourceTable table_;
     PendingProbes pending_;
     FlowMemory flows_;
+    ProbeHistory history_;
     base::Timestamp now_;
     base::Timestamp next_second_;  // table_ is swept when it is reached
     TrackerCounters counters_;

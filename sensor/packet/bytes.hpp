@@ -15,11 +15,12 @@ class Bytes {
     std::size_t size() const { return bytes_.size(); }
     bool has(std::size_t count) const { return bytes_.size() >= count; }
 
-    // REQUIRES: has(at + 1), has(at + 2), has(at + count).
+    // REQUIRES: has(at + 1), has(at + 2), has(at + 4), has(at + count).
     std::uint8_t u8(std::size_t at) const { return bytes_[at]; }
     std::uint16_t u16(std::size_t at) const {
         return static_cast<std::uint16_t>((bytes_[at] << 8) | bytes_[at + 1]);
     }
+    std::uint32_t u32(std::size_t at) const { return (std::uint32_t{u16(at)} << 16) | u16(at + 2); }
     std::span<const std::uint8_t> span(std::size_t at, std::size_t count) const {
         return bytes_.subspan(at, count);
     }

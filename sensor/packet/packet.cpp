@@ -159,6 +159,25 @@ std::optional<Embedded> parse_embedded(const Bytes& bytes) {
     return embedded;
 }
 
+// The kinds of the options, up to the end of the list, of what was captured, or to a length that
+// cannot be (RFC 9293 section 3.1).
+std::uint32_t option_kinds(const Bytes& options) {
+    std::uint32_t kinds = 0;
+    for (std::size_t at = 0; options.has(at + 1) && options.u8(at) != 0;) {
+        const std::uint8_t kind = options.u8(at);
+        kinds |= kind < 32 ? std::uint32_t{1} << kind : 0;
+        if (kind == 1) {  // padding
+            ++at;
+            continue;
+        }
+        if (!options.has(at + 2) || options.u8(at + 1) < 2) {
+            break;
+        }
+        at += options.u8(at + 1);
+    }
+    return kinds;
+}
+
 Verdict parse_tcp(const Bytes& bytes, Packet& packet) {
     if (!bytes.has(kTcpHeader)) {
         return Verdict::Malformed;
@@ -171,6 +190,12 @@ Verdict parse_tcp(const Bytes& bytes, Packet& packet) {
     packet.destination_port = bytes.u16(2);
     packet.tcp_flags = bytes.u8(13);
     packet.tcp_header_length = header_length;
+    packet.tcp_sequence = bytes.u32(4);
+    packet.tcp_acknowledgement = bytes.u32(8);
+    packet.tcp_window = bytes.u16(14);
+    if (header_length > kTcpHeader) {
+        packet.tcp_options = option_kinds(bytes.first(header_length).from(kTcpHeader));
+    }
     return Verdict::Ok;
 }
 
@@ -246,6 +271,7 @@ Verdict parse_ipv4(const Bytes& bytes, Packet& packet) {
         return Verdict::BadChecksum;
     }
     packet.ttl = bytes.u8(8);
+    packet.ip_id = bytes.u16(4);
     const std::uint16_t fragment = bytes.u16(6);
     packet.dont_fragment = (fragment & 0x4000) != 0;
     packet.payload_length = static_cast<std::uint32_t>(total_length - header_length);

@@ -63,7 +63,13 @@ struct Packet {
 
     std::uint8_t tcp_flags = 0;
     std::uint8_t tcp_header_length = 0;  // bytes, 20..60
-    std::uint16_t udp_data_length = 0;   // the length field less the header
+    // What tells one sender's stack from another's.
+    std::uint16_t ip_id = 0;  // IPv4
+    std::uint16_t tcp_window = 0;
+    std::uint32_t tcp_sequence = 0;
+    std::uint32_t tcp_acknowledgement = 0;
+    std::uint32_t tcp_options = 0;      // bit k: an option of kind k, for kinds below 32
+    std::uint16_t udp_data_length = 0;  // the length field less the header
 
     std::uint8_t icmp_type = 0;
     std::uint8_t icmp_code = 0;

@@ -103,6 +103,10 @@ void format_expired(const Line& line, std::string& out) {
                    line.source, line.packets, line.bytes);
 }
 
+void format_scanner(const Line& line, std::string& out) {
+    fmt::format_to(to(out), "TCP: scanner {} looks like {}", line.source, line.tool);
+}
+
 // Reading: each take_ function eats from the front (or, where said, the back) and tells whether
 // what it wants was there.
 
@@ -293,6 +297,12 @@ bool parse_detected(std::string_view text, Line& line) {
     return read_ports(target, line.destination_ports);
 }
 
+bool parse_scanner(std::string_view text, Line& line) {
+    line.tool = text;
+    return take_until(line.tool, " looks like ", line.source) &&
+           read_host(line.source, line.source) && !line.tool.empty();
+}
+
 bool parse_expired(std::string_view text, Line& line) {
     if (take(text, "to ")) {
         if (!take_until(text, " expired for ", line.destination) ||
@@ -337,6 +347,9 @@ void format_line(const Line& line, std::string& out) {
         case ObservationType::ScanExpired:
             format_expired(line, out);
             break;
+        case ObservationType::ScannerIdentified:
+            format_scanner(line, out);
+            break;
     }
 }
 
@@ -348,6 +361,7 @@ std::optional<Line> parse_line(std::string_view message) {
     };
     static constexpr Form kForms[] = {
         {"TCP: Bogus TCP flags set by ", ObservationType::BogusFlags, parse_bogus},
+        {"TCP: scanner ", ObservationType::ScannerIdentified, parse_scanner},
         {"UDP: dgram to ", ObservationType::Datagram, parse_datagram},
         {"UDP: traceroute from ", ObservationType::Traceroute, parse_traceroute},
         {"ICMP: echo reply from ", ObservationType::EchoReply, parse_echo},

@@ -28,6 +28,7 @@ struct Line {
     sensor_detect::ScanKind kind = sensor_detect::ScanKind::PortScan;  // detected, expired
     sensor_detect::DestinationPorts destination_ports;                 // detected
     sensor_detect::SourcePorts source_ports;                           // detected
+    std::string_view tool;                                             // identified
 
     friend bool operator==(const Line&, const Line&) = default;
 };

@@ -24,6 +24,7 @@ Family family_of(const Observation& observation) {
     switch (observation.type) {
         case ObservationType::ConnectionAttempt:
         case ObservationType::BogusFlags:
+        case ObservationType::ScannerIdentified:
             return Family::Tcp;
         case ObservationType::Datagram:
         case ObservationType::Traceroute:
@@ -78,7 +79,7 @@ void Reporter::on_observation(const Observation& observation) {
     line.type = observation.type;
     write_host(observation.source, resolve, source_);
     line.source = source_;
-    if (settings_.log_destination) {
+    if (settings_.log_destination && observation.type != ObservationType::ScannerIdentified) {
         write_host(observation.destination, resolve, destination_);
         line.destination = destination_;
     }
@@ -96,6 +97,7 @@ void Reporter::on_observation(const Observation& observation) {
     line.kind = observation.kind;
     line.destination_ports = observation.destination_ports;
     line.source_ports = observation.source_ports;
+    line.tool = observation.tool;
     message_.clear();
     format_line(line, message_);
     log_.add(observation.time, message_);

@@ -8,8 +8,8 @@ import re
 import subprocess
 import sys
 
-ENTIRELY = re.compile(r"iplog started\.$")
-SINGLE = re.compile(r"connection attempt| dgram |ICMP: echo|last message repeated|iplog started\.")
+ENTIRELY = re.compile(r"iplog started\.$|TCP: scanner \S+ looks like ")
+SINGLE = re.compile(r"connection attempt| dgram |ICMP: echo|last message repeated|iplog started\.|looks like ")
 SKIPPED = 77
 
 

@@ -69,6 +69,8 @@ TEST_CASE("line: every form is written as iplog writes it") {
     over.bytes = 1400000;
     Line over_to = over;
     over_to.destination = us;
+    Line tool = line_of(ObservationType::ScannerIdentified, "mail.example (10.1.2.3)");
+    tool.tool = "nmap -sA or -sW";
 
     struct Row {
         Line line;
@@ -110,6 +112,7 @@ TEST_CASE("line: every form is written as iplog writes it") {
         {over_to,
          "UDP: scan/flood mode to 10.10.150.2 expired for 10.10.150.1 - received a total of 70000 "
          "packets (1400000 bytes)."},
+        {tool, "TCP: scanner mail.example (10.1.2.3) looks like nmap -sA or -sW"},
     };
     for (const Row& row : rows) {
         CHECK(text_of(row.line) == row.text);
@@ -131,7 +134,7 @@ TEST_CASE("line: what is written is read back the same, whatever it holds") {
     const std::string_view services[] = {"ssh", "ms-wbt-server", "port 1", "port 65535", "z39.50"};
     for (int i = 0; i < 20000; ++i) {
         Line line;
-        line.type = static_cast<ObservationType>(below(8));
+        line.type = static_cast<ObservationType>(below(9));
         line.source = hosts[below(std::size(hosts))];
         if (below(2) == 0) {
             line.destination = hosts[below(std::size(hosts))];
@@ -167,6 +170,10 @@ TEST_CASE("line: what is written is read back the same, whatever it holds") {
                 line.packets = (std::uint64_t{random()} << 32) | random();
                 line.bytes = random();
                 break;
+            case ObservationType::ScannerIdentified:
+                line.destination = {};
+                line.tool = services[below(std::size(services))];
+                break;
         }
         const std::string text = text_of(line);
         const auto parsed = parse_line(text);
@@ -193,6 +200,8 @@ TEST_CASE("line: what no form allows is not read") {
              "TCP: SYN scan mode expired for 10.0.0.1 - received a total of 1 packets (2 bytes)",
              "UDP: dgram to ssh from 10.0.0.1:22 (x data bytes)",
              "ICMP: echo from 10.0.0.1 (-1 bytes)",
+             "TCP: scanner 10.0.0.1 looks like ",
+             "TCP: scanner  looks like zmap",
              "last message repeated 3 times",
          }) {
         CAPTURE(text);
