@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sensor/config/filter_values.hpp"
+#include "sensor/config/threshold_rule.hpp"
 
 namespace portcullis::sensor_config {
 namespace {
@@ -55,6 +56,11 @@ class Parser {
     void apply_pid_file();
     void apply_facility();
     void apply_priority();
+    // Hands the rest of the line to a rule that says what is wrong with it.
+    void apply_rest(std::string (*rule)(std::span<const std::string_view>,
+                                        sensor_detect::TrackerSettings&));
+    void apply_threshold() { apply_rest(sensor_config::apply_threshold); }
+    void apply_max_sources() { apply_rest(sensor_config::apply_max_sources); }
     void apply_log() { apply_filter(false); }
     void apply_ignore() { apply_filter(true); }
     void apply_filter(bool is_ignored);
@@ -73,11 +79,18 @@ class Parser {
 
 // Tried in order against the whole word; `interface` also stands for whatever begins with it.
 const Parser::Keyword Parser::kKeywords[] = {
-    {"set", &Parser::apply_set},           {"user", &Parser::apply_user},
-    {"group", &Parser::apply_group},       {"logfile", &Parser::apply_log_file},
-    {"pid-file", &Parser::apply_pid_file}, {"facility", &Parser::apply_facility},
-    {"priority", &Parser::apply_priority}, {"promisc", &Parser::apply_promisc},
-    {"log", &Parser::apply_log},           {"ignore", &Parser::apply_ignore},
+    {"set", &Parser::apply_set},
+    {"user", &Parser::apply_user},
+    {"group", &Parser::apply_group},
+    {"logfile", &Parser::apply_log_file},
+    {"pid-file", &Parser::apply_pid_file},
+    {"facility", &Parser::apply_facility},
+    {"priority", &Parser::apply_priority},
+    {"promisc", &Parser::apply_promisc},
+    {"log", &Parser::apply_log},
+    {"ignore", &Parser::apply_ignore},
+    {"threshold", &Parser::apply_threshold},
+    {"max_sources", &Parser::apply_max_sources},
 };
 
 void Parser::run() {
@@ -170,7 +183,9 @@ void Parser::apply_set() {
         return;
     }
     const auto which = find_switch(*key);
-    if (!which) {
+    // A kind without a switch of iplog's.
+    const bool is_kind = !which && switch_kind(*key, true, settings_.tracker);
+    if (!which && !is_kind) {
         complain(fmt::format("Invalid \"set\" target: {}", *key));
         skip_line();
         return;
@@ -189,7 +204,21 @@ void Parser::apply_set() {
             return;
         }
     }
-    settings_[*which] = value;
+    if (is_kind) {
+        switch_kind(*key, value, settings_.tracker);
+    } else {
+        settings_[*which] = value;
+    }
+}
+
+void Parser::apply_rest(std::string (*rule)(std::span<const std::string_view>,
+                                            sensor_detect::TrackerSettings&)) {
+    std::string fault =
+        rule(std::span<const std::string_view>(tokens_).subspan(next_), settings_.tracker);
+    if (!fault.empty()) {
+        complain(std::move(fault));
+    }
+    skip_line();
 }
 
 void Parser::apply_interface() {

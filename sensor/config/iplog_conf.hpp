@@ -5,13 +5,15 @@
 //           | ("user" | "group" | "logfile" | "pid-file" | "facility" | "priority") WORD
 //           | ("log" | "ignore") ("tcp" | "udp") { ("from" | "to") ADDRESS
 //                                                 | ("sport" | "dport") PORT }
+//           | "threshold" … | "max_sources" …      (threshold_rule.hpp)
 //           | ("log" | "ignore") "icmp" { ("from" | "to") ADDRESS | "type" TYPE }
 //
 // (ADDRESS, PORT, TYPE and NET: filter_values.hpp.)
 //
 // Tokens end at blanks; `#` at the start of a token: comment to the end of the line; `/*` at the
 // start of a token: comment up to "*/", over lines. Keywords in any case. Several rules may share a
-// line, but log and ignore take the rest of theirs. A faulty rule is skipped, the rest is used.
+// line, but log, ignore, threshold and max_sources take the rest of theirs. A faulty rule is
+// skipped, the rest is used.
 #pragma once
 
 #include <string>

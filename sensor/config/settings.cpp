@@ -154,7 +154,7 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
 }
 
 sensor_detect::TrackerSettings tracker_settings(const SensorSettings& settings) {
-    sensor_detect::TrackerSettings tracker;
+    sensor_detect::TrackerSettings tracker = settings.tracker;
     for (const auto& row : sensor_detect::detectors()) {
         if (const auto which = find_switch(row.keyword)) {
             tracker.of(row.kind).is_enabled = settings[*which];

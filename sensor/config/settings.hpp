@@ -79,6 +79,8 @@ struct SensorSettings {
     int priority = LOG_NOTICE;
     std::vector<base::Cidr> promisc;  // further networks to watch over; not empty = promiscuous
     PacketFilters filters;
+    sensor_detect::TrackerSettings
+        tracker;  // thresholds, and the kinds that iplog has no switch for
 };
 
 // The consequences that one setting has for others (spec section 6.4), after file and command line.

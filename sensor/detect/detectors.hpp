@@ -23,8 +23,20 @@ enum class ScanKind : std::uint8_t {
     XmasScan,
     UdpScan,
     PingFlood,
+    // What iplog is blind to.
+    AckScan,
+    MaimonScan,
+    SynAckScan,
+    SlowScan,
+    HostSweep,
+    // Reported, but nobody is to be blocked for it: who did it is not known.
+    Decoys,
+    DatagramDecoys,
+    DistributedScan,
+    SynFlood,
+    Backscatter,
 };
-inline constexpr std::size_t kScanKindCount = 7;
+inline constexpr std::size_t kScanKindCount = 17;
 
 enum class Counting : std::uint8_t {
     // Distinct ports that were closed or did not answer.
@@ -33,20 +45,25 @@ enum class Counting : std::uint8_t {
     DistinctPortsOrRate,
     // Packets within `rate_window`.
     Rate,
+    // Distinct ports within `rate_window`, over many visits.
+    DistinctPortsInWindow,
+    // Distinct hosts that were closed or did not answer.
+    DistinctHosts,
+    // Sources that touch the same ports in the same order, each at most `rate_window` ago.
+    Sources,
 };
 
-// The greatest threshold of a kind that counts distinct ports: they are all remembered.
+// The greatest threshold of a kind that counts distinct ports or hosts: they are all remembered.
 inline constexpr std::uint16_t kMaxPortThreshold = 32;
 
 struct DetectorRow {
     ScanKind kind;
     std::string_view name;     // as it stands in the log: "TCP: SYN scan"
-    std::string_view keyword;  // the switch of iplog.conf
+    std::string_view keyword;  // of iplog.conf: its switch and its `threshold`
     Counting counting;
     std::uint16_t threshold;
-    std::chrono::milliseconds rate_window;  // 0 = no rate is looked at
+    std::chrono::milliseconds rate_window;  // 0 = there is none
     std::chrono::seconds idle;              // without a packet for so long, it is over
-    bool lists_ports;                       // of the `detected` line
     std::string_view help;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "engine/base/clock.hpp"
@@ -35,7 +36,11 @@ struct Observation {
     ScanKind kind = ScanKind::PortScan;  // detected and expired
     DestinationPorts destination_ports;  // detected
     SourcePorts source_ports;            // detected
-    std::string_view tool;               // identified; static text
+    // Detected and expired, of kinds that have more than one source: all of them, or how many there
+    // are at least. The view is valid while on_observation() runs. `source` says nothing then.
+    std::span<const base::IpAddress> sources;
+    std::uint32_t source_count = 0;
+    std::string_view tool;  // identified; static text
 };
 
 // Who is told. Called from within ScanTracker, in order of time.

@@ -15,7 +15,7 @@ namespace portcullis::sensor_report {
 
 struct Line {
     sensor_detect::ObservationType type = sensor_detect::ObservationType::ConnectionAttempt;
-    // HOST: an address, a name, or "name (address)".
+    // HOST: an address, a name, or "name (address)"; HOSTS where a kind has several sources.
     std::string_view source;
     // The same; empty = `log_dest` is off and the line does not say.
     std::string_view destination;

@@ -60,6 +60,23 @@ void Reporter::write_host(const base::IpAddress& address, bool resolve, std::str
     }
 }
 
+// One host, "A, B, C", or "60 sources".
+void Reporter::write_sources(const Observation& observation, bool resolve) {
+    if (!observation.sources.empty()) {
+        std::string host;
+        source_.clear();
+        for (const base::IpAddress& source : observation.sources) {
+            write_host(source, resolve, host);
+            source_ += source_.empty() ? "" : ", ";
+            source_ += host;
+        }
+    } else if (observation.source_count > 0) {
+        source_ = fmt::format("{} sources", observation.source_count);
+    } else {
+        write_host(observation.source, resolve, source_);
+    }
+}
+
 void Reporter::write_service(Protocol protocol, std::uint16_t port) {
     service_.clear();
     const std::string_view name = services_.name_of(protocol, port);
@@ -77,7 +94,7 @@ void Reporter::on_observation(const Observation& observation) {
                                                  : settings_.resolve_icmp;
     Line line;
     line.type = observation.type;
-    write_host(observation.source, resolve, source_);
+    write_sources(observation, resolve);
     line.source = source_;
     if (settings_.log_destination && observation.type != ObservationType::ScannerIdentified) {
         write_host(observation.destination, resolve, destination_);

@@ -34,6 +34,7 @@ class Reporter final : public sensor_detect::ObservationSink {
 
   private:
     void write_host(const base::IpAddress& address, bool resolve, std::string& out) const;
+    void write_sources(const sensor_detect::Observation& observation, bool resolve);
     void write_service(Protocol protocol, std::uint16_t port);
 
     ReportSettings settings_;

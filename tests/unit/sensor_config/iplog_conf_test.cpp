@@ -246,3 +246,54 @@ TEST_CASE("iplog_conf: the published configuration has no fault") {
     REQUIRE(text);
     CHECK(apply(*text).messages.empty());
 }
+
+TEST_CASE("iplog_conf: thresholds, windows and idle times are set for each kind") {
+    struct Row {
+        const char* text;
+        const char* messages;
+        sensor_detect::ScanKind kind;
+        std::uint16_t threshold;
+        int window_seconds;
+        int idle_seconds;
+    };
+    using Kind = sensor_detect::ScanKind;
+    const Row rows[] = {
+        {"threshold syn_scan 5", "", Kind::SynScan, 5, 0, 50},
+        {"Threshold SYN_SCAN 5 Idle 120 # comment", "", Kind::SynScan, 5, 0, 120},
+        {"threshold ping_flood 1000 idle 9 in 2", "", Kind::PingFlood, 1000, 2, 9},
+        {"threshold decoys 4", "", Kind::DatagramDecoys, 4, 5, 50},
+        {"threshold slow_scan 12 in 3600", "", Kind::SlowScan, 12, 3600, 3600},
+        {"set ack_scan false threshold ack_scan 4", "", Kind::AckScan, 4, 0, 50},
+        {"threshold", "[line 1] Missing threshold parameter\n", Kind::SynScan, 10, 0, 50},
+        {"threshold syn_scan", "[line 1] Missing threshold parameter\n", Kind::SynScan, 10, 0, 50},
+        {"threshold syn_scan 5 idle", "[line 1] Missing threshold parameter\n", Kind::SynScan, 10,
+         0, 50},
+        {"threshold nmap 5", "[line 1] Invalid threshold target: nmap\n", Kind::SynScan, 10, 0, 50},
+        {"threshold syn_scan 33", "[line 1] Invalid threshold: 33 must be in range 1 - 32\n",
+         Kind::SynScan, 10, 0, 50},
+        {"threshold syn_scan 0", "[line 1] Invalid threshold: 0 must be in range 1 - 32\n",
+         Kind::SynScan, 10, 0, 50},
+        {"threshold syn_scan 5 in 7", "[line 1] Invalid threshold keyword: in\n", Kind::SynScan, 10,
+         0, 50},
+        {"threshold ping_flood 5 in 0", "[line 1] Invalid seconds: 0 must be in range 1 - 86400\n",
+         Kind::PingFlood, 70, 10, 60},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.text);
+        const Applied applied = apply(row.text);
+        CHECK(applied.messages == row.messages);
+        const auto tracker = tracker_settings(applied.settings);
+        const auto& kind = tracker.of(row.kind);
+        CHECK(kind.threshold == row.threshold);
+        CHECK(kind.rate_window == std::chrono::seconds(row.window_seconds));
+        CHECK(kind.idle == std::chrono::seconds(row.idle_seconds));
+        CHECK(kind.is_enabled == (row.kind != Kind::AckScan));
+    }
+}
+
+TEST_CASE("iplog_conf: max_sources says how many sources are remembered") {
+    CHECK(tracker_settings(apply("max_sources 4096\n").settings).max_sources == 4096);
+    CHECK(apply("max_sources 12").messages ==
+          "[line 1] Invalid max_sources: 12 must be in range 1024 - 4194304\n");
+    CHECK(apply("max_sources").messages == "[line 1] Missing max_sources parameter\n");
+}

@@ -72,11 +72,21 @@ TEST_CASE("line: every form is written as iplog writes it") {
     Line tool = line_of(ObservationType::ScannerIdentified, "mail.example (10.1.2.3)");
     tool.tool = "nmap -sA or -sW";
 
+    Line decoys = line_of(ObservationType::ScanDetected, "10.0.0.1, fd00::1, b.example (10.0.0.2)");
+    decoys.kind = ScanKind::Decoys;
+    Line flood_over = line_of(ObservationType::ScanExpired, "65000 sources", us);
+    flood_over.kind = ScanKind::SynFlood;
     struct Row {
         Line line;
         const char* text;
     };
     const Row rows[] = {
+        {with_ports(decoys, {22, 80}, {5}),
+         "TCP: scan with decoys detected [ports 22,80] from 10.0.0.1, fd00::1, b.example "
+         "(10.0.0.2) [port 5]"},
+        {flood_over,
+         "TCP: SYN flood mode to 10.10.150.2 expired for 65000 sources - received a total of 0 "
+         "packets (0 bytes)."},
         {attempt("10.10.150.1", "", "domain"),
          "TCP: domain connection attempt from 10.10.150.1:51239"},
         {attempt("10.10.150.1", us, "port 1723"),

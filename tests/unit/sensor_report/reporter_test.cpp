@@ -77,6 +77,30 @@ TEST_CASE("reporter: hosts and ports are written by name, address or both, as sw
     }
 }
 
+TEST_CASE("reporter: many sources are all named, or counted where nobody can know them") {
+    const ServiceNames services = ServiceNames::parse(kServices);
+    const HostNames hosts = HostNames::parse(kHosts);
+    std::string text;
+    LogWriter log(std::make_unique<TextTarget>(text));
+    ReportSettings settings;
+    settings.log_address = true;
+    Reporter reporter(settings, services, hosts, log);
+    const IpAddress sources[] = {*IpAddress::parse("10.10.150.1"), *IpAddress::parse("fd00::2")};
+    Observation observation;
+    observation.type = ObservationType::ScanDetected;
+    observation.kind = ScanKind::Decoys;
+    observation.sources = sources;
+    reporter.on_observation(observation);
+    CHECK(text ==
+          "TCP: scan with decoys detected from mail.derkeiler.com (10.10.150.1), fd00::2\n");
+    text.clear();
+    observation.kind = ScanKind::SynFlood;
+    observation.sources = {};
+    observation.source_count = 100;
+    reporter.on_observation(observation);
+    CHECK(text == "TCP: SYN flood detected from 100 sources\n");
+}
+
 TEST_CASE("reporter: a detection is in the log at once, with all that came before it") {
     const ServiceNames services;
     const HostNames hosts;

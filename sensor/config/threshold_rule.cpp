@@ -1,0 +1,121 @@
+#include "sensor/config/threshold_rule.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "sensor/config/settings.hpp"
+
+namespace portcullis::sensor_config {
+namespace {
+
+using sensor_detect::Counting;
+using sensor_detect::DetectorRow;
+using sensor_detect::DetectorSettings;
+
+constexpr std::uint32_t kMaxSeconds = 86400;
+// Below, a flood would displace every scan; above, the memory is not bounded by what a host has.
+constexpr std::uint32_t kMinSources = 1024;
+constexpr std::uint32_t kMaxSources = 4'194'304;
+
+std::optional<std::uint32_t> number_of(std::string_view text, std::uint32_t min,
+                                       std::uint32_t max) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || number < min || number > max) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+std::uint32_t max_count(const DetectorRow& row) {
+    return row.counting == Counting::Rate ? 0xffff : sensor_detect::kMaxPortThreshold;
+}
+
+// Applies `set` to the rows of a keyword; false = there are none.
+template <class Set>
+bool for_each_kind(std::string_view keyword, sensor_detect::TrackerSettings& settings, Set set) {
+    const std::string wanted = lower(keyword);
+    bool is_known = false;
+    for (const DetectorRow& row : sensor_detect::detectors()) {
+        if (row.keyword == wanted) {
+            set(settings.of(row.kind));
+            is_known = true;
+        }
+    }
+    return is_known;
+}
+
+}  // namespace
+
+std::string apply_threshold(std::span<const std::string_view> words,
+                            sensor_detect::TrackerSettings& settings) {
+    if (words.size() < 2) {
+        return "Missing threshold parameter";
+    }
+    const std::string keyword = lower(words[0]);
+    const DetectorRow* row = nullptr;
+    for (const DetectorRow& candidate : sensor_detect::detectors()) {
+        if (row == nullptr && candidate.keyword == keyword) {
+            row = &candidate;
+        }
+    }
+    if (row == nullptr) {
+        return fmt::format("Invalid threshold target: {}", words[0]);
+    }
+    const auto count = number_of(words[1], 1, max_count(*row));
+    if (!count) {
+        return fmt::format("Invalid threshold: {} must be in range 1 - {}", words[1],
+                           max_count(*row));
+    }
+    std::optional<std::uint32_t> window;
+    std::optional<std::uint32_t> idle;
+    for (std::size_t at = 2; at < words.size(); at += 2) {
+        const std::string word = lower(words[at]);
+        const bool is_window = word == "in" && row->rate_window.count() > 0;
+        if (!is_window && word != "idle") {
+            return fmt::format("Invalid threshold keyword: {}", words[at]);
+        }
+        if (at + 1 == words.size()) {
+            return "Missing threshold parameter";
+        }
+        std::optional<std::uint32_t>& place = is_window ? window : idle;
+        place = number_of(words[at + 1], 1, kMaxSeconds);
+        if (!place) {
+            return fmt::format("Invalid seconds: {} must be in range 1 - {}", words[at + 1],
+                               kMaxSeconds);
+        }
+    }
+    for_each_kind(keyword, settings, [&](DetectorSettings& kind) {
+        kind.threshold = static_cast<std::uint16_t>(*count);
+        if (window) {
+            kind.rate_window = std::chrono::seconds(*window);
+        }
+        if (idle) {
+            kind.idle = std::chrono::seconds(*idle);
+        }
+    });
+    return {};
+}
+
+std::string apply_max_sources(std::span<const std::string_view> words,
+                              sensor_detect::TrackerSettings& settings) {
+    if (words.size() != 1) {
+        return "Missing max_sources parameter";
+    }
+    const auto count = number_of(words[0], kMinSources, kMaxSources);
+    if (!count) {
+        return fmt::format("Invalid max_sources: {} must be in range {} - {}", words[0],
+                           kMinSources, kMaxSources);
+    }
+    settings.max_sources = *count;
+    return {};
+}
+
+bool switch_kind(std::string_view keyword, bool is_on, sensor_detect::TrackerSettings& settings) {
+    return for_each_kind(keyword, settings,
+                         [&](DetectorSettings& kind) { kind.is_enabled = is_on; });
+}
+
+}  // namespace portcullis::sensor_config
