@@ -385,6 +385,7 @@ void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
 
 void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnReply& on_reply) {
     Ban& ban = entry.ban;
+    const Timestamp until_before = ban.until;
     const seconds asked = next_timeout(wish, now);
     if (wish.is_manual) {
         ban.timeout = asked;  // the administrator's word counts, even if it is shorter
@@ -397,12 +398,13 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     ban.rule_id = wish.ban.rule_id;
     Record record = wish.record;
     record.timeout = ban.timeout;
+    const std::string change = ban.until < until_before ? "shortened, now" : "prolonged";
     // Whoever may ask could ask faster than a responder answers, and fill the memory and the disk:
     // of each ban one request is under way, and one more follows for all that came meanwhile.
     if (entry.is_adding && ban.is_persistent && !wish.is_manual) {
         entry.was_prolonged_meanwhile = true;
         set_due(entry, ban.until);
-        finish(record, Outcome::Executed, "prolonged " + duration_text(ban.timeout), on_reply);
+        finish(record, Outcome::Executed, change + " " + duration_text(ban.timeout), on_reply);
         return;
     }
     if (!journal_.put(ban)) {
@@ -410,7 +412,7 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     }
     if (ban.is_persistent || ban.is_dry) {
         set_due(entry, ban.until);
-        record.reason = "prolonged";
+        record.reason = change;
         add(entry, std::move(record), on_reply);
         return;
     }
@@ -424,7 +426,7 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
         set_due(entry, std::min(ban.until, entry.applied_until - kRenewAhead));
     }
     finish(record, config_.dry_run ? Outcome::DryRun : Outcome::Executed,
-           "prolonged " + duration_text(ban.timeout), on_reply);
+           change + " " + duration_text(ban.timeout), on_reply);
 }
 
 void Executor::renew(Entry& entry, Timestamp now) {

@@ -240,6 +240,16 @@ TEST_CASE("executor: a repeated request prolongs the ban and renews the kernel's
     CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
 }
 
+TEST_CASE("executor: by hand a ban can be made shorter, and the record says so") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.records.take();
+    bench.executor->ban({"192.0.2.1", seconds(60)}, bench.clock.now(), {});
+    CHECK(bench.records.take().back() == "192.0.2.1 executed: shortened, now for 60 s");
+    bench.pass(seconds(60));
+    CHECK(bench.runner.take().back() == "delete 192.0.2.1");
+}
+
 TEST_CASE("executor: a script is not run twice, but renewed before its own timeout runs out") {
     Bench bench;
     bench.respond("script-drop", "192.0.2.1");
