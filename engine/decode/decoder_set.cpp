@@ -145,6 +145,9 @@ class Decision {
     }
 
     void adopt(const Decoder& decoder) {
+        if (observer_ != nullptr) {
+            observer_->adopted(decoder);
+        }
         event_.decoder_name = decoder.reported_name;
         event_.decoder_parent = decoder.parent.empty() ? decoder.name : decoder.parent;
         event_.decoder_id = decoder.id;

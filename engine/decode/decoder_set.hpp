@@ -16,7 +16,7 @@
 
 namespace portcullis::decode {
 
-// Told of each step of a decision, for --explain; never part of the decision.
+// Told of each step of a decision, for --explain and --coverage; never part of the decision.
 class DecodeObserver {
   public:
     enum class Step { ProgramName, Prematch, Regex };
@@ -25,6 +25,8 @@ class DecodeObserver {
     // `pattern` was tried on `subject`. Views are valid during the call only.
     virtual void tried(const Decoder& decoder, Step step, const pattern::Pattern& pattern,
                        std::string_view subject, bool matched) = 0;
+    // The event is one of `decoder` now (and may yet become one of its children).
+    virtual void adopted(const Decoder& /*decoder*/) {}
     // No decoder with a program name took the event: it falls back to those without.
     virtual void fell_back() = 0;
 };

@@ -11,6 +11,7 @@
 #include "engine/pattern/literal.hpp"
 #include "engine/pattern/os_match.hpp"
 #include "engine/pattern/os_regex.hpp"
+#include "engine/pattern/translate.hpp"
 
 namespace portcullis::pattern {
 namespace {
@@ -74,31 +75,6 @@ base::Diagnostic diagnostic_of(const CompileError& error, const Translation& tra
                                    ? translation.origins[error.offset]
                                    : (pattern_size > 0 ? pattern_size - 1 : 0);
     return bad_pattern(reinterpret_cast<const char*>(message.data()), offset);
-}
-
-Translation untranslated(std::string_view text) {
-    Translation out;
-    out.text = text;
-    out.origins.resize(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        out.origins[i] = static_cast<std::uint16_t>(std::min<std::size_t>(i, UINT16_MAX));
-    }
-    return out;
-}
-
-base::Result<Translation> translate(Language language, std::string_view text) {
-    switch (language) {
-        case Language::OsRegex:
-            return translate_os_regex(text);
-        case Language::OsMatch:
-            return translate_os_match(text);
-        case Language::Pcre2:
-            break;
-    }
-    if (text.empty()) {
-        return base::fail(bad_pattern("the pattern is empty", 0));
-    }
-    return untranslated(text);
 }
 
 // "(*UTF)" at its start makes a PCRE2 element a UTF pattern. \C could then cut a character in two,

@@ -42,7 +42,7 @@ struct Analyzer::Impl {
     }
 
     void process(std::string_view line, std::string_view location, base::Timestamp now,
-                 rules::Trace* trace);
+                 rules::Trace* trace, decode::DecodeObserver* observer);
     void count_oddities(std::string_view line);
     bool passes_live_filters();
     void settle(const Rule& rule, base::Timestamp now);
@@ -63,7 +63,7 @@ struct Analyzer::Impl {
 };
 
 void Analyzer::Impl::process(std::string_view line, std::string_view location, base::Timestamp now,
-                             rules::Trace* trace) {
+                             rules::Trace* trace, decode::DecodeObserver* observer) {
     ++counters.lines;
     count_oddities(line);
     outcome = Outcome{};
@@ -74,7 +74,7 @@ void Analyzer::Impl::process(std::string_view line, std::string_view location, b
 
     event.reset(line, location, now);
     decode::predecode(event, options.local_hostname);
-    configuration->decoders->decode(event, scratch);
+    configuration->decoders->decode(event, scratch, observer);
     if (!passes_live_filters()) {
         ++counters.dropped;
         outcome.dropped = true;
@@ -167,9 +167,15 @@ Analyzer::Analyzer(std::shared_ptr<const Configuration> configuration, AnalyzerO
 Analyzer::~Analyzer() = default;
 
 const Outcome& Analyzer::process(std::string_view line, std::string_view location,
-                                 base::Timestamp now, rules::Trace* trace) {
-    impl_->process(line, location, now, trace);
+                                 base::Timestamp now, rules::Trace* trace,
+                                 decode::DecodeObserver* observer) {
+    impl_->process(line, location, now, trace, observer);
     return impl_->outcome;
+}
+
+rules::Miss Analyzer::find_miss(const Rule& rule) {
+    return impl_->configuration->rules->find_miss(rule, impl_->event, impl_->scratch,
+                                                  impl_->correlator);
 }
 
 void Analyzer::replace(std::shared_ptr<const Configuration> configuration) {

@@ -24,8 +24,9 @@
 #include "engine/rules/trace.hpp"
 
 namespace portcullis::decode {
+class DecodeObserver;
 class DecoderSet;
-}
+}  // namespace portcullis::decode
 
 namespace portcullis::rules {
 struct Rule;
@@ -105,9 +106,15 @@ class Analyzer {
 
     // Analyses one line (without its newline; any bytes). `location` is where it was read
     // ("/var/log/iplog", "stdin") and must live as long as the Outcome is looked at; `now` is the
-    // time of reception and should not go backwards. `trace`, if given, is overwritten.
+    // time of reception and should not go backwards. `trace`, if given, is overwritten; `observer`
+    // is told how the decoder was found.
     const Outcome& process(std::string_view line, std::string_view location, base::Timestamp now,
-                           rules::Trace* trace = nullptr);
+                           rules::Trace* trace = nullptr,
+                           decode::DecodeObserver* observer = nullptr);
+
+    // The first demand of `rule` that the last event does not meet, as far as that can be asked
+    // without a change of state (RuleSet::find_miss).
+    rules::Miss find_miss(const rules::Rule& rule);
 
     // From the next line on another configuration is in force (reload).
     void replace(std::shared_ptr<const Configuration> configuration);

@@ -42,6 +42,24 @@ Value list_user_of(const Event& event) {
     return source ? source : event.field(FieldId::DstUser);
 }
 
+// What a check looks at, for people.
+template <class ValueOf>
+Condition looking_at(ValueOf value_of, std::optional<pattern::Pattern> pattern = std::nullopt) {
+    Condition condition;
+    condition.value = [value_of](const Event& event) -> std::optional<std::string> {
+        const Value value = value_of(event);
+        return value ? std::optional<std::string>(*value) : std::nullopt;
+    };
+    condition.pattern = std::move(pattern);
+    return condition;
+}
+
+Condition changing_state() {
+    Condition condition;
+    condition.changes_state = true;
+    return condition;
+}
+
 enum class Empty : std::uint8_t { Allowed, Error };
 
 // A null value does not match.
@@ -68,14 +86,17 @@ void compile_pattern(Nodes nodes, RuleReader& reader) {
             return;
         }
         reader.add_check(
-            [](const CheckContext& context) { return value_of(context.event).has_value(); });
+            [](const CheckContext& context) { return value_of(context.event).has_value(); },
+            looking_at(value_of));
         return;
     }
-    if (auto compiled = reader.compile_pattern(language, text)) {
-        reader.add_check([pattern = std::move(*compiled)](const CheckContext& context) {
-            const Value value = value_of(context.event);
-            return value && pattern.matches(*value, context.scratch);
-        });
+    if (const auto compiled = reader.compile_pattern(language, text)) {
+        reader.add_check(
+            [pattern = *compiled](const CheckContext& context) {
+                const Value value = value_of(context.event);
+                return value && pattern.matches(*value, context.scratch);
+            },
+            looking_at(value_of, *compiled));
     }
 }
 
@@ -83,6 +104,7 @@ void compile_decoded_as(Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();  // the last one wins
     if (const auto id = reader.options().find_decoder_id(node.text())) {
         reader.rule().decoder_id = *id;
+        reader.rule().decoded_as = node.text();
         return;
     }
     base::Diagnostic diagnostic = node.error_in_text(
@@ -94,9 +116,11 @@ void compile_decoded_as(Nodes nodes, RuleReader& reader) {
 }
 
 void compile_action(Nodes nodes, RuleReader& reader) {
-    reader.add_check([text = glue(nodes).text()](const CheckContext& context) {
-        return context.event.field(FieldId::Action) == std::string_view(text);
-    });
+    reader.add_check(
+        [text = glue(nodes).text()](const CheckContext& context) {
+            return context.event.field(FieldId::Action) == std::string_view(text);
+        },
+        looking_at(field_of<FieldId::Action>));
 }
 
 void compile_field(Nodes nodes, RuleReader& reader) {
@@ -108,19 +132,24 @@ void compile_field(Nodes nodes, RuleReader& reader) {
             continue;
         }
         const GluedText text = glue({&node, 1});
-        auto compiled = reader.compile_pattern(Language::OsRegex, text);
+        const auto compiled = reader.compile_pattern(Language::OsRegex, text);
         if (!compiled) {
             continue;
         }
+        const auto value_of = [field = name->value](const Event& event) -> Value {
+            const auto& fields = event.dynamic_fields();
+            const auto found = std::find_if(fields.begin(), fields.end(),
+                                            [&](const event::DynamicField& candidate) {
+                                                return equals_ignoring_case(candidate.name, field);
+                                            });
+            return found == fields.end() ? std::nullopt : Value(found->value);
+        };
         reader.add_check(
-            [pattern = std::move(*compiled), field = name->value](const CheckContext& context) {
-                const auto& fields = context.event.dynamic_fields();
-                const auto found = std::find_if(
-                    fields.begin(), fields.end(), [&](const event::DynamicField& candidate) {
-                        return equals_ignoring_case(candidate.name, field);
-                    });
-                return found != fields.end() && pattern.matches(found->value, context.scratch);
-            });
+            [pattern = *compiled, value_of](const CheckContext& context) {
+                const Value value = value_of(context.event);
+                return value && pattern.matches(*value, context.scratch);
+            },
+            looking_at(value_of, *compiled));
     }
 }
 
@@ -138,10 +167,12 @@ void compile_addresses(Nodes nodes, RuleReader& reader) {
             reader.report(std::move(diagnostic), node.name());
         }
     }
-    reader.add_check([list = std::move(list)](const CheckContext& context) {
-        const Value value = context.event.field(Id);
-        return value && list.matches(*value);
-    });
+    reader.add_check(
+        [list = std::move(list)](const CheckContext& context) {
+            const Value value = context.event.field(Id);
+            return value && list.matches(*value);
+        },
+        looking_at(field_of<Id>));
 }
 
 void compile_compiled_rule(Nodes nodes, RuleReader& reader) {
@@ -174,10 +205,17 @@ std::tm local_time_of(const Event& event) {
 void compile_time(Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();
     if (const auto window = TimeWindow::parse(node.text())) {
-        reader.add_check([window = *window](const CheckContext& context) {
-            const std::tm local = local_time_of(context.event);
-            return window.contains(local.tm_hour * 60 + local.tm_min);
-        });
+        Condition condition;
+        condition.value = [](const Event& event) {
+            const std::tm local = local_time_of(event);
+            return fmt::format("{:02}:{:02}", local.tm_hour, local.tm_min);
+        };
+        reader.add_check(
+            [window = *window](const CheckContext& context) {
+                const std::tm local = local_time_of(context.event);
+                return window.contains(local.tm_hour * 60 + local.tm_min);
+            },
+            std::move(condition));
         return;
     }
     base::Diagnostic diagnostic = node.error_in_text(
@@ -189,9 +227,17 @@ void compile_time(Nodes nodes, RuleReader& reader) {
 void compile_weekday(Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();
     if (const auto days = Weekdays::parse(node.text())) {
-        reader.add_check([days = *days](const CheckContext& context) {
-            return days.contains(local_time_of(context.event).tm_wday);
-        });
+        Condition condition;
+        condition.value = [](const Event& event) {
+            static constexpr std::array<const char*, 7> kDays{
+                "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+            return std::string(kDays[static_cast<std::size_t>(local_time_of(event).tm_wday)]);
+        };
+        reader.add_check(
+            [days = *days](const CheckContext& context) {
+                return days.contains(local_time_of(context.event).tm_wday);
+            },
+            std::move(condition));
         return;
     }
     base::Diagnostic diagnostic = node.error_in_text(
@@ -202,15 +248,17 @@ void compile_weekday(Nodes nodes, RuleReader& reader) {
 
 void compile_check_diff(Nodes /*nodes*/, RuleReader& reader) {
     reader.rule().checks_difference = true;
-    reader.add_check([](const CheckContext& context) {
-        return context.correlator.differs_from_last(context.rule, context.event);
-    });
+    reader.add_check(
+        [](const CheckContext& context) {
+            return context.correlator.differs_from_last(context.rule, context.event);
+        },
+        changing_state());
 }
 
 void compile_if_fts(Nodes /*nodes*/, RuleReader& reader) {
-    reader.add_check([](const CheckContext& context) {
-        return context.correlator.is_first_time(context.event);
-    });
+    reader.add_check(
+        [](const CheckContext& context) { return context.correlator.is_first_time(context.event); },
+        changing_state());
 }
 
 // What <list field="…"> can name.
@@ -301,17 +349,19 @@ void compile_list(const xml::Node& node, RuleReader& reader) {
     }
     const auto& find_list = reader.options().find_list;
     std::shared_ptr<const KeyValueList> list = find_list ? find_list(node.text()) : nullptr;
-    reader.add_check([list = std::move(list), lookup, value_of = list_field->value_of,
-                      value_pattern](const CheckContext& context) {
-        const Value key = value_of(context.event);
-        if (!key || list == nullptr) {
-            return false;
-        }
-        const Value found = lookup->by_address ? list->find_address(*key) : list->find(*key);
-        const bool holds =
-            found && (!lookup->checks_value || value_pattern->matches(*found, context.scratch));
-        return holds != lookup->is_negated;
-    });
+    reader.add_check(
+        [list = std::move(list), lookup, value_of = list_field->value_of,
+         value_pattern](const CheckContext& context) {
+            const Value key = value_of(context.event);
+            if (!key || list == nullptr) {
+                return false;
+            }
+            const Value found = lookup->by_address ? list->find_address(*key) : list->find(*key);
+            const bool holds =
+                found && (!lookup->checks_value || value_pattern->matches(*found, context.scratch));
+            return holds != lookup->is_negated;
+        },
+        looking_at(list_field->value_of));
 }
 
 void compile_lists(Nodes nodes, RuleReader& reader) {

@@ -61,7 +61,11 @@ void Correlator::begin_event() {
 }
 
 // The walk of spec: rules, section 7.2.
-bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScratch& scratch) {
+bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScratch& scratch,
+                        SearchReport* wanted_report) {
+    SearchReport unwanted;
+    SearchReport& report = wanted_report == nullptr ? unwanted : *wanted_report;
+    report = {};
     const Composite& composite = *rule.composite;
     const bool is_regex = composite.history == Composite::History::Regex;
     const Parts now = parts_of(event);
@@ -70,17 +74,25 @@ bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScra
     int count = 0;
 
     for (std::size_t back = 0; Remembered* then = find_newest(composite, back); ++back) {
-        if (now_seconds - then->time > rule.timeframe || then->matched_level >= rule.level) {
+        if (now_seconds - then->time > rule.timeframe) {
+            report.end = SearchReport::End::TooOld;
             return false;
         }
+        if (then->matched_level >= rule.level) {
+            report.end = SearchReport::End::UsedUp;
+            return false;
+        }
+        ++report.seen;
         if (is_regex &&
             (then->type != event.type ||
              !composite.pattern->matches(*then->parts[std::size_t(Part::Log)], scratch))) {
+            ++report.other_text;
             continue;
         }
-        if (!shares_fields(composite, now, then->parts)) {
+        if (!shares_fields(composite, now, then->parts, report)) {
             continue;
         }
+        ++report.counted;
         const auto shown = static_cast<std::size_t>(count);
         const bool is_enough = count == rule.frequency;
         // The event that completes the count is shown for if_matched_sid only (section 7.4).
@@ -92,6 +104,7 @@ bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScra
             ++count;
             continue;
         }
+        report.end = SearchReport::End::Fired;
         current_mark_ = rule.level;
         then->matched_level = rule.level;
         find_newest(composite, 0)->matched_level = rule.level;
@@ -103,7 +116,8 @@ bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScra
     return false;
 }
 
-bool Correlator::shares_fields(const Composite& composite, const Parts& now, const Parts& then) {
+bool Correlator::shares_fields(const Composite& composite, const Parts& now, const Parts& then,
+                               SearchReport& report) {
     struct Row {
         Shared shared;
         Part part;
@@ -126,13 +140,16 @@ bool Correlator::shares_fields(const Composite& composite, const Parts& now, con
     for (const Row& row : kRows) {
         if (composite.shared[std::size_t(row.shared)] && (row.for_regex || !is_regex) &&
             is_unequal(row.part)) {
+            ++report.differing[std::size_t(row.shared)];
             return false;
         }
     }
     if (composite.different_url) {
         const auto& mine = now[std::size_t(Part::Url)];
         const auto& other = then[std::size_t(Part::Url)];
-        return mine && other && *mine != *other;
+        const bool is_different = mine && other && *mine != *other;
+        report.same_url += is_different ? 0 : 1;
+        return is_different;
     }
     return true;
 }

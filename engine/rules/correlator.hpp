@@ -54,7 +54,9 @@ class Correlator {
 
     // The search of a composite rule for `event`. On a match the events that made it up are marked
     // so that counting starts again, and previous_lines() are theirs.
-    bool search(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch);
+    // `report`, if given, says what the search saw.
+    bool search(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
+                SearchReport* report = nullptr);
     // <if_fts>: its key is new. Stored at once.
     bool is_first_time(const event::Event& event);
     // <check_diff>: the log differs from the last one stored, which previous_output() then is.
@@ -99,7 +101,8 @@ class Correlator {
     using Sequence = std::uint64_t;  // number of an event since the start
 
     static Parts parts_of(const event::Event& event);
-    static bool shares_fields(const Composite& composite, const Parts& now, const Parts& then);
+    static bool shares_fields(const Composite& composite, const Parts& now, const Parts& then,
+                              SearchReport& report);
     Remembered* find(Sequence sequence);
     // The `back`-th newest event of the history that `composite` searches; nullptr = no more.
     Remembered* find_newest(const Composite& composite, std::size_t back);

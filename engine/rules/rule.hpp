@@ -34,6 +34,17 @@ struct CheckContext {
 // One condition; true = it holds.
 using Check = std::function<bool(const CheckContext&)>;
 
+// What a check demands, so that a person can be told why it does not hold.
+struct Condition {
+    std::string element;  // as in the XML, with its attributes: match, field name="x"
+    std::string demand;   // its text
+    // What the check looks at: nullopt = the event has no such thing. No function: there is
+    // nothing that could be shown.
+    std::function<std::optional<std::string>(const event::Event&)> value;
+    std::optional<pattern::Pattern> pattern;  // that the value must match
+    bool changes_state = false;               // asking it twice would give another answer
+};
+
 // What an earlier event must share with the current one (<same_source_ip /> etc.). A field that is
 // missing on either side makes them unequal.
 enum class Shared : std::uint8_t { Id, SrcIp, SrcPort, DstPort, User, Location };
@@ -79,8 +90,10 @@ struct Rule {
     std::optional<std::chrono::seconds> silence;  // ignore="N"
 
     int decoder_id = 0;                // decoded_as; 0 = any
+    std::string decoded_as;            // its name
     std::size_t minimum_log_size = 0;  // maxsize="N"
     std::vector<Check> checks;  // in the order of evaluation, without decoded_as and the composite
+    std::vector<Condition> conditions;  // what each of them demands
     std::optional<Composite> composite;
     bool checks_difference = false;  // has <check_diff>
 

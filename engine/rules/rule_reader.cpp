@@ -212,6 +212,36 @@ void RuleReader::collect_elements(const xml::Node& node) {
     }
 }
 
+void RuleReader::add_check(Check check, Condition looked_at) {
+    rule().checks.push_back(std::move(check));
+    rule().conditions.push_back(std::move(looked_at));
+}
+
+void RuleReader::describe_checks(std::span<const xml::Node> nodes, std::size_t first) {
+    const auto element_of = [](const xml::Node& node) {
+        std::string element(node.name());
+        for (const xml::Attribute& attribute : node.attributes()) {
+            element += fmt::format(" {}=\"{}\"", attribute.name, attribute.value);
+        }
+        return element;
+    };
+    std::vector<Condition>& conditions = rule().conditions;
+    const bool is_one_each = conditions.size() - first == nodes.size();
+    for (std::size_t i = first; i < conditions.size(); ++i) {
+        Condition& condition = conditions[i];
+        condition.element = element_of(is_one_each ? nodes[i - first] : nodes.front());
+        if (is_one_each) {
+            condition.demand = nodes[i - first].text();
+            continue;
+        }
+        // The pieces of a pattern are one text; of anything else there are several.
+        for (const xml::Node& node : nodes) {
+            condition.demand += condition.demand.empty() || condition.pattern ? "" : ", ";
+            condition.demand += node.text();
+        }
+    }
+}
+
 void RuleReader::compile() {
     Rule& result = rule();
     result.place = draft_->node.place();
@@ -229,7 +259,9 @@ void RuleReader::compile() {
             }
         }
         if (!nodes.empty()) {
+            const std::size_t first = result.checks.size();
             row.compile(nodes, *this);
+            describe_checks(nodes, first);
         }
     }
     finish_composite();

@@ -128,11 +128,15 @@ class RuleReader {
     // Compiles `text`; reports what is wrong with it. nullopt = it was reported.
     std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
                                                     const GluedText& text);
-    void add_check(Check check) { rule().checks.push_back(std::move(check)); }
+    // Adds a check of the row that is being compiled. `looked_at` is what it sees of the event, for
+    // people; element and demand are filled in from the XML.
+    void add_check(Check check, Condition looked_at = {});
 
   private:
     void read_attributes(const xml::Node& node);
     void collect_elements(const xml::Node& node);
+    // Says what the checks from `first` on demand, which `nodes` gave.
+    void describe_checks(std::span<const xml::Node> nodes, std::size_t first);
     // Applies the collected elements to the rule.
     void compile();
     void finish_composite();

@@ -20,26 +20,76 @@ const Rule* RuleSet::find(int id) const {
     return found == index_of_.end() ? nullptr : &rules_[found->second];
 }
 
+std::vector<std::uint32_t> RuleSet::path_to(std::uint32_t node) const {
+    std::vector<std::uint32_t> path;
+    std::uint32_t at = 0;
+    while (at <= node && at < nodes_.size()) {
+        if (node < nodes_[at].end) {  // in the subtree of `at`
+            path.push_back(at++);
+        } else {
+            at = nodes_[at].end;
+        }
+    }
+    return path;
+}
+
+Miss RuleSet::find_miss(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
+                        Correlator& correlator) const {
+    if (rule.decoder_id != 0 && rule.decoder_id != event.decoder_id) {
+        return {Miss::What::DecodedAs, 0, {}};
+    }
+    if (event.log.size() < rule.minimum_log_size) {
+        return {Miss::What::Size, 0, {}};
+    }
+    const CheckContext context{event, rule, scratch, correlator};
+    for (std::size_t i = 0; i < rule.checks.size(); ++i) {
+        if (!rule.conditions[i].changes_state && !rule.checks[i](context)) {
+            return {Miss::What::Condition, i, {}};
+        }
+    }
+    return {};
+}
+
 struct RuleSet::Evaluation {
     const event::Event& event;
     pattern::MatchScratch& scratch;
     Correlator& correlator;
     Trace* trace;
 
-    void note(Trace::What what, const Rule& rule) const {
+    void note(Trace::What what, const Rule& rule, std::uint32_t node) const {
         if (trace != nullptr) {
-            trace->steps.push_back({what, &rule});
+            trace->steps.push_back({what, &rule, node, {}});
         }
     }
 
-    bool matches(const Rule& rule) const {
-        const CheckContext context{event, rule, scratch, correlator};
-        if (event.log.size() < rule.minimum_log_size) {
-            return false;
+    // `miss`: where to say what the event lacks; nullptr = nowhere.
+    bool matches(const Node& node, const Rule& rule, Miss* miss) const {
+        if (node.decoder_id != 0 && node.decoder_id != event.decoder_id) {
+            return fails(miss, Miss::What::DecodedAs);
         }
-        const bool all_hold = std::all_of(rule.checks.begin(), rule.checks.end(),
-                                          [&](const Check& holds) { return holds(context); });
-        return all_hold && (!rule.composite || correlator.search(rule, event, scratch));
+        if (event.log.size() < rule.minimum_log_size) {
+            return fails(miss, Miss::What::Size);
+        }
+        const CheckContext context{event, rule, scratch, correlator};
+        const auto failed = std::find_if(rule.checks.begin(), rule.checks.end(),
+                                         [&](const Check& holds) { return !holds(context); });
+        if (failed != rule.checks.end()) {
+            return fails(miss, Miss::What::Condition,
+                         static_cast<std::size_t>(failed - rule.checks.begin()));
+        }
+        if (rule.composite &&
+            !correlator.search(rule, event, scratch, miss == nullptr ? nullptr : &miss->search)) {
+            return fails(miss, Miss::What::EarlierEvents);
+        }
+        return true;
+    }
+
+    static bool fails(Miss* miss, Miss::What what, std::size_t condition = 0) {
+        if (miss != nullptr) {
+            miss->what = what;
+            miss->condition = condition;
+        }
+        return false;
     }
 };
 
@@ -61,17 +111,15 @@ const Rule* RuleSet::evaluate(const event::Event& event, pattern::MatchScratch& 
 const Rule* RuleSet::descend(std::uint32_t index, Evaluation& evaluation) const {
     const Node& node = nodes_[index];
     const Rule& rule = rules_[node.rule];
-    evaluation.note(Trace::What::Tried, rule);
-    if (node.decoder_id != 0 && node.decoder_id != evaluation.event.decoder_id) {
+    evaluation.note(Trace::What::Tried, rule, index);
+    Trace* const trace = evaluation.trace;
+    if (!evaluation.matches(node, rule, trace == nullptr ? nullptr : &trace->steps.back().miss)) {
         return nullptr;
     }
-    if (!evaluation.matches(rule)) {
-        return nullptr;
-    }
-    evaluation.note(Trace::What::Matched, rule);
+    evaluation.note(Trace::What::Matched, rule, index);
     std::uint32_t child = index + 1;
     if (child != node.end) {
-        evaluation.note(Trace::What::TryingChildren, rule);
+        evaluation.note(Trace::What::TryingChildren, rule, index);
     }
     for (; child != node.end; child = nodes_[child].end) {
         if (const Rule* result = descend(child, evaluation)) {

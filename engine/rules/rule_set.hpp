@@ -41,6 +41,8 @@ class RuleSet {
     const std::vector<Rule>& rules() const { return rules_; }
     const Rule* find(int id) const;
     std::span<const Node> nodes() const { return nodes_; }
+    // The nodes from a root to `node`, both included.
+    std::vector<std::uint32_t> path_to(std::uint32_t node) const;
     const std::vector<HistorySpec>& histories() const { return histories_; }
 
     // The result for `event`: the first rule, depth first, that matches, has no matching child and
@@ -48,6 +50,11 @@ class RuleSet {
     // have been told of this set. `trace`, if given, is appended to.
     const Rule* evaluate(const event::Event& event, pattern::MatchScratch& scratch,
                          Correlator& correlator, Trace* trace) const;
+
+    // The first demand of `rule` that `event` does not meet, wherever the rule hangs. Left out is
+    // what cannot be asked without a change of state: if_fts, check_diff, earlier events.
+    Miss find_miss(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
+                   Correlator& correlator) const;
 
   private:
     struct Evaluation;
