@@ -111,6 +111,15 @@ class Engine {
     pattern::MatchScratch& scratch() { return scratch_; }
     // Earlier lines of the last result, newest first.
     const std::vector<std::string>& previous_lines() const { return previous_lines_; }
+    // The first demand of rule `id` that the last line did not meet.
+    Miss miss(int id) const {
+        for (const Trace::Step& step : trace_.steps) {
+            if (step.what == Trace::What::Tried && step.rule->id == id) {
+                return step.miss;
+            }
+        }
+        return {};
+    }
     // Ids of the rules tried for the last line, in order.
     std::vector<int> tried() const {
         std::vector<int> ids;
