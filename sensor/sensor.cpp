@@ -7,8 +7,30 @@
 
 namespace portcullis {
 
+using sensor_detect::ObservationType;
+using sensor_packet::FragmentEvent;
 using sensor_packet::Packet;
+using sensor_packet::PacketView;
 using sensor_packet::Verdict;
+
+namespace {
+
+ObservationType observation_of(FragmentEvent event) {
+    switch (event) {
+        case FragmentEvent::OverlappingInserted:
+            return ObservationType::OverlappingFragmentsInserted;
+        case FragmentEvent::Duplicate:
+            return ObservationType::DuplicateFragments;
+        case FragmentEvent::Oversized:
+            return ObservationType::OversizedFragment;
+        case FragmentEvent::Overlapping:
+        case FragmentEvent::None:
+            break;
+    }
+    return ObservationType::OverlappingFragments;
+}
+
+}  // namespace
 
 Sensor::Sensor(const sensor_config::SensorSettings& settings,
                const sensor_report::ServiceNames& services, const sensor_report::HostNames& hosts,
@@ -21,6 +43,8 @@ Sensor::Sensor(const sensor_config::SensorSettings& settings,
 
 void Sensor::set_settings(const sensor_config::SensorSettings& settings) {
     filters_ = settings.filters;
+    reports_fragments_ = settings[sensor_config::Switch::Frag];
+    is_verbose_ = settings[sensor_config::Switch::Verbose];
     promisc_ = base::CidrSet();
     for (const base::Cidr& network : settings.promisc) {
         promisc_.add(network);
@@ -39,26 +63,80 @@ bool Sensor::is_ours(const base::IpAddress& address) const {
            (!promisc_.empty() && promisc_.contains(address));
 }
 
-void Sensor::on_frame(const sensor_capture::Frame& frame) {
-    const Packet packet = sensor_capture::parse_frame(frame);
-    ++verdicts_[static_cast<std::size_t>(packet.verdict)];
-    if (packet.verdict != Verdict::Ok) {
-        return;
-    }
+Sensor::Direction Sensor::direction_of(const Packet& packet) const {
     const bool is_from_us = is_ours(packet.source);
-    const bool is_to_us = is_ours(packet.destination);
-    if (is_from_us == is_to_us) {
+    if (is_from_us == is_ours(packet.destination)) {
+        return Direction::None;
+    }
+    return is_from_us ? Direction::Outbound : Direction::Inbound;
+}
+
+void Sensor::note_time(base::Timestamp time) {
+    last_packet_ = time;
+    if (on_first_packet_) {
+        std::exchange(on_first_packet_, nullptr)(time);
+    }
+}
+
+void Sensor::on_frame(const sensor_capture::Frame& frame) {
+    PacketView view;
+    Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view);
+    ++verdicts_[static_cast<std::size_t>(packet.verdict)];
+    if (packet.verdict == Verdict::OtherLink || packet.verdict == Verdict::OtherTransport ||
+        packet.verdict == Verdict::Malformed) {
         return;
     }
-    last_packet_ = frame.time;
-    if (on_first_packet_) {
-        std::exchange(on_first_packet_, nullptr)(frame.time);
+    const Direction direction = direction_of(packet);
+    if (direction == Direction::None) {
+        return;
     }
-    if (is_from_us) {
+    note_time(frame.time);
+    if (packet.verdict == Verdict::ShortPacket || packet.verdict == Verdict::BadChecksum) {
+        if (is_verbose_ && direction == Direction::Inbound) {
+            report(packet.verdict == Verdict::BadChecksum ? ObservationType::BadChecksum
+                                                          : ObservationType::ShortPacket,
+                   packet, frame.time);
+        }
+        return;
+    }
+    if (packet.verdict == Verdict::Fragment && !reassemble(direction, packet, view, frame.time)) {
+        return;
+    }
+    if (direction == Direction::Outbound) {
         tracker_.on_outbound(packet, frame.time);
     } else if (!filters_.ignores(packet)) {
         tracker_.on_inbound(packet, frame.time);
     }
+}
+
+bool Sensor::reassemble(Direction direction, Packet& packet, PacketView& view,
+                        base::Timestamp time) {
+    const auto result = (direction == Direction::Inbound ? inbound_fragments_ : outbound_fragments_)
+                            .add(packet, view.fragment, time);
+    if (result.event != FragmentEvent::None && direction == Direction::Inbound &&
+        reports_fragments_) {
+        report(observation_of(result.event), packet, time);
+    }
+    if (!result.is_complete) {
+        return false;
+    }
+    if (result.packet.verdict != Verdict::Ok) {
+        ++verdicts_[static_cast<std::size_t>(result.packet.verdict)];
+        return false;
+    }
+    packet = result.packet;
+    view = result.view;
+    return true;
+}
+
+void Sensor::report(ObservationType type, const Packet& packet, base::Timestamp time) {
+    tracker_.advance(time);  // what is due before comes before
+    sensor_detect::Observation observation;
+    observation.type = type;
+    observation.time = time;
+    observation.source = packet.source;
+    observation.destination = packet.destination;
+    reporter_.on_observation(observation);
 }
 
 void Sensor::advance(base::Timestamp now) {
@@ -76,10 +154,15 @@ SensorCounters Sensor::counters() const {
         return verdicts_[static_cast<std::size_t>(verdict)];
     };
     const auto tracked = tracker_.counters();
+    const auto reassembled = inbound_fragments_.counters();
     return {{"packets_to_us", tracked.inbound},
             {"packets_from_us", tracked.outbound},
             {"fragments", count(Verdict::Fragment)},
-            {"malformed_packets", count(Verdict::Malformed)},
+            {"datagrams_reassembled", reassembled.completed},
+            {"datagrams_incomplete", reassembled.expired},
+            {"datagrams_forgotten_early", reassembled.evicted},
+            {"malformed_packets",
+             count(Verdict::Malformed) + count(Verdict::ShortPacket) + reassembled.malformed},
             {"bad_checksums", count(Verdict::BadChecksum)},
             {"other_packets", count(Verdict::OtherLink) + count(Verdict::OtherTransport)},
             {"sources_forgotten_early", tracked.source_evictions},

@@ -15,6 +15,7 @@
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/config/settings.hpp"
 #include "sensor/detect/scan_tracker.hpp"
+#include "sensor/packet/reassembler.hpp"
 #include "sensor/report/log_writer.hpp"
 #include "sensor/report/reporter.hpp"
 
@@ -57,8 +58,23 @@ class Sensor final : public sensor_capture::FrameSink {
 
   private:
     bool is_ours(const base::IpAddress& address) const;
+    // Packets of ours among themselves and of others among themselves concern nobody.
+    enum class Direction : std::uint8_t { None, Inbound, Outbound };
+    Direction direction_of(const sensor_packet::Packet& packet) const;
+    // Tells the time to all who wait for it.
+    void note_time(base::Timestamp time);
+    // Whether `packet` and `view` are those of a whole datagram afterwards.
+    bool reassemble(Direction direction, sensor_packet::Packet& packet,
+                    sensor_packet::PacketView& view, base::Timestamp time);
+    void report(sensor_detect::ObservationType type, const sensor_packet::Packet& packet,
+                base::Timestamp time);
 
     sensor_config::PacketFilters filters_;
+    bool reports_fragments_ = true;
+    bool is_verbose_ = false;
+    // Each direction has its own, lest a sender pushes out what we send.
+    sensor_packet::Reassembler inbound_fragments_;
+    sensor_packet::Reassembler outbound_fragments_;
     base::CidrSet promisc_;
     std::vector<base::IpAddress> local_;  // sorted
     sensor_report::LogWriter log_;

@@ -65,6 +65,12 @@ struct LinkRow {
 constexpr LinkRow kLinks[] = {
     {DLT_EN10MB, LinkType::Ethernet},
     {DLT_RAW, LinkType::RawIp},
+    {DLT_IPV4, LinkType::RawIp},
+    {DLT_IPV6, LinkType::RawIp},
+    {DLT_LINUX_SLL, LinkType::LinuxCooked},
+    {DLT_LINUX_SLL2, LinkType::LinuxCooked2},
+    {DLT_NULL, LinkType::Null},
+    {DLT_LOOP, LinkType::Loop},
 };
 
 base::Result<LinkType> link_of(pcap_t* pcap, const std::string& source) {
@@ -180,11 +186,6 @@ void for_each_interface_address(Visit visit) {
 }
 
 }  // namespace
-
-sensor_packet::Packet parse_frame(const Frame& frame) {
-    return frame.link == LinkType::Ethernet ? sensor_packet::parse_ethernet(frame.bytes)
-                                            : sensor_packet::parse_ip(frame.bytes);
-}
 
 base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path) {
     std::array<char, PCAP_ERRBUF_SIZE> error{};

@@ -12,20 +12,17 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/result.hpp"
-#include "sensor/packet/packet.hpp"
+#include "sensor/packet/link.hpp"
 
 namespace portcullis::sensor_capture {
 
-enum class LinkType : std::uint8_t { Ethernet, RawIp };
+using sensor_packet::LinkType;
 
 struct Frame {
     base::Timestamp time;                 // of the capture
     std::span<const std::uint8_t> bytes;  // as much as was captured
     LinkType link = LinkType::Ethernet;
 };
-
-// What the frame says.
-sensor_packet::Packet parse_frame(const Frame& frame);
 
 class FrameSink {
   public:

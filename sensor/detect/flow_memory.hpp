@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
-#include "sensor/detect/keyed_hash.hpp"
+#include "engine/base/keyed_hash.hpp"
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_detect {
@@ -42,7 +42,7 @@ class FlowMemory {
 
     std::uint64_t fingerprint_of(const Flow& flow) const;
 
-    KeyedHash hash_;
+    base::KeyedHash hash_;
     std::vector<Bucket> buckets_;
 };
 

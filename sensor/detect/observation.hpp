@@ -22,6 +22,12 @@ enum class ObservationType : std::uint8_t {
     ScanDetected,
     ScanExpired,
     ScannerIdentified,  // after ScanDetected: which tool it looks like
+    OverlappingFragments,
+    OverlappingFragmentsInserted,  // iplog's other wording: see CompatReassembler
+    DuplicateFragments,
+    OversizedFragment,
+    ShortPacket,  // these two with `verbose`
+    BadChecksum,
 };
 
 struct Observation {

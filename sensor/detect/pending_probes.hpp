@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
-#include "sensor/detect/keyed_hash.hpp"
+#include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/probe_classes.hpp"
 
 namespace portcullis::sensor_detect {
@@ -63,7 +63,7 @@ class PendingProbes {
                              std::uint16_t destination_port, bool is_datagram);
     Slot& slot_at(std::uint64_t position) { return slots_[position & (slots_.size() - 1)]; }
 
-    KeyedHash hash_;
+    base::KeyedHash hash_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> buckets_;
     std::uint64_t head_ = 0;  // next position to write

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
+#include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/detectors.hpp"
-#include "sensor/detect/keyed_hash.hpp"
 #include "sensor/detect/pool.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/rate_window.hpp"
@@ -121,7 +121,7 @@ class SourceTable {
     void make_room(std::uint32_t spared);
 
     CounterSink& sink_;
-    KeyedHash hash_;
+    base::KeyedHash hash_;
     Pool<SourceState> states_;
     Pool<Counter> counters_;
     std::vector<std::uint32_t> chains_;

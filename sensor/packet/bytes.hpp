@@ -14,6 +14,7 @@ class Bytes {
 
     std::size_t size() const { return bytes_.size(); }
     bool has(std::size_t count) const { return bytes_.size() >= count; }
+    std::span<const std::uint8_t> all() const { return bytes_; }
 
     // REQUIRES: has(at + 1), has(at + 2), has(at + 4), has(at + count).
     std::uint8_t u8(std::size_t at) const { return bytes_[at]; }

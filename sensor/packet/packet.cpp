@@ -9,18 +9,11 @@
 namespace portcullis::sensor_packet {
 namespace {
 
-constexpr std::size_t kEthernetHeader = 14;
 constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Header = 40;
 constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kUdpHeader = 8;
 constexpr std::size_t kIcmpHeader = 8;
-
-constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
-constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
-constexpr std::uint16_t kEtherTypeVlan = 0x8100;         // IEEE 802.1Q
-constexpr std::uint16_t kEtherTypeServiceVlan = 0x88a8;  // IEEE 802.1ad
-constexpr std::size_t kVlanTag = 4;
 
 // IP protocol numbers (IANA).
 constexpr std::uint8_t kProtoHopByHop = 0;
@@ -33,6 +26,8 @@ constexpr std::uint8_t kProtoAuthentication = 51;
 constexpr std::uint8_t kProtoIcmpv6 = 58;
 constexpr std::uint8_t kProtoDestinationOptions = 60;
 constexpr std::uint8_t kProtoMobility = 135;
+constexpr std::uint8_t kProtoHostIdentity = 139;
+constexpr std::uint8_t kProtoShim6 = 140;
 
 base::IpAddress ipv4_at(const Bytes& bytes, std::size_t at) {
     std::array<std::uint8_t, 4> address{};
@@ -77,6 +72,9 @@ struct Ipv6Chain {
     Verdict verdict = Verdict::Ok;
     std::uint8_t protocol = 0;
     std::size_t length = 0;  // bytes of extension headers
+    // Verdict Fragment: what the fragment header says.
+    std::uint32_t identification = 0;
+    std::uint16_t offset_and_more = 0;
 };
 
 // Walks the extension headers; `bytes` starts behind the fixed header. RFC 8200 section 4.1 wants
@@ -92,6 +90,8 @@ Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
             case kProtoRouting:
             case kProtoDestinationOptions:
             case kProtoMobility:
+            case kProtoHostIdentity:
+            case kProtoShim6:
                 if (!header.has(2)) {
                     chain.verdict = Verdict::Malformed;
                     return chain;
@@ -110,12 +110,15 @@ Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
                     chain.verdict = Verdict::Malformed;
                     return chain;
                 }
+                chain.length += 8;
                 // An "atomic fragment" (RFC 6946) is a whole packet.
                 if ((header.u16(2) & 0xfff9) != 0) {
                     chain.verdict = Verdict::Fragment;
+                    chain.identification = header.u32(4);
+                    chain.offset_and_more = header.u16(2);
+                    chain.protocol = header.u8(0);
                     return chain;
                 }
-                chain.length += 8;
                 break;
             default:
                 return chain;
@@ -238,11 +241,13 @@ Verdict parse_icmp(const Bytes& bytes, Packet& packet) {
 }
 
 // `bytes`: the transport header and what was captured behind it, no more than the IP length says.
-Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, Packet& packet) {
+Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, Packet& packet,
+                        PacketView& view) {
     const auto transport = transport_of(protocol);
     if (!transport) {
         return Verdict::OtherTransport;
     }
+    view.payload = bytes.all();
     packet.transport = *transport;
     switch (*transport) {
         case Transport::Tcp:
@@ -256,7 +261,7 @@ Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, Packet& packe
     return Verdict::OtherTransport;
 }
 
-Verdict parse_ipv4(const Bytes& bytes, Packet& packet) {
+Verdict parse_ipv4(const Bytes& bytes, Packet& packet, PacketView& view) {
     if (!bytes.has(kIpv4Header)) {
         return Verdict::Malformed;
     }
@@ -264,7 +269,10 @@ Verdict parse_ipv4(const Bytes& bytes, Packet& packet) {
     packet.destination = ipv4_at(bytes, 16);
     const std::size_t header_length = std::size_t{bytes.u8(0)} % 16 * 4;
     const std::size_t total_length = bytes.u16(2);
-    if (header_length < kIpv4Header || total_length < header_length || !bytes.has(header_length)) {
+    if (header_length < kIpv4Header || total_length < header_length) {
+        return Verdict::ShortPacket;
+    }
+    if (!bytes.has(header_length)) {
         return Verdict::Malformed;
     }
     if (!is_ipv4_checksum_right(bytes, header_length)) {
@@ -275,31 +283,56 @@ Verdict parse_ipv4(const Bytes& bytes, Packet& packet) {
     const std::uint16_t fragment = bytes.u16(6);
     packet.dont_fragment = (fragment & 0x4000) != 0;
     packet.payload_length = static_cast<std::uint32_t>(total_length - header_length);
+    const Bytes payload = bytes.first(total_length).from(header_length);
     // More fragments, or an offset. Not the reserved bit: hosts do not look at it.
     if ((fragment & 0x3fff) != 0) {
+        view.fragment.identification = packet.ip_id;
+        view.fragment.offset = (fragment & 0x1fffU) * 8U;
+        view.fragment.length = packet.payload_length;
+        view.fragment.more_follow = (fragment & 0x2000) != 0;
+        view.fragment.protocol = bytes.u8(9);
+        view.fragment.bytes = payload.all();
         return Verdict::Fragment;
     }
-    return parse_transport(bytes.first(total_length).from(header_length), bytes.u8(9), packet);
+    return parse_transport(payload, bytes.u8(9), packet, view);
 }
 
-Verdict parse_ipv6(const Bytes& bytes, Packet& packet) {
+// The extension headers at the start of `bytes` and the transport behind them. `length`: of it all
+// by the length field.
+Verdict parse_ipv6_payload(const Bytes& bytes, std::size_t length, std::uint8_t protocol,
+                           Packet& packet, PacketView& view) {
+    const Ipv6Chain chain = walk_extension_headers(bytes, protocol);
+    if (chain.verdict == Verdict::Malformed || chain.length > length) {
+        return Verdict::Malformed;
+    }
+    const Bytes rest = bytes.from(chain.length);
+    packet.payload_length = static_cast<std::uint32_t>(length - chain.length);
+    if (chain.verdict == Verdict::Fragment) {
+        view.fragment.identification = chain.identification;
+        view.fragment.offset = chain.offset_and_more & 0xfff8U;
+        view.fragment.length = packet.payload_length;
+        view.fragment.more_follow = (chain.offset_and_more & 1) != 0;
+        view.fragment.protocol = chain.protocol;
+        view.fragment.bytes = rest.all();
+        return Verdict::Fragment;
+    }
+    return parse_transport(rest, chain.protocol, packet, view);
+}
+
+Verdict parse_ipv6(const Bytes& bytes, Packet& packet, PacketView& view) {
     if (!bytes.has(kIpv6Header)) {
         return Verdict::Malformed;
     }
     packet.source = ipv6_at(bytes, 8);
     packet.destination = ipv6_at(bytes, 24);
-    packet.ttl = bytes.u8(7);
-    const std::size_t payload = bytes.u16(4);
-    const Bytes rest = bytes.from(kIpv6Header).first(payload);
-    const Ipv6Chain chain = walk_extension_headers(rest, bytes.u8(6));
-    if (chain.verdict != Verdict::Ok) {
-        return chain.verdict;
-    }
-    if (chain.length > payload) {
+    if (packet.source.is_v4() || packet.destination.is_v4()) {
+        // IPv4-mapped: never on a wire (RFC 4038 section 4.2); it would pass for an IPv4 host.
         return Verdict::Malformed;
     }
-    packet.payload_length = static_cast<std::uint32_t>(payload - chain.length);
-    return parse_transport(rest.from(chain.length), chain.protocol, packet);
+    packet.ttl = bytes.u8(7);
+    const std::size_t payload = bytes.u16(4);
+    return parse_ipv6_payload(bytes.from(kIpv6Header).first(payload), payload, bytes.u8(6), packet,
+                              view);
 }
 
 }  // namespace
@@ -319,45 +352,32 @@ bool is_echo_reply(const Packet& packet) {
            (packet.transport == Transport::Icmpv6 && packet.icmp_type == 129);
 }
 
-Packet parse_ip(std::span<const std::uint8_t> captured) {
+Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view) {
     Packet packet;
     const Bytes bytes(captured);
     const int version = bytes.has(1) ? bytes.u8(0) >> 4 : 0;
     if (version == 4) {
-        packet.verdict = parse_ipv4(bytes, packet);
+        packet.verdict = parse_ipv4(bytes, packet, view);
     } else if (version == 6) {
-        packet.verdict = parse_ipv6(bytes, packet);
+        packet.verdict = parse_ipv6(bytes, packet, view);
     } else {
         packet.verdict = Verdict::Malformed;
     }
     return packet;
 }
 
-Packet parse_ethernet(std::span<const std::uint8_t> frame) {
-    const Bytes bytes(frame);
-    Packet packet;
-    if (!bytes.has(kEthernetHeader)) {
-        packet.verdict = Verdict::Malformed;
-        return packet;
+void parse_reassembled(std::span<const std::uint8_t> payload, std::uint32_t length,
+                       std::uint8_t protocol, Packet& packet, PacketView& view) {
+    packet.payload_length = length;
+    const Bytes bytes(payload);
+    if (packet.source.is_v4()) {
+        packet.verdict = parse_transport(bytes, protocol, packet, view);
+        return;
     }
-    std::size_t header_length = kEthernetHeader;
-    std::uint16_t type = bytes.u16(12);
-    // A tag of VLAN 0 only carries a priority (IEEE 802.1Q section 6.9): the host takes the frame
-    // as one without. What belongs to a VLAN is seen by that VLAN's own interface.
-    while ((type == kEtherTypeVlan || type == kEtherTypeServiceVlan) &&
-           bytes.has(header_length + kVlanTag) && (bytes.u16(header_length) & 0x0fff) == 0) {
-        type = bytes.u16(header_length + 2);
-        header_length += kVlanTag;
+    packet.verdict = parse_ipv6_payload(bytes, length, protocol, packet, view);
+    if (packet.verdict == Verdict::Fragment) {
+        packet.verdict = Verdict::Malformed;  // a fragment header behind a fragment header
     }
-    if (type != kEtherTypeIpv4 && type != kEtherTypeIpv6) {
-        return packet;
-    }
-    packet = parse_ip(frame.subspan(header_length));
-    const bool is_ipv4_frame = type == kEtherTypeIpv4;
-    if (frame.size() > header_length && (frame[header_length] >> 4) != (is_ipv4_frame ? 4 : 6)) {
-        packet.verdict = Verdict::Malformed;  // the EtherType says otherwise
-    }
-    return packet;
 }
 
 }  // namespace portcullis::sensor_packet

@@ -1,9 +1,10 @@
 // Packet: what the sensor needs to know of one frame, read once and copied out.
 //
-// First stage after the capture: parse_packet() walks link, network and transport header of a frame
-// that an attacker wrote, checks every length against what was captured, allocates nothing and
-// never fails loudly; what it cannot use is told apart in `verdict` so that it can be counted.
-// A Packet holds no pointer into the frame. Stateless, thread-safe.
+// First stage after the capture: parse_ip() walks network and transport header of a packet that an
+// attacker wrote (link.hpp: the link header before it), checks every length against what was
+// captured, allocates nothing and never fails loudly; what it cannot use is told apart in `verdict`
+// so that it can be counted. A Packet holds no pointer into the frame; a PacketView does.
+// Stateless, thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +22,12 @@ enum class Verdict : std::uint8_t {
     Ok,
     OtherLink,       // ARP and whatever else is neither IPv4 nor IPv6
     OtherTransport,  // IP, but none of the four transports
-    Fragment,        // a piece of a datagram
+    Fragment,        // a piece of a datagram: for a Reassembler
     Malformed,       // lengths that contradict each other, headers cut short
+    ShortPacket,     // IPv4: header length below 20, or more than the total length
     BadChecksum,     // IPv4 header checksum
 };
-inline constexpr std::size_t kVerdictCount = 6;
+inline constexpr std::size_t kVerdictCount = 7;
 
 // Bits of Packet::tcp_flags (RFC 9293 section 3.1).
 inline constexpr std::uint8_t kFin = 0x01;
@@ -84,10 +86,30 @@ bool is_unreachable(const Packet& packet);
 bool is_echo_request(const Packet& packet);
 bool is_echo_reply(const Packet& packet);
 
-// Reads an Ethernet frame of which `frame` was captured.
-Packet parse_ethernet(std::span<const std::uint8_t> frame);
+// A piece of a datagram. `bytes` points into the frame.
+struct Fragment {
+    std::uint32_t identification = 0;
+    std::uint32_t offset = 0;  // bytes, a multiple of 8
+    std::uint32_t length = 0;  // bytes of the piece by the length field
+    bool more_follow = false;
+    std::uint8_t protocol = 0;  // of IPv4; of IPv6 what the fragment header says comes next
+    std::span<const std::uint8_t> bytes;  // of the piece, as many as were captured
+};
 
-// Reads an IPv4 or IPv6 packet, told apart by the version nibble.
-Packet parse_ip(std::span<const std::uint8_t> captured);
+// What a Packet does not copy. The views die with the frame.
+struct PacketView {
+    // Verdict Ok: the transport header and what was captured behind it.
+    std::span<const std::uint8_t> payload;
+    Fragment fragment;  // verdict Fragment
+};
+
+// Reads an IPv4 or IPv6 packet, told apart by the version nibble, of which `captured` is known.
+Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view);
+
+// Reads the payload of a datagram that was put together from fragments: `packet` is that of the
+// piece at offset 0 and gets transport, ports and verdict; `payload` holds as many of its `length`
+// bytes as are known; `protocol` is that of the Fragment.
+void parse_reassembled(std::span<const std::uint8_t> payload, std::uint32_t length,
+                       std::uint8_t protocol, Packet& packet, PacketView& view);
 
 }  // namespace portcullis::sensor_packet

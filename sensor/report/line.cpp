@@ -107,6 +107,35 @@ void format_scanner(const Line& line, std::string& out) {
     fmt::format_to(to(out), "TCP: scanner {} looks like {}", line.source, line.tool);
 }
 
+// "WHAT from S", "WHAT to T from S"
+struct IpRow {
+    ObservationType type;
+    std::string_view what;
+    std::string_view what_with_destination;  // iplog is not of one mind
+};
+constexpr IpRow kIpRows[] = {
+    {ObservationType::OverlappingFragments, "Overlapping IP fragments", "Overlapping IP fragments"},
+    {ObservationType::OverlappingFragmentsInserted, "Overlapping IP fragments",
+     "Overlapping IP frags"},
+    {ObservationType::DuplicateFragments, "Duplicate IP fragments", "Duplicate IP fragments"},
+    {ObservationType::OversizedFragment, "Oversized IP fragment", "Oversized IP fragment"},
+    {ObservationType::ShortPacket, "Short IP packet", "Short IP packet"},
+    {ObservationType::BadChecksum, "IP packet with invalid checksum",
+     "IP packet with invalid checksum"},
+};
+
+void format_ip(const Line& line, std::string& out) {
+    for (const IpRow& row : kIpRows) {
+        if (row.type == line.type) {
+            out += line.destination.empty() ? row.what : row.what_with_destination;
+            break;
+        }
+    }
+    append_destination(line.destination, out);
+    out += " from ";
+    out += line.source;
+}
+
 // Reading: each take_ function eats from the front (or, where said, the back) and tells whether
 // what it wants was there.
 
@@ -318,6 +347,22 @@ bool parse_expired(std::string_view text, Line& line) {
            take_number(text, line.bytes) && text == " bytes).";
 }
 
+bool parse_ip(std::string_view text, Line& line) {
+    for (const IpRow& row : kIpRows) {
+        std::string_view source = text;
+        line.type = row.type;
+        if (take(source, row.what) && take(source, " from ")) {
+            return read_host(source, line.source);
+        }
+        source = text;
+        if (take(source, row.what_with_destination) && take(source, " to ") &&
+            take_until(source, " from ", line.destination)) {
+            return read_host(line.destination, line.destination) && read_host(source, line.source);
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 void format_line(const Line& line, std::string& out) {
@@ -349,6 +394,14 @@ void format_line(const Line& line, std::string& out) {
             break;
         case ObservationType::ScannerIdentified:
             format_scanner(line, out);
+            break;
+        case ObservationType::OverlappingFragments:
+        case ObservationType::OverlappingFragmentsInserted:
+        case ObservationType::DuplicateFragments:
+        case ObservationType::OversizedFragment:
+        case ObservationType::ShortPacket:
+        case ObservationType::BadChecksum:
+            format_ip(line, out);
             break;
     }
 }
@@ -389,10 +442,10 @@ std::optional<Line> parse_line(std::string_view message) {
             return parse_expired(text, line) ? std::optional(line) : std::nullopt;
         }
     }
-    if (take(message, "TCP: ") && parse_attempt(message, line)) {
-        return line;
+    if (take(message, "TCP: ")) {
+        return parse_attempt(message, line) ? std::optional(line) : std::nullopt;
     }
-    return std::nullopt;
+    return parse_ip(message, line) ? std::optional(line) : std::nullopt;
 }
 
 }  // namespace portcullis::sensor_report

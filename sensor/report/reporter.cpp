@@ -18,7 +18,7 @@ void append_address(const base::IpAddress& address, std::string& out) {
     out += text.data();
 }
 
-enum class Family { Tcp, Udp, Icmp };
+enum class Family { Tcp, Udp, Icmp, Ip };
 
 Family family_of(const Observation& observation) {
     switch (observation.type) {
@@ -32,6 +32,13 @@ Family family_of(const Observation& observation) {
         case ObservationType::EchoRequest:
         case ObservationType::EchoReply:
             return Family::Icmp;
+        case ObservationType::OverlappingFragments:
+        case ObservationType::OverlappingFragmentsInserted:
+        case ObservationType::DuplicateFragments:
+        case ObservationType::OversizedFragment:
+        case ObservationType::ShortPacket:
+        case ObservationType::BadChecksum:
+            return Family::Ip;
         case ObservationType::ScanDetected:
         case ObservationType::ScanExpired:
             break;
@@ -89,9 +96,12 @@ void Reporter::write_service(Protocol protocol, std::uint16_t port) {
 
 void Reporter::on_observation(const Observation& observation) {
     const Family family = family_of(observation);
-    const bool resolve = family == Family::Tcp   ? settings_.resolve_tcp
-                         : family == Family::Udp ? settings_.resolve_udp
-                                                 : settings_.resolve_icmp;
+    const bool resolve =
+        family == Family::Tcp   ? settings_.resolve_tcp
+        : family == Family::Udp ? settings_.resolve_udp
+        : family == Family::Icmp
+            ? settings_.resolve_icmp
+            : settings_.resolve_tcp || settings_.resolve_udp || settings_.resolve_icmp;
     Line line;
     line.type = observation.type;
     write_sources(observation, resolve);

@@ -1,15 +1,26 @@
-// Any bytes as a frame: no read beyond the end, and what is called Ok holds together.
+// Any bytes as a frame of any link type: no read beyond the end, and what is called Ok holds
+// together.
 #include <cstdlib>
 #include <vector>
 
-#include "sensor/packet/packet.hpp"
+#include "sensor/packet/link.hpp"
 
 using namespace portcullis::sensor_packet;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     // A copy of its own, so that AddressSanitizer sees the very end.
     const std::vector<std::uint8_t> frame(data, data + size);
-    for (const Packet& packet : {parse_ethernet(frame), parse_ip(frame)}) {
+    for (const LinkType link : {LinkType::Ethernet, LinkType::RawIp, LinkType::LinuxCooked,
+                                LinkType::LinuxCooked2, LinkType::Null, LinkType::Loop}) {
+        PacketView view;
+        const Packet packet = parse_frame(link, frame, view);
+        const std::span<const std::uint8_t> seen =
+            packet.verdict == Verdict::Fragment ? view.fragment.bytes : view.payload;
+        if (!seen.empty() && (seen.data() < frame.data() ||
+                              seen.data() + seen.size() > frame.data() + frame.size() ||
+                              seen.size() > packet.payload_length)) {
+            std::abort();
+        }
         if (packet.verdict != Verdict::Ok) {
             continue;
         }

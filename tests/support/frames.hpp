@@ -7,10 +7,16 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
+#include "sensor/packet/link.hpp"
 
 namespace portcullis::test {
 
 using Frame = std::vector<std::uint8_t>;
+
+inline sensor_packet::Packet parse_ethernet(const Frame& frame) {
+    sensor_packet::PacketView view;
+    return sensor_packet::parse_frame(sensor_packet::LinkType::Ethernet, frame, view);
+}
 
 inline void put16(Frame& bytes, std::size_t at, std::size_t value) {
     bytes[at] = static_cast<std::uint8_t>(value >> 8);

@@ -40,7 +40,8 @@ class Kept final : public FrameSink {
   public:
     void on_frame(const Frame& frame) override {
         times.push_back(frame.time);
-        packets.push_back(parse_frame(frame));
+        sensor_packet::PacketView view;
+        packets.push_back(sensor_packet::parse_frame(frame.link, frame.bytes, view));
     }
     std::vector<base::Timestamp> times;
     std::vector<sensor_packet::Packet> packets;

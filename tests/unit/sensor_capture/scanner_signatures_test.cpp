@@ -21,7 +21,8 @@ class Probes : public FrameSink {
         }
     }
     void on_frame(const Frame& frame) override {
-        const auto packet = parse_frame(frame);
+        portcullis::sensor_packet::PacketView view;
+        const auto packet = portcullis::sensor_packet::parse_frame(frame.link, frame.bytes, view);
         // As the tracker does: a RST (masscan sends them) is no probe.
         if (packet.destination == us_ &&
             (packet.tcp_flags & portcullis::sensor_packet::kRst) == 0) {

@@ -39,6 +39,14 @@ Frame tagged(Frame frame, std::uint16_t vlan) {
     return frame;
 }
 
+// ::ffff:10.10.150.1 would be taken for the IPv4 host.
+Frame ipv6_mapped() {
+    Frame frame = ipv6("fd00::1", "fd00::2", 6, tcp(1, 2, kSyn));
+    const Frame mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 10, 150, 1};
+    std::copy(mapped.begin(), mapped.end(), frame.begin() + 22);
+    return frame;
+}
+
 }  // namespace
 
 TEST_CASE("packet: a TCP segment gives addresses, ports, flags and the length of its payload") {
@@ -106,9 +114,11 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
         {"link header alone", cut(segment, 14), Verdict::Malformed},
         {"half an IP header", cut(segment, 30), Verdict::Malformed},
         {"half a TCP header", cut(segment, 14 + 20 + 13), Verdict::Malformed},
-        {"header length below 20", sealed(changed(segment, 14, 0x44)), Verdict::Malformed},
-        {"header longer than the packet", changed(segment, 14, 0x4f), Verdict::Malformed},
-        {"total length below the header", sealed(changed(segment, 17, 19)), Verdict::Malformed},
+        {"header length below 20", sealed(changed(segment, 14, 0x44)), Verdict::ShortPacket},
+        {"header longer than the packet", changed(segment, 14, 0x4f), Verdict::ShortPacket},
+        {"header longer than what was captured",
+         cut(changed(changed(segment, 14, 0x4f), 17, 80), 70), Verdict::Malformed},
+        {"total length below the header", sealed(changed(segment, 17, 19)), Verdict::ShortPacket},
         {"total length cuts the TCP header", sealed(changed(segment, 17, 30)), Verdict::Malformed},
         {"TCP header length below 20", changed(segment, 14 + 20 + 12, 0x40), Verdict::Malformed},
         {"TCP header beyond the packet", changed(segment, 14 + 20 + 12, 0xf0), Verdict::Malformed},
@@ -126,7 +136,10 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
          Verdict::Fragment},
         {"extension headers without an end", ipv6("fd00::1", "fd00::2", 60, Frame(1200, 60)),
          Verdict::Malformed},
-        {"a VLAN's frame", tagged(segment, 100), Verdict::OtherLink},
+        {"ARP in a VLAN", tagged(changed(changed(segment, 12, 0x08), 13, 0x06), 100),
+         Verdict::OtherLink},
+        {"half a VLAN tag", cut(tagged(segment, 100), 17), Verdict::Malformed},
+        {"IPv6 from an IPv4-mapped address", ipv6_mapped(), Verdict::Malformed},
         {"UDP length 0 over IPv4", changed(datagram, 14 + 20 + 5, 0), Verdict::Malformed},
         {"extension header beyond the packet", ipv6("fd00::1", "fd00::2", 60, {6, 200}),
          Verdict::Malformed},
@@ -147,6 +160,8 @@ TEST_CASE("packet: disguises that a host sees through hide no probe") {
     }
     Frame datagram = udp(1000, 80, 4);
     put16(datagram, 4, 0);
+    Frame atomic{6, 0, 0, 0, 1, 2, 3, 4};
+    append(atomic, tcp(1000, 80, kSyn));
     struct Row {
         const char* what;
         Frame frame;
@@ -157,7 +172,11 @@ TEST_CASE("packet: disguises that a host sees through hide no probe") {
         {"twenty extension headers", ipv6("fd00::1", "fd00::2", 60, chain)},
         {"UDP length 0 over IPv6", ipv6("fd00::1", "fd00::2", 17, datagram)},
         {"priority tag", tagged(segment, 0)},
-        {"two priority tags", tagged(tagged(segment, 0), 0)},
+        {"VLAN tag", tagged(segment, 100)},
+        {"two tags (802.1ad)",
+         changed(changed(tagged(tagged(segment, 100), 200), 12, 0x88), 13, 0xa8)},
+        {"three tags", tagged(tagged(tagged(segment, 1), 2), 3)},
+        {"atomic fragment", ipv6("fd00::1", "fd00::2", 44, atomic)},
     };
     for (const Row& row : rows) {
         CAPTURE(row.what);

@@ -123,6 +123,19 @@ TEST_CASE("line: every form is written as iplog writes it") {
          "UDP: scan/flood mode to 10.10.150.2 expired for 10.10.150.1 - received a total of 70000 "
          "packets (1400000 bytes)."},
         {tool, "TCP: scanner mail.example (10.1.2.3) looks like nmap -sA or -sW"},
+        {line_of(ObservationType::OverlappingFragments, "10.10.150.1"),
+         "Overlapping IP fragments from 10.10.150.1"},
+        {line_of(ObservationType::OverlappingFragments, "10.10.150.1", us),
+         "Overlapping IP fragments to 10.10.150.2 from 10.10.150.1"},
+        {line_of(ObservationType::OverlappingFragmentsInserted, "10.10.150.1", us),
+         "Overlapping IP frags to 10.10.150.2 from 10.10.150.1"},
+        {line_of(ObservationType::DuplicateFragments, "10.10.150.1"),
+         "Duplicate IP fragments from 10.10.150.1"},
+        {line_of(ObservationType::OversizedFragment, "fd00::1", us),
+         "Oversized IP fragment to 10.10.150.2 from fd00::1"},
+        {line_of(ObservationType::ShortPacket, "10.10.150.1"), "Short IP packet from 10.10.150.1"},
+        {line_of(ObservationType::BadChecksum, "10.10.150.1", us),
+         "IP packet with invalid checksum to 10.10.150.2 from 10.10.150.1"},
     };
     for (const Row& row : rows) {
         CHECK(text_of(row.line) == row.text);
@@ -144,7 +157,7 @@ TEST_CASE("line: what is written is read back the same, whatever it holds") {
     const std::string_view services[] = {"ssh", "ms-wbt-server", "port 1", "port 65535", "z39.50"};
     for (int i = 0; i < 20000; ++i) {
         Line line;
-        line.type = static_cast<ObservationType>(below(9));
+line.type = static_cast<ObservationType>(below(15));
         line.source = hosts[below(std::size(hosts))];
         if (below(2) == 0) {
             line.destination = hosts[below(std::size(hosts))];
@@ -165,6 +178,15 @@ TEST_CASE("line: what is written is read back the same, whatever it holds") {
                 line.bytes = below(65536);
                 break;
             case ObservationType::Traceroute:
+            case ObservationType::OverlappingFragments:
+            case ObservationType::DuplicateFragments:
+            case ObservationType::OversizedFragment:
+            case ObservationType::ShortPacket:
+            case ObservationType::BadChecksum:
+                break;
+            case ObservationType::OverlappingFragmentsInserted:
+                // Without a destination it is the same line as the other one.
+                line.destination = "10.10.150.2";
                 break;
             case ObservationType::ScanDetected:
                 line.kind = static_cast<ScanKind>(below(kScanKindCount));

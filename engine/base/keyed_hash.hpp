@@ -7,7 +7,7 @@
 
 #include "engine/base/ip_address.hpp"
 
-namespace portcullis::sensor_detect {
+namespace portcullis::base {
 
 class KeyedHash {
   public:
@@ -20,7 +20,7 @@ class KeyedHash {
 
     std::uint64_t of(std::uint64_t value) const { return mix(value ^ key_a_); }
 
-    std::uint64_t of(const base::IpAddress& address) const {
+    std::uint64_t of(const IpAddress& address) const {
         std::uint64_t low = 0;
         std::uint64_t high = 0;
         if (address.is_v4()) {
@@ -32,7 +32,7 @@ class KeyedHash {
         return mix(mix(low ^ key_a_) ^ high ^ key_b_);
     }
 
-    std::uint64_t of(const base::IpAddress& a, const base::IpAddress& b, std::uint64_t rest) const {
+    std::uint64_t of(const IpAddress& a, const IpAddress& b, std::uint64_t rest) const {
         return mix(of(a) + 3 * of(b) + (rest ^ key_b_) * 0x9e3779b97f4a7c15ULL);
     }
 
@@ -48,4 +48,4 @@ class KeyedHash {
     std::uint64_t key_b_ = 0;
 };
 
-}  // namespace portcullis::sensor_detect
+}  // namespace portcullis::base

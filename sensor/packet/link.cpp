@@ -1,0 +1,111 @@
+#include "sensor/packet/link.hpp"
+
+#include <array>
+
+#include "sensor/packet/bytes.hpp"
+
+namespace portcullis::sensor_packet {
+namespace {
+
+constexpr std::size_t kVlanTag = 4;
+
+// What the link header says of the packet behind it.
+struct LinkHeader {
+    enum class Says : std::uint8_t { Malformed, Ipv4, Ipv6, Ip, Other };
+    Says says = Says::Malformed;
+    std::size_t length = 0;  // bytes
+};
+using Says = LinkHeader::Says;
+
+bool is_vlan_tag(std::uint16_t type) {
+    // IEEE 802.1Q, 802.1ad (service tag), and what switches used for the outer tag before it.
+    return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200;
+}
+
+// `type`: the EtherType in the link header of `length` bytes; tags may follow.
+LinkHeader after_tags(const Bytes& frame, std::uint16_t type, std::size_t length) {
+    while (is_vlan_tag(type)) {
+        if (!frame.has(length + kVlanTag)) {
+            return {};
+        }
+        type = frame.u16(length + 2);
+        length += kVlanTag;
+    }
+    return {type == 0x0800 ? Says::Ipv4 : type == 0x86dd ? Says::Ipv6 : Says::Other, length};
+}
+
+LinkHeader ethernet_header(const Bytes& frame) {
+    return frame.has(14) ? after_tags(frame, frame.u16(12), 14) : LinkHeader{};
+}
+
+LinkHeader cooked_header(const Bytes& frame) {
+    return frame.has(16) ? after_tags(frame, frame.u16(14), 16) : LinkHeader{};
+}
+
+LinkHeader cooked2_header(const Bytes& frame) {
+    return frame.has(20) ? after_tags(frame, frame.u16(0), 20) : LinkHeader{};
+}
+
+// AF_INET is 2 everywhere, AF_INET6 differs: Linux 10, NetBSD and OpenBSD 24, FreeBSD 28, macOS 30.
+LinkHeader family_header(std::uint32_t family) {
+    switch (family) {
+        case 2:
+            return {Says::Ipv4, 4};
+        case 10:
+        case 24:
+        case 28:
+        case 30:
+            return {Says::Ipv6, 4};
+        default:
+            return {Says::Other, 4};
+    }
+}
+
+LinkHeader loop_header(const Bytes& frame) {
+    return frame.has(4) ? family_header(frame.u32(0)) : LinkHeader{};
+}
+
+LinkHeader null_header(const Bytes& frame) {
+    if (!frame.has(4)) {
+        return {};
+    }
+    // Of whichever byte order the host was: the families are small numbers.
+    return family_header(frame.u16(0) != 0 ? std::uint32_t{frame.u8(0)} : frame.u32(0));
+}
+
+LinkHeader no_header(const Bytes& /*frame*/) { return {Says::Ip, 0}; }
+
+struct LinkRow {
+    LinkType link;
+    LinkHeader (*read)(const Bytes& frame);
+};
+// Row i is that of LinkType(i).
+constexpr std::array<LinkRow, 6> kLinks{{
+    {LinkType::Ethernet, ethernet_header},
+    {LinkType::RawIp, no_header},
+    {LinkType::LinuxCooked, cooked_header},
+    {LinkType::LinuxCooked2, cooked2_header},
+    {LinkType::Null, null_header},
+    {LinkType::Loop, loop_header},
+}};
+
+}  // namespace
+
+Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketView& view) {
+    const LinkHeader header = kLinks[static_cast<std::size_t>(link)].read(Bytes(frame));
+    if (header.says == Says::Malformed || header.says == Says::Other) {
+        Packet packet;
+        packet.verdict = header.says == Says::Other ? Verdict::OtherLink : Verdict::Malformed;
+        return packet;
+    }
+    Packet packet = parse_ip(frame.subspan(header.length), view);
+    if (header.says != Says::Ip && frame.size() > header.length) {
+        const int version = frame[header.length] >> 4;
+        if (version != (header.says == Says::Ipv4 ? 4 : 6)) {
+            packet.verdict = Verdict::Malformed;  // the link header says otherwise
+        }
+    }
+    return packet;
+}
+
+}  // namespace portcullis::sensor_packet
