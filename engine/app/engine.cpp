@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -32,11 +33,13 @@ alert::OutputOptions output_options(const config::EngineConfig& engine) {
     return {engine.jsonout_output, engine.logall, engine.logall_json};
 }
 
-collect::CollectorOptions collector_options(const Home& home, const EngineOptions& options) {
+collect::CollectorOptions collector_options(const Home& home, const EngineOptions& options,
+                                            std::function<void()> before_checkpoint) {
     collect::CollectorOptions collector;
     collector.first_start =
         options.from_start ? collect::StartAt::Beginning : collect::StartAt::End;
     collector.checkpoint_path = home.resolve("queue/checkpoint.json");
+    collector.before_checkpoint = std::move(before_checkpoint);
     return collector;
 }
 
@@ -50,20 +53,28 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       home_(home),
       options_(std::move(options)),
       configuration_(std::move(configuration)),
+      store_(home.queue()),
       analyzer_(Configuration::analysis_of(configuration_),
                 analyzer_options(configuration_->engine), store_),
       execd_(loop, log, home.execd_socket()),
       outputs_(home.resolve("logs"), output_options(configuration_->engine), log, clock),
       collector_(
-          loop, log, clock, collector_options(home, options_),
+          loop, log, clock,
+          collector_options(home, options_, [this] { static_cast<void>(store_.flush_keys(log_)); }),
           [this](std::string_view line, std::string_view location) { analyze(line, location); }),
       retry_timer_(base::EventLoop::no_source()),
+      state_timer_(base::EventLoop::no_source()),
       status_timer_(base::EventLoop::no_source()),
       started_(clock.now()) {
     resolve_commands();
 }
 
 void Engine::start() {
+    base::Diagnostics diagnostics;
+    store_.load(diagnostics);
+    if (!diagnostics.all().empty()) {
+        log_.warning(base::render(diagnostics));
+    }
     follow_files();
     write_status();
 }
@@ -93,6 +104,7 @@ void Engine::reload() {
 }
 
 void Engine::stop() {
+    static_cast<void>(store_.sync(log_));  // it says itself what fails
     collector_.save_positions();
     outputs_.retry();
     write_status();
@@ -135,6 +147,7 @@ void Engine::analyze(std::string_view line, std::string_view location) {
         outputs_.archive(*outcome.event, logged);
     }
     retry_outputs_later();
+    write_state_after(kStateDelay);
     write_status_later();
 }
 
@@ -171,6 +184,16 @@ void Engine::retry_outputs_later() {
     }
 }
 
+void Engine::write_state_after(std::chrono::nanoseconds delay) {
+    if (!state_timer_ && store_.has_pending()) {
+        state_timer_ = loop_.call_after(delay, [this] {
+            state_timer_.reset();
+            const bool is_written = store_.flush(log_);
+            write_state_after(is_written ? std::chrono::nanoseconds(kStateDelay) : kRetryPeriod);
+        });
+    }
+}
+
 void Engine::write_status_later() {
     if (!status_timer_) {
         status_timer_ = loop_.call_after(kStatusPeriod, [this] {
@@ -195,6 +218,7 @@ std::string Engine::status_as_json() const {
     };
     const collect::TailerCounters& read = collector_.counters();
     const pipeline::Counters& lines = analyzer_.counters();
+    const state::FileStateStore::Counters remembered = store_.counters();
     const nlohmann::ordered_json status{
         {"version", PORTCULLIS_VERSION},
         {"pid", ::getpid()},
@@ -220,6 +244,11 @@ std::string Engine::status_as_json() const {
         {"responses_skipped", responses_skipped_},
         {"pattern_limit_hits", lines.pattern_limit_hits},
         {"forgotten_events", lines.forgotten_events},
+        {"first_time_keys", remembered.first_time_keys},
+        {"ignored_keys", remembered.ignored_keys},
+        {"last_logs", remembered.last_logs},
+        {"state_evicted", remembered.evicted},
+        {"state_write_failures", remembered.write_failures},
         {"reloads", reloads_},
         {"failed_reloads", failed_reloads_},
     };

@@ -21,7 +21,7 @@
 #include "engine/collect/collector.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/respond/execd_client.hpp"
-#include "engine/rules/state_store.hpp"
+#include "engine/state/file_state_store.hpp"
 
 namespace portcullis::app {
 
@@ -34,6 +34,8 @@ class Engine {
   public:
     static constexpr std::chrono::seconds kStatusPeriod{2};
     static constexpr std::chrono::seconds kRetryPeriod{1};  // of outputs that fail
+    // From a line to the files of what rules remember of it.
+    static constexpr std::chrono::milliseconds kStateDelay{20};
 
     // All referred to must outlive the engine. `configuration` as load_daemon_configuration()
     // gives it.
@@ -44,7 +46,7 @@ class Engine {
     void start();
     // Loads everything anew. If something is wrong it is logged and nothing changes.
     void reload();
-    // Writes what is to survive: read positions and counters.
+    // Writes what is to survive: what rules remember, read positions and counters.
     void stop();
 
     std::size_t file_count() const { return collector_.file_count(); }
@@ -56,6 +58,7 @@ class Engine {
     void analyze(std::string_view line, std::string_view location);
     void respond(const alert::Alert& alert, std::span<const std::size_t> responses);
     void retry_outputs_later();
+    void write_state_after(std::chrono::nanoseconds delay);
     void write_status_later();
     void write_status();
     std::string status_as_json() const;
@@ -67,12 +70,13 @@ class Engine {
     EngineOptions options_;
     std::shared_ptr<const Configuration> configuration_;
     std::vector<const respond::CommandConfig*> commands_;  // as engine.active_responses
-    rules::MemoryStateStore store_;
+    state::FileStateStore store_;
     pipeline::Analyzer analyzer_;
     respond::ExecdClient execd_;
     alert::Outputs outputs_;
     collect::Collector collector_;
     base::EventLoop::Source retry_timer_;
+    base::EventLoop::Source state_timer_;
     base::EventLoop::Source status_timer_;
     base::Timestamp started_;
     std::uint64_t alerts_ = 0;          // the id of the last one

@@ -31,7 +31,7 @@
 #include "engine/config/input_files.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/rule.hpp"
-#include "engine/rules/state_store.hpp"
+#include "engine/state/file_state_store.hpp"
 
 namespace {
 
@@ -41,6 +41,7 @@ namespace base = portcullis::base;
 namespace config = portcullis::config;
 namespace pipeline = portcullis::pipeline;
 namespace rules = portcullis::rules;
+namespace state = portcullis::state;
 
 // A longer line is analysed in pieces, a shorter one than the minimum is skipped (spec: logtest,
 // section 2).
@@ -116,8 +117,16 @@ class Logtest {
             std::optional<UnitTest> unit_test)
         : options_(options),
           unit_test_(std::move(unit_test)),
+          store_(app::Home(options.home).queue()),
           analyzer_(app::Configuration::analysis_of(configuration),
-                    analyzer_options(configuration->engine), store_) {}
+                    analyzer_options(configuration->engine), store_) {
+        // What the engine remembers, read and never written; --fresh forgets that, too.
+        if (!options.is_fresh) {
+            base::Diagnostics diagnostics;
+            store_.load(diagnostics);
+            fmt::print(stderr, "{}", base::render(diagnostics));
+        }
+    }
 
     // Reads standard input to its end; returns the exit status.
     int run() {
@@ -209,7 +218,7 @@ class Logtest {
     const Options& options_;
     std::optional<UnitTest> unit_test_;
     base::SystemClock clock_;
-    rules::MemoryStateStore store_;
+    state::FileStateStore store_;
     pipeline::Analyzer analyzer_;
     rules::Trace trace_;
     std::uint64_t alert_count_ = 0;

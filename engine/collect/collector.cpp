@@ -315,6 +315,9 @@ void Collector::write_checkpoint(base::Durability durability) {
     if (options_.checkpoint_path.empty()) {
         return;
     }
+    if (options_.before_checkpoint) {
+        options_.before_checkpoint();
+    }
     const auto written = save_checkpoint(positions(), options_.checkpoint_path, durability);
     if (!written && !checkpoint_failed_) {
         log_.error(options_.checkpoint_path + ": " + written.error().message);

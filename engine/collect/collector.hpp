@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +32,8 @@ struct CollectorOptions {
     bool use_inotify = true;             // false: poll every file
     bool can_watch_folders = true;       // false: as if no folder could be read (tests)
     std::string checkpoint_path;         // empty: positions are not kept
+    // Called before positions are written: what must not be behind them is to be written first.
+    std::function<void()> before_checkpoint = {};
 };
 
 class Collector {

@@ -1,16 +1,15 @@
 // StateStore: the seam for what rules remember beyond one run: first-time-seen keys, the last log
-// of check_diff, the keys of <ignore>. The in-memory one serves logtest and tests.
+// of check_diff, the keys of <ignore>. The in-memory one serves tests and runs that must not depend
+// on the host; engine/state keeps the daemon's in files.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
+
+#include "engine/rules/bounded_keys.hpp"
+#include "engine/rules/last_logs.hpp"
 
 namespace portcullis::rules {
 
@@ -32,30 +31,45 @@ class StateStore {
     virtual void ignore(std::string_view key) = 0;
 };
 
-// Bounded: when a table is full, nothing new is stored in it, and that is counted.
+// Bounded: when a table is full, the oldest make room, and that is counted.
+struct StateLimits {
+    BoundedKeys::Limits first_times = {};
+    BoundedKeys::Limits ignored = {};
+    LastLogs::Limits last_logs = {};
+};
+
 class MemoryStateStore final : public StateStore {
   public:
-    static constexpr std::size_t kMaxKeys = 100'000;
-    static constexpr std::size_t kMaxLastLogs = 4'096;
+    explicit MemoryStateStore(const StateLimits& limits = {})
+        : first_times_(limits.first_times),
+          ignored_(limits.ignored),
+          last_logs_(limits.last_logs) {}
 
-    bool knows_first_time(std::string_view key) const override;
-    void remember_first_time(std::string_view key) override;
+    bool knows_first_time(std::string_view key) const override {
+        return first_times_.contains(key);
+    }
+    void remember_first_time(std::string_view key) override { first_times_.insert(key); }
     std::optional<std::string> exchange_last_log(std::string_view host, int rule_id,
-                                                 std::string_view log) override;
-    bool is_ignored(std::string_view key) const override;
-    void ignore(std::string_view key) override;
-    void clear();
-    // What was not stored because its table was full.
-    std::uint64_t refused() const { return refused_; }
+                                                 std::string_view log) override {
+        return last_logs_.exchange(host, rule_id, log);
+    }
+    bool is_ignored(std::string_view key) const override { return ignored_.contains(key); }
+    void ignore(std::string_view key) override { ignored_.insert(key); }
+
+    void clear() {
+        first_times_.clear();
+        ignored_.clear();
+        last_logs_.clear();
+    }
+    // What made room for something newer.
+    std::uint64_t evicted() const {
+        return first_times_.evicted() + ignored_.evicted() + last_logs_.evicted();
+    }
 
   private:
-    using Keys = std::set<std::string, std::less<>>;
-    void insert(Keys& keys, std::string_view key);
-
-    Keys first_times_;
-    std::map<std::pair<std::string, int>, std::string> last_logs_;
-    Keys ignored_;
-    std::uint64_t refused_ = 0;
+    BoundedKeys first_times_;
+    BoundedKeys ignored_;
+    LastLogs last_logs_;
 };
 
 }  // namespace portcullis::rules

@@ -1,0 +1,72 @@
+// FileStateStore: the state of rules as the daemon keeps it over restarts, in the files of
+// <home>/queue (docs/layout.md); logtest reads the same files and writes none.
+//
+// Calls of the analysis touch memory only. The owner calls flush() behind each batch of lines and
+// before it writes down how far it has read. One thread; not movable.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/base/log.hpp"
+#include "engine/rules/state_store.hpp"
+#include "engine/state/key_file.hpp"
+#include "engine/state/last_log_files.hpp"
+
+namespace portcullis::state {
+
+class FileStateStore final : public rules::StateStore {
+  public:
+    // `queue`: the folder; below it fts/ and diff/ are made when there is something to write.
+    explicit FileStateStore(const std::string& queue, const rules::StateLimits& limits = {});
+
+    // Reads the files; what cannot be read is a warning in `diagnostics`, and begins empty.
+    void load(base::Diagnostics& diagnostics);
+
+    bool knows_first_time(std::string_view key) const override {
+        return first_times_.contains(key);
+    }
+    void remember_first_time(std::string_view key) override { first_times_.insert(key); }
+    std::optional<std::string> exchange_last_log(std::string_view host, int rule_id,
+                                                 std::string_view log) override {
+        return last_logs_.exchange(host, rule_id, log);
+    }
+    bool is_ignored(std::string_view key) const override { return ignored_.contains(key); }
+    void ignore(std::string_view key) override { ignored_.insert(key); }
+    // Forgets, for this run only: the files stay.
+    void clear();
+
+    // There is something that the files do not have yet.
+    bool has_pending() const;
+    // Writes a piece of it, waiting for no disk. False = something could not be written, which is
+    // logged when it begins and when it ends; nothing is lost, the next call tries again.
+    bool flush(base::Log& log);
+    // Writes all keys, so that what is written next (read positions) is not ahead of them.
+    bool flush_keys(base::Log& log);
+    // Writes everything, to survive the end of the machine: at a clean stop.
+    bool sync(base::Log& log);
+
+    struct Counters {
+        std::size_t first_time_keys = 0;
+        std::size_t ignored_keys = 0;
+        std::size_t last_logs = 0;
+        std::uint64_t evicted = 0;  // what made room for something newer
+        std::uint64_t write_failures = 0;
+    };
+    Counters counters() const;
+
+  private:
+    template <class Write>
+    bool write_all(base::Log& log, Write write);
+
+    KeyFile first_times_;
+    KeyFile ignored_;
+    LastLogFiles last_logs_;
+    std::uint64_t write_failures_ = 0;
+    bool is_failing_ = false;
+};
+
+}  // namespace portcullis::state
