@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
+#include "sensor/detect/observation.hpp"
 
 namespace portcullis::sensor_report {
 
@@ -46,6 +47,24 @@ class HostNames {
   private:
     std::unordered_map<base::IpAddress, std::string, base::IpAddressHash> names_;
     std::map<std::string, std::vector<base::IpAddress>, std::less<>> addresses_;
+};
+
+// Seam: names that the network knows (sensor/resolve). Never waits: what is not known now is asked
+// for, and may be known to a later line.
+class HostLookup {
+  public:
+    virtual ~HostLookup() = default;
+    // Empty = none that is known now. Valid until the next call.
+    virtual std::string_view name_of(const base::IpAddress& address) = 0;
+};
+
+// Seam: who at the other end opened a connection (sensor/resolve).
+class IdentLookup {
+  public:
+    virtual ~IdentLookup() = default;
+    // True = the attempt is taken: it comes back with the user, or without, through
+    // Reporter::report_attempt(). False = nobody is asked.
+    virtual bool ask(const sensor_detect::Observation& attempt) = 0;
 };
 
 // The addresses behind `nameserver` in the text of /etc/resolv.conf.

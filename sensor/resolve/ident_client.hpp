@@ -1,0 +1,79 @@
+// IdentClient: who a peer says opened a connection to us (`get_ident`, RFC 1413), asked without
+// ever waiting.
+//
+// Takes the attempts on ports that we listen on, asks the peer's identd from the address that was
+// called, and hands each back with the answer or without, after kPatience at the latest. The peer
+// writes the answer, so only a short word of harmless characters is believed. Bounded: so many
+// questions at once, one per peer; what does not fit is not taken, and its line is written at once.
+// Single-threaded, on the event loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/event_loop.hpp"
+#include "engine/base/fd.hpp"
+#include "sensor/detect/observation.hpp"
+#include "sensor/report/names.hpp"
+#include "sensor/resolve/listening_ports.hpp"
+
+namespace portcullis::sensor_resolve {
+
+// The user in an answer to the question about `their_port` and `our_port`; nullopt: it names none,
+// or none that may be written.
+std::optional<std::string> parse_ident_answer(std::string_view answer, std::uint16_t their_port,
+                                              std::uint16_t our_port);
+
+struct IdentCounters {
+    std::uint64_t asked = 0;
+    std::uint64_t answered = 0;   // with a user
+    std::uint64_t not_asked = 0;  // too many at once
+};
+
+class IdentClient final : public sensor_report::IdentLookup {
+  public:
+    static constexpr std::chrono::seconds kPatience{5};
+    static constexpr std::size_t kMostAtOnce = 32;
+    static constexpr std::uint16_t kIdentPort = 113;
+
+    // `on_result` gets each attempt that was taken, once; an empty user = there was no answer. It
+    // is never called from within ask(). `loop` must outlive the client. `port`: other than 113 in
+    // tests.
+    using OnResult =
+        std::function<void(const sensor_detect::Observation& attempt, std::string_view user)>;
+    IdentClient(base::EventLoop& loop, OnResult on_result, std::uint16_t port = kIdentPort);
+
+    bool ask(const sensor_detect::Observation& attempt) override;
+    // Gives all attempts back as they are, at the end.
+    void give_up();
+
+    const IdentCounters& counters() const { return counters_; }
+
+  private:
+    struct Query {
+        sensor_detect::Observation attempt;
+        base::UniqueFd fd;
+        std::string answer;
+        base::EventLoop::Source watch = base::EventLoop::no_source();
+        base::EventLoop::Source deadline = base::EventLoop::no_source();
+    };
+    using QueryIterator = std::list<Query>::iterator;
+
+    void send_question(QueryIterator query);
+    void read_answer(QueryIterator query);
+    void finish(QueryIterator query, std::string_view user);
+
+    base::EventLoop& loop_;
+    OnResult on_result_;
+    std::uint16_t port_;
+    ListeningPorts listening_;
+    std::list<Query> queries_;
+    IdentCounters counters_;
+};
+
+}  // namespace portcullis::sensor_resolve

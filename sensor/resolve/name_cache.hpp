@@ -1,0 +1,49 @@
+// NameCache: what is known of the names of addresses, and until when.
+//
+// Bounded: at `capacity` the address that was asked for longest ago is forgotten. Time is monotonic
+// and comes with each call. Single-threaded.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::sensor_resolve {
+
+class NameCache {
+  public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    explicit NameCache(std::size_t capacity) : capacity_(capacity) {}
+
+    // nullopt = nothing is known (any more); empty = it is known to have no name. Valid until the
+    // next call of put().
+    std::optional<std::string_view> find(const base::IpAddress& address, Time now);
+    void put(const base::IpAddress& address, std::string name, Time until);
+    void clear();
+
+    std::size_t size() const { return by_address_.size(); }
+    // Forgotten for lack of room, before their time.
+    std::uint64_t evictions() const { return evictions_; }
+
+  private:
+    struct Entry {
+        base::IpAddress address;
+        std::string name;
+        Time until;
+    };
+
+    std::size_t capacity_;
+    std::list<Entry> entries_;  // asked for last at the front
+    std::unordered_map<base::IpAddress, std::list<Entry>::iterator, base::IpAddressHash>
+        by_address_;
+    std::uint64_t evictions_ = 0;
+};
+
+}  // namespace portcullis::sensor_resolve

@@ -1,0 +1,22 @@
+// Any bytes as the answer of a name server and of an identd: what comes out may stand in a line.
+#include <cstdlib>
+#include <string>
+
+#include "sensor/resolve/ident_client.hpp"
+#include "sensor/resolve/ptr_record.hpp"
+
+using namespace portcullis::sensor_resolve;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto answer = parse_ptr_answer({data, size});
+    if (answer && !answer->name.empty() &&
+        (!is_host_name(answer->name) || portcullis::base::IpAddress::parse(answer->name))) {
+        std::abort();
+    }
+    const std::string text(reinterpret_cast<const char*>(data), size);
+    const auto user = parse_ident_answer(text, 6193, 23);
+    if (user && user->find_first_of(" @:[]()\r\n\t") != std::string::npos) {
+        std::abort();
+    }
+    return 0;
+}
