@@ -49,6 +49,7 @@ void Sensor::set_settings(const sensor_config::SensorSettings& settings) {
     for (const base::Cidr& network : settings.promisc) {
         promisc_.add(network);
     }
+    log_.set_settings(settings.log);
     reporter_.set_settings(sensor_config::report_settings(settings));
     tracker_.set_settings(sensor_config::tracker_settings(settings));
 }
@@ -104,6 +105,8 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
     }
     if (direction == Direction::Outbound) {
         tracker_.on_outbound(packet, frame.time);
+    } else if (is_own_traffic_ && is_own_traffic_(packet)) {
+        return;
     } else if (!filters_.ignores(packet)) {
         tracker_.on_inbound(packet, frame.time);
     }
@@ -141,7 +144,13 @@ void Sensor::report(ObservationType type, const Packet& packet, base::Timestamp 
 
 void Sensor::advance(base::Timestamp now) {
     tracker_.advance(now);
-    log_.flush();
+    log_.advance(now);
+}
+
+std::optional<base::Timestamp> Sensor::next_deadline() {
+    const auto tracker = tracker_.next_deadline();
+    const auto log = log_.next_deadline();
+    return tracker && log ? std::min(*tracker, *log) : tracker ? tracker : log;
 }
 
 void Sensor::finish(base::Timestamp now) {
@@ -168,7 +177,8 @@ SensorCounters Sensor::counters() const {
             {"sources_forgotten_early", tracked.source_evictions},
             {"scanners_forgotten_early", tracked.scan_evictions},
             {"probes_forgotten_early", tracked.probes_left_early},
-            {"sensor_lines_lost", log_.lines_lost()}};
+            {"sensor_lines_lost", log_.lines_lost()},
+            {"sensor_lines_suppressed", log_.lines_suppressed()}};
 }
 
 std::string Sensor::statistics() const {

@@ -39,11 +39,18 @@ class Sensor final : public sensor_capture::FrameSink {
     void on_frame(const sensor_capture::Frame& frame) override;
     // Lets time pass; the lines that are due are in the log afterwards.
     void advance(base::Timestamp now);
-    std::optional<base::Timestamp> next_deadline() { return tracker_.next_deadline(); }
+    // When advance() has something to do at the earliest; nullopt = nothing waits.
+    std::optional<base::Timestamp> next_deadline();
     // Writes the summaries of the scans that go on, and all that waits.
     void finish(base::Timestamp now);
 
     sensor_report::LogWriter& log() { return log_; }
+    sensor_report::Reporter& reporter() { return reporter_; }
+    // Packets to us for which `is_own` is true come from what the sensor does itself (answers to
+    // its questions for names): they are left out.
+    void set_own_traffic(std::function<bool(const sensor_packet::Packet&)> is_own) {
+        is_own_traffic_ = std::move(is_own);
+    }
     // Time of the last packet from or to us; the epoch before the first.
     base::Timestamp last_packet() const { return last_packet_; }
     // Called once, before the first packet from or to us is looked at.
@@ -83,6 +90,7 @@ class Sensor final : public sensor_capture::FrameSink {
     std::array<std::uint64_t, sensor_packet::kVerdictCount> verdicts_{};
     base::Timestamp last_packet_;
     std::function<void(base::Timestamp)> on_first_packet_;
+    std::function<bool(const sensor_packet::Packet&)> is_own_traffic_;
 };
 
 }  // namespace portcullis

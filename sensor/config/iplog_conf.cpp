@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "sensor/config/filter_values.hpp"
@@ -16,6 +17,7 @@ using sensor_report::Protocol;
 using sensor_report::ServiceNames;
 
 constexpr std::size_t kLongestLine = 8191;
+constexpr std::uint32_t kMaxLineLimit = 1'000'000;
 
 class Parser {
   public:
@@ -61,6 +63,7 @@ class Parser {
                                         sensor_detect::TrackerSettings&));
     void apply_threshold() { apply_rest(sensor_config::apply_threshold); }
     void apply_max_sources() { apply_rest(sensor_config::apply_max_sources); }
+    void apply_line_limit();
     void apply_log() { apply_filter(false); }
     void apply_ignore() { apply_filter(true); }
     void apply_filter(bool is_ignored);
@@ -91,6 +94,7 @@ const Parser::Keyword Parser::kKeywords[] = {
     {"ignore", &Parser::apply_ignore},
     {"threshold", &Parser::apply_threshold},
     {"max_sources", &Parser::apply_max_sources},
+    {"line_limit", &Parser::apply_line_limit},
 };
 
 void Parser::run() {
@@ -286,6 +290,21 @@ void Parser::apply_priority() {
             complain(fmt::format("Invalid priority: \"{}\" - falling back to default.", *name), 0);
         }
     }
+}
+
+void Parser::apply_line_limit() {
+    const auto word = take_parameter("line_limit parameter");
+    if (!word) {
+        return;
+    }
+    std::uint32_t count = 0;
+    const auto [end, error] = std::from_chars(word->data(), word->data() + word->size(), count);
+    if (error != std::errc{} || end != word->data() + word->size() || count > kMaxLineLimit) {
+        complain(
+            fmt::format("Invalid line_limit: {} must be in range 0 - {}", *word, kMaxLineLimit));
+        return;
+    }
+    settings_.log.line_limit = count;
 }
 
 void Parser::apply_filter(bool is_ignored) {

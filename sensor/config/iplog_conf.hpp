@@ -5,6 +5,7 @@
 //           | ("user" | "group" | "logfile" | "pid-file" | "facility" | "priority") WORD
 //           | ("log" | "ignore") ("tcp" | "udp") { ("from" | "to") ADDRESS
 //                                                 | ("sport" | "dport") PORT }
+//           | "line_limit" COUNT                   (lines per second; 0 = any number)
 //           | "threshold" … | "max_sources" …      (threshold_rule.hpp)
 //           | ("log" | "ignore") "icmp" { ("from" | "to") ADDRESS | "type" TYPE }
 //

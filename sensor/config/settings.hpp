@@ -79,6 +79,7 @@ struct SensorSettings {
     int priority = LOG_NOTICE;
     std::vector<base::Cidr> promisc;  // further networks to watch over; not empty = promiscuous
     PacketFilters filters;
+    sensor_report::LogSettings log;
     sensor_detect::TrackerSettings
         tracker;  // thresholds, and the kinds that iplog has no switch for
 };

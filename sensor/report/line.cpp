@@ -56,6 +56,10 @@ void format_attempt(const Line& line, std::string& out) {
     fmt::format_to(to(out), "TCP: {} connection attempt", line.service);
     append_destination(line.destination, out);
     out += " from ";
+    if (!line.user.empty()) {
+        out += line.user;
+        out += '@';
+    }
     append_endpoint(line.source, line.source_port, out);
 }
 
@@ -247,6 +251,13 @@ bool parse_attempt(std::string_view text, Line& line) {
     }
     if (line.destination.empty() && !take(text, " from ")) {
         return false;
+    }
+    if (const auto at = text.rfind('@'); at != std::string_view::npos) {
+        line.user = text.substr(0, at);
+        text.remove_prefix(at + 1);
+        if (line.user.empty()) {
+            return false;
+        }
     }
     return read_endpoint(text, line.source, line.source_port);
 }

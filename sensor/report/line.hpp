@@ -21,10 +21,11 @@ struct Line {
     std::string_view destination;
     // "ssh" or "port 22": attempt and datagram.
     std::string_view service;
-    std::uint16_t source_port = 0;                                     // attempt, bogus, datagram
-    std::uint16_t destination_port = 0;                                // bogus
-    std::uint64_t bytes = 0;                                           // datagram, echo, expired
-    std::uint64_t packets = 0;                                         // expired
+    std::string_view user;               // attempt: whom the peer's identd named; empty = nobody
+    std::uint16_t source_port = 0;       // attempt, bogus, datagram
+    std::uint16_t destination_port = 0;  // bogus
+    std::uint64_t bytes = 0;             // datagram, echo, expired
+    std::uint64_t packets = 0;           // expired
     sensor_detect::ScanKind kind = sensor_detect::ScanKind::PortScan;  // detected, expired
     sensor_detect::DestinationPorts destination_ports;                 // detected
     sensor_detect::SourcePorts source_ports;                           // detected

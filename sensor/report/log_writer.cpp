@@ -1,12 +1,8 @@
 #include "sensor/report/log_writer.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <iterator>
 #include <system_error>
@@ -14,128 +10,34 @@
 namespace portcullis::sensor_report {
 namespace {
 
+using std::chrono::seconds;
+
 constexpr std::int64_t kRepeatSeconds = 60;
+// How long suppressed lines are counted before a line says how many.
+constexpr std::int64_t kSuppressedSeconds = 10;
+constexpr std::int64_t kRetrySeconds = 1;
 constexpr std::size_t kFlushAtBytes = 32 * 1024;
 
-base::Diagnostic log_error(std::string_view what, const std::string& path, int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "unwritable-file";
-    diagnostic.message =
-        fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
-    diagnostic.place.file = path;
-    return diagnostic;
-}
-
-base::Result<base::UniqueFd> open_file(const std::string& path) {
-    base::UniqueFd fd = base::open_for_append(path, 0644);
-    if (!fd) {
-        return base::fail(log_error("cannot write the log", path, errno));
-    }
-    return fd;
-}
-
-class FileTarget final : public LogTarget {
-  public:
-    FileTarget(std::string path, base::UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
-
-    bool write(std::string_view lines) override { return base::write_all(fd_.get(), lines); }
-    base::Result<void> reopen() override {
-        auto fd = open_file(path_);
-        if (!fd) {
-            return base::fail(fd.error());
-        }
-        fd_ = std::move(*fd);
-        return {};
-    }
-    base::Result<void> give_to(uid_t user, gid_t group) override {
-        struct stat status {};
-        // By descriptor, since the path may lead elsewhere by now; and no device or other file that
-        // has a name elsewhere too.
-        if (::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1) {
-            if (::fchown(fd_.get(), user, group) == 0) {
-                return {};
-            }
-            return base::fail(log_error("cannot hand over the log", path_, errno));
-        }
-        return base::fail(log_error("cannot hand over the log", path_, EPERM));
-    }
-
-  private:
-    std::string path_;
-    base::UniqueFd fd_;
-};
-
-class StandardOutput final : public LogTarget {
-  public:
-    bool write(std::string_view lines) override { return base::write_all(STDOUT_FILENO, lines); }
-    base::Result<void> reopen() override { return {}; }
-};
-
-class SyslogTarget final : public LogTarget {
-  public:
-    SyslogTarget(int facility, int priority) : priority_(priority) {
-        ::openlog("iplog", LOG_PID, facility);
-    }
-    ~SyslogTarget() override { ::closelog(); }
-    SyslogTarget(const SyslogTarget&) = delete;
-    SyslogTarget& operator=(const SyslogTarget&) = delete;
-
-    bool write(std::string_view lines) override {
-        while (!lines.empty()) {
-            const auto end = std::min(lines.find('\n'), lines.size());
-            ::syslog(priority_, "%.*s", static_cast<int>(end), lines.data());
-            lines.remove_prefix(std::min(end + 1, lines.size()));
-        }
-        return true;
-    }
-    base::Result<void> reopen() override { return {}; }
-    bool has_own_time() const override { return true; }
-
-  private:
-    int priority_;
-};
-
 std::int64_t whole_seconds(base::Timestamp time) {
-    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+    return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
 }
-
-// Not strftime's %b: the log is English whatever the locale.
-constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 }  // namespace
 
-base::Result<std::unique_ptr<LogTarget>> open_log_file(const std::string& path) {
-    auto fd = open_file(path);
-    if (!fd) {
-        return base::fail(fd.error());
-    }
-    return std::make_unique<FileTarget>(path, std::move(*fd));
-}
-
-std::unique_ptr<LogTarget> standard_output() { return std::make_unique<StandardOutput>(); }
-
-std::unique_ptr<LogTarget> syslog_target(int facility, int priority) {
-    return std::make_unique<SyslogTarget>(facility, priority);
-}
-
 void LogWriter::append(std::int64_t second, std::string_view message) {
+    if (is_failing_ && buffer_.size() + message.size() > kMaxBacklog) {
+        ++lines_lost_;
+        return;
+    }
     if (!target_->has_own_time()) {
         if (second != stamp_second_) {
             stamp_second_ = second;
-            const std::time_t time = second;
-            std::tm local{};
-            localtime_r(&time, &local);
-            stamp_.clear();
-            fmt::format_to(std::back_inserter(stamp_), "{} {:>2} {:02}:{:02}:{:02} ",
-                           kMonths[static_cast<std::size_t>(std::clamp(local.tm_mon, 0, 11))],
-                           local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+            stamp_ = time_stamp(second) + ' ';
         }
         buffer_ += stamp_;
     }
     buffer_ += message;
     buffer_ += '\n';
-    ++buffered_lines_;
     if (buffer_.size() >= kFlushAtBytes) {
         flush();
     }
@@ -148,8 +50,46 @@ void LogWriter::append_repeats(std::int64_t second) {
     }
 }
 
+void LogWriter::append_suppressed(std::int64_t second) {
+    if (suppressed_untold_ > 0) {
+        append_repeats(second);
+        append(second, fmt::format("Warning: {} lines suppressed within {} seconds, more than {} "
+                                   "per second.",
+                                   suppressed_untold_,
+                                   std::max<std::int64_t>(second - suppressed_since_, 1),
+                                   settings_.line_limit));
+        has_last_ = false;  // the line that may follow is not the one before
+        suppressed_untold_ = 0;
+    }
+}
+
+bool LogWriter::admits(base::Timestamp time) {
+    if (settings_.line_limit == 0) {
+        return true;
+    }
+    const std::int64_t second = whole_seconds(time);
+    if (second != limited_second_) {
+        limited_second_ = second;
+        lines_this_second_ = 0;
+    }
+    if (lines_this_second_ < settings_.line_limit) {
+        ++lines_this_second_;
+        return true;
+    }
+    if (suppressed_untold_ == 0) {
+        suppressed_since_ = second;
+    }
+    ++suppressed_untold_;
+    ++lines_suppressed_;
+    return false;
+}
+
 void LogWriter::add(base::Timestamp time, std::string_view message) {
     const std::int64_t second = whole_seconds(time);
+    latest_ = second;
+    if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
+        append_suppressed(second);
+    }
     if (target_->has_own_time()) {
         append(second, message);
         return;
@@ -167,33 +107,118 @@ void LogWriter::add(base::Timestamp time, std::string_view message) {
         repeats_until_ = second + kRepeatSeconds;
         return;
     }
+    if (second >= repeats_until_ && settings_.tells_repeats_by_timer) {
+        append_repeats(second);
+        append(second, message);
+        repeats_until_ = second + kRepeatSeconds;
+        return;
+    }
     if (second >= repeats_until_ && repeats_ > 0) {
         append_repeats(second);
-        has_last_ = false;  // the next occurrence is written in full
+        has_last_ = false;  // iplog: the next occurrence is written in full, this one is not
     }
     ++repeats_;
 }
 
 void LogWriter::flush() {
-    if (buffer_.empty()) {
+    if (!buffer_.empty() && !is_failing_) {
+        write_buffer();
+    }
+}
+
+void LogWriter::write_buffer() {
+    const std::size_t written = target_->write(buffer_);
+    const int error = errno;
+    if (written > 0) {
+        has_part_of_a_line_ = buffer_[written - 1] != '\n';
+    }
+    buffer_.erase(0, written);
+    if (!buffer_.empty()) {
+        note_failure(error);
         return;
     }
-    if (!target_->write(buffer_)) {
-        lines_lost_ += buffered_lines_;
+    if (is_failing_) {
+        is_failing_ = false;
+        const std::string told = fmt::format(
+            "Warning: the log could not be written for {} seconds; {} lines are lost.",
+            std::max<std::int64_t>(latest_ - failing_since_, 1), lines_lost_ - lost_before_);
+        append(latest_, told);
+        if (on_trouble_) {
+            on_trouble_(told);
+        }
+        write_buffer();
     }
-    buffer_.clear();
-    buffered_lines_ = 0;
+}
+
+void LogWriter::note_failure(int error) {
+    retry_at_ = latest_ + kRetrySeconds;
+    if (!is_failing_) {
+        is_failing_ = true;
+        failing_since_ = latest_;
+        lost_before_ = lines_lost_;
+        if (on_trouble_) {
+            on_trouble_(fmt::format("cannot write the log: {}; trying again every second",
+                                    std::generic_category().message(error)));
+        }
+    }
+}
+
+void LogWriter::advance(base::Timestamp now) {
+    const std::int64_t second = whole_seconds(now);
+    latest_ = second;
+    if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
+        append_suppressed(second);
+    }
+    if (settings_.tells_repeats_by_timer && repeats_ > 0 && second >= repeats_until_) {
+        append_repeats(second);
+        has_last_ = false;
+    }
+    // A clock that was set back must not make it wait for ever.
+    if (is_failing_ && (second >= retry_at_ || second < failing_since_)) {
+        write_buffer();
+    } else {
+        flush();
+    }
+}
+
+std::optional<base::Timestamp> LogWriter::next_deadline() const {
+    std::optional<std::int64_t> due;
+    const auto consider = [&](bool waits, std::int64_t at) {
+        if (waits && (!due || at < *due)) {
+            due = at;
+        }
+    };
+    consider(is_failing_, retry_at_);
+    consider(suppressed_untold_ > 0, suppressed_since_ + kSuppressedSeconds);
+    consider(settings_.tells_repeats_by_timer && repeats_ > 0, repeats_until_);
+    return due ? std::optional(base::Timestamp(seconds(*due))) : std::nullopt;
 }
 
 void LogWriter::finish(base::Timestamp time) {
-    append_repeats(whole_seconds(time));
+    latest_ = whole_seconds(time);
+    append_suppressed(latest_);
+    append_repeats(latest_);
     has_last_ = false;
-    flush();
+    if (!buffer_.empty()) {
+        write_buffer();
+    }
+    lines_lost_ += static_cast<std::uint64_t>(std::count(buffer_.begin(), buffer_.end(), '\n'));
+    buffer_.clear();
 }
 
 base::Result<void> LogWriter::reopen() {
     flush();
-    return target_->reopen();
+    auto reopened = target_->reopen();
+    if (reopened && has_part_of_a_line_ && !buffer_.empty()) {
+        // Its beginning went away with the old file.
+        buffer_.erase(0, buffer_.find('\n') + 1);
+        has_part_of_a_line_ = false;
+        ++lines_lost_;
+    }
+    if (reopened && is_failing_ && !buffer_.empty()) {
+        write_buffer();
+    }
+    return reopened;
 }
 
 }  // namespace portcullis::sensor_report

@@ -1,73 +1,101 @@
-// LogWriter: the log itself: time stamps, repeat collapsing, the file, standard output or syslog.
+// LogWriter: time stamps, repeat collapsing, the limit of lines per second, and patience with a log
+// that cannot be written.
 //
 // Lines gather in a buffer until flush(), which writes them with a single write(2); the caller
 // flushes after each batch of packets and at once for a detection. Spec section 2 is the source of
-// the format and of the collapsing. Single-threaded. A log that cannot be written loses lines,
-// counts them, and is tried again with the next line.
+// the format and of the collapsing. Single-threaded; time comes with each call.
+//
+// A log that cannot be written (a full disk, a syslog that does not read) is tried again every
+// second; up to kMaxBacklog bytes of lines wait for it, what does not fit is lost and counted, and
+// a line says so once it can be written again. Nothing is written twice.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <ctime>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "engine/base/clock.hpp"
-#include "engine/base/fd.hpp"
 #include "engine/base/result.hpp"
+#include "sensor/report/log_target.hpp"
 
 namespace portcullis::sensor_report {
 
-// Where finished lines go.
-class LogTarget {
-  public:
-    virtual ~LogTarget() = default;
-    // `lines`: whole lines with their newlines. False = they are lost.
-    virtual bool write(std::string_view lines) = 0;
-    // Opens it anew, after the file was rotated. On failure the old one stays in use.
-    virtual base::Result<void> reopen() = 0;
-    // Lets `user` open it anew; for a file that is only ours. Error "unwritable-file".
-    virtual base::Result<void> give_to(uid_t /*user*/, gid_t /*group*/) { return {}; }
-    // iplog: a time before each line and collapsed repeats; not for syslog, which has its own.
-    virtual bool has_own_time() const { return false; }
+struct LogSettings {
+    // Lines about single packets that are written in one second at most; 0 = any number. What a
+    // flood of spoofed sources has beyond is counted, and one line says how many.
+    std::uint32_t line_limit = 1000;
+    // Repeats are told a minute after the line, by themselves. iplog: only by the next line.
+    bool tells_repeats_by_timer = true;
 };
-
-// Appends to `path`, created 0644; symbolic links as for base::open_for_append(). Error
-// "unwritable-file".
-base::Result<std::unique_ptr<LogTarget>> open_log_file(const std::string& path);
-std::unique_ptr<LogTarget> standard_output();
-// ident "iplog", with the process id. `facility` and `priority` as for syslog(3).
-std::unique_ptr<LogTarget> syslog_target(int facility, int priority);
 
 class LogWriter {
   public:
-    explicit LogWriter(std::unique_ptr<LogTarget> target) : target_(std::move(target)) {}
+    static constexpr std::size_t kMaxBacklog = std::size_t{4} * 1024 * 1024;
+
+    explicit LogWriter(std::unique_ptr<LogTarget> target, const LogSettings& settings = {})
+        : target_(std::move(target)), settings_(settings) {}
+
+    void set_settings(const LogSettings& settings) { settings_ = settings; }
+    // Called with a text for people when the log cannot be written any more, and when it can again.
+    void set_on_trouble(std::function<void(const std::string&)> call) {
+        on_trouble_ = std::move(call);
+    }
+
+    // Whether one more line about a single packet may be written in the second of `time`; no = it
+    // counts as suppressed. To be asked before a line is made, for it is cheaper.
+    bool admits(base::Timestamp time);
 
     // Adds a line, or counts it as a repetition of the one before.
     void add(base::Timestamp time, std::string_view message);
     // Writes what is in the buffer.
     void flush();
-    // Writes the count of repetitions, if any, as well.
+    // Writes what has become due: repeats, the count of suppressed lines, what could not be
+    // written.
+    void advance(base::Timestamp now);
+    // When advance() has something to do at the earliest; nullopt = nothing waits.
+    std::optional<base::Timestamp> next_deadline() const;
+    // Writes all that waits, counts of repeats and suppressed lines included.
     void finish(base::Timestamp time);
     base::Result<void> reopen();
 
     std::uint64_t lines_lost() const { return lines_lost_; }
+    std::uint64_t lines_suppressed() const { return lines_suppressed_; }
+    // The last attempt to write failed.
+    bool is_failing() const { return is_failing_; }
 
   private:
     void append(std::int64_t second, std::string_view message);
     void append_repeats(std::int64_t second);
+    void append_suppressed(std::int64_t second);
+    void write_buffer();
+    void note_failure(int error);
 
     std::unique_ptr<LogTarget> target_;
+    LogSettings settings_;
+    std::function<void(const std::string&)> on_trouble_;
+
     std::string buffer_;
-    std::uint64_t buffered_lines_ = 0;
     std::uint64_t lines_lost_ = 0;
+    bool is_failing_ = false;
+    bool has_part_of_a_line_ = false;  // the log: the rest of it is at the front of buffer_
+    std::int64_t failing_since_ = 0;
+    std::int64_t retry_at_ = 0;
+    std::uint64_t lost_before_ = 0;  // lines_lost_ when it began to fail
+    std::int64_t latest_ = 0;        // second of the latest call
 
     std::string last_;
     bool has_last_ = false;
     std::uint64_t repeats_ = 0;
     std::int64_t repeats_until_ = 0;
+
+    std::int64_t limited_second_ = -1;
+    std::uint32_t lines_this_second_ = 0;
+    std::uint64_t lines_suppressed_ = 0;
+    std::uint64_t suppressed_untold_ = 0;
+    std::int64_t suppressed_since_ = 0;
 
     std::int64_t stamp_second_ = -1;
     std::string stamp_;  // "Nov  9 16:24:47 "

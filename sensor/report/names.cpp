@@ -40,7 +40,7 @@ bool is_printable_name(std::string_view name) {
     return !name.empty() && name.size() <= kLongestName &&
            std::all_of(name.begin(), name.end(), [](char c) {
                return c > 0x20 && c < 0x7f && c != '[' && c != ']' && c != '(' && c != ')' &&
-                      c != ':';
+                      c != ':' && c != '@';
            });
 }
 

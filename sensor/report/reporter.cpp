@@ -50,11 +50,20 @@ Family family_of(const Observation& observation) {
     return name.substr(0, 3) == "UDP" ? Family::Udp : Family::Icmp;
 }
 
+// A flood of packets must not become a flood of lines; what was found out is always written.
+bool is_about_one_packet(ObservationType type) {
+    return type != ObservationType::ScanDetected && type != ObservationType::ScanExpired &&
+           type != ObservationType::ScannerIdentified;
+}
+
 }  // namespace
 
 void Reporter::write_host(const base::IpAddress& address, bool resolve, std::string& out) const {
     out.clear();
-    const std::string_view name = resolve ? hosts_.name_of(address) : std::string_view();
+    std::string_view name = resolve ? hosts_.name_of(address) : std::string_view();
+    if (name.empty() && resolve && host_lookup_ != nullptr) {
+        name = host_lookup_->name_of(address);
+    }
     if (name.empty()) {
         append_address(address, out);
         return;
@@ -95,6 +104,21 @@ void Reporter::write_service(Protocol protocol, std::uint16_t port) {
 }
 
 void Reporter::on_observation(const Observation& observation) {
+    if (is_about_one_packet(observation.type) && !log_.admits(observation.time)) {
+        return;
+    }
+    if (observation.type == ObservationType::ConnectionAttempt && ident_lookup_ != nullptr &&
+        ident_lookup_->ask(observation)) {
+        return;
+    }
+    write_line(observation, {});
+}
+
+void Reporter::report_attempt(const Observation& attempt, std::string_view user) {
+    write_line(attempt, user);
+}
+
+void Reporter::write_line(const Observation& observation, std::string_view user) {
     const Family family = family_of(observation);
     const bool resolve =
         family == Family::Tcp   ? settings_.resolve_tcp
@@ -125,6 +149,7 @@ void Reporter::on_observation(const Observation& observation) {
     line.destination_ports = observation.destination_ports;
     line.source_ports = observation.source_ports;
     line.tool = observation.tool;
+    line.user = user;
     message_.clear();
     format_line(line, message_);
     log_.add(observation.time, message_);

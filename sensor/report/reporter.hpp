@@ -30,9 +30,16 @@ class Reporter final : public sensor_detect::ObservationSink {
 
     void set_settings(const ReportSettings& settings) { settings_ = settings; }
 
+    // Who else knows names, and who asks for users; nullptr = nobody. They must outlive their use.
+    void set_host_lookup(HostLookup* lookup) { host_lookup_ = lookup; }
+    void set_ident_lookup(IdentLookup* lookup) { ident_lookup_ = lookup; }
+
     void on_observation(const sensor_detect::Observation& observation) override;
+    // Writes an attempt that the ident lookup took; an empty `user` = none is known.
+    void report_attempt(const sensor_detect::Observation& attempt, std::string_view user);
 
   private:
+    void write_line(const sensor_detect::Observation& observation, std::string_view user);
     void write_host(const base::IpAddress& address, bool resolve, std::string& out) const;
     void write_sources(const sensor_detect::Observation& observation, bool resolve);
     void write_service(Protocol protocol, std::uint16_t port);
@@ -41,6 +48,8 @@ class Reporter final : public sensor_detect::ObservationSink {
     const ServiceNames& services_;
     const HostNames& hosts_;
     LogWriter& log_;
+    HostLookup* host_lookup_ = nullptr;
+    IdentLookup* ident_lookup_ = nullptr;
     // Kept so that a line costs no allocation.
     std::string source_;
     std::string destination_;

@@ -46,6 +46,31 @@ sensor_packet::Packet packet_of(sensor_packet::Transport transport, const char* 
 
 }  // namespace
 
+TEST_CASE("iplog_conf: line_limit says how many lines a second may have") {
+    struct Row {
+        const char* text;
+        std::uint32_t limit;
+        const char* message;
+    };
+    const Row rows[] = {
+        {"line_limit 50 set tcp false", 50, ""},
+        {"line_limit 0", 0, ""},
+        {"line_limit", 1000, "[line 1] Missing line_limit parameter"},
+        {"line_limit 5x", 1000, "[line 1] Invalid line_limit: 5x must be in range 0 - 1000000"},
+        {"line_limit 1000001", 1000,
+         "[line 1] Invalid line_limit: 1000001 must be in range 0 - 1000000"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.text);
+        SensorSettings settings;
+        portcullis::base::Diagnostics diagnostics;
+        apply_iplog_conf(row.text, "iplog.conf", {}, {}, settings, diagnostics);
+        CHECK(settings.log.line_limit == row.limit);
+        CHECK((diagnostics.all().empty() ? "" : iplog_message(diagnostics.all()[0])) ==
+              row.message);
+    }
+}
+
 TEST_CASE("iplog_conf: filters see the packets that they describe, and no others") {
     using sensor_packet::Transport;
     struct Row {

@@ -71,6 +71,8 @@ TEST_CASE("line: every form is written as iplog writes it") {
     over_to.destination = us;
     Line tool = line_of(ObservationType::ScannerIdentified, "mail.example (10.1.2.3)");
     tool.tool = "nmap -sA or -sW";
+    Line by_fred = attempt("mail.example (10.1.2.3)", us, "ssh");
+    by_fred.user = "fred";
 
     Line decoys = line_of(ObservationType::ScanDetected, "10.0.0.1, fd00::1, b.example (10.0.0.2)");
     decoys.kind = ScanKind::Decoys;
@@ -97,6 +99,8 @@ TEST_CASE("line: every form is written as iplog writes it") {
          "TCP: ssh connection attempt to fd00::2 from [fd00::1]:51239"},
         {attempt("mail.example (fd00::1)", "", "ssh"),
          "TCP: ssh connection attempt from mail.example (fd00::1):51239"},
+        {by_fred,
+         "TCP: ssh connection attempt to 10.10.150.2 from fred@mail.example (10.1.2.3):51239"},
         {bogus, "TCP: Bogus TCP flags set by 10.10.160.2:60873 (dest port 25)"},
         {bogus_to, "TCP: Bogus TCP flags set by 10.10.160.2:60873 (dest 10.10.150.2:25)"},
         {datagram, "UDP: dgram to port 33161 from 10.10.150.1:60362 (12 data bytes)"},

@@ -1,5 +1,7 @@
 #include "sensor/report/log_writer.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -18,20 +20,20 @@ namespace {
 struct Sheet {
     std::string text;
     int writes = 0;
-    bool is_full = false;
+    std::size_t room = 1 << 30;  // bytes that fit
     bool is_syslog = false;
 };
 
 class SheetTarget final : public LogTarget {
   public:
     explicit SheetTarget(Sheet& sheet) : sheet_(sheet) {}
-    bool write(std::string_view lines) override {
+    std::size_t write(std::string_view lines) override {
         ++sheet_.writes;
-        if (sheet_.is_full) {
-            return false;
-        }
-        sheet_.text += lines;
-        return true;
+        errno = ENOSPC;
+        const std::size_t size = std::min(lines.size(), sheet_.room);
+        sheet_.text += lines.substr(0, size);
+        sheet_.room -= size;
+        return size;
     }
     portcullis::base::Result<void> reopen() override { return {}; }
     bool has_own_time() const override { return sheet_.is_syslog; }
@@ -96,7 +98,9 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
     for (const Row& row : rows) {
         CAPTURE(row.what);
         Sheet sheet;
-        LogWriter log(std::make_unique<SheetTarget>(sheet));
+        LogSettings settings;
+        settings.tells_repeats_by_timer = false;
+        LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
         for (const Step& step : row.steps) {
             log.add(kStart + seconds(step.second), step.message);
         }
@@ -115,19 +119,137 @@ TEST_CASE("log_writer: syslog gets each line, without a time") {
     CHECK(sheet.text == "a\na\n");
 }
 
-TEST_CASE("log_writer: lines that cannot be written are counted, and later ones are tried") {
+TEST_CASE("log_writer: repeats are told a minute after the line, if nothing else does") {
+    const Utc utc;
+    Sheet sheet;
+    LogWriter log(std::make_unique<SheetTarget>(sheet));
+    CHECK_FALSE(log.next_deadline());
+    log.add(kStart, "a");
+    CHECK_FALSE(log.next_deadline());
+    log.add(kStart + seconds(1), "a");
+    CHECK(log.next_deadline() == kStart + seconds(60));
+    log.advance(kStart + seconds(59));
+    CHECK(sheet.text == "Nov  9 16:24:47 a\n");
+    log.advance(kStart + seconds(60));
+    CHECK_FALSE(log.next_deadline());
+    // The next one is a line again, also when no repeat was told.
+    log.add(kStart + seconds(70), "a");
+    log.add(kStart + seconds(140), "a");
+    log.finish(kStart + seconds(140));
+    CHECK(sheet.text ==
+          "Nov  9 16:24:47 a\nNov  9 16:25:47 last message repeated 1 times\n"
+          "Nov  9 16:25:57 a\nNov  9 16:27:07 a\n");
+}
+
+TEST_CASE(
+    "log_writer: what cannot be written waits, is tried every second, and nothing comes twice") {
     Sheet sheet;
     sheet.is_syslog = true;
-    sheet.is_full = true;
+    sheet.room = 7;
+    std::vector<std::string> told;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
-    log.add(kStart, "a");
-    log.add(kStart, "b");
+    log.set_on_trouble([&](const std::string& text) { told.push_back(text); });
+    log.add(kStart, "first");
+    log.add(kStart, "second");
     log.flush();
-    CHECK(log.lines_lost() == 2);
-    sheet.is_full = false;
-    log.add(kStart, "c");
+    CHECK(sheet.text == "first\ns");
+    CHECK(log.is_failing());
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].find("No space left on device") != std::string::npos);
+    CHECK(log.next_deadline() == kStart + seconds(1));
+    const int writes = sheet.writes;
+    for (int i = 0; i < 100; ++i) {
+        log.add(kStart, "third");
+        log.flush();
+    }
+    CHECK(sheet.writes == writes);
+    log.advance(kStart + seconds(1));
+    CHECK(sheet.writes == writes + 1);
+    CHECK(told.size() == 1);
+    sheet.room = 1 << 30;
+    log.advance(kStart + seconds(2));
+    CHECK_FALSE(log.is_failing());
+    CHECK(log.lines_lost() == 0);
+    CHECK(sheet.text.rfind("first\nsecond\nthird\n", 0) == 0);
+    CHECK(sheet.text.find("third\nWarning: the log could not be written for 2 seconds; 0 lines are "
+                          "lost.\n") != std::string::npos);
+    CHECK(told.size() == 2);
+}
+
+TEST_CASE(
+    "log_writer: what waits for a full log is bounded, and what is lost is counted and told") {
+    Sheet sheet;
+    sheet.is_syslog = true;
+    sheet.room = 0;
+    LogWriter log(std::make_unique<SheetTarget>(sheet));
+    const std::string line(1023, 'x');
+    const std::size_t fit = LogWriter::kMaxBacklog / 1024;
+    for (std::size_t i = 0; i < fit + 10; ++i) {
+        log.add(kStart, line + std::to_string(i % 10));
+        log.flush();
+    }
+    const auto lost = log.lines_lost();
+    CHECK(lost >= 10);
+    CHECK(lost < 20);
+    sheet.room = 1 << 30;
+    log.advance(kStart + seconds(1));
+    CHECK(sheet.text.find(std::to_string(lost) + " lines are lost.\n") != std::string::npos);
+    // At the end there is no later.
+    sheet.room = 0;
+    log.add(kStart, "last");
+    log.finish(kStart);
+    CHECK(log.lines_lost() == lost + 1);
+}
+
+TEST_CASE("log_writer: half a line whose file was rotated away is lost as a whole") {
+    Sheet sheet;
+    sheet.is_syslog = true;
+    sheet.room = 3;
+    LogWriter log(std::make_unique<SheetTarget>(sheet));
+    log.add(kStart, "first");
+    log.add(kStart, "second");
     log.flush();
-    CHECK(sheet.text == "c\n");
+    sheet.text.clear();
+    sheet.room = 1 << 30;
+    REQUIRE(log.reopen());
+    CHECK(sheet.text.rfind("second\nWarning: the log could not be written", 0) == 0);
+    CHECK(log.lines_lost() == 1);
+}
+
+TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told in one line") {
+    const Utc utc;
+    Sheet sheet;
+    LogSettings settings;
+    settings.line_limit = 3;
+    LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
+    const auto flood = [&](int second, int lines) {
+        for (int i = 0; i < lines; ++i) {
+            if (log.admits(kStart + seconds(second))) {
+                log.add(kStart + seconds(second), "line " + std::to_string(i));
+            }
+        }
+    };
+    flood(0, 5);
+    flood(1, 10);
+    CHECK(log.lines_suppressed() == 9);
+    // What need not ask is written.
+    log.add(kStart + seconds(1), "a detection");
+    CHECK(log.next_deadline() == kStart + seconds(10));
+    log.advance(kStart + seconds(10));
+    CHECK(
+        sheet.text ==
+        "Nov  9 16:24:47 line 0\nNov  9 16:24:47 line 1\nNov  9 16:24:47 line 2\n"
+        "Nov  9 16:24:48 line 0\nNov  9 16:24:48 line 1\nNov  9 16:24:48 line 2\n"
+        "Nov  9 16:24:48 a detection\n"
+        "Nov  9 16:24:57 Warning: 9 lines suppressed within 10 seconds, more than 3 per second.\n");
+    CHECK_FALSE(log.next_deadline());
+    flood(11, 4);
+    sheet.text.clear();
+    log.finish(kStart + seconds(11));
+    CHECK(sheet.text.find("Warning: 1 lines suppressed within 1 seconds") != std::string::npos);
+    settings.line_limit = 0;
+    log.set_settings(settings);
+    CHECK(log.admits(kStart + seconds(11)));
 }
 
 TEST_CASE("log_writer: after the clock was set back the same line is written again") {

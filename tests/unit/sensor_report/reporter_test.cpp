@@ -10,9 +10,9 @@ namespace {
 class TextTarget final : public LogTarget {
   public:
     explicit TextTarget(std::string& text) : text_(text) {}
-    bool write(std::string_view lines) override {
+    std::size_t write(std::string_view lines) override {
         text_ += lines;
-        return true;
+        return lines.size();
     }
     portcullis::base::Result<void> reopen() override { return {}; }
     bool has_own_time() const override { return true; }
@@ -118,6 +118,99 @@ TEST_CASE("reporter: a detection is in the log at once, with all that came befor
     CHECK(text ==
           "TCP: port 1 connection attempt from 10.0.0.1:9\n"
           "TCP: null scan detected from 10.0.0.1\n");
+}
+
+TEST_CASE("reporter: the network's names stand in when the files have none") {
+    struct Lookup final : HostLookup {
+        std::vector<std::string> asked;
+        std::string_view name_of(const IpAddress& address) override {
+            asked.push_back(address.to_string());
+            return address == *IpAddress::parse("192.0.2.7") ? "scanner.example" : "";
+        }
+    };
+    const ServiceNames services;
+    const HostNames hosts = HostNames::parse(kHosts);
+    std::string text;
+    LogWriter log(std::make_unique<TextTarget>(text));
+    ReportSettings settings;
+    settings.log_address = true;
+    settings.resolve_udp = false;
+    Reporter reporter(settings, services, hosts, log);
+    Lookup lookup;
+    reporter.set_host_lookup(&lookup);
+    Observation observation;
+    observation.type = ObservationType::EchoRequest;
+    for (const char* source : {"192.0.2.7", "192.0.2.8", "10.10.150.1"}) {
+        observation.source = *IpAddress::parse(source);
+        reporter.on_observation(observation);
+    }
+    observation.type = ObservationType::Traceroute;
+    reporter.on_observation(observation);
+    log.flush();
+    CHECK(text ==
+          "ICMP: echo from scanner.example (192.0.2.7) (0 bytes)\n"
+          "ICMP: echo from 192.0.2.8 (0 bytes)\n"
+          "ICMP: echo from mail.derkeiler.com (10.10.150.1) (0 bytes)\n"
+          "UDP: traceroute from 10.10.150.1\n");
+    CHECK(lookup.asked == std::vector<std::string>{"192.0.2.7", "192.0.2.8"});
+}
+
+TEST_CASE("reporter: an attempt whose user is asked for is written when it comes back") {
+    struct Lookup final : IdentLookup {
+        std::vector<Observation> taken;
+        bool ask(const Observation& attempt) override {
+            if (attempt.destination_port == 22) {
+                taken.push_back(attempt);
+            }
+            return attempt.destination_port == 22;
+        }
+    };
+    const ServiceNames services = ServiceNames::parse(kServices);
+    const HostNames hosts = HostNames::parse(kHosts);
+    std::string text;
+    LogWriter log(std::make_unique<TextTarget>(text));
+    Reporter reporter({}, services, hosts, log);
+    Lookup lookup;
+    reporter.set_ident_lookup(&lookup);
+    Observation observation;
+    observation.source = *IpAddress::parse("fd00::7");
+    observation.source_port = 9;
+    observation.destination_port = 22;
+    reporter.on_observation(observation);
+    observation.destination_port = 21;
+    reporter.on_observation(observation);
+    REQUIRE(lookup.taken.size() == 1);
+    reporter.report_attempt(lookup.taken[0], "fred");
+    reporter.report_attempt(lookup.taken[0], "");
+    log.flush();
+    CHECK(text ==
+          "TCP: ftp connection attempt from [fd00::7]:9\n"
+          "TCP: ssh connection attempt from fred@[fd00::7]:9\n"
+          "TCP: ssh connection attempt from [fd00::7]:9\n");
+}
+
+TEST_CASE("reporter: the limit of lines holds for packets, never for what was found out") {
+    const ServiceNames services;
+    const HostNames hosts;
+    std::string text;
+    LogSettings limits;
+    limits.line_limit = 1;
+    LogWriter log(std::make_unique<TextTarget>(text), limits);
+    Reporter reporter({}, services, hosts, log);
+    Observation observation;
+    observation.source = *IpAddress::parse("10.0.0.1");
+    observation.source_port = 9;
+    for (std::uint16_t port = 1; port <= 3; ++port) {
+        observation.destination_port = port;
+        reporter.on_observation(observation);
+    }
+    observation.type = ObservationType::ScanDetected;
+    observation.kind = ScanKind::NullScan;
+    reporter.on_observation(observation);
+    CHECK(text ==
+          "TCP: port 1 connection attempt from 10.0.0.1:9\n"
+          "TCP: null scan detected from 10.0.0.1\n");
+    CHECK(log.lines_suppressed() == 2);
 }
 
 TEST_CASE("names: services are found by name and alias, for their protocol") {
