@@ -42,6 +42,8 @@ struct Alert {
     std::string full_log;
     std::string decoder_name;  // empty = none
     std::string decoder_parent;
+    bool decoder_has_fts = false;
+    bool decoder_accumulates = false;
     std::array<std::optional<std::string>, event::kFieldCount> fields;
     std::vector<std::pair<std::string, std::string>> dynamic_fields;
     std::vector<std::string> previous_lines;     // of a composite rule, newest first

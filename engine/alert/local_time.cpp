@@ -30,6 +30,10 @@ std::string local_time_text(base::Timestamp time) {
                        local.tm_sec);
 }
 
+std::int64_t unix_seconds(base::Timestamp time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
 std::string LocalDay::folder() const { return fmt::format("{}/{}", year, month_name(month)); }
 
 std::string LocalDay::number() const { return fmt::format("{:02}", day); }

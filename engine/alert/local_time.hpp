@@ -1,6 +1,7 @@
 // Local times as OSSEC writes them, independent of the locale.
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <string>
 
@@ -10,6 +11,8 @@ namespace portcullis::alert {
 
 // "2026 Nov 24 09:05:36", local zone.
 std::string local_time_text(base::Timestamp time);
+
+std::int64_t unix_seconds(base::Timestamp time);
 
 // A day in the local zone, as dated files are named.
 struct LocalDay {

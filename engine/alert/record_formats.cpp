@@ -125,8 +125,14 @@ void append_fields(JsonWriter& json, const Source& source, const std::array<Fiel
 }
 
 void append_decoder(JsonWriter& json, std::string_view key, std::string_view parent,
-                    std::string_view name) {
+                    std::string_view name, bool has_fts, bool accumulates) {
     JsonWriter decoder;
+    if (has_fts) {
+        decoder.member("fts", 1);
+    }
+    if (accumulates) {
+        decoder.member("accumulate", 1);
+    }
     decoder.member_unless_empty("parent", parent);
     decoder.member_unless_empty("name", name);
     if (!decoder.is_empty()) {
@@ -136,18 +142,25 @@ void append_decoder(JsonWriter& json, std::string_view key, std::string_view par
 
 struct Origin {
     std::string_view agent_name;
+    std::string_view agent_address;  // empty = no agent
     std::string_view logfile;
 };
 
-// "(web) 10.0.0.2->/var/log/x" → "web" and "/var/log/x"; otherwise the host and the location.
+// "(web) 10.0.0.2->/var/log/x" → "web", "10.0.0.2" and "/var/log/x"; otherwise the host and the
+// location.
 Origin origin_of(std::string_view host, std::string_view location) {
     const std::size_t bracket = location.find(')');
     if (!is_agent_location(location) || bracket == std::string_view::npos) {
-        return {host, location};
+        return {host, {}, location};
     }
+    const std::string_view name = location.substr(1, bracket - 1);
     const std::size_t arrow = location.find("->", bracket);
-    return {location.substr(1, bracket - 1),
-            arrow == std::string_view::npos ? location : location.substr(arrow + 2)};
+    if (arrow == std::string_view::npos) {
+        return {name, {}, location};
+    }
+    std::string_view address = location.substr(bracket + 1, arrow - bracket - 1);
+    address.remove_prefix(std::min(address.find_first_not_of(' '), address.size()));
+    return {name, address, location.substr(arrow + 2)};
 }
 
 struct LabelledField {
@@ -219,9 +232,11 @@ std::string alert_as_json(const Alert& alert) {
     for (const auto& [name, value] : alert.dynamic_fields) {
         json.member_unless_empty(name, value);
     }
-    append_decoder(json, "decoder_desc", alert.decoder_parent, alert.decoder_name);
+    append_decoder(json, "decoder_desc", alert.decoder_parent, alert.decoder_name,
+                   alert.decoder_has_fts, alert.decoder_accumulates);
     const Origin origin = origin_of(alert.hostname, alert.location);
     json.member_unless_empty("agent_name", origin.agent_name);
+    json.member_unless_empty("agentip", origin.agent_address);
     json.member("timestamp", local_time_text(alert.time));
     json.member_unless_empty("logfile", origin.logfile);
     return json.finish() + "\n";
@@ -231,6 +246,29 @@ std::string event_as_text(const event::Event& event, const Alert* /*alert*/) {
     std::string out = local_time_text(event.received) + " ";
     append_host_and_location(out, text_of(event.hostname), event.location);
     append_line(out, " ", event.full_log);
+    return out;
+}
+
+std::string firewall_event_as_text(const event::Event& event) {
+    const auto port = [&](FieldId id) {
+        const std::string_view text = text_of(event.field(id));
+        return text.empty() ? std::string_view("0") : text;
+    };
+    std::string out = local_time_text(event.received) + " ";
+    append_host_and_location(out, text_of(event.hostname), event.location);
+    out += ' ';
+    out += text_of(event.field(FieldId::Action));
+    out += ' ';
+    out += text_of(event.field(FieldId::Protocol));
+    out += ' ';
+    out += text_of(event.field(FieldId::SrcIp));
+    out += ':';
+    out += port(FieldId::SrcPort);
+    out += "->";
+    out += text_of(event.field(FieldId::DstIp));
+    out += ':';
+    out += port(FieldId::DstPort);
+    out += '\n';
     return out;
 }
 
@@ -250,11 +288,13 @@ std::string event_as_json(const event::Event& event, const Alert* alert) {
     for (const event::DynamicField& field : event.dynamic_fields()) {
         json.member_unless_empty(field.name, field.value);
     }
-    append_decoder(json, "decoder", event.decoder_parent, event.decoder_name);
+    append_decoder(json, "decoder", event.decoder_parent, event.decoder_name, event.fts.has_value(),
+                   event.accumulates);
     json.member_unless_empty("full_log", event.full_log);
     const Origin origin = origin_of(text_of(event.hostname), event.location);
     json.member("timestamp", local_time_text(event.received));
     json.member_unless_empty("agent_name", origin.agent_name);
+    json.member_unless_empty("agentip", origin.agent_address);
     json.member_unless_empty("logfile", origin.logfile);
     return json.finish() + "\n";
 }

@@ -17,6 +17,8 @@ std::string alert_as_json(const Alert& alert);
 
 // `alert` is what became of the event; null = no alert. Unlike alerts, every event is written.
 std::string event_as_text(const event::Event& event, const Alert* alert);
+// Of a firewall event that has an action, a protocol and both addresses.
+std::string firewall_event_as_text(const event::Event& event);
 std::string event_as_json(const event::Event& event, const Alert* alert);
 
 }  // namespace portcullis::alert

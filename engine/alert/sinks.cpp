@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/alert/alert_template.hpp"
 #include "engine/alert/dated_file.hpp"
 #include "engine/alert/record_formats.hpp"
 
@@ -11,16 +12,37 @@ namespace portcullis::alert {
 namespace {
 
 constexpr std::array kFileKinds{
-    FileKind{"alerts/alerts.log", "ossec-alerts", ".log", "alerts, as text of several lines",
-             [](const OutputOptions&) { return true; }, alert_as_text, nullptr},
-    FileKind{"alerts/alerts.json", "ossec-alerts", ".json", "alerts, one JSON object a line",
-             [](const OutputOptions& options) { return options.alerts_json; }, alert_as_json,
-             nullptr},
-    FileKind{"archives/archives.log", "ossec-archive", ".log", "every event, a line each",
-             [](const OutputOptions& options) { return options.archives; }, nullptr, event_as_text},
     FileKind{
-        "archives/archives.json", "ossec-archive", ".json", "every event, one JSON object a line",
-        [](const OutputOptions& options) { return options.archives_json; }, nullptr, event_as_json},
+        "alerts/alerts.log", "ossec-alerts", ".log", "alerts, as text of several lines",
+        Stream::Alerts, [](const OutputOptions& options) { return options.alert_format.empty(); },
+        [](const Record& record, const OutputOptions&) { return alert_as_text(*record.alert); }},
+    FileKind{"alerts/alerts.log", "ossec-alerts", ".log",
+             "alerts, a line of custom_alert_output each", Stream::Alerts,
+             [](const OutputOptions& options) { return !options.alert_format.empty(); },
+             [](const Record& record, const OutputOptions& options) {
+                 return alert_from_template(options.alert_format, *record.alert);
+             }},
+    FileKind{
+        "alerts/alerts.json", "ossec-alerts", ".json", "alerts, one JSON object a line",
+        Stream::Alerts, [](const OutputOptions& options) { return options.alerts_json; },
+        [](const Record& record, const OutputOptions&) { return alert_as_json(*record.alert); }},
+    FileKind{"archives/archives.log", "ossec-archive", ".log", "every event, a line each",
+             Stream::Events, [](const OutputOptions& options) { return options.archives; },
+             [](const Record& record, const OutputOptions&) {
+                 return event_as_text(*record.event, record.alert);
+             }},
+    FileKind{"archives/archives.json", "ossec-archive", ".json",
+             "every event, one JSON object a line", Stream::Events,
+             [](const OutputOptions& options) { return options.archives_json; },
+             [](const Record& record, const OutputOptions&) {
+                 return event_as_json(*record.event, record.alert);
+             }},
+    FileKind{"firewall/firewall.log", "ossec-firewall", ".log",
+             "events of firewalls, a line each, whatever rules say", Stream::Firewall,
+             [](const OutputOptions& options) { return options.firewall; },
+             [](const Record& record, const OutputOptions&) {
+                 return firewall_event_as_text(*record.event);
+             }},
 };
 
 DatedFile dated_file_of(const std::string& logs_folder, const FileKind& kind) {
@@ -37,17 +59,22 @@ std::span<const FileKind> file_kinds() { return kFileKinds; }
 // One file of the table; keeps track of whether writing to it fails.
 class Outputs::FileSink final : public AlertSink {
   public:
-    FileSink(const FileKind& kind, const std::string& logs_folder, base::Log& log,
-             const base::Clock& clock)
-        : kind_(kind), file_(dated_file_of(logs_folder, kind)), log_(log), clock_(clock) {
+    // `options`, `log` and `clock` must outlive it.
+    FileSink(const FileKind& kind, const std::string& logs_folder, const OutputOptions& options,
+             base::Log& log, const base::Clock& clock)
+        : kind_(kind),
+          file_(dated_file_of(logs_folder, kind)),
+          options_(options),
+          log_(log),
+          clock_(clock) {
         report(file_.open(clock_.now()));
     }
 
     base::Result<void> write(const Alert& alert) override {
-        return report(file_.append(kind_.format_alert(alert), alert.time));
+        return write({nullptr, &alert}, alert.time);
     }
-    base::Result<void> write_event(const event::Event& event, const Alert* alert) {
-        return report(file_.append(kind_.format_event(event, alert), event.received));
+    base::Result<void> write(const Record& record, base::Timestamp time) {
+        return report(file_.append(kind_.format(record, options_), time));
     }
     base::Result<void> flush() override {
         return file_.has_held_back() ? report(file_.retry(clock_.now())) : base::Result<void>{};
@@ -76,6 +103,7 @@ class Outputs::FileSink final : public AlertSink {
 
     const FileKind& kind_;
     DatedFile file_;
+    const OutputOptions& options_;
     base::Log& log_;
     const base::Clock& clock_;
     bool is_failing_ = false;
@@ -84,60 +112,62 @@ class Outputs::FileSink final : public AlertSink {
 
 Outputs::Outputs(std::string logs_folder, OutputOptions options, base::Log& log,
                  const base::Clock& clock)
-    : logs_folder_(std::move(logs_folder)), options_(options), log_(log), clock_(clock) {
-    set_options(options);
+    : logs_folder_(std::move(logs_folder)), log_(log), clock_(clock) {
+    set_options(std::move(options));
 }
 
 Outputs::~Outputs() = default;
 
 void Outputs::set_options(OutputOptions options) {
-    options_ = options;
+    options_ = std::move(options);
     for (const FileKind& kind : kFileKinds) {
-        auto& files = kind.format_alert != nullptr ? alert_files_ : event_files_;
-        const auto open = std::find_if(files.begin(), files.end(),
+        const auto open = std::find_if(files_.begin(), files_.end(),
                                        [&](const auto& file) { return &file->kind() == &kind; });
-        if (!kind.is_enabled(options) && open != files.end()) {
-            files.erase(open);
-        } else if (kind.is_enabled(options) && open == files.end()) {
-            files.push_back(std::make_unique<FileSink>(kind, logs_folder_, log_, clock_));
+        if (!kind.is_enabled(options_) && open != files_.end()) {
+            static_cast<void>((*open)->flush());
+            files_.erase(open);
+        } else if (kind.is_enabled(options_) && open == files_.end()) {
+            files_.push_back(
+                std::make_unique<FileSink>(kind, logs_folder_, options_, log_, clock_));
         }
     }
 }
 
-void Outputs::write(const Alert& alert) {
-    for (const auto& file : alert_files_) {
-        // Reported by the file; the other files get the alert all the same.
-        static_cast<void>(file->write(alert));
+void Outputs::write_to(Stream stream, const Record& record, base::Timestamp time) {
+    for (const auto& file : files_) {
+        if (file->kind().stream == stream) {
+            // Reported by the file; the others get the record all the same.
+            static_cast<void>(file->write(record, time));
+        }
     }
 }
 
+void Outputs::write(const Alert& alert) { write_to(Stream::Alerts, {nullptr, &alert}, alert.time); }
+
 void Outputs::archive(const event::Event& event, const Alert* alert) {
-    for (const auto& file : event_files_) {
-        static_cast<void>(file->write_event(event, alert));
-    }
+    write_to(Stream::Events, {&event, alert}, event.received);
+}
+
+void Outputs::firewall(const event::Event& event) {
+    write_to(Stream::Firewall, {&event, nullptr}, event.received);
 }
 
 bool Outputs::retry() {
-    for (const auto* files : {&alert_files_, &event_files_}) {
-        for (const auto& file : *files) {
-            static_cast<void>(file->flush());
-        }
+    for (const auto& file : files_) {
+        static_cast<void>(file->flush());
     }
     return !has_held_back();
 }
 
 bool Outputs::has_held_back() const {
-    const auto holds_back = [](const auto& file) { return file->has_held_back(); };
-    return std::any_of(alert_files_.begin(), alert_files_.end(), holds_back) ||
-           std::any_of(event_files_.begin(), event_files_.end(), holds_back);
+    return std::any_of(files_.begin(), files_.end(),
+                       [](const auto& file) { return file->has_held_back(); });
 }
 
 std::uint64_t Outputs::lost_records() const {
     std::uint64_t lost = 0;
-    for (const auto* files : {&alert_files_, &event_files_}) {
-        for (const auto& file : *files) {
-            lost += file->lost_records();
-        }
+    for (const auto& file : files_) {
+        lost += file->lost_records();
     }
     return lost;
 }

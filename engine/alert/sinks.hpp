@@ -18,10 +18,25 @@ namespace portcullis::alert {
 
 // What ossec.conf says about outputs.
 struct OutputOptions {
-    bool alerts_json = false;    // <jsonout_output>
-    bool archives = false;       // <logall>
-    bool archives_json = false;  // <logall_json>
+    bool alerts_json = false;       // <jsonout_output>
+    bool archives = false;          // <logall>
+    bool archives_json = false;     // <logall_json>
+    bool firewall = false;          // log_fw of internal_options.conf
+    std::string alert_format = {};  // <custom_alert_output>; empty = OSSEC's records
     bool operator==(const OutputOptions&) const = default;
+};
+
+// What a file has records of.
+enum class Stream {
+    Alerts,
+    Events,    // each that was analysed
+    Firewall,  // each of type firewall, before any rule
+};
+
+// What a record is made of.
+struct Record {
+    const event::Event* event = nullptr;  // of streams Events and Firewall
+    const Alert* alert = nullptr;         // of stream Alerts; of an event, if it has one
 };
 
 struct FileKind {
@@ -29,10 +44,9 @@ struct FileKind {
     std::string_view prefix;        // of the dated files
     std::string_view extension;
     std::string_view help;
+    Stream stream;
     bool (*is_enabled)(const OutputOptions& options);
-    // One of the two: a record for each alert, or for each event (with its alert or nullptr).
-    std::string (*format_alert)(const Alert& alert);
-    std::string (*format_event)(const event::Event& event, const Alert* alert);
+    std::string (*format)(const Record& record, const OutputOptions& options);
 };
 
 std::span<const FileKind> file_kinds();
@@ -40,7 +54,7 @@ std::span<const FileKind> file_kinds();
 // Not thread-safe. Errors are logged once per episode and file, and so is their end.
 class Outputs {
   public:
-    // `logs_folder` (<home>/logs) and its subfolders alerts and archives must exist.
+    // `logs_folder` (<home>/logs) and its subfolders alerts, archives and firewall must exist.
     // `log` and `clock` must outlive it.
     Outputs(std::string logs_folder, OutputOptions options, base::Log& log,
             const base::Clock& clock);
@@ -53,6 +67,9 @@ class Outputs {
     // Writes an event to the archives, if there are any.
     void archive(const event::Event& event, const Alert* alert);
 
+    // Writes a firewall event to firewall.log, if that is asked for.
+    void firewall(const event::Event& event);
+
     // Tries again what could not be written. True = nothing is held back any more.
     bool retry();
     bool has_held_back() const;
@@ -64,12 +81,13 @@ class Outputs {
   private:
     class FileSink;
 
+    void write_to(Stream stream, const Record& record, base::Timestamp time);
+
     std::string logs_folder_;
     OutputOptions options_;
     base::Log& log_;
     const base::Clock& clock_;
-    std::vector<std::unique_ptr<FileSink>> alert_files_;
-    std::vector<std::unique_ptr<FileSink>> event_files_;
+    std::vector<std::unique_ptr<FileSink>> files_;  // the enabled ones
 };
 
 }  // namespace portcullis::alert

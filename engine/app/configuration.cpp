@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -95,6 +96,9 @@ rules::RuleOptions rule_options(const config::EngineConfig& engine, Lists lists)
     rules::RuleOptions options;
     options.log_alert_level = engine.log_alert_level;
     options.email_alert_level = engine.email_alert_level;
+    options.default_timeframe = std::chrono::seconds(engine.internal.default_timeframe);
+    options.sid_history = static_cast<std::size_t>(engine.internal.sid_prev_matched_max);
+    options.replaces_whole_rules = engine.full_overwrite;
     options.find_list = [lists = std::move(lists)](std::string_view path) {
         const auto found = lists.find(without_suffix(path, ".cdb"));
         return found == lists.end() ? nullptr : found->second;
@@ -146,11 +150,22 @@ std::shared_ptr<const pipeline::Configuration> Configuration::analysis_of(
     return {configuration, &configuration->analysis};
 }
 
+rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine) {
+    const config::InternalOptions& internal = engine.internal;
+    const auto size = [](int value) { return static_cast<std::size_t>(std::max(value, 0)); };
+    return {size(engine.memory_size), size(internal.sid_prev_matched_max),
+            size(internal.fts_list_size), size(internal.fts_min_size_for_str)};
+}
+
 std::shared_ptr<const Configuration> load_configuration(const Home& home,
                                                         const std::string& config_path,
                                                         base::Diagnostics& diagnostics) {
     auto loaded = std::make_shared<Configuration>();
     loaded->engine = config::load_engine_config(config_path, diagnostics);
+    loaded->engine.internal =
+        config::load_internal_options({home.resolve("etc/internal_options.conf"),
+                                       home.resolve("etc/local_internal_options.conf")},
+                                      diagnostics);
     const config::EngineConfig& engine = loaded->engine;
     if (diagnostics.has_errors() && ::access(config_path.c_str(), R_OK) != 0) {
         return nullptr;  // the rest would complain about what it does not name
@@ -162,7 +177,9 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     }
     Documents decoder_documents = load_documents(home, files.decoder_files, diagnostics);
     decoder_documents.is_complete = decoder_documents.is_complete && files.has_all_decoders;
-    auto decoders = decode::load_decoders(decoder_documents.parsed, diagnostics);
+    auto decoders =
+        decode::load_decoders(decoder_documents.parsed, diagnostics,
+                              static_cast<std::size_t>(engine.internal.decoder_order_size));
 
     const Documents rule_documents = load_documents(home, files.rule_files, diagnostics);
     rules::RuleOptions options =

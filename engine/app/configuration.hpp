@@ -23,6 +23,9 @@ struct Configuration {
         const std::shared_ptr<const Configuration>& configuration);
 };
 
+// What the analysis of lines remembers at most.
+rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine);
+
 // Reads `config_path` and the decoder, rule and list files it names, which are relative to `home`.
 // All that is wrong with any of them is in `diagnostics`; nullptr if one of them is an error.
 std::shared_ptr<const Configuration> load_configuration(const Home& home,

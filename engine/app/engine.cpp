@@ -11,6 +11,7 @@
 #include "engine/app/daemon_configuration.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/respond/request.hpp"
+#include "engine/rules/rule.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -25,12 +26,20 @@ std::string local_hostname() {
 
 pipeline::AnalyzerOptions analyzer_options(const config::EngineConfig& engine) {
     auto options = pipeline::live_options(local_hostname());
-    options.memory_size = static_cast<std::size_t>(std::max(engine.memory_size, 2048));
+    options.limits = correlator_limits(engine);
+    options.drop_repeated_messages = engine.drop_repeated_messages;
+    options.normalize_firewall = engine.internal.log_fw != 0;
     return options;
 }
 
+alert::UnusualHour unusual_hour(const config::EngineConfig& engine) {
+    return {engine.stats > 0, engine.internal.stats_maxdiff, engine.internal.stats_mindiff,
+            engine.internal.stats_percent_diff};
+}
+
 alert::OutputOptions output_options(const config::EngineConfig& engine) {
-    return {engine.jsonout_output, engine.logall, engine.logall_json};
+    return {engine.jsonout_output, engine.logall, engine.logall_json, engine.internal.log_fw != 0,
+            engine.custom_alert_output};
 }
 
 collect::CollectorOptions collector_options(const Home& home, const EngineOptions& options,
@@ -58,6 +67,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
                 analyzer_options(configuration_->engine), store_),
       execd_(loop, log, home.execd_socket()),
       outputs_(home.resolve("logs"), output_options(configuration_->engine), log, clock),
+      statistics_(home.resolve("stats"), unusual_hour(configuration_->engine), log),
       collector_(
           loop, log, clock,
           collector_options(home, options_, [this] { static_cast<void>(store_.flush_keys(log_)); }),
@@ -66,6 +76,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       state_timer_(base::EventLoop::no_source()),
       status_timer_(base::EventLoop::no_source()),
       started_(clock.now()) {
+    log_.set_debug(options_.debug || configuration_->engine.internal.debug > 0);
     resolve_commands();
 }
 
@@ -94,6 +105,10 @@ void Engine::reload() {
     }
     analyzer_.replace(Configuration::analysis_of(loaded));
     configuration_ = std::move(loaded);
+    const config::EngineConfig& engine = configuration_->engine;
+    analyzer_.set_options(analyzer_options(engine));
+    statistics_.set_unusual(unusual_hour(engine));
+    log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
     outputs_.set_options(output_options(configuration_->engine));
     ++reloads_;
@@ -107,6 +122,7 @@ void Engine::stop() {
     static_cast<void>(store_.sync(log_));  // it says itself what fails
     collector_.save_positions();
     outputs_.retry();
+    statistics_.save();
     write_status();
 }
 
@@ -130,7 +146,8 @@ void Engine::follow_files() {
 }
 
 void Engine::analyze(std::string_view line, std::string_view location) {
-    const pipeline::Outcome& outcome = analyzer_.process(line, location, clock_.now());
+    const base::Timestamp now = clock_.now();
+    const pipeline::Outcome& outcome = analyzer_.process(line, location, now);
     const alert::Alert* logged = nullptr;
     alert::Alert alert;
     if (outcome.alert) {
@@ -144,11 +161,37 @@ void Engine::analyze(std::string_view line, std::string_view location) {
         logged = &alert;
     }
     if (!outcome.dropped) {
+        if (outcome.event->type == event::EventType::Firewall) {
+            outputs_.firewall(*outcome.event);
+        }
         outputs_.archive(*outcome.event, logged);
+        count(outcome, now);
     }
     retry_outputs_later();
     write_state_after(kStateDelay);
     write_status_later();
+}
+
+void Engine::count(const pipeline::Outcome& outcome, base::Timestamp now) {
+    alert::Statistics::Counted counted;
+    if (outcome.rule != nullptr) {
+        counted.rule = outcome.rule->id;
+        counted.level = outcome.rule->level;
+    }
+    counted.is_alert = outcome.alert.has_value();
+    counted.is_firewall = outcome.event->type == event::EventType::Firewall;
+    const auto excess = statistics_.count(counted, now);
+    if (!excess) {
+        return;
+    }
+    const config::EngineConfig& engine = configuration_->engine;
+    alert::Alert alert = alert::excess_alert(*excess, engine.stats, local_hostname(), now);
+    alert.mail = engine.stats >= engine.email_alert_level;
+    alert.id = ++alerts_;
+    if (engine.stats >= engine.log_alert_level) {
+        outputs_.write(alert);
+        ++alerts_written_;
+    }
 }
 
 void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> responses) {

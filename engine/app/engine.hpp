@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/alert/sinks.hpp"
+#include "engine/alert/statistics.hpp"
 #include "engine/app/configuration.hpp"
 #include "engine/app/home.hpp"
 #include "engine/base/clock.hpp"
@@ -27,6 +28,7 @@ namespace portcullis::app {
 
 struct EngineOptions {
     std::string config_path;  // absolute
+    bool debug = false;       // debug messages, whatever internal_options.conf says
     bool from_start = false;  // files that no checkpoint knows are read from their first line
 };
 
@@ -56,6 +58,7 @@ class Engine {
     void resolve_commands();
     void follow_files();
     void analyze(std::string_view line, std::string_view location);
+    void count(const pipeline::Outcome& outcome, base::Timestamp now);
     void respond(const alert::Alert& alert, std::span<const std::size_t> responses);
     void retry_outputs_later();
     void write_state_after(std::chrono::nanoseconds delay);
@@ -74,6 +77,7 @@ class Engine {
     pipeline::Analyzer analyzer_;
     respond::ExecdClient execd_;
     alert::Outputs outputs_;
+    alert::Statistics statistics_;
     collect::Collector collector_;
     base::EventLoop::Source retry_timer_;
     base::EventLoop::Source state_timer_;

@@ -72,7 +72,8 @@ base::Result<app::PidFile> prepare(const CommandLine& line, const Home& home, ba
     if (!lock) {
         return lock;
     }
-    for (const std::string& folder : {home.queue(), home.alerts(), home.resolve("logs/archives")}) {
+    for (const std::string& folder : {home.queue(), home.alerts(), home.resolve("logs/archives"),
+                                      home.resolve("logs/firewall"), home.resolve("stats")}) {
         if (auto made = app::make_folder_for(folder, account); !made) {
             return base::fail(made.error());
         }
@@ -117,7 +118,7 @@ int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemoni
 
     base::EventLoop loop;
     const base::SystemClock clock;
-    app::Engine engine(loop, log, clock, home, {line.config, line.from_start},
+    app::Engine engine(loop, log, clock, home, {line.config, line.debug, line.from_start},
                        std::move(configuration));
     const auto on_term = loop.watch_signal(SIGTERM, [&] { loop.quit(0); });
     const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });

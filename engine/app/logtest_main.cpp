@@ -160,7 +160,7 @@ class Logtest {
         gethostname(name.data(), name.size() - 1);
         pipeline::AnalyzerOptions options;
         options.local_hostname = name.data();
-        options.memory_size = static_cast<std::size_t>(std::max(engine.memory_size, 0));
+        options.limits = app::correlator_limits(engine);
         return options;
     }
 

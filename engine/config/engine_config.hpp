@@ -10,6 +10,7 @@
 #include "engine/base/diagnostic.hpp"
 #include "engine/base/ip_address.hpp"
 #include "engine/collect/local_file.hpp"
+#include "engine/config/internal_options.hpp"
 #include "engine/respond/response_config.hpp"
 
 namespace portcullis::config {
@@ -49,7 +50,14 @@ struct EngineConfig {
     bool logall_json = false;
     int log_alert_level = 1;
     int email_alert_level = 7;
-    int memory_size = 8192;  // remembered events
+    int memory_size = 8192;           // remembered events
+    int stats = 4;                    // level of the alert about the number of events; 0 = none
+    std::string custom_alert_output;  // the format of alerts.log; empty = OSSEC's own
+    bool drop_repeated_messages = true;
+    bool full_overwrite = false;  // overwrite="yes" replaces the whole rule
+
+    // From files of their own: load_internal_options(); parse_engine_config() leaves the defaults.
+    InternalOptions internal;
 
     int max_bans_per_minute = 60;
     int max_bans = 100'000;

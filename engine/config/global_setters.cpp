@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/alert/alert_template.hpp"
+#include "engine/base/did_you_mean.hpp"
 #include "engine/config/option_setters.hpp"
 
 namespace portcullis::config {
@@ -19,11 +21,6 @@ void accept_mail_switch(SectionReader& reader, const xml::Node& option) {
         reader.add_warning(
             option.error_in_text("no-effect", "there is no mail daemon, no mail will be sent"));
     }
-}
-
-void accept_alert_format(SectionReader& reader, const xml::Node& option) {
-    reader.add_warning(
-        option.error_in_text("no-effect", "alerts.log keeps its format, this one is not used"));
 }
 
 void refuse(SectionReader& reader, const xml::Node& option) {
@@ -49,6 +46,21 @@ void add_white_list(SectionReader& reader, const xml::Node& option) {
                      fmt::format("\"{}\" is no address, no network and no host name", text),
                      "for example 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or www.example.org; a "
                      "network is written with the length of its prefix, not with a mask");
+}
+
+// An unknown word is written as it stands, in OSSEC too.
+void set_alert_format(SectionReader& reader, const xml::Node& option) {
+    auto text = read_text(reader, option);
+    if (!text) {
+        return;
+    }
+    for (const alert::TemplateToken& token : alert::unknown_tokens(*text)) {
+        reader.add_warning(
+            option.error_in_text("unknown-token", fmt::format("{} stands for nothing", token.text),
+                                 token.offset, token.text.size()),
+            base::did_you_mean(token.text, alert::template_tokens()));
+    }
+    reader.config.custom_alert_output = *std::move(text);
 }
 
 void set_memory_size(SectionReader& reader, const xml::Node& option) {

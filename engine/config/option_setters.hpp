@@ -35,12 +35,12 @@ void accept_number(SectionReader& reader, const xml::Node& option) {
 void accept_mail_address(SectionReader& reader, const xml::Node& option);
 // As above, with a warning when the value asks for something that will not happen.
 void accept_mail_switch(SectionReader& reader, const xml::Node& option);
-void accept_alert_format(SectionReader& reader, const xml::Node& option);
 // Options of special builds only.
 void refuse(SectionReader& reader, const xml::Node& option);
 
 // <global>
 void add_white_list(SectionReader& reader, const xml::Node& option);
+void set_alert_format(SectionReader& reader, const xml::Node& option);
 void set_memory_size(SectionReader& reader, const xml::Node& option);
 
 // <rules>

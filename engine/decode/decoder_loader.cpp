@@ -47,7 +47,8 @@ constexpr std::array kOffsetNames{
 // of them are found; a decoder with an error still counts as a parent.
 class DecoderLoader {
   public:
-    explicit DecoderLoader(base::Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+    DecoderLoader(base::Diagnostics& diagnostics, std::size_t max_order_entries)
+        : diagnostics_(diagnostics), max_order_entries_(max_order_entries) {}
 
     void load(const std::vector<xml::Document>& documents);
     DecoderSet take_set() {
@@ -75,6 +76,7 @@ class DecoderLoader {
     void assign_ids();
 
     base::Diagnostics& diagnostics_;
+    std::size_t max_order_entries_;
     DecoderSet::Data data_;
     std::vector<DecoderDraft> drafts_;
     std::set<std::string, std::less<>> broken_;  // names of decoders with an error
@@ -187,7 +189,7 @@ void DecoderLoader::compile_fields(const DecoderDraft& draft, Decoder& decoder) 
         }
     }
     if (draft.order) {
-        decoder.order = parse_order(draft, diagnostics_);
+        decoder.order = parse_order(draft, max_order_entries_, diagnostics_);
     }
     if (draft.fts) {
         decoder.fts = parse_fts(draft, diagnostics_);
@@ -425,9 +427,10 @@ void DecoderLoader::assign_ids() {
 }
 
 std::optional<DecoderSet> load_decoders(const std::vector<xml::Document>& documents,
-                                        base::Diagnostics& diagnostics) {
+                                        base::Diagnostics& diagnostics,
+                                        std::size_t max_order_entries) {
     base::Diagnostics found;
-    DecoderLoader loader(found);
+    DecoderLoader loader(found, max_order_entries);
     loader.load(documents);
 
     // In the order of the files, although some defects show only after all was read.

@@ -70,14 +70,15 @@ void warn_of_slip(const DecoderDraft& draft, std::string_view word, std::size_t 
 
 }  // namespace
 
-std::vector<OrderEntry> parse_order(const DecoderDraft& draft, base::Diagnostics& diagnostics) {
+std::vector<OrderEntry> parse_order(const DecoderDraft& draft, std::size_t max_entries,
+                                    base::Diagnostics& diagnostics) {
     const std::string_view list = draft.order->text();
     const auto items = split(list, list.size() + 2);
-    if (items.size() > kMaxOrderEntries) {
-        diagnostics.add(
-            in_context(draft.order->error("bad-order", fmt::format("{} fields, more than {}",
-                                                                   items.size(), kMaxOrderEntries)),
-                       draft.context("order")));
+    if (items.size() > max_entries) {
+        diagnostics.add(in_context(
+            draft.order->error("bad-order",
+                               fmt::format("{} fields, more than {}", items.size(), max_entries)),
+            draft.context("order")));
         return {};
     }
     std::vector<OrderEntry> order;

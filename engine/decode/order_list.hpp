@@ -9,11 +9,10 @@
 
 namespace portcullis::decode {
 
-// Entries of an <order>: OSSEC's default limit.
-inline constexpr std::size_t kMaxOrderEntries = 256;
-
-// A name that looks like a misspelt field becomes a dynamic field all the same, with a warning.
-std::vector<OrderEntry> parse_order(const DecoderDraft& draft, base::Diagnostics& diagnostics);
+// More than `max_entries` names are an error. A name that looks like a misspelt field becomes a
+// dynamic field all the same, with a warning.
+std::vector<OrderEntry> parse_order(const DecoderDraft& draft, std::size_t max_entries,
+                                    base::Diagnostics& diagnostics);
 
 event::FtsParts parse_fts(const DecoderDraft& draft, base::Diagnostics& diagnostics);
 

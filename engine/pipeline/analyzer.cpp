@@ -36,7 +36,7 @@ struct Analyzer::Impl {
          rules::StateStore& state_store)
         : options(std::move(given)),
           store(state_store),
-          correlator(options.memory_size, state_store),
+          correlator(options.limits, state_store),
           configuration(std::move(with)) {
         correlator.use(*configuration->rules);
     }
@@ -49,7 +49,7 @@ struct Analyzer::Impl {
     // The key of <ignore> and <check_if_ignored> (spec: rules, section 9).
     const std::string& ignore_key(const rules::IgnoreParts& parts);
 
-    const AnalyzerOptions options;
+    AnalyzerOptions options;
     rules::StateStore& store;
     Correlator correlator;
     std::shared_ptr<const Configuration> configuration;
@@ -183,6 +183,11 @@ void Analyzer::replace(std::shared_ptr<const Configuration> configuration) {
     impl_->event.reset({}, {}, {});  // its names point into the old decoders
     impl_->configuration.swap(configuration);
     impl_->correlator.use(*impl_->configuration->rules);
+}
+
+void Analyzer::set_options(AnalyzerOptions options) {
+    impl_->correlator.set_limits(options.limits);
+    impl_->options = std::move(options);
 }
 
 void Analyzer::reset_state() {

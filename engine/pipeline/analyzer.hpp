@@ -21,6 +21,7 @@
 #include "engine/alert/alert.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/event/event.hpp"
+#include "engine/rules/correlator_limits.hpp"
 #include "engine/rules/trace.hpp"
 
 namespace portcullis::decode {
@@ -47,7 +48,7 @@ struct Configuration {
 
 struct AnalyzerOptions {
     std::string local_hostname;      // of a line whose header names no host
-    std::size_t memory_size = 8192;  // remembered events, at least 2048 (spec: rules, section 7.5)
+    rules::CorrelatorLimits limits;  // of what composite rules and first-time-seen remember
 
     // What the daemon does and logtest does not (spec: logtest, section 6); kLive has all of it.
     bool drop_repeated_messages = false;    // equal to one of the last three (rules, section 11.0)
@@ -116,8 +117,9 @@ class Analyzer {
     // without a change of state (RuleSet::find_miss).
     rules::Miss find_miss(const rules::Rule& rule);
 
-    // From the next line on another configuration is in force (reload).
+    // From the next line on another configuration and other options are in force (reload).
     void replace(std::shared_ptr<const Configuration> configuration);
+    void set_options(AnalyzerOptions options);
 
     // Forgets all state but the counters (logtest --fresh).
     void reset_state();

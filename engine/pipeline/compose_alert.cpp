@@ -26,6 +26,8 @@ alert::Alert compose_alert(const event::Event& event, const rules::Rule& rule,
     alert.full_log = event.full_log;
     alert.decoder_name = event.decoder_name;
     alert.decoder_parent = event.decoder_parent;
+    alert.decoder_has_fts = event.fts.has_value();
+    alert.decoder_accumulates = event.accumulates;
     for (const event::FieldSpec& field : event::kFields) {
         if (const auto& value = event.field(field.id)) {
             alert.fields[static_cast<std::size_t>(field.id)] = std::string(*value);

@@ -11,8 +11,6 @@ using event::FieldId;
 
 // First-time-seen keys (spec: decoders, section 7).
 constexpr std::size_t kMaxKeyBytes = 255;
-constexpr std::size_t kRecentIdsKeys = 32;
-constexpr std::size_t kSimilarPrefix = 14;
 constexpr std::ptrdiff_t kSimilarKeys = 3;
 
 // check_diff compares nothing longer (spec: rules, section 10).
@@ -24,9 +22,14 @@ std::chrono::sys_seconds seconds_of(base::Timestamp time) {
 
 }  // namespace
 
-Correlator::Correlator(std::size_t memory_size, StateStore& store)
-    : memory_size_(std::max(memory_size, kMinMemory)), store_(store) {
+Correlator::Correlator(CorrelatorLimits limits, StateStore& store) : store_(store) {
+    set_limits(limits);
     previous_lines_.reserve(kMaxPreviousLines);
+}
+
+void Correlator::set_limits(CorrelatorLimits limits) {
+    limits_ = limits;
+    limits_.events = std::max(limits.events, kMinMemory);
 }
 
 void Correlator::use(const RuleSet& rules) {
@@ -202,7 +205,7 @@ void Correlator::remember(const Rule& rule, const Event& event) {
     }
     bytes_ += size;
     feed(rule, first_sequence_ + events_.size() - 1);
-    while (events_.size() > memory_size_ || (bytes_ > kMaxMemoryBytes && events_.size() > 1)) {
+    while (events_.size() > limits_.events || (bytes_ > kMaxMemoryBytes && events_.size() > 1)) {
         forget_oldest();
     }
 }
@@ -212,7 +215,8 @@ void Correlator::feed(const Rule& rule, Sequence sequence) {
         std::deque<Sequence>& history = histories_[index];
         history.push_back(sequence);
         const bool is_sid = rules_->histories()[index].sid != 0;
-        while (history.front() < first_sequence_ || (is_sid && history.size() > kMaxSidHistory)) {
+        while (history.front() < first_sequence_ ||
+               (is_sid && history.size() > limits_.sid_history)) {
             history.pop_front();
         }
     }
@@ -247,13 +251,13 @@ bool Correlator::is_first_time(const Event& event) {
     }
     if (event.type == event::EventType::Ids) {
         if (is_similar_to_recent_keys(key_)) {
-            key_.resize(std::min(key_.size(), kSimilarPrefix));
+            key_.resize(std::min(key_.size(), limits_.similar_prefix));
             if (store_.knows_first_time(key_)) {
                 return false;
             }
         }
         recent_ids_keys_.push_back(key_);
-        if (recent_ids_keys_.size() > kRecentIdsKeys) {
+        while (recent_ids_keys_.size() > limits_.recent_keys) {
             recent_ids_keys_.pop_front();
         }
     }
@@ -262,10 +266,10 @@ bool Correlator::is_first_time(const Event& event) {
 }
 
 bool Correlator::is_similar_to_recent_keys(std::string_view key) const {
-    if (key.size() <= kSimilarPrefix) {
+    if (key.size() <= limits_.similar_prefix) {
         return false;
     }
-    const std::string_view prefix = key.substr(0, kSimilarPrefix + 1);
+    const std::string_view prefix = key.substr(0, limits_.similar_prefix + 1);
     return std::count_if(recent_ids_keys_.begin(), recent_ids_keys_.end(),
                          [&](std::string_view recent) { return recent.starts_with(prefix); }) >=
            kSimilarKeys;

@@ -21,6 +21,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
+#include "engine/rules/correlator_limits.hpp"
 #include "engine/rules/rule_set.hpp"
 #include "engine/rules/state_store.hpp"
 
@@ -30,8 +31,6 @@ class Correlator {
   public:
     // Earlier lines that a composite alert shows (spec: rules, section 7.4).
     static constexpr std::size_t kMaxPreviousLines = 11;
-    // Events in the history of one if_matched_sid.
-    static constexpr std::size_t kMaxSidHistory = 128;
     static constexpr std::size_t kMinMemory = 2048;
     // All remembered text; a flood of long lines cannot take more.
     static constexpr std::size_t kMaxMemoryBytes = std::size_t{32} << 20;
@@ -40,8 +39,10 @@ class Correlator {
     // are silent again (Live), or the event after it alerts too (Once, as logtest does).
     enum class Rearm : std::uint8_t { Live, Once };
 
-    // `memory_size`: remembered events, raised to kMinMemory. `store` must outlive this.
-    Correlator(std::size_t memory_size, StateStore& store);
+    // `limits.events` is raised to kMinMemory. `store` must outlive this.
+    Correlator(CorrelatorLimits limits, StateStore& store);
+    // From now on (reload); what is beyond smaller limits goes with the next event.
+    void set_limits(CorrelatorLimits limits);
 
     // From now on the rules are those of `rules`, which must live until the next use(). What is
     // remembered moves over by rule id; state of rules that are gone is dropped.
@@ -115,7 +116,7 @@ class Correlator {
         std::optional<base::Timestamp> silent_since;
     };
 
-    std::size_t memory_size_;
+    CorrelatorLimits limits_;
     StateStore& store_;
     const RuleSet* rules_ = nullptr;
 

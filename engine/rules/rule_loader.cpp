@@ -36,13 +36,14 @@ constexpr std::array kStandInRoots{
 class Loader {
   public:
     Loader(const RuleOptions& options, base::Diagnostics& diagnostics)
-        : diagnostics_(diagnostics), reader_(options, diagnostics) {}
+        : diagnostics_(diagnostics), options_(options), reader_(options, diagnostics) {}
 
     RuleSet load(const std::vector<xml::Document>& documents);
 
   private:
     void read_document(const xml::Document& document, std::vector<RuleDraft>& drafts);
     void stand_in_for_missing_roots(const std::vector<RuleDraft>& drafts);
+    static std::vector<RuleDraft> replaced_in_place(std::vector<RuleDraft> drafts);
     void take(RuleDraft draft);
     void overwrite(const RuleDraft& replacement);
     void place_in_tree(RuleDraft& draft);
@@ -57,6 +58,7 @@ class Loader {
     std::string hint_for_id(int id) const;
 
     base::Diagnostics& diagnostics_;
+    const RuleOptions& options_;
     RuleReader reader_;
     RuleTree tree_;
     std::vector<RuleDraft> drafts_;  // of the rules that are taken, by index
@@ -75,6 +77,9 @@ RuleSet Loader::load(const std::vector<xml::Document>& documents) {
     std::vector<RuleDraft> drafts;
     for (const xml::Document& document : documents) {
         read_document(document, drafts);
+    }
+    if (options_.replaces_whole_rules) {
+        drafts = replaced_in_place(std::move(drafts));
     }
     stand_in_for_missing_roots(drafts);
     for (RuleDraft& draft : drafts) {
@@ -158,6 +163,28 @@ void Loader::stand_in_for_missing_roots(const std::vector<RuleDraft>& drafts) {
         draft.rule.group = root.group;
         take(std::move(draft));
     }
+}
+
+// Each rule that overwrites stands where the rule stood that it overwrites, as if somebody had
+// edited the file. One without such a rule before it stays, and is reported.
+std::vector<RuleDraft> Loader::replaced_in_place(std::vector<RuleDraft> drafts) {
+    std::vector<RuleDraft> kept;
+    std::unordered_map<int, std::size_t> place_of;
+    for (RuleDraft& draft : drafts) {
+        const auto original = place_of.find(draft.rule.id);
+        if (!draft.has_id || original == place_of.end()) {
+            if (draft.has_id) {
+                place_of.emplace(draft.rule.id, kept.size());
+            }
+            kept.push_back(std::move(draft));
+        } else if (draft.overwrites) {
+            draft.overwrites = kept[original->second].overwrites;
+            kept[original->second] = std::move(draft);
+        } else {
+            kept.push_back(std::move(draft));  // a duplicate, which is reported
+        }
+    }
+    return kept;
 }
 
 void Loader::take(RuleDraft draft) {
@@ -322,15 +349,15 @@ std::string Loader::hint_for_id(int id) const {
 }
 
 void Loader::warn_of_useless_frequency(const RuleDraft& draft) {
-    // Frequency F needs F + 1 earlier events, and a history of if_matched_sid holds 128.
-    constexpr int kMaxSidFrequency = 127;
+    // Frequency F needs F + 1 earlier events.
+    const auto remembered = static_cast<int>(options_.sid_history);
     const auto& composite = draft.rule.composite;
     if (composite && composite->history == Composite::History::Sid &&
-        draft.rule.frequency > kMaxSidFrequency) {
+        draft.rule.frequency > remembered - 1) {
         base::Diagnostic diagnostic = draft.node.error(
             "never-fires", fmt::format("frequency {} is never reached: if_matched_sid remembers "
-                                       "128 events",
-                                       draft.rule.frequency));
+                                       "{} events",
+                                       draft.rule.frequency, remembered));
         diagnostic.severity = base::Severity::Warning;
         report(draft, std::move(diagnostic));
     }

@@ -32,6 +32,9 @@ struct RuleOptions {
     int log_alert_level = 1;
     int email_alert_level = 7;
     std::chrono::seconds default_timeframe{360};
+    // overwrite="yes" replaces the rule as a whole, not only what OSSEC replaces (section 6).
+    bool replaces_whole_rules = false;
+    std::size_t sid_history = 128;  // events that an if_matched_sid remembers
 };
 
 // `documents` in the order of ossec.conf. All that is wrong goes to `diagnostics`; the returned set

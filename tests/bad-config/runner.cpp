@@ -81,6 +81,10 @@ void load_rules(const fs::path& folder, Diagnostics& diagnostics) {
     portcullis::rules::load_rules(parse(folder / "rules.xml", diagnostics), options, diagnostics);
 }
 
+void load_internal_options(const fs::path& folder, Diagnostics& diagnostics) {
+    portcullis::config::load_internal_options({folder / "internal_options.conf"}, diagnostics);
+}
+
 struct Loader {
     const char* file;
     void (*load)(const fs::path& folder, Diagnostics& diagnostics);
@@ -88,9 +92,8 @@ struct Loader {
 
 // The first file that a folder has decides.
 constexpr Loader kLoaders[] = {
-    {"ossec.conf", load_ossec_conf},
-    {"rules.xml", load_rules},
-    {"decoders.xml", load_decoders},
+    {"ossec.conf", load_ossec_conf}, {"internal_options.conf", load_internal_options},
+    {"rules.xml", load_rules},       {"decoders.xml", load_decoders},
     {"input.xml", load_document},
 };
 

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const rules::RuleSet rules = rules::load_rules({*document}, options, diagnostics);
     base::render(diagnostics);
     rules::MemoryStateStore store;
-    rules::Correlator correlator(0, store);
+    rules::Correlator correlator({}, store);
     correlator.use(rules);
     pattern::MatchScratch scratch;
     event::Event event;

@@ -161,6 +161,7 @@ TEST_CASE("record_formats: alerts.json keeps the order of members and leaves emp
     alert.location = "(web) 10.0.0.2->/var/log/auth.log";
     const Json of_agent = Json::parse(alert_as_json(alert));
     CHECK(of_agent["agent_name"] == "web");
+    CHECK(of_agent["agentip"] == "10.0.0.2");
     CHECK(of_agent["logfile"] == "/var/log/auth.log");
 }
 
@@ -182,7 +183,10 @@ TEST_CASE("record_formats: archives hold every event, with its alert if there is
     CHECK(keys_of(alone) == std::vector<std::string>{"program_name", "log", "srcip", "id", "colour",
                                                      "decoder", "full_log", "timestamp",
                                                      "agent_name", "logfile"});
+    event.fts = event::FtsParts();
+    event.accumulates = true;
     const Alert alert = sample();
     const Json with_alert = Json::parse(event_as_json(event, &alert));
     CHECK(with_alert["rule"]["sidid"] == 5716);
+    CHECK(with_alert["decoder"] == Json{{"fts", 1}, {"accumulate", 1}, {"name", "sshd"}});
 }

@@ -28,6 +28,7 @@ struct Logs {
         tzset();
         std::filesystem::create_directories(folder / "alerts");
         std::filesystem::create_directories(folder / "archives");
+        std::filesystem::create_directories(folder / "firewall");
         clock.set(base::Timestamp(1'795'564'770s));
     }
     Outputs outputs(OutputOptions options = {}) {
@@ -66,11 +67,11 @@ class FullDisk {
 
 }  // namespace
 
-TEST_CASE("sinks: each row of the table says what it is and has one way to write") {
+TEST_CASE("sinks: each row of the table says what it is and how it is written") {
     for (const FileKind& kind : file_kinds()) {
         INFO(kind.current_name);
         CHECK_FALSE(kind.help.empty());
-        CHECK((kind.format_alert != nullptr) != (kind.format_event != nullptr));
+        CHECK(kind.format != nullptr);
         CHECK(kind.current_name.find('/') != std::string_view::npos);
     }
 }
@@ -205,4 +206,43 @@ TEST_CASE("sinks: folders that cannot be written are reported, and tried again")
     CHECK(outputs.retry());
     CHECK(logs.read("alerts/alerts.log").find("\na\n") != std::string::npos);
     CHECK(logs.read("alerts/alerts.log").find("\nb\n") != std::string::npos);
+}
+
+TEST_CASE("sinks: with custom_alert_output alerts.log has a line for each alert, until a reload") {
+    Logs logs;
+    OutputOptions options;
+    options.alert_format = "$RULEID|$FULLLOG";
+    auto outputs = logs.outputs(options);
+    outputs.write(logs.alert("first"));
+    CHECK(logs.read("alerts/alerts.log") == "0|first\n");
+    outputs.set_options({});
+    outputs.write(logs.alert("second"));
+    const std::string text = logs.read("alerts/alerts.log");
+    CHECK(text.rfind("0|first\n** Alert ", 0) == 0);
+    CHECK(text.find("\nsecond\n") != std::string::npos);
+    CHECK(logs.read(kToday) == text);
+}
+
+TEST_CASE("sinks: a firewall event is written to firewall.log alone, if that is asked for") {
+    Logs logs;
+    auto outputs = logs.outputs({.firewall = true});
+    event::Event event;
+    event.reset("raw", "/var/log/fw", logs.clock.now());
+    event.hostname = "gate";
+    event.set_field(event::FieldId::Action, "DROP");
+    event.set_field(event::FieldId::Protocol, "tcp");
+    event.set_field(event::FieldId::SrcIp, "192.0.2.7");
+    event.set_field(event::FieldId::DstIp, "198.51.100.1");
+    event.set_field(event::FieldId::DstPort, "22");
+    outputs.firewall(event);
+    CHECK(logs.read("firewall/firewall.log") ==
+          "2026 Nov 24 23:59:30 gate->/var/log/fw DROP tcp 192.0.2.7:0->198.51.100.1:22\n");
+    CHECK(logs.read("firewall/2026/Nov/ossec-firewall-24.log") ==
+          logs.read("firewall/firewall.log"));
+    CHECK(logs.read("alerts/alerts.log").empty());
+
+    outputs.set_options({});
+    outputs.firewall(event);
+    CHECK(logs.read("firewall/firewall.log").find('\n') ==
+          logs.read("firewall/firewall.log").size() - 1);
 }

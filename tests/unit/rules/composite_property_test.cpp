@@ -49,7 +49,7 @@ class NaiveModel {
                 const bool is_used_up = std::any_of(
                     past_.begin() + static_cast<std::ptrdiff_t>(i), past_.end(),
                     [&](const Past& later) { return later.used_by_level >= row.level; });
-                const bool is_remembered = past_.size() - i <= Correlator::kMaxSidHistory;
+                const bool is_remembered = past_.size() - i <= CorrelatorLimits{}.sid_history;
                 const bool is_recent = second - past_[i].second <= row.timeframe;
                 const bool is_alike = !row.same_source_ip || past_[i].address == address;
                 count += is_remembered && is_recent && is_alike && !is_used_up ? 1 : 0;

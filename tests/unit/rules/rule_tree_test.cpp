@@ -131,6 +131,37 @@ TEST_CASE("rule_tree: overwrite keeps parents, place and PCRE2 patterns, and tak
     CHECK(engine.process({.log = "newpat"}) == 0);
 }
 
+TEST_CASE("rule_tree: full_overwrite puts the new rule in the place of the old one") {
+    RuleOptions options;
+    options.replaces_whole_rules = true;
+    Engine engine(load_group(
+        rule(100, "level=\"8\"", "<match>x</match><if_fts/>") +
+            rule(101, "level=\"9\"", "<match>y</match>") +
+            rule(102, "level=\"3\"", "<pcre2>origpat</pcre2>") +
+            rule(103, "level=\"2\"", "<if_sid>100</if_sid><match>child</match>") +
+            rule(100, "level=\"10\" overwrite=\"yes\"", "<match>z</match>") +
+            rule(102, "level=\"4\" overwrite=\"yes\"", "<if_sid>101</if_sid><pcre2>newpat</pcre2>"),
+        options));
+    CHECK(engine.process({.log = "z"}) == 100);
+    CHECK(engine.tried() == std::vector<int>{1, 100, 103});
+    CHECK(engine.process({.log = "z child"}) == 103);
+    CHECK(engine.process({.log = "y newpat"}) == 102);
+    CHECK(engine.process({.log = "y origpat"}) == 101);
+}
+
+TEST_CASE("rule_tree: full_overwrite still wants a rule to overwrite, and one rule of an id") {
+    RuleOptions options;
+    options.replaces_whole_rules = true;
+    base::Diagnostics diagnostics;
+    load({"<group name=\"g,\">" + rule(100, "level=\"5\" overwrite=\"yes\"", "<match>x</match>") +
+          rule(101, "level=\"5\"", "<match>x</match>") +
+          rule(101, "level=\"5\"", "<match>x</match>") + "</group>"},
+         diagnostics, options);
+    REQUIRE(diagnostics.error_count() == 2);
+    CHECK(diagnostics.all()[0].code == "unknown-rule");
+    CHECK(diagnostics.all()[1].code == "duplicate-rule");
+}
+
 TEST_CASE("rule_tree: a tree that grows beyond its limits is an error and stays bounded") {
     // each rule hangs under all before it: the number of nodes doubles
     std::string body;

@@ -133,7 +133,7 @@ class Engine {
 
   private:
     MemoryStateStore store_;
-    Correlator correlator_{Correlator::kMinMemory, store_};
+    Correlator correlator_{{.events = Correlator::kMinMemory}, store_};
     std::unique_ptr<RuleSet> rules_;
     pattern::MatchScratch scratch_;
     event::Event event_;

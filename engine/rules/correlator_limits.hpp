@@ -1,0 +1,17 @@
+// CorrelatorLimits: how much the rules remember; ossec.conf and internal_options.conf set it.
+#pragma once
+
+#include <cstddef>
+
+namespace portcullis::rules {
+
+struct CorrelatorLimits {
+    std::size_t events = 8192;      // memory_size: recent events with a result, 2048 at least
+    std::size_t sid_history = 128;  // of them in the history of one if_matched_sid
+    // First-time-seen keys of events of type ids: with how many recent ones a new one is compared,
+    // and the length of the common beginning beyond which two are similar.
+    std::size_t recent_keys = 32;
+    std::size_t similar_prefix = 14;
+};
+
+}  // namespace portcullis::rules
