@@ -52,6 +52,7 @@ class Loader {
     void place_by_group(const RuleDraft& draft, const GluedText& words);
     std::vector<HistorySpec> connect_histories(std::vector<Rule>& rules);
     void warn_of_useless_frequency(const RuleDraft& draft);
+    void bind_group(const Rule& composite);
 
     // Reports in the context of `draft`.
     void report(const RuleDraft& draft, base::Diagnostic diagnostic, std::string_view element = {});
@@ -63,6 +64,9 @@ class Loader {
     RuleTree tree_;
     std::vector<RuleDraft> drafts_;  // of the rules that are taken, by index
     std::unordered_map<int, std::size_t> index_of_;
+    // By the index of a rule with if_matched_group: the rules whose results its history holds.
+    std::map<std::size_t, std::vector<std::size_t>> group_feeders_;
+    pattern::MatchScratch scratch_;
 };
 
 void Loader::report(const RuleDraft& draft, base::Diagnostic diagnostic, std::string_view element) {
@@ -205,6 +209,21 @@ void Loader::take(RuleDraft draft) {
     place_in_tree(draft);
     warn_of_useless_frequency(draft);
     drafts_.push_back(std::move(draft));
+    if (const auto& composite = drafts_.back().rule.composite;
+        composite && composite->history == Composite::History::Group) {
+        bind_group(drafts_.back().rule);
+    }
+}
+
+// OSSEC-COMPAT: rules loaded later do not count, and an overwrite that changes the group of a rule
+// changes nothing here (spec: rules, sections 6 and 7.1).
+void Loader::bind_group(const Rule& composite) {
+    std::vector<std::size_t>& feeders = group_feeders_[composite.index];
+    for (const RuleDraft& draft : drafts_) {
+        if (composite.composite->pattern->matches(draft.rule.group, scratch_)) {
+            feeders.push_back(draft.rule.index);
+        }
+    }
 }
 
 void Loader::overwrite(const RuleDraft& replacement) {
@@ -390,7 +409,6 @@ std::vector<HistorySpec> Loader::connect_histories(std::vector<Rule>& rules) {
         }
         rule.composite->history_index = known->second;
     }
-    pattern::MatchScratch scratch;
     for (Rule& rule : rules) {
         if (!rule.composite || rule.composite->history != Composite::History::Group) {
             continue;
@@ -398,11 +416,10 @@ std::vector<HistorySpec> Loader::connect_histories(std::vector<Rule>& rules) {
         const std::size_t history = histories.size();
         histories.push_back({0});
         rule.composite->history_index = history;
-        // OSSEC-COMPAT: rules loaded later and targets of if_matched_sid do not count.
-        for (std::size_t i = 0; i <= rule.index; ++i) {
-            if (history_of_sid.find(rules[i].id) == history_of_sid.end() &&
-                rule.composite->pattern->matches(rules[i].group, scratch)) {
-                rules[i].feeds.push_back(history);
+        // OSSEC-COMPAT: targets of if_matched_sid do not count.
+        for (const std::size_t feeder : group_feeders_[rule.index]) {
+            if (history_of_sid.find(rules[feeder].id) == history_of_sid.end()) {
+                rules[feeder].feeds.push_back(history);
             }
         }
     }

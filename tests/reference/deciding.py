@@ -36,6 +36,7 @@ class Rule:
     addresses: dict[str, list[str]] = field(default_factory=dict)
     conditions: set[str] = field(default_factory=set)
     options: list[str] = field(default_factory=list)
+    lists: list[tuple[str, str, str, Pattern | None]] = field(default_factory=list)
     category: str | None = None
     compiled: str | None = None
     description: str | None = None
@@ -55,7 +56,7 @@ class TreeNode:
 
 
 class RuleSet:
-    def __init__(self, files: list[str], decoder_names: set[str]):
+    def __init__(self, files: list[str], decoder_names: set[str], lists: dict[str, dict[str, str]] | None = None):
         self.decoder_names = decoder_names
         self.roots: list[TreeNode] = []
         self.by_id: dict[int, Rule] = {}
@@ -64,6 +65,7 @@ class RuleSet:
         self.fts_recent: list[str] = []
         self.diffs: dict[tuple[str, int], str] = {}
         self.tried: list[int] = []
+        self.lists: dict[str, dict[str, str]] = lists or {}
         for path in files:
             for node in dialect.read(path):
                 assert node.name.lower() == "group", node.name
@@ -93,7 +95,9 @@ class RuleSet:
         for tag in ["match_pcre2", "pcre2", *[name + "_pcre2" for name in TWINS]]:
             if tag in rule.text:
                 rule.patterns[tag] = Pattern("pcre2", rule.text[tag])
-        assert attributes.get("overwrite", "no") == "no"
+        if attributes.get("overwrite", "no") == "yes":
+            self.overwrite(self.by_id[rule.id], rule)
+            return
         assert rule.id not in self.by_id, rule.id
         self.place(rule)
         self.by_id[rule.id] = rule
@@ -115,6 +119,11 @@ class RuleSet:
             rule.compiled = node.text
         elif tag == "options":
             rule.options.append(node.text)
+        elif tag == "list":
+            attributes = dict(node.attributes)
+            value = attributes.get("check_value")
+            rule.lists.append((node.text, attributes["field"], attributes.get("lookup", "match_key"),
+                               Pattern("match", value) if value is not None else None))
         elif tag in CANCEL:
             rule.conditions.discard(CANCEL[tag])
         elif tag in SAME or tag in ("different_url", "if_fts", "check_diff"):
@@ -123,6 +132,17 @@ class RuleSet:
             pass
         else:
             raise ValueError(f"rule {rule.id}: {tag}")
+
+    @staticmethod
+    def overwrite(old: Rule, new: Rule) -> None:
+        """What an overwrite changes; its place in the tree, PCRE2 patterns, fields and lists stay (section 6)."""
+        for name in ("level", "maxsize", "frequency", "timeframe", "ignore", "group", "addresses", "conditions",
+                     "options", "noalert", "compiled", "description"):
+            setattr(old, name, getattr(new, name))
+        old.text = new.text
+        kept = {tag: pattern for tag, pattern in old.patterns.items() if "pcre2" in tag}
+        changed = {tag: pattern for tag, pattern in new.patterns.items() if "pcre2" not in tag}
+        old.patterns = {**kept, **changed}
 
     def place(self, rule: Rule) -> None:
         key = rule.level * 100 if rule.accuracy else rule.level
@@ -260,9 +280,27 @@ class RuleSet:
             return False
         if "if_fts" in rule.conditions and not self.first_time(event):
             return False
+        if not all(self.in_list(event, *wanted) for wanted in rule.lists):
+            return False
         if any(tag in rule.text for tag in ("if_matched_sid", "if_matched_group", "if_matched_regex")):
             return self.composite(rule, event)
         return True
+
+    def in_list(self, event: Event, name: str, tag: str, lookup: str, wanted: Pattern | None) -> bool:
+        values = {**event.fields, "hostname": event.hostname, "program_name": event.program_name,
+                  "user": event.fields.get("srcuser", event.fields.get("dstuser"))}
+        key = values.get(tag)
+        if key is None or name not in self.lists:
+            return False
+        entries = self.lists[name]
+        if lookup == "match_key":
+            return key in entries
+        if lookup == "not_match_key":
+            return key not in entries
+        if lookup == "match_key_value":
+            return key in entries and wanted is not None and wanted.match(entries[key]) is not None
+        found = key in entries or any(key[:at + 1] in entries for at, c in enumerate(key) if c == ".")
+        return found if lookup == "address_match_key" else not found
 
     def diff(self, rule: Rule, event: Event) -> bool:
         key = (event.hostname or "", rule.id)
@@ -338,6 +376,10 @@ class RuleSet:
         """After the decision: what later composite rules will see."""
         if rule.level == 0:
             return
+        if rule.ignore:
+            if rule.stamp is not None and event.time - rule.stamp < rule.ignore:
+                return
+            rule.stamp = event.time if rule.stamp is None else None  # as logtest: cleared when it is over
         if rule.has_sid_watcher:
             rule.sid_history.append(event)
         else:

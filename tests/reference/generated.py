@@ -95,6 +95,11 @@ SAME = ["same_source_ip", "same_user", "same_id", "same_location", "same_src_por
         "different_url", "not_same_source_ip", "not_same_user"]
 
 
+# What the rules may look up: the list that the configuration knows, and one that it does not know.
+KNOWN_LIST = {"10.0.0.1": "good", "10.0.": "bad", "9.": "bad good", "alice": "good", "5": "bad", "host": "x",
+              "gate": "good", "/index?a=1": "bad", "GET": ""}
+
+
 class RuleSetMaker:
     """Writes one decoder file and one rule file; most of them load."""
 
@@ -103,6 +108,7 @@ class RuleSetMaker:
         self.decoder_names = ["pz", "nz"]
         self.ids: list[int] = []
         self.group_pieces = ["g"]
+        self.plain: set[int] = set()  # ids of rules without history
 
     def chance(self, probability: float) -> bool:
         return self.rnd.random() < probability
@@ -150,6 +156,8 @@ class RuleSetMaker:
                 body += self.prematch([""])
             if self.chance(0.3):
                 body += self.regex(["after_prematch"] if has_prematch else [])
+            if "<order>" in body and self.chance(0.3):
+                body += f"<fts>{self.rnd.choice(['srcip', 'name, user', 'id, srcip', 'location', 'data'])}</fts>"
             if self.chance(0.3):
                 body += f"<type>{self.rnd.choice(TYPES)}</type>"
             out.append(f'<decoder name="{name}">{body}</decoder>')
@@ -188,6 +196,7 @@ class RuleSetMaker:
         for number in range(100, 100 + self.rnd.randrange(3, 22)):
             out.append(self.rule(number))
             self.ids.append(number)
+        out += [self.overwriting(number) for number in self.ids if number in self.plain and self.chance(0.08)]
         return '<group name="g,">\n' + "\n".join(out) + "\n</group>\n"
 
     def rule(self, number: int) -> str:
@@ -196,6 +205,8 @@ class RuleSetMaker:
         for attribute, value in [("accuracy", 0), ("noalert", 1), ("maxsize", rnd.randrange(5, 60))]:
             if self.chance(0.1):
                 attributes += f' {attribute}="{value}"'
+        if self.chance(0.05):
+            attributes += f' ignore="{choose([1, 300])}"'
         body, place = "", rnd.random()
         if self.ids and place < 0.35:
             body += "<if_sid>" + ", ".join(str(choose(self.ids)) for _ in range(rnd.randrange(1, 3))) + "</if_sid>"
@@ -213,8 +224,13 @@ class RuleSetMaker:
             body += "".join(f"<{name} />" for name in SAME if self.chance(0.15))
         elif place < 0.8:
             body += f"<category>{choose(TYPES)}</category>"
+        if "if_matched" not in body:
+            self.plain.add(number)
         for _ in range(choose([0, 0, 1, 1, 2])):
             body += self.condition()
+        if self.chance(0.04):
+            body += choose(["<check_diff />", "<if_fts />"])
+            self.plain.discard(number)
         if self.chance(0.5):
             group = choose(GROUPS)
             body += f"<group>{group}</group>"
@@ -223,7 +239,18 @@ class RuleSetMaker:
             body += "<options>no_log</options>"
         return f"<rule {attributes}>{body}<description>d{number}</description></rule>"
 
+    def overwriting(self, number: int) -> str:
+        body = "".join(self.condition() for _ in range(self.rnd.choice([0, 1, 1, 2])))
+        return (f'<rule id="{number}" level="{self.rnd.choice([0, 2, 6, 9])}" overwrite="yes">{body}'
+                "<description>overwritten</description></rule>")
+
     def condition(self) -> str:
+        if self.chance(0.08):
+            lookup = self.rnd.choice(["", ' lookup="not_match_key"', ' lookup="address_match_key"',
+                                      ' lookup="not_address_match_key"',
+                                      f' lookup="match_key_value" check_value="{self.rnd.choice(["bad", "^good"])}"'])
+            tag = self.rnd.choice(["srcip", "dstip", "user", "id", "url", "hostname", "program_name", "action"])
+            return f'<list field="{tag}"{lookup}>{self.rnd.choice(["rules/known", "rules/other"])}</list>'
         choose = self.rnd.choice
         tag, text = choose([
             ("decoded_as", choose(self.decoder_names)), ("match", self.os_match()), ("regex", self.os_regex()),

@@ -140,7 +140,10 @@ class Generated(Compared):
     def test_the_engine_agrees_on_generated_rule_sets(self):
         loaded, outcomes = 0, 0
         (self.home / "etc/ossec.conf").write_text(
-            "<ossec_config><rules><include>made.xml</include></rules></ossec_config>", encoding="ascii")
+            "<ossec_config><rules><include>made.xml</include><list>rules/known</list></rules></ossec_config>",
+            encoding="ascii")
+        (self.home / "rules/known").write_text(
+            "".join(f"{key}:{value}\n" for key, value in generated.KNOWN_LIST.items()), encoding="ascii")
         for seed in range(self.first, self.first + self.count):
             maker = generated.RuleSetMaker(random.Random(seed))
             (self.home / "etc/decoder.xml").write_text(maker.decoders(), encoding="ascii")
@@ -152,7 +155,8 @@ class Generated(Compared):
                 continue
             loaded += 1
             decoders = DecoderSet([str(self.home / "etc/decoder.xml")])
-            rules = RuleSet([str(self.home / "rules/made.xml")], decoders.names)
+            rules = RuleSet([str(self.home / "rules/made.xml")], decoders.names,
+                            {"rules/known": generated.KNOWN_LIST})
             wanted = []
             for line in lines:
                 event = predecode(line.decode(), HOST)

@@ -65,6 +65,19 @@ TEST_CASE("composite: same_source_ip counts each address alone, and a firing res
     CHECK(engine.process({}) == 100100);
 }
 
+TEST_CASE("composite: a group history is fed by the groups that rules had when it was loaded") {
+    const std::string composite = R"(<rule id="100101" level="10" timeframe="60">
+        <if_matched_group>deny</if_matched_group></rule>)";
+    const std::string new_group =
+        R"(<rule id="100100" level="5" overwrite="yes"><group>calm,</group></rule>)";
+    Engine overwritten_later(load_group(kGate + composite + new_group));
+    CHECK(deny(overwritten_later, 2) == std::vector<int>{100100, 100101});
+    Engine overwritten_before(
+        load_group(kGate + R"(<rule id="100102" level="3"><group>deny,</group></rule>)" +
+                   new_group + composite));
+    CHECK(deny(overwritten_before, 2) == std::vector<int>{100100, 100100});
+}
+
 TEST_CASE("composite: each shared field must be there and equal") {
     struct Row {
         std::string element;
