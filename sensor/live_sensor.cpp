@@ -19,6 +19,14 @@ constexpr std::chrono::seconds kFollowPeriod{5};
 
 }  // namespace
 
+sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettings& settings) {
+    sensor_capture::FilterSettings filter;
+    filter.tcp = settings[sensor_config::Switch::Tcp];
+    filter.udp = settings[sensor_config::Switch::Udp];
+    filter.only_ours = settings.promisc.empty();
+    return filter;
+}
+
 std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names, bool promiscuous,
                                            std::vector<std::string>& failures) {
     std::vector<OpenInterface> open;
@@ -67,12 +75,22 @@ int LiveSensor::run() {
 }
 
 void LiveSensor::watch(Interface& interface) {
-    interface.source->drop_forged(own_addresses_);
+    set_filter(interface);
     interface.watch =
         loop_.watch_fd(interface.source->fd(), EPOLLIN, [this, &interface](std::uint32_t) {
             drain(interface);
             arm_timer();
         });
+}
+
+void LiveSensor::set_filter(Interface& interface) {
+    sensor_capture::FilterSettings filter = options_.filter;
+    filter.ours = own_addresses_;
+    if (!interface.source->set_filter(filter)) {
+        sensor_.log().add(
+            clock_.now(),
+            fmt::format("Warning: the kernel refuses the filter for {}.", interface.name));
+    }
 }
 
 void LiveSensor::drain(Interface& interface) {
@@ -126,7 +144,7 @@ void LiveSensor::follow_host() {
         sensor_.set_local_addresses(own_addresses_);
         for (const auto& interface : interfaces_) {
             if (interface->source) {
-                interface->source->drop_forged(own_addresses_);
+                set_filter(*interface);
             }
         }
     }
@@ -177,6 +195,12 @@ void LiveSensor::restart() {
     sensor_.log().finish(clock_.now());
     if (const auto settings = options_.reload()) {
         sensor_.set_settings(*settings);
+        options_.filter = filter_settings(*settings);
+        for (const auto& interface : interfaces_) {
+            if (interface->source) {
+                set_filter(*interface);
+            }
+        }
     }
     if (const auto reopened = sensor_.log().reopen(); !reopened) {
         sensor_.log().add(clock_.now(), fmt::format("Warning: {}", reopened.error().message));

@@ -26,7 +26,8 @@ class LiveSensor {
     struct Options {
         std::vector<std::string> interfaces;  // empty = all that are up, but loopback
         bool is_promiscuous = false;
-        bool ends_on_interrupt = true;  // SIGINT, in the foreground
+        sensor_capture::FilterSettings filter;  // but for the addresses
+        bool ends_on_interrupt = true;          // SIGINT, in the foreground
         // Reads the configuration again, at SIGHUP; nullopt = keep the old one.
         std::function<std::optional<sensor_config::SensorSettings>()> reload;
         // Called at the start, every few seconds and at the end.
@@ -47,6 +48,8 @@ class LiveSensor {
     };
 
     void watch(Interface& interface);
+    // Tells the kernel which frames are wanted from it.
+    void set_filter(Interface& interface);
     // Reads what waits on one interface.
     void drain(Interface& interface);
     void drain_all();
@@ -68,6 +71,9 @@ class LiveSensor {
     base::EventLoop::Source timer_ = base::EventLoop::no_source();
     std::vector<base::EventLoop::Source> sources_;
 };
+
+// What the kernel is to let through, but for the addresses.
+sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettings& settings);
 
 // Opens the named interfaces, or all usable ones. What cannot be opened is left out and named in
 // `failures`.

@@ -176,6 +176,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
     LiveSensor::Options options;
     options.interfaces = settings.interfaces;
     options.is_promiscuous = !settings.promisc.empty();
+    options.filter = filter_settings(settings);
     options.ends_on_interrupt = settings[Switch::NoFork];
     std::vector<std::string> failures;
     auto open = open_interfaces(options.interfaces, options.is_promiscuous, failures);

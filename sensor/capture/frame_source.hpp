@@ -12,6 +12,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/result.hpp"
+#include "sensor/capture/kernel_filter.hpp"
 #include "sensor/packet/link.hpp"
 
 namespace portcullis::sensor_capture {
@@ -44,9 +45,9 @@ class FrameSource {
     virtual base::Result<int> read(int limit, FrameSink& sink) = 0;
     // Readable when frames wait; -1 for files.
     virtual int fd() const { return -1; }
-    // From now on frames that come in with one of `ours` as their source are dropped: they are
-    // forged, lest somebody answers his own probes in our name. Files know no direction.
-    virtual void drop_forged(const std::vector<base::IpAddress>& /*ours*/) {}
+    // Which frames are handed out from now on; files have no filter. false: the kernel refuses the
+    // filter, and the former one stays.
+    virtual bool set_filter(const FilterSettings& /*settings*/) { return true; }
     virtual CaptureCounters counters() { return {}; }
 };
 
@@ -54,7 +55,7 @@ class FrameSource {
 base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path);
 
 // An interface, both directions, without delay, filtered by the kernel to what the detectors look
-// at: bulk TCP stays out of user space. `promiscuous`: frames for others too.
+// at (kernel_filter.hpp): bulk TCP stays out of user space. `promiscuous`: frames for others too.
 // Errors "unusable-interface", "unknown-link-type".
 base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& name,
                                                           bool promiscuous);

@@ -53,16 +53,17 @@ bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length) {
     return sum == 0xffff;
 }
 
-std::optional<Transport> transport_of(std::uint8_t protocol) {
+// Each family has its own ICMP; hosts do not take that of the other one.
+std::optional<Transport> transport_of(std::uint8_t protocol, bool is_v4) {
     switch (protocol) {
         case kProtoTcp:
             return Transport::Tcp;
         case kProtoUdp:
             return Transport::Udp;
         case kProtoIcmp:
-            return Transport::Icmp;
+            return is_v4 ? std::optional(Transport::Icmp) : std::nullopt;
         case kProtoIcmpv6:
-            return Transport::Icmpv6;
+            return is_v4 ? std::nullopt : std::optional(Transport::Icmpv6);
         default:
             return std::nullopt;
     }
@@ -243,7 +244,7 @@ Verdict parse_icmp(const Bytes& bytes, Packet& packet) {
 // `bytes`: the transport header and what was captured behind it, no more than the IP length says.
 Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, Packet& packet,
                         PacketView& view) {
-    const auto transport = transport_of(protocol);
+    const auto transport = transport_of(protocol, packet.source.is_v4());
     if (!transport) {
         return Verdict::OtherTransport;
     }

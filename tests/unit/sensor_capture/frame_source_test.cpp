@@ -146,7 +146,9 @@ TEST_CASE("frame_source: what comes in with an address of ours as its source is 
     const std::string them = "10.9.0.2";
     auto source = open_interface("va", false);
     REQUIRE(source);
-    (*source)->drop_forged({*base::IpAddress::parse(us), *base::IpAddress::parse(us6)});
+    FilterSettings settings;
+    settings.ours = {*base::IpAddress::parse(us), *base::IpAddress::parse(us6)};
+    REQUIRE((*source)->set_filter(settings));
     send_out_of("vb", test::ipv4(us, them, 17, test::udp(1, 1, 4)));
     send_out_of("vb", test::ipv6(us6, "fd00:9::2", 17, test::udp(1, 2, 4)));
     send_out_of("va", test::ipv4(us, them, 17, test::udp(1, 3, 4)));

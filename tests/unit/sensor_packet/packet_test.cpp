@@ -109,6 +109,8 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
         {"padded to 60 bytes, as Ethernet does", cut(segment, 60), Verdict::Ok},
         {"ARP", changed(changed(segment, 12, 0x08), 13, 0x06), Verdict::OtherLink},
         {"GRE", ipv4(kThem, kUs, 47, Frame(8, 0)), Verdict::OtherTransport},
+        {"ICMPv6 in IPv4", ipv4(kThem, kUs, 58, icmp(128, 0, {})), Verdict::OtherTransport},
+        {"ICMP in IPv6", ipv6("fd00::1", "fd00::2", 1, icmp(8, 0, {})), Verdict::OtherTransport},
         {"empty", {}, Verdict::Malformed},
         {"half a link header", Frame(7, 0), Verdict::Malformed},
         {"link header alone", cut(segment, 14), Verdict::Malformed},

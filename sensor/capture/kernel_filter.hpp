@@ -1,0 +1,49 @@
+// Kernel filter: the program that decides in the kernel which frames reach the sensor.
+//
+// Bulk traffic stays out: a segment of an established connection (ACK, perhaps PSH, nothing else)
+// tells no detector anything. What passes: TCP with SYN, FIN, RST or URG, or without ACK; UDP, ICMP
+// and ICMPv6; fragments; IPv6 with extension headers; TCP headers cut short. Both directions, in
+// up to three VLAN tags. A lone ACK passes only with sequence number 0, as nmap sends it: an ACK
+// scan is told by our RSTs, which are all there ever is of it on a port that anybody answers for.
+//
+// A classic BPF program (Documentation/networking/filter.rst), made by hand because libpcap's
+// expressions cannot say how much of which frame is wanted. Plain functions, thread-safe.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/ip_address.hpp"
+#include "sensor/packet/link.hpp"
+
+namespace portcullis::sensor_capture {
+
+struct FilterSettings {
+    bool tcp = true;
+    bool udp = true;
+    // Of our host. What comes in with one of them as its source is forged, lest somebody answers
+    // his own probes in our name. Empty = not known: everything passes.
+    std::vector<base::IpAddress> ours;
+    // Only what comes from or goes to `ours`; false in promisc mode.
+    bool only_ours = true;
+    // Identifiers of VLANs whose frames are seen by another source too.
+    std::vector<std::uint16_t> other_vlans;
+
+    bool operator==(const FilterSettings&) const = default;
+};
+
+// As many bytes of a frame are kept: of a plain one all headers; of fragments, extension headers
+// and ICMPv6 errors whatever an Ethernet frame holds, as headers can be anywhere in it.
+inline constexpr std::uint32_t kShortSnapshot = 192;
+inline constexpr std::uint32_t kLongSnapshot = 1536;
+
+// More addresses than these would make the program long and slow: then `only_ours` is not kept,
+// and the rest can be forged.
+inline constexpr std::size_t kMaxFilteredAddresses = 32;
+
+std::vector<sock_filter> kernel_filter(sensor_packet::LinkType link,
+                                       const FilterSettings& settings);
+
+}  // namespace portcullis::sensor_capture
