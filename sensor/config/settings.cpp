@@ -163,6 +163,7 @@ sensor_detect::TrackerSettings tracker_settings(const SensorSettings& settings) 
     tracker.traceroute = settings[Switch::Traceroute];
     tracker.bogus = settings[Switch::Bogus];
     tracker.scans_only = settings[Switch::ScansOnly];
+    tracker.watches_networks = !settings.promisc.empty();
     return tracker;
 }
 

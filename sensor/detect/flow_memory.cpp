@@ -28,12 +28,18 @@ void FlowMemory::remember(const Flow& flow, std::uint32_t second) {
 }
 
 bool FlowMemory::knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const {
+    const std::uint32_t sent = last(flow);
+    return sent != 0 && sent + max_age >= second;
+}
+
+std::uint32_t FlowMemory::last(const Flow& flow) const {
     const std::uint64_t fingerprint = fingerprint_of(flow);
-    const Bucket& bucket = buckets_[fingerprint % kBuckets];
-    return std::any_of(bucket.begin(), bucket.end(), [&](const Entry& entry) {
-        return entry.fingerprint == fingerprint && entry.second != 0 &&
-               entry.second + max_age >= second;
-    });
+    for (const Entry& entry : buckets_[fingerprint % kBuckets]) {
+        if (entry.fingerprint == fingerprint) {
+            return entry.second;
+        }
+    }
+    return 0;
 }
 
 }  // namespace portcullis::sensor_detect

@@ -31,6 +31,8 @@ class FlowMemory {
     void remember(const Flow& flow, std::uint32_t second);
     // We sent one within the `max_age` seconds before `second`.
     bool knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const;
+    // When we did last; 0 = not as far as is remembered.
+    std::uint32_t last(const Flow& flow) const;
 
   private:
     static constexpr std::size_t kBuckets = 8192;

@@ -3,64 +3,64 @@
 namespace portcullis::sensor_detect {
 namespace {
 
-bool is_datagram_probe(const Probe& probe) { return probe.probe == ProbeClass::Datagram; }
+// The pair is a keyed hash already; the ports only have to be spread over it.
+std::uint64_t key_of_ports(std::uint64_t pair, std::uint16_t source_port,
+                           std::uint16_t destination_port, bool is_datagram) {
+    const std::uint64_t ports = (std::uint64_t{source_port} << 17) |
+                                (std::uint64_t{destination_port} << 1) | (is_datagram ? 1U : 0U);
+    return pair ^ (ports + 1) * 0x9e3779b97f4a7c15ULL;
+}
 
 }  // namespace
 
 PendingProbes::PendingProbes(std::size_t capacity)
     : slots_(capacity), buckets_(capacity * 2, kNone) {}
 
-std::uint32_t* PendingProbes::bucket_of(std::uint32_t source, std::uint16_t source_port,
-                                        std::uint16_t destination_port, bool is_datagram) {
-    const std::uint64_t key = (std::uint64_t{source} << 33) | (std::uint64_t{source_port} << 17) |
-                              (std::uint64_t{destination_port} << 1) | (is_datagram ? 1U : 0U);
-    return &buckets_[hash_.of(key) & (buckets_.size() - 1)];
+std::uint64_t PendingProbes::key_of(const Probe& probe) {
+    return key_of_ports(probe.pair, probe.source_port, probe.destination_port,
+                        probe.probe == ProbeClass::Datagram);
 }
 
-std::uint32_t* PendingProbes::find_link(std::uint32_t source, std::uint16_t source_port,
-                                        std::uint16_t destination_port, bool is_datagram) {
-    std::uint32_t* link = bucket_of(source, source_port, destination_port, is_datagram);
-    while (*link != kNone) {
-        Slot& slot = slots_[*link];
-        if (slot.probe.source == source && slot.probe.source_port == source_port &&
-            slot.probe.destination_port == destination_port &&
-            is_datagram_probe(slot.probe) == is_datagram) {
-            break;
-        }
-        link = &slot.next;
+std::uint32_t* PendingProbes::find_link(std::uint64_t key) {
+    std::uint32_t* link = &buckets_[key & (buckets_.size() - 1)];
+    while (*link != kNone && slots_[*link].key != key) {
+        link = &slots_[*link].next;
     }
     return link;
 }
 
 void PendingProbes::add(const Probe& probe) {
-    std::uint32_t* link = find_link(probe.source, probe.source_port, probe.destination_port,
-                                    is_datagram_probe(probe));
+    const std::uint64_t key = key_of(probe);
+    std::uint32_t* link = find_link(key);
     if (*link != kNone) {
-        Probe& known = slots_[*link].probe;
-        if (known.source_generation == probe.source_generation && known.probe == probe.probe) {
-            if (known.packets < 0xffff) {
-                ++known.packets;
+        Slot& known = slots_[*link];
+        if (known.probe.probe == probe.probe) {
+            if (known.probe.packets < 0xffff) {
+                ++known.probe.packets;
             }
             return;
         }
         // The same ports for another purpose (a FIN after a SYN): the older question is dropped,
         // one answer could not be told from the other.
-        slots_[*link].is_pending = false;
-        *link = slots_[*link].next;
+        known.is_pending = false;
+        *link = known.next;
     }
-    std::uint32_t* bucket = bucket_of(probe.source, probe.source_port, probe.destination_port,
-                                      is_datagram_probe(probe));
+    std::uint32_t& bucket = buckets_[key & (buckets_.size() - 1)];
     Slot& slot = slot_at(head_);
     slot.probe = probe;
-    slot.next = *bucket;
+    slot.key = key;
+    slot.next = bucket;
     slot.is_pending = true;
-    *bucket = static_cast<std::uint32_t>(head_ & (slots_.size() - 1));
+    bucket = static_cast<std::uint32_t>(head_ & (slots_.size() - 1));
     ++head_;
 }
 
-std::optional<Probe> PendingProbes::settle(std::uint32_t source, std::uint16_t source_port,
+std::optional<Probe> PendingProbes::settle(std::uint64_t pair, std::uint16_t source_port,
                                            std::uint16_t destination_port, bool is_datagram) {
-    std::uint32_t* link = find_link(source, source_port, destination_port, is_datagram);
+    if (tail_ == head_) {
+        return std::nullopt;
+    }
+    std::uint32_t* link = find_link(key_of_ports(pair, source_port, destination_port, is_datagram));
     if (*link == kNone) {
         return std::nullopt;
     }
@@ -81,10 +81,11 @@ std::optional<base::Timestamp> PendingProbes::next_deadline() {
 }
 
 Probe PendingProbes::pop_oldest() {
-    const Probe probe = slot_at(tail_).probe;
-    settle(probe.source, probe.source_port, probe.destination_port, is_datagram_probe(probe));
+    Slot& slot = slot_at(tail_);
+    *find_link(slot.key) = slot.next;
+    slot.is_pending = false;
     ++tail_;
-    return probe;
+    return slot.probe;
 }
 
 }  // namespace portcullis::sensor_detect

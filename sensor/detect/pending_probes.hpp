@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
-#include "engine/base/keyed_hash.hpp"
+#include "engine/base/ip_address.hpp"
 #include "sensor/detect/probe_classes.hpp"
 
 namespace portcullis::sensor_detect {
@@ -22,11 +22,13 @@ inline constexpr std::chrono::milliseconds kPatience{300};
 
 struct Probe {
     base::Timestamp arrival;
-    std::uint32_t source = 0;             // index into the SourceTable
-    std::uint32_t source_generation = 0;  // of that entry, to notice that it was reused
+    std::uint64_t pair = 0;  // keyed hash of source and destination
+    base::IpAddress source;
+    base::IpAddress destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
     std::uint16_t packets = 1;  // how many alike came meanwhile
+    std::uint16_t bytes = 0;    // of IP payload, of the first
     ProbeClass probe = ProbeClass::None;
 };
 
@@ -34,13 +36,13 @@ class PendingProbes {
   public:
     explicit PendingProbes(std::size_t capacity = 32768);  // a power of two
 
-    // A probe like it (same source, ports and transport) that is still pending only counts it.
+    // A probe like it (same pair, ports and transport) that is still pending only counts it.
     // REQUIRES: !is_full(), arrivals never decrease.
     void add(const Probe& probe);
     bool is_full() const { return head_ - tail_ == slots_.size(); }
 
     // Takes out the probe that an answer belongs to; nullopt = none is pending.
-    std::optional<Probe> settle(std::uint32_t source, std::uint16_t source_port,
+    std::optional<Probe> settle(std::uint64_t pair, std::uint16_t source_port,
                                 std::uint16_t destination_port, bool is_datagram);
 
     // When the oldest pending probe becomes overdue; nullopt = none is pending.
@@ -52,18 +54,16 @@ class PendingProbes {
     static constexpr std::uint32_t kNone = 0xffffffff;
     struct Slot {
         Probe probe;
+        std::uint64_t key = 0;
         std::uint32_t next = kNone;
         bool is_pending = false;
     };
 
-    std::uint32_t* bucket_of(std::uint32_t source, std::uint16_t source_port,
-                             std::uint16_t destination_port, bool is_datagram);
+    static std::uint64_t key_of(const Probe& probe);
     // The link that leads to the probe, or to kNone.
-    std::uint32_t* find_link(std::uint32_t source, std::uint16_t source_port,
-                             std::uint16_t destination_port, bool is_datagram);
+    std::uint32_t* find_link(std::uint64_t key);
     Slot& slot_at(std::uint64_t position) { return slots_[position & (slots_.size() - 1)]; }
 
-    base::KeyedHash hash_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> buckets_;
     std::uint64_t head_ = 0;  // next position to write

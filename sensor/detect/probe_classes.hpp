@@ -1,4 +1,4 @@
-// Probe classes: what an inbound TCP packet asks, told by its flags, and for which kinds it counts.
+// Probe classes: what an inbound packet asks, and for which kinds it counts.
 //
 // Constant tables, thread-safe.
 #pragma once
@@ -18,12 +18,32 @@ enum class ProbeClass : std::uint8_t {
     Null,
     Fin,
     Xmas,
-    Bogus,  // SYN together with FIN or RST
+    Bogus,  // flags that contradict each other
+    // Also parts of ordinary connections: only our RST tells that there is none.
+    Ack,
+    FinAck,
+    SynAck,
+    SynAckReply,  // from a service's port to a high one: an answer, if to nothing we asked
     Datagram,
+    Hop,  // a datagram with TTL 1: of a traceroute, perhaps
+    EchoRequest,
+    NextHost,  // a probe, seen as one more host that its source asked
+};
+
+// When packets of a class count.
+enum class Evidence : std::uint8_t {
+    None,     // they are no question to a port
+    Silence,  // a closed port is one that refuses or does not answer
+    Refusal,  // a RST of ours alone
 };
 
 // REQUIRES: packet.transport == Tcp. ECE and CWR hide nothing: they are not looked at.
 ProbeClass classify_tcp(const sensor_packet::Packet& packet);
+
+// A segment of no connection, of which our RST is all that was seen.
+ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination_port);
+
+Evidence evidence_of(ProbeClass probe);
 
 // In the order in which they are asked; the first that is already detected takes the packet.
 std::span<const ScanKind> kinds_of(ProbeClass probe);

@@ -23,21 +23,12 @@ SourceTable::SourceTable(std::size_t capacity, CounterSink& sink)
     wheel_.fill(kNoIndex);
 }
 
-std::uint32_t& SourceTable::chain_of(const base::IpAddress& source,
-                                     const base::IpAddress& destination) {
-    return chains_[hash_.of(source, destination, 0) & (chains_.size() - 1)];
-}
-
-std::uint32_t SourceTable::find(const base::IpAddress& source, const base::IpAddress& destination) {
-    const auto is_it = [&](std::uint32_t index) {
-        const SourceState& state = states_[index];
-        return state.source == source && state.destination == destination;
-    };
-    if (latest_ != kNoIndex && is_it(latest_)) {
+std::uint32_t SourceTable::find(std::uint64_t pair) {
+    if (latest_ != kNoIndex && states_[latest_].pair == pair) {
         return latest_;
     }
-    std::uint32_t index = chain_of(source, destination);
-    while (index != kNoIndex && !is_it(index)) {
+    std::uint32_t index = chain_of(pair);
+    while (index != kNoIndex && states_[index].pair != pair) {
         index = states_[index].chain_next;
     }
     if (index != kNoIndex) {
@@ -46,16 +37,16 @@ std::uint32_t SourceTable::find(const base::IpAddress& source, const base::IpAdd
     return index;
 }
 
-std::uint32_t SourceTable::obtain(const base::IpAddress& source, const base::IpAddress& destination,
-                                  std::uint32_t second) {
-    if (const std::uint32_t known = find(source, destination); known != kNoIndex) {
-        if (states_[known].last_seen != second) {
-            states_[known].last_seen = second;
-            unlink_age(known);
-            link_newest(known);
-        }
-        return known;
+void SourceTable::touch(std::uint32_t index, std::uint32_t second) {
+    if (states_[index].last_seen != second) {
+        states_[index].last_seen = second;
+        unlink_age(index);
+        link_newest(index);
     }
+}
+
+std::uint32_t SourceTable::make(std::uint64_t pair, const base::IpAddress& source,
+                                const base::IpAddress& destination, std::uint32_t second) {
     if (states_.taken() == 0) {
         swept_ = std::max(swept_, second);
     }
@@ -65,11 +56,12 @@ std::uint32_t SourceTable::obtain(const base::IpAddress& source, const base::IpA
         index = states_.take();
     }
     SourceState& state = states_[*index];
+    state.pair = pair;
     state.source = source;
     state.destination = destination;
-    state.generation = ++generations_;
+    state.made = made_++;
     state.last_seen = second;
-    std::uint32_t& chain = chain_of(source, destination);
+    std::uint32_t& chain = chain_of(pair);
     state.chain_next = chain;
     chain = *index;
     link_newest(*index);
@@ -202,13 +194,12 @@ void SourceTable::drop(std::uint32_t index) {
         counters_.give_back(counter);
         counter = following;
     }
-    std::uint32_t* link = &chain_of(state.source, state.destination);
+    std::uint32_t* link = &chain_of(state.pair);
     while (*link != index) {
         link = &states_[*link].chain_next;
     }
     *link = state.chain_next;
     unlink_age(index);
-    state.generation = 0;
     if (latest_ == index) {
         latest_ = kNoIndex;
     }

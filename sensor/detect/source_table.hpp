@@ -1,9 +1,11 @@
-// SourceTable: what is remembered of each (source, own address) pair, and for how long.
+// SourceTable: what is remembered of each (source, own address) pair that did more than one thing,
+// and for how long.
 //
-// Storage only: what is counted and what counts as a scan is ScanTracker's business. Bounded: at
-// `capacity` pairs the one that was quiet longest is forgotten; pairs with a scan going on (marked
-// by mark_scanning) are forgotten last. Time here is in whole seconds since 1970, as in iplog.
-// Single-threaded; no allocation once as many pairs have been seen together before.
+// Storage only: what is counted and what counts as a scan is ScanTracker's business. A pair is
+// known by its keyed hash, which its user computes. Bounded: at `capacity` pairs the one that was
+// quiet longest is forgotten; pairs with a scan going on (marked by mark_scanning) are forgotten
+// last. Time here is in whole seconds since 1970, as in iplog. Single-threaded; no allocation once
+// as many pairs have been seen together before.
 #pragma once
 
 #include <array>
@@ -13,15 +15,17 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
-#include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/pool.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/rate_window.hpp"
+#include "sensor/detect/traceroute.hpp"
 
 namespace portcullis::sensor_detect {
 
 inline constexpr std::uint32_t kNoIndex = std::numeric_limits<std::uint32_t>::max();
+
+inline constexpr std::uint16_t kNoGroup = 0xffff;
 
 // One kind of one pair. It lives until no packet came for the kind's idle time.
 struct Counter {
@@ -33,26 +37,18 @@ struct Counter {
     PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered
     DestinationPorts destination_ports;         // touched, for the log
     SourcePorts source_ports;
+    std::uint16_t group = kNoGroup;  // of sources that scan in lock-step
     ScanKind kind = ScanKind::PortScan;
     bool is_detected = false;
 };
 
-// The datagrams of one traceroute: see ScanTracker::is_traceroute.
-struct TracerouteRun {
-    std::uint32_t last_seen = 0;
-    std::uint32_t started_at = 0;
-    std::uint32_t risen_at = 0;
-    std::uint32_t last_line = 0;
-    std::uint16_t datagrams = 0;
-    std::uint8_t ttl = 0;
-    std::uint8_t at_this_ttl = 0;
-};
-
 struct SourceState {
+    std::uint64_t pair = 0;
     base::IpAddress source;
     base::IpAddress destination;
     bool is_scanning = false;
-    std::uint32_t generation = 0;
+    bool is_slow = false;    // a slow scan is going on
+    std::uint32_t made = 0;  // the how many-th pair it is
     std::uint32_t first_counter = kNoIndex;
     std::uint32_t last_seen = 0;
     std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
@@ -78,10 +74,12 @@ class SourceTable {
     SourceTable(std::size_t capacity, CounterSink& sink);
 
     // The index of a pair; kNoIndex = not remembered.
-    std::uint32_t find(const base::IpAddress& source, const base::IpAddress& destination);
-    // The same, made if need be; it counts as seen at `second`.
-    std::uint32_t obtain(const base::IpAddress& source, const base::IpAddress& destination,
-                         std::uint32_t second);
+    std::uint32_t find(std::uint64_t pair);
+    // It was seen at `second`.
+    void touch(std::uint32_t index, std::uint32_t second);
+    // REQUIRES: the pair is not remembered.
+    std::uint32_t make(std::uint64_t pair, const base::IpAddress& source,
+                       const base::IpAddress& destination, std::uint32_t second);
     SourceState& at(std::uint32_t index) { return states_[index]; }
 
     // The counter of a kind; nullptr = none.
@@ -91,6 +89,11 @@ class SourceTable {
 
     // Forgotten last from now on.
     void mark_scanning(std::uint32_t index);
+
+    // The one seen last of those that do not scan, and the one seen before another; kNoIndex =
+    // none.
+    std::uint32_t newest() const { return ages_[0].newest; }
+    std::uint32_t older_than(std::uint32_t index) { return states_[index].older; }
 
     // The second for which sweep() is due next; nullopt = nothing is remembered.
     std::optional<std::uint32_t> next_sweep() const;
@@ -110,7 +113,7 @@ class SourceTable {
         std::uint32_t newest = kNoIndex;
     };
 
-    std::uint32_t& chain_of(const base::IpAddress& source, const base::IpAddress& destination);
+    std::uint32_t& chain_of(std::uint64_t pair) { return chains_[pair & (chains_.size() - 1)]; }
     AgeList& list_of(const SourceState& state) { return ages_[state.is_scanning ? 1 : 0]; }
     void link_newest(std::uint32_t index);
     void unlink_age(std::uint32_t index);
@@ -121,14 +124,13 @@ class SourceTable {
     void make_room(std::uint32_t spared);
 
     CounterSink& sink_;
-    base::KeyedHash hash_;
     Pool<SourceState> states_;
     Pool<Counter> counters_;
     std::vector<std::uint32_t> chains_;
     std::array<AgeList, 2> ages_;  // idle ones, scanning ones
     std::array<std::uint32_t, kSlots> wheel_;
     std::uint32_t swept_ = 0;  // last second swept
-    std::uint32_t generations_ = 0;
+    std::uint32_t made_ = 0;
     std::uint32_t latest_ = kNoIndex;  // the pair found last
     std::uint64_t evictions_ = 0;
     std::uint64_t scan_evictions_ = 0;

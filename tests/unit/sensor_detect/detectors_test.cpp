@@ -1,5 +1,9 @@
 #include "sensor/detect/detectors.hpp"
 
+#include <set>
+
+#include "sensor/detect/probe_classes.hpp"
+
 using namespace portcullis::sensor_detect;
 
 TEST_CASE("detectors: each row stands at the place of its kind and can be found by its name") {
@@ -17,4 +21,26 @@ TEST_CASE("detectors: each row stands at the place of its kind and can be found 
         }
     }
     CHECK_FALSE(find_scan_kind("TCP: scan"));
+}
+
+TEST_CASE("detectors: every kind is counted by some probe, or by what several of them do") {
+    std::set<ScanKind> counted{ScanKind::SlowScan, ScanKind::Decoys, ScanKind::DatagramDecoys,
+                               ScanKind::DistributedScan, ScanKind::SynFlood};
+    for (int probe = 0; probe <= static_cast<int>(ProbeClass::NextHost); ++probe) {
+        for (const ScanKind kind : kinds_of(static_cast<ProbeClass>(probe))) {
+            counted.insert(kind);
+        }
+    }
+    CHECK(counted.size() == kScanKindCount);
+}
+
+TEST_CASE("detectors: only who may be blocked for it is reported with the words scan detected") {
+    const std::set<std::string_view> harmless{
+        "TCP: scan with decoys", "UDP: scan with decoys", "TCP: distributed scan of ports",
+        "TCP: SYN flood",        "TCP: backscatter",      "UDP: scan/flood",
+        "ICMP: ping flood"};
+    for (const DetectorRow& row : detectors()) {
+        CAPTURE(row.name);
+        CHECK(row.name.ends_with(" scan") == !harmless.count(row.name));
+    }
 }

@@ -217,12 +217,15 @@ TEST_CASE("scan_tracker: stealth probes are told apart by their flags, ECN bits 
         {kUrg, "TCP: Xmas scan detected"},
         {kPsh, "TCP: Xmas scan detected"},
         {kSyn | kEce | kCwr, "TCP: port scan detected"},
-        {kAck, ""},
-        {kFin | kAck, ""},
+        {kAck, "TCP: ACK scan detected"},
+        {kAck | kEce, "TCP: ACK scan detected"},
+        {kFin | kAck, "TCP: Maimon scan detected"},
+        {kSyn | kAck, "TCP: SYN-ACK scan detected"},
         {kRst, ""},
-        {kSyn | kAck, ""},
+        {kRst | kAck, ""},
         {kSyn | kFin, ""},
         {kSyn | kRst, ""},
+        {kFin | kRst, ""},
     };
     for (const Row& row : rows) {
         CAPTURE(int{row.flags});
@@ -466,7 +469,7 @@ TEST_CASE("scan_tracker: a scanner is not forgotten while a spoofed flood fills 
         wire.raw_syn(1000, 80);
     }
     scan(11);
-    CHECK(wire.tracker.source_count() == 64);
+    CHECK(wire.tracker.source_count() <= 64);
     CHECK(wire.tracker.counters().source_evictions > 4900);
     CHECK(wire.tracker.counters().scan_evictions == 0);
     wire.tracker.finish(wire.now);
@@ -492,6 +495,11 @@ TEST_CASE("scan_tracker: the next deadline is that of the oldest unanswered prob
     REQUIRE(wire.tracker.next_deadline());
     CHECK(*wire.tracker.next_deadline() == wire.now + milliseconds(300));
     wire.refuse(40000, 1);
+    // A single packet has nothing to tell when it is forgotten.
+    CHECK_FALSE(wire.tracker.next_deadline());
+    wire.raw_syn(40000, 2);
+    wire.refuse(40000, 2);
+    REQUIRE(wire.tracker.next_deadline());
     CHECK(*wire.tracker.next_deadline() == wire.now + seconds(50));
     wire.pass(seconds(61));
     CHECK_FALSE(wire.tracker.next_deadline());

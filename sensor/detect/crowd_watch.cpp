@@ -1,0 +1,167 @@
+#include "sensor/detect/crowd_watch.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace portcullis::sensor_detect {
+namespace {
+
+// One port probed by many is a flood or a worm; a scan is told by that each source brings others.
+// So many sources for each port that the threshold asks for: a third.
+constexpr int kPortsPerSource = 3;
+
+constexpr std::uint32_t kNoPort = 0x10000;
+
+std::uint32_t second_of(base::Timestamp time) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+std::uint32_t seconds_of(const DetectorSettings& settings) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(settings.rate_window).count());
+}
+
+}  // namespace
+
+int DistinctInWindow::add(std::uint64_t hash, std::uint32_t second, std::uint32_t window) {
+    const std::uint32_t half = second / std::max(window / 2, 1U);
+    if (half != half_) {
+        older_ = half == half_ + 1 ? newer_ : Bits{};
+        newer_ = Bits{};
+        half_ = half;
+    }
+    newer_[hash >> 62] |= std::uint64_t{1} << (hash >> 56 & 63);
+    int count = 0;
+    for (std::size_t i = 0; i < newer_.size(); ++i) {
+        count += std::popcount(newer_[i] | older_[i]);
+    }
+    return count;
+}
+
+bool DistinctInWindow::is_empty_at(std::uint32_t second, std::uint32_t window) const {
+    return second / std::max(window / 2, 1U) > half_ + 1;
+}
+
+CrowdWatch::CrowdWatch() : by_address_(kAddresses), by_port_(kPorts) {
+    reported_.reserve(kAddresses + kPorts);
+}
+
+std::uint64_t CrowdWatch::place_of(const base::IpAddress& destination, std::uint32_t port) const {
+    return hash_.of(hash_.of(destination) + port);
+}
+
+CrowdWatch::Crowd* CrowdWatch::obtain(std::vector<Crowd>& crowds, std::uint64_t place,
+                                      const Touch& touch, std::uint16_t port) {
+    Crowd& crowd = crowds[place & (crowds.size() - 1)];
+    if (crowd.is_used && crowd.port == port && crowd.destination == touch.destination) {
+        return &crowd;
+    }
+    if (crowd.is_reported) {
+        return nullptr;
+    }
+    crowd = Crowd{};
+    crowd.destination = touch.destination;
+    crowd.port = port;
+    crowd.is_used = true;
+    return &crowd;
+}
+
+void CrowdWatch::count(Crowd& crowd, const Touch& touch, const DetectorSettings& settings) {
+    const std::uint32_t second = second_of(touch.time);
+    if (crowd.expires_at <= second && !crowd.is_reported) {
+        crowd.sources = 0;
+        crowd.packets = 0;
+        crowd.bytes = 0;
+    }
+    crowd.expires_at = second + static_cast<std::uint32_t>(settings.idle.count());
+    crowd.sources += touch.is_new_source ? 1 : 0;
+    crowd.packets += touch.packets;
+    crowd.bytes += std::uint64_t{touch.packets} * touch.bytes;
+}
+
+CrowdWatch::Report CrowdWatch::report(ScanKind kind, Crowd& crowd) {
+    crowd.is_reported = true;
+    reported_.push_back({kind, &crowd});
+    return {kind,          false,         crowd.destination, crowd.first_ports,
+            crowd.sources, crowd.packets, crowd.bytes};
+}
+
+std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
+                                                       const DetectorSettings& settings) {
+    Crowd* crowd = obtain(by_address_, place_of(touch.destination, kNoPort), touch, 0);
+    if (crowd == nullptr) {
+        return std::nullopt;
+    }
+    const std::uint32_t second = second_of(touch.time);
+    const std::uint32_t window = seconds_of(settings);
+    if (crowd->ports.is_empty_at(second, window)) {
+        crowd->first_ports = DestinationPorts();
+    }
+    count(*crowd, touch, settings);
+    crowd->first_ports.add(touch.port);
+    const int ports = crowd->ports.add(hash_.of(touch.port), second, window);
+    const int sources = crowd->some_sources.add(touch.source_hash, second, window);
+    if (crowd->is_reported || ports < settings.threshold ||
+        sources * kPortsPerSource < settings.threshold) {
+        return std::nullopt;
+    }
+    crowd->sources = std::max(crowd->sources, static_cast<std::uint32_t>(sources));
+    return report(ScanKind::DistributedScan, *crowd);
+}
+
+std::optional<CrowdWatch::Report> CrowdWatch::add_half_open(const Touch& touch,
+                                                            const DetectorSettings& settings) {
+    Crowd* crowd = obtain(by_port_, place_of(touch.destination, touch.port), touch, touch.port);
+    if (crowd == nullptr) {
+        return std::nullopt;
+    }
+    count(*crowd, touch, settings);
+    const auto time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(touch.time.time_since_epoch());
+    const auto rate = crowd->rate.add(time, settings.rate_window, touch.packets);
+    if (crowd->is_reported || rate < settings.threshold) {
+        return std::nullopt;
+    }
+    crowd->first_ports.add(touch.port);
+    crowd->sources = std::max(crowd->sources, 1U);
+    return report(ScanKind::SynFlood, *crowd);
+}
+
+bool CrowdWatch::covers(const base::IpAddress& destination, std::uint16_t port) const {
+    if (reported_.empty()) {
+        return false;
+    }
+    const auto is_reported = [&](const std::vector<Crowd>& crowds, std::uint64_t place) {
+        const Crowd& crowd = crowds[place & (crowds.size() - 1)];
+        return crowd.is_reported && crowd.destination == destination &&
+               (crowd.port == port || &crowds == &by_address_);
+    };
+    return is_reported(by_address_, place_of(destination, kNoPort)) ||
+           is_reported(by_port_, place_of(destination, port));
+}
+
+std::optional<std::uint32_t> CrowdWatch::next_end() const {
+    std::optional<std::uint32_t> next;
+    for (const Reported& reported : reported_) {
+        next = std::min(next.value_or(reported.crowd->expires_at), reported.crowd->expires_at);
+    }
+    return next;
+}
+
+std::optional<CrowdWatch::Report> CrowdWatch::end_one(std::uint32_t second) {
+    const auto over = std::find_if(
+        reported_.begin(), reported_.end(),
+        [&](const Reported& reported) { return reported.crowd->expires_at <= second; });
+    if (over == reported_.end()) {
+        return std::nullopt;
+    }
+    Crowd& crowd = *over->crowd;
+    const Report ended{over->kind,    true,          crowd.destination, crowd.first_ports,
+                       crowd.sources, crowd.packets, crowd.bytes};
+    crowd = Crowd{};
+    reported_.erase(over);
+    return ended;
+}
+
+}  // namespace portcullis::sensor_detect

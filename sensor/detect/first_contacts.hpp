@@ -1,0 +1,68 @@
+// FirstContacts: sources that did one thing so far, in 32 bytes each.
+//
+// Most of a flood of forged sources is never heard of again, so a source gets the room that
+// counting takes (SourceTable) only when it does something else. A ring in order of first contact
+// with a hash index over it: at capacity the oldest is forgotten, which is counted. A pair (source,
+// own address) is known by its keyed hash alone. Single-threaded; no allocation after the
+// constructor, and memory is only touched as far as it is used.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sensor/detect/probe_classes.hpp"
+
+namespace portcullis::sensor_detect {
+
+struct Contact {
+    std::uint64_t pair;
+    std::uint32_t next;         // position of the next in the chain, less the wrap
+    std::uint32_t expires_at;   // seconds since 1970
+    std::uint32_t seen;         // when it came first, in seconds since 1970 …
+    std::uint16_t seen_millis;  // … and the rest
+    std::uint16_t source_port;
+    std::uint16_t destination_port;
+    std::uint16_t bytes;   // of IP payload
+    std::uint8_t packets;  // the same one, repeated
+    ProbeClass probe;      // None = removed
+    bool is_touched;       // the port was closed or did not answer
+};
+static_assert(sizeof(Contact) == 32);
+
+class FirstContacts {
+  public:
+    explicit FirstContacts(std::size_t capacity);
+
+    // nullptr = none, or it is over at `second`. Valid until the next add().
+    Contact* find(std::uint64_t pair, std::uint32_t second);
+    // REQUIRES: no contact of this pair is there. `contact.next` is set here. Valid until the next
+    // add().
+    Contact& add(const Contact& contact);
+    void remove(Contact& contact);
+
+    // Forgets what is over at `second`, from the oldest up to the first that is not.
+    void expire(std::uint32_t second);
+    void clear();
+
+    std::size_t size() const { return size_; }
+    std::uint64_t evictions() const { return evictions_; }
+
+  private:
+    static constexpr std::uint32_t kNone = 0xffffffff;
+
+    Contact& at(std::uint64_t position) { return ring_[position & mask_]; }
+    std::uint32_t& chain_of(std::uint64_t pair) { return chains_[pair & mask_]; }
+    void pop_oldest();
+
+    std::size_t capacity_;
+    std::uint64_t mask_;
+    std::unique_ptr<Contact[]> ring_;
+    std::vector<std::uint32_t> chains_;
+    std::uint64_t head_ = 0;  // next position to write
+    std::uint64_t tail_ = 0;  // oldest position
+    std::size_t size_ = 0;
+    std::uint64_t evictions_ = 0;
+};
+
+}  // namespace portcullis::sensor_detect

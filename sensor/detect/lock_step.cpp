@@ -1,0 +1,106 @@
+#include "sensor/detect/lock_step.hpp"
+
+#include <algorithm>
+
+namespace portcullis::sensor_detect {
+namespace {
+
+// Fewer ports than these are touched in the same order by chance.
+constexpr std::size_t kFewestPorts = 3;
+// How far a port may be from its place in the other list.
+constexpr std::size_t kMaxShift = 2;
+constexpr std::size_t kSameOfTen = 7;
+// Of the sources seen last; twice what a group may hold.
+constexpr std::size_t kMaxLookedAt = 2 * kMaxLockStep;
+
+}  // namespace
+
+bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other) {
+    const auto a = one.ports();
+    const auto b = other.ports();
+    if (a.size() < kFewestPorts) {
+        return false;
+    }
+    std::size_t same = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const std::size_t from = i - std::min(i, kMaxShift);
+        const std::size_t to = std::min(b.size(), i + kMaxShift + 1);
+        for (std::size_t j = from; j < to; ++j) {
+            if (a[i] == b[j]) {
+                ++same;
+                break;
+            }
+        }
+    }
+    return same * 10 >= a.size() * kSameOfTen;
+}
+
+std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
+                                          const Counter& counter, std::uint32_t seconds) {
+    std::vector<std::uint32_t> members{source};
+    const SourceState& self = table.at(source);
+    std::size_t looked_at = 0;
+    for (std::uint32_t index = table.newest();
+         index != kNoIndex && looked_at < kMaxLookedAt && members.size() < kMaxLockStep;
+         index = table.older_than(index), ++looked_at) {
+        const SourceState& state = table.at(index);
+        if (state.last_seen + seconds < self.last_seen) {
+            break;
+        }
+        if (index == source || state.destination != self.destination) {
+            continue;
+        }
+        const Counter* other = table.find_counter(index, counter.kind);
+        if (other != nullptr && !other->is_detected &&
+            is_same_walk(counter.destination_ports, other->destination_ports)) {
+            members.push_back(index);
+        }
+    }
+    std::sort(members.begin(), members.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return table.at(a).made < table.at(b).made;
+    });
+    return members;
+}
+
+std::uint16_t DecoyGroups::make(ScanKind kind, const base::IpAddress& destination,
+                                const DestinationPorts& ports) {
+    auto free = std::find_if(groups_.begin(), groups_.end(),
+                             [](const DecoyGroup& group) { return group.going_on == 0; });
+    if (free == groups_.end()) {
+        if (groups_.size() == kMaxGroups) {
+            return kNoGroup;
+        }
+        free = groups_.emplace(groups_.end());
+    }
+    *free = DecoyGroup{};
+    free->kind = kind;
+    free->destination = destination;
+    free->destination_ports = ports;
+    return static_cast<std::uint16_t>(free - groups_.begin());
+}
+
+std::uint16_t DecoyGroups::find(ScanKind kind, const base::IpAddress& destination,
+                                const DestinationPorts& ports) const {
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+        const DecoyGroup& group = groups_[i];
+        if (group.going_on > 0 && group.kind == kind && group.destination == destination &&
+            group.sources.size() < kMaxLockStep && is_same_walk(group.destination_ports, ports)) {
+            return static_cast<std::uint16_t>(i);
+        }
+    }
+    return kNoGroup;
+}
+
+void DecoyGroups::add(std::uint16_t group, const base::IpAddress& source) {
+    groups_[group].sources.push_back(source);
+    ++groups_[group].going_on;
+}
+
+bool DecoyGroups::end(std::uint16_t group, const Counter& counter) {
+    DecoyGroup& over = groups_[group];
+    over.packets += counter.packets;
+    over.bytes += counter.bytes;
+    return --over.going_on == 0;
+}
+
+}  // namespace portcullis::sensor_detect

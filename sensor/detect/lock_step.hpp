@@ -1,0 +1,57 @@
+// LockStep: sources that touch the same ports of ours in the same order at the same time: one
+// scanner and his decoys (nmap -D), or, as nobody can say which one he is, none of them.
+//
+// find_lock_step() looks for the others when a source has reached a threshold. DecoyGroups keeps
+// who belongs together until the last of them is quiet, so that a group has one line at its start
+// and one at its end. Bounded in members and groups. Single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sensor/detect/source_table.hpp"
+
+namespace portcullis::sensor_detect {
+
+// The most sources of one group: as many decoys as nmap takes.
+inline constexpr std::size_t kMaxLockStep = 128;
+
+// Whether two lists of the first ports touched are the same walk, some lost or overtaking packets
+// apart.
+bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other);
+
+// The sources that are in lock-step with `source` in the kind of `counter`, seen less than
+// `seconds` before it and not detected yet, itself included; sorted as they were first seen. Only
+// the sources seen last are looked at, so that a flood cannot make this long.
+std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
+                                          const Counter& counter, std::uint32_t seconds);
+
+struct DecoyGroup {
+    ScanKind kind = ScanKind::Decoys;
+    base::IpAddress destination;
+    std::vector<base::IpAddress> sources;
+    DestinationPorts destination_ports;
+    std::size_t going_on = 0;  // sources of which packets still come; 0 = the group is over
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+};
+
+class DecoyGroups {
+  public:
+    // The number of a group without sources; kNoGroup = there are too many.
+    std::uint16_t make(ScanKind kind, const base::IpAddress& destination,
+                       const DestinationPorts& ports);
+    DecoyGroup& at(std::uint16_t group) { return groups_[group]; }
+    // A group at the same ports of `destination` that takes one more source; kNoGroup = none.
+    std::uint16_t find(ScanKind kind, const base::IpAddress& destination,
+                       const DestinationPorts& ports) const;
+    void add(std::uint16_t group, const base::IpAddress& source);
+    // A source of the group fell silent; true = it was the last.
+    bool end(std::uint16_t group, const Counter& counter);
+
+  private:
+    static constexpr std::size_t kMaxGroups = 256;
+    std::vector<DecoyGroup> groups_;
+};
+
+}  // namespace portcullis::sensor_detect

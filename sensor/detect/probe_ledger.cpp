@@ -1,0 +1,481 @@
+#include "sensor/detect/probe_ledger.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace portcullis::sensor_detect {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A line for bogus flags of one source at most that often.
+constexpr std::uint32_t kBogusLineInterval = 60;
+// For so long a source is remembered that did nothing that counts.
+constexpr std::uint32_t kKeepWithoutKind = 60;
+
+// A part of the sources has room for counters. A flood of forged ones rarely needs it.
+constexpr std::size_t kSourcesPerCounted = 4;
+
+std::size_t counted_sources(const TrackerSettings& settings) {
+    return std::max<std::size_t>(settings.max_sources / kSourcesPerCounted, 1);
+}
+
+bool is_syn(ProbeClass probe) {
+    return probe == ProbeClass::Connect || probe == ProbeClass::RawSyn;
+}
+
+bool is_tcp_scan_probe(ProbeClass probe) {
+    switch (probe) {
+        case ProbeClass::Connect:
+        case ProbeClass::RawSyn:
+        case ProbeClass::Null:
+        case ProbeClass::Fin:
+        case ProbeClass::Xmas:
+        case ProbeClass::Ack:
+        case ProbeClass::FinAck:
+        case ProbeClass::SynAck:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// What must differ to count: the port, or the host for which note_host() puts a hash in its place.
+std::uint16_t door_of(ProbeClass probe, std::uint16_t source_port, std::uint16_t destination_port) {
+    return probe == ProbeClass::NextHost ? source_port : destination_port;
+}
+
+std::uint16_t door_of(const Probe& probe) {
+    return door_of(probe.probe, probe.source_port, probe.destination_port);
+}
+
+// The very same question once more: it needs no room of its own.
+bool is_repetition(const Contact& contact, const Probe& probe) {
+    return contact.probe == probe.probe && contact.source_port == probe.source_port &&
+           contact.destination_port == probe.destination_port &&
+           (is_tcp_scan_probe(probe.probe) || probe.probe == ProbeClass::NextHost) &&
+           contact.packets < std::numeric_limits<std::uint8_t>::max() &&
+           contact.bytes + probe.bytes <= std::numeric_limits<std::uint16_t>::max();
+}
+
+// The ports of a probe, for the log: what note_host() puts in their place is none.
+void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
+                std::uint16_t destination_port) {
+    if (probe != ProbeClass::EchoRequest) {
+        counter.destination_ports.add(destination_port);
+    }
+    if (probe != ProbeClass::EchoRequest && probe != ProbeClass::NextHost) {
+        counter.source_ports.add(source_port);
+    }
+}
+
+milliseconds millis_of(base::Timestamp time) {
+    return duration_cast<milliseconds>(time.time_since_epoch());
+}
+
+}  // namespace
+
+ProbeLedger::ProbeLedger(const TrackerSettings& settings, ObservationSink& sink)
+    : settings_(settings),
+      contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
+      table_(counted_sources(settings), *this),
+      reports_(settings, table_, sink) {}
+
+void ProbeLedger::set_time(base::Timestamp now) {
+    now_ = now;
+    second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
+    reports_.set_time(now);
+}
+
+std::uint64_t ProbeLedger::pair_of(const base::IpAddress& source,
+                                   const base::IpAddress& destination) {
+    if (source != last_source_ || destination != last_destination_) {
+        last_source_ = source;
+        last_destination_ = destination;
+        last_pair_ = hash_.of(source, destination, 0);
+    }
+    return last_pair_;
+}
+
+std::uint32_t ProbeLedger::expiry_of(ScanKind kind) const {
+    return second() + static_cast<std::uint32_t>(settings_.of(kind).idle.count());
+}
+
+std::uint32_t ProbeLedger::expiry_of(ProbeClass probe) const {
+    std::uint32_t expiry = 0;
+    for (const ScanKind kind : kinds_of(probe)) {
+        if (settings_.of(kind).is_enabled) {
+            expiry = std::max(expiry, expiry_of(kind));
+        }
+    }
+    return expiry != 0 ? expiry : second() + kKeepWithoutKind;
+}
+
+Contact ProbeLedger::contact_of(const Probe& probe) const {
+    Contact contact{};
+    contact.pair = probe.pair;
+    contact.expires_at = expiry_of(probe.probe);
+    contact.seen = second();
+    contact.seen_millis = static_cast<std::uint16_t>(millis_of(now_).count() % 1000);
+    contact.source_port = probe.source_port;
+    contact.destination_port = probe.destination_port;
+    contact.bytes = probe.bytes;
+    contact.packets = 1;
+    contact.probe = probe.probe;
+    return contact;
+}
+
+std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
+    const Contact first = contact;
+    contacts_.remove(contact);
+    const std::uint32_t source = table_.make(probe.pair, probe.source, probe.destination, second());
+    if (first.probe == ProbeClass::Bogus) {
+        table_.at(source).bogus_line_at = first.seen;
+    } else if (first.probe == ProbeClass::Hop) {
+        TracerouteRun& run = table_.at(source).traceroute;
+        run.follow(1, first.seen);
+        run.is_line_due(first.seen);
+    }
+    const std::uint16_t door = door_of(first.probe, first.source_port, first.destination_port);
+    for (const ScanKind kind : kinds_of(first.probe)) {
+        const DetectorSettings& settings = settings_.of(kind);
+        if (!settings.is_enabled) {
+            continue;
+        }
+        Counter& counter = table_.obtain_counter(source, kind, first.expires_at);
+        counter.packets += first.packets;
+        counter.bytes += first.bytes;
+        list_ports(counter, first.probe, first.source_port, first.destination_port);
+        if (first.is_touched) {
+            counter.counted_ports.add(door);
+        }
+        if (settings.rate_window.count() > 0 &&
+            (first.is_touched || first.probe == ProbeClass::EchoRequest)) {
+            counter.rate.add(seconds(first.seen) + milliseconds(first.seen_millis),
+                             settings.rate_window, first.packets);
+        }
+    }
+    return source;
+}
+
+std::uint32_t ProbeLedger::obtain(const Probe& probe) {
+    const std::uint32_t source = table_.find(probe.pair);
+    if (source != kNoIndex) {
+        return source;
+    }
+    if (Contact* contact = contacts_.find(probe.pair, second())) {
+        return promote(*contact, probe);
+    }
+    return table_.make(probe.pair, probe.source, probe.destination, second());
+}
+
+ProbeLedger::Reception ProbeLedger::receive(const Probe& probe) {
+    std::uint32_t source = table_.find(probe.pair);
+    if (source == kNoIndex) {
+        Contact* contact = contacts_.find(probe.pair, second());
+        if (contact == nullptr) {
+            contacts_.add(contact_of(probe));
+            return Reception::NewSource;
+        }
+        if (is_repetition(*contact, probe)) {
+            ++contact->packets;
+            contact->bytes = static_cast<std::uint16_t>(contact->bytes + probe.bytes);
+            contact->expires_at = expiry_of(probe.probe);
+            return Reception::NewSource;
+        }
+        source = promote(*contact, probe);
+    }
+    return count(source, probe);
+}
+
+ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& probe) {
+    table_.touch(source, second());
+    const auto add = [&](ScanKind kind) -> Counter& {
+        Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+        counter.packets += probe.packets;
+        counter.bytes += std::uint64_t{probe.packets} * probe.bytes;
+        return counter;
+    };
+    for (const ScanKind kind : kinds_of(probe.probe)) {
+        if (!settings_.of(kind).is_enabled) {
+            continue;
+        }
+        Counter& counter = add(kind);
+        if (counter.is_detected) {
+            return Reception::Taken;
+        }
+        list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
+    }
+    if (table_.at(source).is_slow && is_tcp_scan_probe(probe.probe)) {
+        if (table_.find_counter(source, ScanKind::SlowScan) != nullptr) {
+            add(ScanKind::SlowScan);
+            return Reception::Silent;
+        }
+        table_.at(source).is_slow = false;
+    }
+    return Reception::Known;
+}
+
+bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
+    const auto kinds = kinds_of(probe);
+    return std::any_of(kinds.begin(), kinds.end(), [&](ScanKind kind) {
+        return settings_.of(kind).is_enabled && settings_.of(kind).threshold <= 1;
+    });
+}
+
+void ProbeLedger::touch(const Probe& probe) {
+    std::uint32_t source = table_.find(probe.pair);
+    const bool counts_now = evidence_of(probe.probe) != Evidence::Silence;
+    bool is_new_source = false;
+    if (source != kNoIndex) {
+        if (counts_now && count(source, probe) == Reception::Taken) {
+            return;
+        }
+    } else {
+        Contact* contact = contacts_.find(probe.pair, second());
+        if (counts_now) {
+            if (contact == nullptr) {
+                contact = &contacts_.add(contact_of(probe));
+            } else if (is_repetition(*contact, probe)) {
+                ++contact->packets;
+                contact->expires_at = expiry_of(probe.probe);
+            } else {
+                source = promote(*contact, probe);
+                contact = nullptr;
+                count(source, probe);
+            }
+        }
+        if (contact != nullptr && contact->probe == probe.probe &&
+            contact->destination_port == probe.destination_port) {
+            is_new_source = !contact->is_touched;
+            contact->is_touched = true;
+            if (is_reached_by_one(probe.probe)) {
+                source = promote(*contact, probe);
+            }
+        }
+    }
+    if (source != kNoIndex && count_door(source, probe)) {
+        return;
+    }
+    if (is_tcp_scan_probe(probe.probe)) {
+        note_slow(probe);
+        if (!counts_now) {
+            note_crowd(probe, is_new_source);
+        }
+        if (settings_.watches_networks && is_syn(probe.probe)) {
+            note_host(probe);
+        }
+    }
+}
+
+bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
+    for (const ScanKind kind : kinds_of(probe.probe)) {
+        const DetectorSettings& settings = settings_.of(kind);
+        Counter* counter = table_.find_counter(source, kind);
+        if (!settings.is_enabled || counter == nullptr) {
+            continue;
+        }
+        if (counter->is_detected) {
+            return true;
+        }
+        counter->counted_ports.add(door_of(probe));
+        bool is_reached = counter->counted_ports.size() >= settings.threshold;
+        if (settings.rate_window.count() > 0) {
+            is_reached |= counter->rate.add(millis_of(probe.arrival), settings.rate_window,
+                                            probe.packets) >= settings.threshold;
+        }
+        if (is_reached) {
+            slow_.forget(probe.pair);
+            reports_.detected(source, *counter);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ProbeLedger::receive_echo(const Probe& probe) {
+    if (!settings_.of(ScanKind::PingFlood).is_enabled) {
+        return false;
+    }
+    if (is_reached_by_one(probe.probe)) {
+        obtain(probe);
+    }
+    switch (receive(probe)) {
+        case Reception::NewSource:
+            return false;
+        case Reception::Taken:
+            return true;
+        default:
+            break;
+    }
+    const DetectorSettings& settings = settings_.of(ScanKind::PingFlood);
+    const std::uint32_t source = table_.find(probe.pair);
+    Counter& counter = *table_.find_counter(source, ScanKind::PingFlood);
+    if (counter.rate.add(millis_of(now_), settings.rate_window, 1) < settings.threshold) {
+        return false;
+    }
+    reports_.detected(source, counter);
+    return true;
+}
+
+bool ProbeLedger::receive_bogus(const Probe& probe) {
+    std::uint32_t source = table_.find(probe.pair);
+    if (source == kNoIndex) {
+        Contact* contact = contacts_.find(probe.pair, second());
+        if (contact == nullptr) {
+            Contact added = contact_of(probe);
+            added.expires_at = second() + kBogusLineInterval;
+            contacts_.add(added);
+            return true;
+        }
+        if (contact->probe == ProbeClass::Bogus) {
+            return false;
+        }
+        source = promote(*contact, probe);
+    }
+    table_.touch(source, second());
+    std::uint32_t& line_at = table_.at(source).bogus_line_at;
+    if (line_at != 0 && second() < line_at + kBogusLineInterval) {
+        return false;
+    }
+    line_at = second();
+    return true;
+}
+
+std::optional<bool> ProbeLedger::follow_traceroute(const Probe& probe, std::uint8_t ttl) {
+    std::uint32_t source = table_.find(probe.pair);
+    if (source == kNoIndex) {
+        Contact* contact = contacts_.find(probe.pair, second());
+        if (contact == nullptr) {
+            if (ttl != 1) {
+                return std::nullopt;
+            }
+            Contact first = contact_of(probe);
+            first.probe = ProbeClass::Hop;
+            contacts_.add(first);
+            return true;
+        }
+        if (ttl != 1 && contact->probe != ProbeClass::Hop) {
+            return std::nullopt;
+        }
+        source = promote(*contact, probe);
+    }
+    TracerouteRun& run = table_.at(source).traceroute;
+    if (!run.follow(ttl, second())) {
+        return std::nullopt;
+    }
+    table_.touch(source, second());
+    return run.is_line_due(second());
+}
+
+void ProbeLedger::note_slow(const Probe& probe) {
+    const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
+    if (!settings.is_enabled) {
+        return;
+    }
+    const std::uint32_t known = table_.find(probe.pair);
+    if (known != kNoIndex && table_.at(known).is_slow) {
+        return;
+    }
+    SlowMemory::Limits limits;
+    limits.ports = settings.threshold;
+    limits.window =
+        static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count());
+    limits.least_span =
+        static_cast<std::uint32_t>(settings_.of(kinds_of(probe.probe).front()).idle.count());
+    const auto finding = slow_.add(
+        {probe.pair, probe.destination_port, probe.packets, probe.bytes, second()}, limits);
+    if (!finding) {
+        return;
+    }
+    const std::uint32_t source = obtain(probe);
+    Counter& counter =
+        table_.obtain_counter(source, ScanKind::SlowScan, expiry_of(ScanKind::SlowScan));
+    counter.packets = finding->packets;
+    counter.bytes = finding->bytes;
+    counter.destination_ports = finding->ports;
+    counter.source_ports.add(probe.source_port);
+    table_.at(source).is_slow = true;
+    reports_.detected(source, counter);
+}
+
+void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
+    CrowdWatch::Touch touch;
+    touch.destination = probe.destination;
+    touch.port = probe.destination_port;
+    touch.source_hash = probe.pair;
+    touch.is_new_source = is_new_source;
+    touch.packets = probe.packets;
+    touch.bytes = probe.bytes;
+    touch.time = now_;
+    if (settings_.of(ScanKind::DistributedScan).is_enabled) {
+        if (const auto report = crowds_.add_door(touch, settings_.of(ScanKind::DistributedScan))) {
+            reports_.crowd(*report);
+        }
+    }
+    if (is_syn(probe.probe)) {
+        half_open(probe, is_new_source);
+    }
+}
+
+void ProbeLedger::half_open(const Probe& probe, bool is_new_source) {
+    if (!settings_.of(ScanKind::SynFlood).is_enabled) {
+        return;
+    }
+    CrowdWatch::Touch touch;
+    touch.destination = probe.destination;
+    touch.port = probe.destination_port;
+    touch.source_hash = probe.pair;
+    touch.is_new_source = is_new_source;
+    touch.packets = probe.packets;
+    touch.bytes = probe.bytes;
+    touch.time = now_;
+    if (const auto report = crowds_.add_half_open(touch, settings_.of(ScanKind::SynFlood))) {
+        reports_.crowd(*report);
+    }
+}
+
+void ProbeLedger::note_host(const Probe& probe) {
+    if (!settings_.of(ScanKind::HostSweep).is_enabled) {
+        return;
+    }
+    Probe host = probe;
+    host.probe = ProbeClass::NextHost;
+    host.pair = hash_.of(probe.source, base::IpAddress(), 1);
+    host.source_port = static_cast<std::uint16_t>(hash_.of(probe.destination));
+    const std::uint32_t source = table_.find(host.pair);
+    if (source != kNoIndex) {
+        table_.at(source).destination = probe.destination;  // the line names the one asked last
+    }
+    touch(host);
+}
+
+void ProbeLedger::sweep(std::uint32_t second) {
+    table_.sweep(second);
+    contacts_.expire(second);
+    while (const auto report = crowds_.end_one(second)) {
+        reports_.crowd(*report);
+    }
+}
+
+std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
+    const auto counters = table_.next_sweep();
+    const auto crowds = crowds_.next_end();
+    if (!counters || !crowds) {
+        return counters ? counters : crowds;
+    }
+    return std::min(*counters, *crowds);
+}
+
+void ProbeLedger::clear() {
+    table_.clear();
+    contacts_.clear();
+    slow_.clear();
+    while (const auto report = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {
+        reports_.crowd(*report);
+    }
+}
+
+}  // namespace portcullis::sensor_detect

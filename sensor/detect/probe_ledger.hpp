@@ -1,0 +1,107 @@
+// ProbeLedger: what each source asked and which doors it touched: when is it a scan?
+//
+// Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
+// FirstContact of 32 bytes and moves to the SourceTable with the second thing that it does; what it
+// touched is counted there, in the SlowMemory of a day and in the CrowdWatch of many sources.
+// Single-threaded; bounded by its parts; no allocation in the steady state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/keyed_hash.hpp"
+#include "sensor/detect/crowd_watch.hpp"
+#include "sensor/detect/first_contacts.hpp"
+#include "sensor/detect/pending_probes.hpp"
+#include "sensor/detect/scan_reports.hpp"
+#include "sensor/detect/slow_memory.hpp"
+#include "sensor/detect/source_table.hpp"
+#include "sensor/detect/tracker_settings.hpp"
+
+namespace portcullis::sensor_detect {
+
+class ProbeLedger final : private CounterSink {
+  public:
+    // `settings` and `sink` must outlive the ledger; the sizes in `settings` count at this moment.
+    ProbeLedger(const TrackerSettings& settings, ObservationSink& sink);
+
+    // What becomes of a probe that was received.
+    enum class Reception : std::uint8_t {
+        NewSource,  // who sent it did nothing else before
+        Known,
+        Silent,  // a slow scan is going on: no line, but its answer still tells
+        Taken,   // a kind that is detected took it
+    };
+
+    ScanReports& reports() { return reports_; }
+    // The keyed hash by which a pair is known.
+    std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
+    void set_time(base::Timestamp now);
+
+    Reception receive(const Probe& probe);
+    // The door that the probe touched is closed or did not answer; for classes that count by
+    // refusal this is also their reception.
+    void touch(const Probe& probe);
+    // An echo request; true = it belongs to a flood.
+    bool receive_echo(const Probe& probe);
+    // A packet with contradictory flags; true = a line is due.
+    bool receive_bogus(const Probe& probe);
+    // A datagram that may belong to a traceroute; nullopt = it does not; true = a line is due.
+    std::optional<bool> follow_traceroute(const Probe& probe, std::uint8_t ttl);
+    // The connection to that port was not completed.
+    void half_open(const Probe& probe, bool is_new_source);
+    // No line for a connection attempt of somebody new there.
+    bool is_crowded(const base::IpAddress& destination, std::uint16_t port) const {
+        return crowds_.covers(destination, port);
+    }
+
+    // Ends what is over at `second` (since 1970).
+    void sweep(std::uint32_t second);
+    // The second for which sweep() may have something to tell; nullopt = nothing is going on.
+    std::optional<std::uint32_t> next_sweep() const;
+    bool has_counters() const { return table_.size() > 0 || crowds_.next_end().has_value(); }
+    // Ends everything and forgets it.
+    void clear();
+
+    std::size_t size() const { return contacts_.size() + table_.size(); }
+    std::uint64_t evictions() const { return contacts_.evictions() + table_.evictions(); }
+    std::uint64_t scan_evictions() const { return table_.scan_evictions(); }
+
+  private:
+    void on_counter_over(const SourceState& state, const Counter& counter) override {
+        reports_.over(state, counter);
+    }
+
+    std::uint32_t second() const { return second_; }
+    std::uint32_t expiry_of(ScanKind kind) const;
+    std::uint32_t expiry_of(ProbeClass probe) const;
+    Contact contact_of(const Probe& probe) const;
+    // The contact moves to the table, with what it did.
+    std::uint32_t promote(Contact& contact, const Probe& probe);
+    // Counts a packet for the kinds of the probe.
+    Reception count(std::uint32_t source, const Probe& probe);
+    // Counts a door; true = the source is a scanner, now or before.
+    bool count_door(std::uint32_t source, const Probe& probe);
+    bool is_reached_by_one(ProbeClass probe) const;
+    std::uint32_t obtain(const Probe& probe);
+
+    void note_slow(const Probe& probe);
+    void note_crowd(const Probe& probe, bool is_new_source);
+    void note_host(const Probe& probe);
+
+    const TrackerSettings& settings_;
+    base::KeyedHash hash_;
+    FirstContacts contacts_;
+    SourceTable table_;
+    SlowMemory slow_;
+    CrowdWatch crowds_;
+    ScanReports reports_;
+    base::Timestamp now_;
+    std::uint32_t second_ = 0;
+    // The pair asked for last: scans and their answers come in rows.
+    base::IpAddress last_source_;
+    base::IpAddress last_destination_;
+    std::uint64_t last_pair_ = 0;
+};
+
+}  // namespace portcullis::sensor_detect

@@ -1,0 +1,164 @@
+#include "sensor/detect/scan_reports.hpp"
+
+#include <optional>
+
+#include "sensor/detect/scanner_signatures.hpp"
+
+namespace portcullis::sensor_detect {
+namespace {
+
+// What sources in lock-step are reported as; nullopt = the kind is not one that decoys hide.
+std::optional<ScanKind> group_kind_of(ScanKind kind) {
+    switch (kind) {
+        case ScanKind::PortScan:
+        case ScanKind::NullScan:
+        case ScanKind::FinScan:
+        case ScanKind::SynScan:
+        case ScanKind::XmasScan:
+        case ScanKind::AckScan:
+        case ScanKind::MaimonScan:
+        case ScanKind::SynAckScan:
+            return ScanKind::Decoys;
+        case ScanKind::UdpScan:
+            return ScanKind::DatagramDecoys;
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace
+
+Observation ScanReports::make(ObservationType type, ScanKind kind) const {
+    Observation observation;
+    observation.type = type;
+    observation.time = now_;
+    observation.kind = kind;
+    return observation;
+}
+
+void ScanReports::packet(ObservationType type, const sensor_packet::Packet& packet,
+                         std::uint64_t bytes) {
+    if (settings_.scans_only && type != ObservationType::Traceroute &&
+        type != ObservationType::BogusFlags) {
+        return;
+    }
+    Observation observation;
+    observation.type = type;
+    observation.time = now_;
+    observation.source = packet.source;
+    observation.destination = packet.destination;
+    observation.source_port = packet.source_port;
+    observation.destination_port = packet.destination_port;
+    observation.bytes = bytes;
+    sink_.on_observation(observation);
+}
+
+void ScanReports::detected(std::uint32_t source, Counter& counter) {
+    if (detected_in_lock_step(source, counter)) {
+        return;
+    }
+    counter.is_detected = true;
+    table_.mark_scanning(source);
+    const SourceState& state = table_.at(source);
+    Observation observation = make(ObservationType::ScanDetected, counter.kind);
+    observation.source = state.source;
+    observation.destination = state.destination;
+    observation.destination_ports = counter.destination_ports;
+    observation.source_ports = counter.source_ports;
+    sink_.on_observation(observation);
+    tool(state, counter.kind);
+}
+
+bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) {
+    const auto kind = group_kind_of(counter.kind);
+    if (!kind || !settings_.of(*kind).is_enabled) {
+        return false;
+    }
+    const DetectorSettings& settings = settings_.of(*kind);
+    const base::IpAddress destination = table_.at(source).destination;
+    // One that lagged behind the others.
+    std::uint16_t group = groups_.find(*kind, destination, counter.destination_ports);
+    if (group != kNoGroup) {
+        join(group, source, counter);
+        return true;
+    }
+    const auto window =
+        std::chrono::duration_cast<std::chrono::seconds>(settings.rate_window).count();
+    const auto members =
+        find_lock_step(table_, source, counter, static_cast<std::uint32_t>(window));
+    if (members.size() < settings.threshold) {
+        return false;
+    }
+    group = groups_.make(*kind, destination, counter.destination_ports);
+    if (group == kNoGroup) {
+        return false;
+    }
+    for (const std::uint32_t member : members) {
+        join(group, member, *table_.find_counter(member, counter.kind));
+    }
+    Observation observation = make(ObservationType::ScanDetected, *kind);
+    observation.destination = destination;
+    observation.sources = groups_.at(group).sources;
+    observation.destination_ports = counter.destination_ports;
+    observation.source_ports = counter.source_ports;
+    sink_.on_observation(observation);
+    return true;
+}
+
+void ScanReports::join(std::uint16_t group, std::uint32_t source, Counter& counter) {
+    counter.is_detected = true;
+    counter.group = group;
+    table_.mark_scanning(source);
+    groups_.add(group, table_.at(source).source);
+}
+
+void ScanReports::tool(const SourceState& state, ScanKind kind) {
+    if (!settings_.names_tool || detector_of(kind).name.substr(0, 4) != "TCP:") {
+        return;
+    }
+    const auto* signature = find_scanner(history_.last(state.source, state.destination));
+    if (signature == nullptr) {
+        return;
+    }
+    Observation observation = make(ObservationType::ScannerIdentified, kind);
+    observation.source = state.source;
+    observation.destination = state.destination;
+    observation.tool = signature->name;
+    sink_.on_observation(observation);
+}
+
+void ScanReports::over(const SourceState& state, const Counter& counter) {
+    if (!counter.is_detected) {
+        return;
+    }
+    Observation observation = make(ObservationType::ScanExpired, counter.kind);
+    observation.destination = state.destination;
+    if (counter.group == kNoGroup) {
+        observation.source = state.source;
+        observation.packets = counter.packets;
+        observation.bytes = counter.bytes;
+    } else {
+        if (!groups_.end(counter.group, counter)) {
+            return;
+        }
+        const DecoyGroup& group = groups_.at(counter.group);
+        observation.kind = group.kind;
+        observation.sources = group.sources;
+        observation.packets = group.packets;
+        observation.bytes = group.bytes;
+    }
+    sink_.on_observation(observation);
+}
+
+void ScanReports::crowd(const CrowdWatch::Report& report) {
+    Observation observation = make(
+        report.is_over ? ObservationType::ScanExpired : ObservationType::ScanDetected, report.kind);
+    observation.destination = report.destination;
+    observation.source_count = report.sources;
+    observation.destination_ports = report.ports;
+    observation.packets = report.packets;
+    observation.bytes = report.bytes;
+    sink_.on_observation(observation);
+}
+
+}  // namespace portcullis::sensor_detect

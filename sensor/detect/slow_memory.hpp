@@ -1,0 +1,88 @@
+// SlowMemory: which pairs touched which TCP ports within a day, for the scans that are slower than
+// every other counter.
+//
+// Two layers. The sources that touched most are kept exactly: each port with its last time. All
+// others have a cell of 16 bytes: one port, or, if there is no room among the loud ones, a bitmap
+// of ports, which can only count too few. A source gets its exact entry with the second port; who
+// has the fewest ports gives way. A pair (source, own address) is known by its keyed hash. Fixed
+// size, no allocation after the constructor. Single-threaded.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "sensor/detect/detectors.hpp"
+#include "sensor/detect/port_list.hpp"
+
+namespace portcullis::sensor_detect {
+
+class SlowMemory {
+  public:
+    struct Touch {
+        std::uint64_t pair = 0;
+        std::uint16_t port = 0;
+        std::uint16_t packets = 1;
+        std::uint32_t bytes = 0;
+        std::uint32_t second = 0;
+    };
+    struct Limits {
+        std::uint16_t ports = 0;   // 1..kMaxPortThreshold
+        std::uint32_t window = 0;  // seconds
+        // Ports that all came within so many seconds are the business of the fast counters.
+        std::uint32_t least_span = 0;
+    };
+    struct Finding {
+        DestinationPorts ports;  // the last one alone, if only a bitmap is left
+        std::uint64_t packets = 0;
+        std::uint64_t bytes = 0;
+    };
+
+    SlowMemory();
+
+    // Takes in a touch. A finding: with it the pair reached the limits; it is forgotten then.
+    std::optional<Finding> add(const Touch& touch, const Limits& limits);
+    // What was touched does not count any more.
+    void forget(std::uint64_t pair);
+    void clear();
+
+  private:
+    static constexpr std::size_t kLoudBuckets = 1024;
+    static constexpr std::size_t kLoudWays = 8;
+    static constexpr std::size_t kCellBuckets = 32768;
+    static constexpr std::size_t kCellWays = 4;
+
+    struct Loud {
+        std::uint64_t pair = 0;
+        std::uint64_t bytes = 0;
+        std::uint32_t packets = 0;
+        std::uint16_t count = 0;  // 0 = free
+        std::array<std::uint16_t, kMaxPortThreshold> ports{};
+        std::array<std::uint32_t, kMaxPortThreshold> seconds{};
+    };
+    struct Cell {
+        std::uint32_t fingerprint = 0;
+        std::uint32_t second = 0;  // of the first touch; 0 = free
+        std::uint16_t port = 0;
+        std::array<std::uint16_t, 3> bits{};  // all zero: there is only `port`
+
+        bool has_bitmap() const { return (bits[0] | bits[1] | bits[2]) != 0; }
+        void mark(std::uint16_t marked);
+        int marks() const;
+    };
+
+    Cell* find_cell(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
+    Cell& make_cell(std::uint64_t pair, std::uint32_t second);
+    Loud* find_loud(std::uint64_t pair);
+    // Room for a source with two ports; nullptr = all who are there have more.
+    Loud* make_room(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
+    std::optional<Finding> add_loud(Loud& loud, const Touch& touch, const Limits& limits);
+
+    // The fingerprints stand apart: to find out that a source is not loud costs one cache line.
+    std::vector<std::array<std::uint32_t, kLoudWays>> loud_marks_;
+    std::vector<std::array<Loud, kLoudWays>> loud_;
+    std::vector<std::array<Cell, kCellWays>> cells_;
+};
+
+}  // namespace portcullis::sensor_detect

@@ -1,0 +1,38 @@
+// TrackerSettings: from which number on, within which time and until which silence each kind is
+// reported. Plain values; the defaults are those of detectors.cpp.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "sensor/detect/detectors.hpp"
+
+namespace portcullis::sensor_detect {
+
+struct DetectorSettings {
+    bool is_enabled = true;
+    std::uint16_t threshold = 0;  // at most kMaxPortThreshold where ports, hosts, sources count
+    std::chrono::milliseconds rate_window{0};
+    std::chrono::seconds idle{0};
+};
+
+struct TrackerSettings {
+    TrackerSettings();  // the defaults of detectors()
+    DetectorSettings& of(ScanKind kind) { return kinds[static_cast<std::size_t>(kind)]; }
+    const DetectorSettings& of(ScanKind kind) const {
+        return kinds[static_cast<std::size_t>(kind)];
+    }
+
+    std::array<DetectorSettings, kScanKindCount> kinds;
+    bool traceroute = true;
+    bool bogus = true;
+    bool scans_only = false;                 // no line for single packets
+    bool names_tool = true;                  // a second line: which tool a TCP scan looks like
+    bool watches_networks = false;           // promiscuous: host sweeps are looked for
+    std::size_t max_pending_probes = 32768;  // a power of two
+    std::size_t max_sources = 262144;        // with all other state less than 64 MB
+};
+
+}  // namespace portcullis::sensor_detect
