@@ -5,8 +5,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "sensor/detect/compat_tracker.hpp"
+#include "sensor/detect/scan_tracker.hpp"
+#include "sensor/packet/compat_reassembler.hpp"
+#include "sensor/packet/reassembler.hpp"
+
 namespace portcullis {
 
+using sensor_config::SensorSettings;
+using sensor_config::Switch;
 using sensor_detect::ObservationType;
 using sensor_packet::FragmentEvent;
 using sensor_packet::Packet;
@@ -30,28 +37,59 @@ ObservationType observation_of(FragmentEvent event) {
     return ObservationType::OverlappingFragments;
 }
 
+std::unique_ptr<sensor_detect::Tracker> make_tracker(const SensorSettings& settings,
+                                                     sensor_detect::ObservationSink& sink) {
+    const auto tracker = sensor_config::tracker_settings(settings);
+    if (settings[Switch::IplogCompat]) {
+        return std::make_unique<sensor_detect::CompatTracker>(tracker, !settings.promisc.empty(),
+                                                              sink);
+    }
+    return std::make_unique<sensor_detect::ScanTracker>(tracker, sink);
+}
+
+std::unique_ptr<sensor_packet::Reassembly> make_reassembly(const SensorSettings& settings) {
+    if (settings[Switch::IplogCompat]) {
+        return std::make_unique<sensor_packet::CompatReassembler>();
+    }
+    return std::make_unique<sensor_packet::Reassembler>();
+}
+
+// iplog looks at IPv4 right behind the Ethernet header and at nothing else.
+bool is_seen_by_iplog(const sensor_capture::Frame& frame, const Packet& packet) {
+    constexpr std::size_t kEtherType = 12;
+    constexpr std::uint8_t kIpv4 = 0x08;  // of 0x0800
+    return packet.source.is_v4() &&
+           (frame.link != sensor_packet::LinkType::Ethernet ||
+            (frame.bytes[kEtherType] == kIpv4 && frame.bytes[kEtherType + 1] == 0));
+}
+
 }  // namespace
 
-Sensor::Sensor(const sensor_config::SensorSettings& settings,
-               const sensor_report::ServiceNames& services, const sensor_report::HostNames& hosts,
+Sensor::Sensor(const SensorSettings& settings, const sensor_report::ServiceNames& services,
+               const sensor_report::HostNames& hosts,
                std::unique_ptr<sensor_report::LogTarget> target)
-    : log_(std::move(target)),
+    : counts_as_iplog_(settings[Switch::IplogCompat]),
+      inbound_fragments_(make_reassembly(settings)),
+      outbound_fragments_(make_reassembly(settings)),
+      log_(std::move(target)),
       reporter_(sensor_config::report_settings(settings), services, hosts, log_),
-      tracker_(sensor_config::tracker_settings(settings), reporter_) {
+      tracker_(make_tracker(settings, reporter_)) {
     set_settings(settings);
 }
 
-void Sensor::set_settings(const sensor_config::SensorSettings& settings) {
+void Sensor::set_settings(const SensorSettings& settings) {
     filters_ = settings.filters;
-    reports_fragments_ = settings[sensor_config::Switch::Frag];
-    is_verbose_ = settings[sensor_config::Switch::Verbose];
+    reports_fragments_ = settings[Switch::Frag];
+    is_verbose_ = settings[Switch::Verbose];
     promisc_ = base::CidrSet();
     for (const base::Cidr& network : settings.promisc) {
         promisc_.add(network);
     }
     log_.set_settings(settings.log);
-    reporter_.set_settings(sensor_config::report_settings(settings));
-    tracker_.set_settings(sensor_config::tracker_settings(settings));
+    sensor_report::ReportSettings report = sensor_config::report_settings(settings);
+    report.has_iplog_words = counts_as_iplog_;
+    reporter_.set_settings(report);
+    tracker_->set_settings(sensor_config::tracker_settings(settings));
 }
 
 void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
@@ -65,11 +103,10 @@ bool Sensor::is_ours(const base::IpAddress& address) const {
 }
 
 Sensor::Direction Sensor::direction_of(const Packet& packet) const {
-    const bool is_from_us = is_ours(packet.source);
-    if (is_from_us == is_ours(packet.destination)) {
-        return Direction::None;
+    if (is_ours(packet.destination)) {
+        return is_ours(packet.source) ? Direction::Both : Direction::Inbound;
     }
-    return is_from_us ? Direction::Outbound : Direction::Inbound;
+    return is_ours(packet.source) ? Direction::Outbound : Direction::None;
 }
 
 void Sensor::note_time(base::Timestamp time) {
@@ -84,7 +121,8 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
     Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view);
     ++verdicts_[static_cast<std::size_t>(packet.verdict)];
     if (packet.verdict == Verdict::OtherLink || packet.verdict == Verdict::OtherTransport ||
-        packet.verdict == Verdict::Malformed) {
+        packet.verdict == Verdict::Malformed ||
+        (counts_as_iplog_ && !is_seen_by_iplog(frame, packet))) {
         return;
     }
     const Direction direction = direction_of(packet);
@@ -93,7 +131,7 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
     }
     note_time(frame.time);
     if (packet.verdict == Verdict::ShortPacket || packet.verdict == Verdict::BadChecksum) {
-        if (is_verbose_ && direction == Direction::Inbound) {
+        if (is_verbose_ && direction != Direction::Outbound) {
             report(packet.verdict == Verdict::BadChecksum ? ObservationType::BadChecksum
                                                           : ObservationType::ShortPacket,
                    packet, frame.time);
@@ -103,21 +141,23 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
     if (packet.verdict == Verdict::Fragment && !reassemble(direction, packet, view, frame.time)) {
         return;
     }
-    if (direction == Direction::Outbound) {
-        tracker_.on_outbound(packet, frame.time);
-    } else if (is_own_traffic_ && is_own_traffic_(packet)) {
+    if (direction != Direction::Inbound) {
+        tracker_->on_outbound(packet, frame.time);
+    }
+    if (direction == Direction::Outbound || (is_own_traffic_ && is_own_traffic_(packet))) {
         return;
-    } else if (!filters_.ignores(packet)) {
-        tracker_.on_inbound(packet, frame.time);
+    }
+    if (!filters_.ignores(packet)) {
+        tracker_->on_inbound(packet, frame.time);
     }
 }
 
 bool Sensor::reassemble(Direction direction, Packet& packet, PacketView& view,
                         base::Timestamp time) {
-    const auto result = (direction == Direction::Inbound ? inbound_fragments_ : outbound_fragments_)
-                            .add(packet, view.fragment, time);
-    if (result.event != FragmentEvent::None && direction == Direction::Inbound &&
-        reports_fragments_) {
+    const bool is_to_us = direction != Direction::Outbound;
+    const auto result =
+        (is_to_us ? inbound_fragments_ : outbound_fragments_)->add(packet, view.fragment, time);
+    if (result.event != FragmentEvent::None && is_to_us && reports_fragments_) {
         report(observation_of(result.event), packet, time);
     }
     if (!result.is_complete) {
@@ -133,7 +173,7 @@ bool Sensor::reassemble(Direction direction, Packet& packet, PacketView& view,
 }
 
 void Sensor::report(ObservationType type, const Packet& packet, base::Timestamp time) {
-    tracker_.advance(time);  // what is due before comes before
+    tracker_->advance(time);  // what is due before comes before
     sensor_detect::Observation observation;
     observation.type = type;
     observation.time = time;
@@ -143,18 +183,18 @@ void Sensor::report(ObservationType type, const Packet& packet, base::Timestamp 
 }
 
 void Sensor::advance(base::Timestamp now) {
-    tracker_.advance(now);
+    tracker_->advance(now);
     log_.advance(now);
 }
 
 std::optional<base::Timestamp> Sensor::next_deadline() {
-    const auto tracker = tracker_.next_deadline();
+    const auto tracker = tracker_->next_deadline();
     const auto log = log_.next_deadline();
     return tracker && log ? std::min(*tracker, *log) : tracker ? tracker : log;
 }
 
 void Sensor::finish(base::Timestamp now) {
-    tracker_.finish(now);
+    tracker_->finish(now);
     log_.finish(now);
 }
 
@@ -162,8 +202,8 @@ SensorCounters Sensor::counters() const {
     const auto count = [&](Verdict verdict) {
         return verdicts_[static_cast<std::size_t>(verdict)];
     };
-    const auto tracked = tracker_.counters();
-    const auto reassembled = inbound_fragments_.counters();
+    const auto tracked = tracker_->counters();
+    const auto reassembled = inbound_fragments_->counters();
     return {{"packets_to_us", tracked.inbound},
             {"packets_from_us", tracked.outbound},
             {"fragments", count(Verdict::Fragment)},

@@ -14,8 +14,8 @@
 
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/config/settings.hpp"
-#include "sensor/detect/scan_tracker.hpp"
-#include "sensor/packet/reassembler.hpp"
+#include "sensor/detect/tracker.hpp"
+#include "sensor/packet/reassembly.hpp"
 #include "sensor/report/log_writer.hpp"
 #include "sensor/report/reporter.hpp"
 
@@ -65,8 +65,8 @@ class Sensor final : public sensor_capture::FrameSink {
 
   private:
     bool is_ours(const base::IpAddress& address) const;
-    // Packets of ours among themselves and of others among themselves concern nobody.
-    enum class Direction : std::uint8_t { None, Inbound, Outbound };
+    // Both: one host that is watched over asks another one. None: two others, who concern nobody.
+    enum class Direction : std::uint8_t { None, Inbound, Outbound, Both };
     Direction direction_of(const sensor_packet::Packet& packet) const;
     // Tells the time to all who wait for it.
     void note_time(base::Timestamp time);
@@ -76,17 +76,18 @@ class Sensor final : public sensor_capture::FrameSink {
     void report(sensor_detect::ObservationType type, const sensor_packet::Packet& packet,
                 base::Timestamp time);
 
+    const bool counts_as_iplog_;  // whatever a later configuration says
     sensor_config::PacketFilters filters_;
     bool reports_fragments_ = true;
     bool is_verbose_ = false;
     // Each direction has its own, lest a sender pushes out what we send.
-    sensor_packet::Reassembler inbound_fragments_;
-    sensor_packet::Reassembler outbound_fragments_;
+    std::unique_ptr<sensor_packet::Reassembly> inbound_fragments_;
+    std::unique_ptr<sensor_packet::Reassembly> outbound_fragments_;
     base::CidrSet promisc_;
     std::vector<base::IpAddress> local_;  // sorted
     sensor_report::LogWriter log_;
     sensor_report::Reporter reporter_;
-    sensor_detect::ScanTracker tracker_;
+    std::unique_ptr<sensor_detect::Tracker> tracker_;
     std::array<std::uint64_t, sensor_packet::kVerdictCount> verdicts_{};
     base::Timestamp last_packet_;
     std::function<void(base::Timestamp)> on_first_packet_;

@@ -95,6 +95,8 @@ constexpr OptionRow kRows[] = {
     {'V', "verbose", Action::SetSwitch, Switch::Verbose, nullptr, "say more"},
     {'s', "detect-syn-flood", Action::SetSwitch, Switch::SynFlood, nullptr,
      "accepted for iplog's sake"},
+    {0, "iplog-compat", Action::SetSwitch, Switch::IplogCompat, nullptr,
+     "count and write exactly as iplog 2.2.3"},
     {'y', "frag", Action::SetSwitch, Switch::Frag, nullptr, "fragments", true},
     {'S', "smurf", Action::SetSwitch, Switch::Smurf, nullptr, "smurf attacks", true},
     {'b', "bogus", Action::SetSwitch, Switch::Bogus, nullptr, "bogus TCP flags", true},

@@ -190,6 +190,9 @@ Parsed<PortMatch> parse_port_match(std::string_view text, Protocol protocol,
 Parsed<TypeMatch> parse_type_match(std::string_view text) {
     TypeMatch match;
     match.is_negated = take_negation(text);
+    if (text == "*") {
+        return match;
+    }
     auto type = find_icmp_type(text);
     if (is_all_digits(text)) {
         type = parse_number<std::uint8_t>(text);

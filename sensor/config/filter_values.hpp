@@ -2,7 +2,7 @@
 //
 //   ADDRESS = "*" | ["!"] (address | name) ["/" mask]
 //   PORT    = ["!"] (p | a":"b | a":" | "*" [":" b])        numbers or service names
-//   TYPE    = ["!"] (0..18 | name)
+//   TYPE    = ["!"] (0..18 | name | "*")
 //   NET     = address ["/" mask]
 //
 // An IPv4 address may have fewer than four parts ("10.1" is 10.1.0.0); a mask is a length or, for

@@ -40,6 +40,7 @@ class Parser {
     static const Keyword kKeywords[];
 
     bool tokenize(std::string_view line);
+    bool is_cut_off() const;
     void run_line();
     bool has_more() const { return next_ < tokens_.size(); }
     std::string_view take() { return tokens_[next_++]; }
@@ -103,13 +104,18 @@ void Parser::run() {
         const std::string_view line = text_.substr(0, newline);
         text_.remove_prefix(newline == std::string_view::npos ? text_.size() : newline + 1);
         ++line_;
-        if (line.size() <= kLongestLine && tokenize(line)) {
+        if (line.size() <= kLongestLine && tokenize(line) && !is_cut_off()) {
             run_line();
         }
     }
     if (in_comment_) {
         complain(fmt::format("{}: Parse Error: Unterminated comment.", file_), 0);
     }
+}
+
+// As in iplog, a comment without an end takes what stands before it on its line along.
+bool Parser::is_cut_off() const {
+    return in_comment_ && text_.find("*/") == std::string_view::npos;
 }
 
 // False = nothing but comments and blanks.

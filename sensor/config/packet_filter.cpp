@@ -19,12 +19,36 @@ bool matches(const PortMatch& match, std::uint16_t port) {
     return (port >= match.lowest && port <= match.highest) != match.is_negated;
 }
 
-bool matches(const TypeMatch& match, const Packet& packet) {
-    bool is_type = packet.transport == Transport::Icmp && packet.icmp_type == match.type;
-    if (packet.transport == Transport::Icmpv6) {
-        is_type = (match.type == 8 && sensor_packet::is_echo_request(packet)) ||
-                  (match.type == 0 && sensor_packet::is_echo_reply(packet));
+// Of ICMPv6 the type of ICMP that says the same (RFC 4443); nullopt = there is none.
+std::optional<std::uint8_t> icmp_type_of(const Packet& packet) {
+    if (packet.transport == Transport::Icmp) {
+        return packet.icmp_type;
     }
+    struct Pair {
+        std::uint8_t icmpv6;
+        std::uint8_t icmp;
+    };
+    static constexpr Pair kPairs[] = {
+        {1, 3},     // unreachable
+        {2, 3},     // too big: "fragmentation needed"
+        {3, 11},    // time exceeded
+        {4, 12},    // parameter problem
+        {128, 8},   // echo
+        {129, 0},   // echo reply
+        {133, 10},  // router solicitation
+        {134, 9},   // router advertisement
+        {137, 5},   // redirect
+    };
+    for (const Pair& pair : kPairs) {
+        if (pair.icmpv6 == packet.icmp_type) {
+            return pair.icmp;
+        }
+    }
+    return std::nullopt;
+}
+
+bool matches(const TypeMatch& match, const Packet& packet) {
+    const bool is_type = !match.type || icmp_type_of(packet) == match.type;
     return is_type != match.is_negated;
 }
 

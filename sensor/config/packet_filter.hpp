@@ -29,7 +29,8 @@ struct PortMatch {
 };
 
 struct TypeMatch {
-    std::uint8_t type = 0;  // of ICMP; ICMPv6 echo request and reply count as 8 and 0
+    // Of ICMP; of ICMPv6 the types that say the same count. nullopt = any.
+    std::optional<std::uint8_t> type;
     bool is_negated = false;
 };
 

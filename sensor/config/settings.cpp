@@ -38,6 +38,7 @@ constexpr std::array<SwitchRow, kSwitchCount> kSwitches{{
     {Switch::TcpResolve, "tcp_resolve", true},
     {Switch::IcmpResolve, "icmp_resolve", true},
     {Switch::DisableResolver, "disable_resolver", false},
+    {Switch::IplogCompat, "iplog_compat", false},
 }};
 
 struct SyslogCode {
@@ -112,6 +113,10 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
         problems.add(
             problem("promisc-and-ident", "The promisc and get_ident flags are not compatible."));
     }
+    if (s[Switch::IplogCompat]) {
+        s.log.line_limit = 0;
+        s.log.tells_repeats_by_timer = false;
+    }
     if (s[Switch::DisableResolver]) {
         for (const Switch which : {Switch::TcpResolve, Switch::UdpResolve, Switch::IcmpResolve}) {
             s[which] = false;
@@ -174,6 +179,7 @@ sensor_report::ReportSettings report_settings(const SensorSettings& settings) {
     report.resolve_tcp = settings[Switch::TcpResolve];
     report.resolve_udp = settings[Switch::UdpResolve];
     report.resolve_icmp = settings[Switch::IcmpResolve];
+    report.has_iplog_words = settings[Switch::IplogCompat];
     return report;
 }
 

@@ -15,7 +15,7 @@
 #include "engine/base/diagnostic.hpp"
 #include "engine/base/ip_address.hpp"
 #include "sensor/config/packet_filter.hpp"
-#include "sensor/detect/scan_tracker.hpp"
+#include "sensor/detect/tracker.hpp"
 #include "sensor/report/reporter.hpp"
 
 namespace portcullis::sensor_config {
@@ -51,8 +51,9 @@ enum class Switch : std::uint8_t {
     TcpResolve,
     IcmpResolve,
     DisableResolver,
+    IplogCompat,  // not in iplog
 };
-inline constexpr std::size_t kSwitchCount = 29;
+inline constexpr std::size_t kSwitchCount = 30;
 
 struct SwitchRow {
     Switch id;

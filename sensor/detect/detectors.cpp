@@ -23,6 +23,8 @@ constexpr std::array<DetectorRow, kScanKindCount> kDetectors{{
     {ScanKind::UdpScan, "UDP: scan/flood", "udp_scan", Counting::DistinctPortsOrRate, 25,
      milliseconds(5000), seconds(50),
      "datagrams to many closed or unanswered UDP ports, or many of them in a short time"},
+    {ScanKind::Smurf, "ICMP/UDP: smurf attack", "smurf", Counting::Rate, 90, milliseconds(30000),
+     seconds(30), "echo replies, of ICMP or UDP, that nobody here asked a network for"},
     {ScanKind::PingFlood, "ICMP: ping flood", "ping_flood", Counting::Rate, 70, milliseconds(10000),
      seconds(60), "echo requests in quick succession"},
     {ScanKind::AckScan, "TCP: ACK scan", "ack_scan", Counting::DistinctPorts, 10, milliseconds(0),

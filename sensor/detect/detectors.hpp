@@ -22,6 +22,7 @@ enum class ScanKind : std::uint8_t {
     SynScan,
     XmasScan,
     UdpScan,
+    Smurf,
     PingFlood,
     // What iplog is blind to.
     AckScan,
@@ -36,7 +37,7 @@ enum class ScanKind : std::uint8_t {
     SynFlood,
     Backscatter,
 };
-inline constexpr std::size_t kScanKindCount = 17;
+inline constexpr std::size_t kScanKindCount = 18;
 
 enum class Counting : std::uint8_t {
     // Distinct ports that were closed or did not answer.

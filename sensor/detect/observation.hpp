@@ -19,6 +19,7 @@ enum class ObservationType : std::uint8_t {
     Traceroute,
     EchoRequest,
     EchoReply,
+    IcmpMessage,  // any other
     ScanDetected,
     ScanExpired,
     ScannerIdentified,  // after ScanDetected: which tool it looks like
@@ -47,9 +48,12 @@ struct Observation {
     std::span<const base::IpAddress> sources;
     std::uint32_t source_count = 0;
     std::string_view tool;  // identified; static text
+    // IcmpMessage: the message, for sensor_packet::parse_icmp_message(); a view that is valid while
+    // on_observation() runs.
+    std::span<const std::uint8_t> icmp;
 };
 
-// Who is told. Called from within ScanTracker, in order of time.
+// Who is told. Called from within a Tracker, in order of time.
 class ObservationSink {
   public:
     virtual ~ObservationSink() = default;

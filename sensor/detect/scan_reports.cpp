@@ -50,6 +50,7 @@ void ScanReports::packet(ObservationType type, const sensor_packet::Packet& pack
     observation.source_port = packet.source_port;
     observation.destination_port = packet.destination_port;
     observation.bytes = bytes;
+    observation.icmp = packet.icmp;
     sink_.on_observation(observation);
 }
 

@@ -103,6 +103,9 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
                 on_echo_request(packet);
             } else if (is_echo_reply(packet)) {
                 ledger_.reports().packet(ObservationType::EchoReply, packet, packet.payload_length);
+            } else {
+                ledger_.reports().packet(ObservationType::IcmpMessage, packet,
+                                         packet.payload_length);
             }
             break;
     }

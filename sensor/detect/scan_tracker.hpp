@@ -17,40 +17,27 @@
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/probe_ledger.hpp"
-#include "sensor/detect/tracker_settings.hpp"
+#include "sensor/detect/tracker.hpp"
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_detect {
 
-struct TrackerCounters {
-    std::uint64_t inbound = 0;
-    std::uint64_t outbound = 0;
-    std::uint64_t probes_left_early = 0;  // the table of pending probes was full
-    std::uint64_t source_evictions = 0;
-    std::uint64_t scan_evictions = 0;  // of these: a scan was going on
-};
-
-class ScanTracker final {
+class ScanTracker final : public Tracker {
   public:
     // `sink` must outlive the tracker.
     ScanTracker(const TrackerSettings& settings, ObservationSink& sink);
 
-    // New settings from the next packet on; what was counted stays.
     // `max_sources` and `max_pending_probes` cannot be changed and are ignored.
-    void set_settings(const TrackerSettings& settings) { settings_ = settings; }
+    void set_settings(const TrackerSettings& settings) override { settings_ = settings; }
 
-    // A packet to one of our addresses, from elsewhere; REQUIRES: verdict == Ok.
-    void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now);
-    // A packet of ours to elsewhere; REQUIRES: verdict == Ok.
-    void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now);
-    // Lets time pass: probes become overdue, quiet scans end.
-    void advance(base::Timestamp now);
-    // When advance() has something to do at the earliest; nullopt = nothing waits.
-    std::optional<base::Timestamp> next_deadline();
+    void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
+    void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
+    void advance(base::Timestamp now) override;
+    std::optional<base::Timestamp> next_deadline() override;
     // Ends all scans now, as at the end of the program.
-    void finish(base::Timestamp now);
+    void finish(base::Timestamp now) override;
 
-    TrackerCounters counters() const;
+    TrackerCounters counters() const override;
     std::size_t source_count() const { return ledger_.size(); }
 
   private:

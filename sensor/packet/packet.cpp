@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "sensor/packet/bytes.hpp"
+#include "sensor/packet/icmp_message.hpp"
 
 namespace portcullis::sensor_packet {
 namespace {
@@ -226,6 +227,10 @@ Verdict parse_icmp(const Bytes& bytes, Packet& packet) {
     }
     packet.icmp_type = bytes.u8(0);
     packet.icmp_code = bytes.u8(1);
+    packet.icmp = bytes.span(0, bytes.size());
+    if (packet.transport == Transport::Icmp && !is_icmp_message_whole(packet.icmp)) {
+        return Verdict::Malformed;
+    }
     // RFC 792: 3, 4, 5, 11, 12 carry the packet they complain about; RFC 4443: types below 128.
     const bool is_error = packet.transport == Transport::Icmpv6
                               ? packet.icmp_type < 128

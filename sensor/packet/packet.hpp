@@ -3,7 +3,8 @@
 // First stage after the capture: parse_ip() walks network and transport header of a packet that an
 // attacker wrote (link.hpp: the link header before it), checks every length against what was
 // captured, allocates nothing and never fails loudly; what it cannot use is told apart in `verdict`
-// so that it can be counted. A Packet holds no pointer into the frame; a PacketView does.
+// so that it can be counted. But for `icmp` a Packet holds no pointer into the frame; a PacketView
+// does.
 // Stateless, thread-safe.
 #pragma once
 
@@ -77,6 +78,9 @@ struct Packet {
     std::uint8_t icmp_code = 0;
     bool has_embedded = false;  // of an error with a readable TCP or UDP packet in it
     Embedded embedded;
+    // ICMP and ICMPv6: the message as captured, for icmp_message.hpp. The one view in a Packet: it
+    // dies with the frame.
+    std::span<const std::uint8_t> icmp;
 };
 
 // True for the errors that say "nothing listens there" or "not for you": ICMP type 3, ICMPv6

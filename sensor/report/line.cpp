@@ -6,6 +6,8 @@
 #include <iterator>
 #include <span>
 
+#include "sensor/report/icmp_line.hpp"
+
 namespace portcullis::sensor_report {
 namespace {
 
@@ -406,6 +408,9 @@ void format_line(const Line& line, std::string& out) {
         case ObservationType::ScannerIdentified:
             format_scanner(line, out);
             break;
+        case ObservationType::IcmpMessage:
+            format_icmp(line, out);
+            break;
         case ObservationType::OverlappingFragments:
         case ObservationType::OverlappingFragmentsInserted:
         case ObservationType::DuplicateFragments:
@@ -456,7 +461,7 @@ std::optional<Line> parse_line(std::string_view message) {
     if (take(message, "TCP: ")) {
         return parse_attempt(message, line) ? std::optional(line) : std::nullopt;
     }
-    return parse_ip(message, line) ? std::optional(line) : std::nullopt;
+    return parse_ip(message, line) ? std::optional(line) : parse_icmp(message);
 }
 
 }  // namespace portcullis::sensor_report

@@ -21,11 +21,20 @@ struct Line {
     std::string_view destination;
     // "ssh" or "port 22": attempt and datagram.
     std::string_view service;
-    std::string_view user;               // attempt: whom the peer's identd named; empty = nobody
-    std::uint16_t source_port = 0;       // attempt, bogus, datagram
-    std::uint16_t destination_port = 0;  // bogus
-    std::uint64_t bytes = 0;             // datagram, echo, expired
-    std::uint64_t packets = 0;           // expired
+    std::string_view user;  // attempt: whom the peer's identd named; empty = nobody
+    // ICMP: a second HOST: whose port is unreachable, if not the sender's; the gateway of a
+    // redirect.
+    std::string_view subject;
+    // ICMP: what stands at the end: "udp: dest port 2, source port 1", the pointer, the mask, …
+    std::string_view detail;
+    std::uint8_t icmp_type = 0;  // ICMP; of ICMPv6 the types and codes that say the same
+    std::uint8_t icmp_code = 0;
+    // iplog 2.2.3's words where they are wrong or odd; else the right ones.
+    bool has_iplog_words = false;
+    std::uint16_t source_port = 0;                                     // attempt, bogus, datagram
+    std::uint16_t destination_port = 0;                                // bogus
+    std::uint64_t bytes = 0;                                           // datagram, echo, expired
+    std::uint64_t packets = 0;                                         // expired
     sensor_detect::ScanKind kind = sensor_detect::ScanKind::PortScan;  // detected, expired
     sensor_detect::DestinationPorts destination_ports;                 // detected
     sensor_detect::SourcePorts source_ports;                           // detected

@@ -197,7 +197,9 @@ std::optional<base::Timestamp> LogWriter::next_deadline() const {
 void LogWriter::finish(base::Timestamp time) {
     latest_ = whole_seconds(time);
     append_suppressed(latest_);
-    append_repeats(latest_);
+    if (settings_.tells_repeats_by_timer) {
+        append_repeats(latest_);
+    }
     has_last_ = false;
     if (!buffer_.empty()) {
         write_buffer();

@@ -27,7 +27,8 @@ struct LogSettings {
     // Lines about single packets that are written in one second at most; 0 = any number. What a
     // flood of spoofed sources has beyond is counted, and one line says how many.
     std::uint32_t line_limit = 1000;
-    // Repeats are told a minute after the line, by themselves. iplog: only by the next line.
+    // Repeats are told a minute after the line and at the end, by themselves. iplog: only by the
+    // next line.
     bool tells_repeats_by_timer = true;
 };
 

@@ -3,14 +3,20 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
+
+#include "sensor/report/icmp_text.hpp"
 
 namespace portcullis::sensor_report {
 namespace {
 
 using sensor_detect::Observation;
 using sensor_detect::ObservationType;
+
+// iplog 2.2.3 writes an address alone if the name does not fit into its 256 bytes.
+constexpr std::size_t kLongestIplogHost = 255;
 
 void append_address(const base::IpAddress& address, std::string& out) {
     std::array<char, INET6_ADDRSTRLEN> text{};
@@ -31,6 +37,7 @@ Family family_of(const Observation& observation) {
             return Family::Udp;
         case ObservationType::EchoRequest:
         case ObservationType::EchoReply:
+        case ObservationType::IcmpMessage:
             return Family::Icmp;
         case ObservationType::OverlappingFragments:
         case ObservationType::OverlappingFragmentsInserted:
@@ -69,10 +76,16 @@ void Reporter::write_host(const base::IpAddress& address, bool resolve, std::str
         return;
     }
     out += name;
-    if (settings_.log_address) {
+    // iplog 2.2.3 leaves the address out behind a name that ends in a digit.
+    const bool is_bare = settings_.has_iplog_words && name.back() >= '0' && name.back() <= '9';
+    if (settings_.log_address && !is_bare) {
         out += " (";
         append_address(address, out);
         out += ')';
+    }
+    if (settings_.has_iplog_words && out.size() > kLongestIplogHost) {
+        out.clear();
+        append_address(address, out);
     }
 }
 
@@ -103,6 +116,79 @@ void Reporter::write_service(Protocol protocol, std::uint16_t port) {
     }
 }
 
+bool Reporter::resolves(const Observation& observation) const {
+    const bool is_smurf = (observation.type == ObservationType::ScanDetected ||
+                           observation.type == ObservationType::ScanExpired) &&
+                          observation.kind == sensor_detect::ScanKind::Smurf;
+    if (is_smurf) {
+        return false;  // its source is a network
+    }
+    switch (family_of(observation)) {
+        case Family::Tcp:
+            return settings_.resolve_tcp;
+        case Family::Udp:
+            return settings_.resolve_udp;
+        case Family::Icmp:
+            return settings_.resolve_icmp;
+        case Family::Ip:
+            break;
+    }
+    return settings_.resolve_tcp || settings_.resolve_udp || settings_.resolve_icmp;
+}
+
+// Types and codes: RFC 792, 950, 1256.
+bool Reporter::describe_icmp(const Observation& observation, bool resolve, Line& line) {
+    const bool iplogs = settings_.has_iplog_words;
+    const auto message =
+        message_of(observation, iplogs ? sensor_packet::EmbeddedPayload::BehindTwentyBytes
+                                       : sensor_packet::EmbeddedPayload::BehindOptions);
+    if (!message) {
+        return false;
+    }
+    line.icmp_type = message->type;
+    line.icmp_code = message->code;
+    subject_.clear();
+    detail_.clear();
+    switch (message->type) {
+        case 3:
+            if (message->complaint.destination != observation.source) {
+                write_host(message->complaint.destination, resolve, subject_);
+            }
+            detail_ = complaint_text(message->complaint);
+            break;
+        case 5:
+            write_host(message->gateway, resolve, subject_);
+            write_host(message->complaint.destination, resolve, detail_);
+            break;
+        case 9:
+            detail_ = routers_text(*message);
+            break;
+        case 11:
+            detail_ = complaint_text(message->complaint);
+            break;
+        case 12:
+            detail_ = fmt::format("{}", message->pointer);
+            break;
+        case 14:
+            detail_ = iplogs ? iplog_time_of_day(message->transmit_stamp)
+                             : time_of_day(message->transmit_stamp, observation.time);
+            break;
+        case 18: {
+            auto mask = message->mask;
+            if (iplogs) {  // the wrong way round, and taken for a host
+                std::reverse(mask.begin(), mask.end());
+            }
+            write_host(base::IpAddress::v4(mask), resolve && iplogs, detail_);
+            break;
+        }
+        default:
+            break;
+    }
+    line.subject = subject_;
+    line.detail = detail_;
+    return true;
+}
+
 void Reporter::on_observation(const Observation& observation) {
     if (is_about_one_packet(observation.type) && !log_.admits(observation.time)) {
         return;
@@ -119,15 +205,14 @@ void Reporter::report_attempt(const Observation& attempt, std::string_view user)
 }
 
 void Reporter::write_line(const Observation& observation, std::string_view user) {
-    const Family family = family_of(observation);
-    const bool resolve =
-        family == Family::Tcp   ? settings_.resolve_tcp
-        : family == Family::Udp ? settings_.resolve_udp
-        : family == Family::Icmp
-            ? settings_.resolve_icmp
-            : settings_.resolve_tcp || settings_.resolve_udp || settings_.resolve_icmp;
+    const bool resolve = resolves(observation);
     Line line;
     line.type = observation.type;
+    line.has_iplog_words = settings_.has_iplog_words;
+    if (observation.type == ObservationType::IcmpMessage &&
+        !describe_icmp(observation, resolve, line)) {
+        return;
+    }
     write_sources(observation, resolve);
     line.source = source_;
     if (settings_.log_destination && observation.type != ObservationType::ScannerIdentified) {

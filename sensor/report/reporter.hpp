@@ -19,6 +19,8 @@ struct ReportSettings {
     bool resolve_tcp = true;
     bool resolve_udp = true;
     bool resolve_icmp = true;
+    // iplog_compat: hosts and ICMP messages as iplog 2.2.3 writes them, where it is wrong too.
+    bool has_iplog_words = false;
 };
 
 class Reporter final : public sensor_detect::ObservationSink {
@@ -40,6 +42,9 @@ class Reporter final : public sensor_detect::ObservationSink {
 
   private:
     void write_line(const sensor_detect::Observation& observation, std::string_view user);
+    bool resolves(const sensor_detect::Observation& observation) const;
+    // False = there is nothing to write.
+    bool describe_icmp(const sensor_detect::Observation& observation, bool resolve, Line& line);
     void write_host(const base::IpAddress& address, bool resolve, std::string& out) const;
     void write_sources(const sensor_detect::Observation& observation, bool resolve);
     void write_service(Protocol protocol, std::uint16_t port);
@@ -54,6 +59,8 @@ class Reporter final : public sensor_detect::ObservationSink {
     std::string source_;
     std::string destination_;
     std::string service_;
+    std::string subject_;
+    std::string detail_;
     std::string message_;
 };
 

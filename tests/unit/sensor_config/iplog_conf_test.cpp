@@ -180,7 +180,7 @@ TEST_CASE(
          "[line 4] Unknown host: typo.example\n"},
         {"ignore icmp sport 3\nignore tcp type 3\nignore icmp type *\nignore icmp type 19\n",
          "[line 1] Invalid filter keyword: sport\n[line 2] Invalid filter keyword: type\n"
-         "[line 3] Unknown ICMP type: *\n[line 4] Unknown ICMP type: 19\n"},
+         "[line 4] Unknown ICMP type: 19\n"},
         {"ignore tcp dport 80 set udp false\n", "[line 1] Invalid filter keyword: set\n"},
         {"facility bogus\npriority bogus\n",
          "Invalid facility: \"bogus\" - falling back to default.\n"

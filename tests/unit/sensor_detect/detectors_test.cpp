@@ -24,8 +24,9 @@ TEST_CASE("detectors: each row stands at the place of its kind and can be found 
 }
 
 TEST_CASE("detectors: every kind is counted by some probe, or by what several of them do") {
-    std::set<ScanKind> counted{ScanKind::SlowScan, ScanKind::Decoys, ScanKind::DatagramDecoys,
-                               ScanKind::DistributedScan, ScanKind::SynFlood};
+    std::set<ScanKind> counted{ScanKind::SlowScan,       ScanKind::Decoys,
+                               ScanKind::DatagramDecoys, ScanKind::DistributedScan,
+                               ScanKind::SynFlood,       ScanKind::Smurf};
     for (int probe = 0; probe <= static_cast<int>(ProbeClass::NextHost); ++probe) {
         for (const ScanKind kind : kinds_of(static_cast<ProbeClass>(probe))) {
             counted.insert(kind);
@@ -38,7 +39,7 @@ TEST_CASE("detectors: only who may be blocked for it is reported with the words 
     const std::set<std::string_view> harmless{
         "TCP: scan with decoys", "UDP: scan with decoys", "TCP: distributed scan of ports",
         "TCP: SYN flood",        "TCP: backscatter",      "UDP: scan/flood",
-        "ICMP: ping flood"};
+        "ICMP: ping flood",      "ICMP/UDP: smurf attack"};
     for (const DetectorRow& row : detectors()) {
         CAPTURE(row.name);
         CHECK(row.name.ends_with(" scan") == !harmless.count(row.name));

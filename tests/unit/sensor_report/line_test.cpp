@@ -150,6 +150,73 @@ TEST_CASE("line: every form is written as iplog writes it") {
     }
 }
 
+TEST_CASE("line: ICMP messages have the right words, or those of iplog 2.2.3") {
+    struct Row {
+        std::uint8_t type;
+        std::uint8_t code;
+        std::string_view destination;
+        std::string_view subject;
+        std::string_view detail;
+        const char* text;
+        const char* iplogs;  // nullptr: the same
+    };
+    const std::string_view us = "10.0.0.2";
+    const std::string_view udp = "udp: dest port 2, source port 1";
+    const Row rows[] = {
+        {3, 1, "", "", udp, "ICMP: 10.0.0.1: host is unreachable (udp: dest port 2, source port 1)",
+         "ICMP: 10.0.0.1: port is unreachable to (udp: dest port 2, source port 1)"},
+        {3, 3, us, "n.example (10.0.0.9)", udp,
+         "ICMP: (from 10.0.0.1) n.example (10.0.0.9): port is unreachable to 10.0.0.2 (udp: dest "
+         "port 2, source port 1)",
+         "ICMP: (from 10.0.0.1) n.example (10.0.0.9): port is unreachable to 10.0.0.2 (udp: dest "
+         "port 2, source port 1)"},
+        {3, 4, "", "fd00::9", "tcp: dest port 2, source port 1",
+         "ICMP: (from 10.0.0.1) fd00::9: host without fragmentation is unreachable (tcp: dest port "
+         "2, source port 1)",
+         nullptr},
+        {3, 16, us, "", "",
+         "ICMP: undefined destination unreachable code (16) from 10.0.0.1 to 10.0.0.2", nullptr},
+        {4, 0, us, "", "", "ICMP: source quench to 10.0.0.2 from 10.0.0.1", nullptr},
+        {5, 0, "", "10.0.0.254", "10.0.0.9",
+         "ICMP: (10.0.0.254) redirect 10.0.0.1 to network 10.0.0.9", nullptr},
+        {5, 3, "", "10.0.0.254", "10.0.0.9",
+         "ICMP: (10.0.0.254) redirect-tos 10.0.0.1 to host 10.0.0.9", nullptr},
+        {5, 4, "", "", "", "ICMP: undefined redirect code 4 from 10.0.0.1", nullptr},
+        {9, 0, us, "", "10.0.0.1 -> 10.0.0.3 (lifetime 30 min, 0 sec)",
+         "ICMP: path of router advertisement to 10.0.0.2 from 10.0.0.1: 10.0.0.1 -> 10.0.0.3 "
+         "(lifetime 30 min, 0 sec)",
+         nullptr},
+        {10, 0, "", "", "", "ICMP: router solicitation from 10.0.0.1", nullptr},
+        {11, 1, us, "", "ICMP: ICMP_ECHO",
+         "ICMP: 10.0.0.1 time exceeded to 10.0.0.2 (ICMP: ICMP_ECHO)", nullptr},
+        {12, 0, "", "", "20", "ICMP: parameter problem from 10.0.0.1 (ptr 20)", nullptr},
+        {13, 0, "", "", "", "ICMP: timestamp request from 10.0.0.1", nullptr},
+        {14, 0, "", "", "12:34:56", "ICMP: timestamp reply from 10.0.0.1 (12:34:56)",
+         "ICMP: timestamp request from 10.0.0.1 (12:34:56)"},
+        {15, 0, "", "", "", "ICMP: info request from 10.0.0.1", nullptr},
+        {16, 0, "", "", "", "ICMP: info reply from 10.0.0.1", nullptr},
+        {17, 0, us, "", "", "ICMP: address mask request to 10.0.0.2 from 10.0.0.1", nullptr},
+        {18, 0, "", "", "255.255.255.0", "ICMP: address mask reply from 10.0.0.1 (255.255.255.0)",
+         nullptr},
+        {40, 0, us, "", "", "ICMP: undefined ICMP type 40 to 10.0.0.2 from 10.0.0.1", nullptr},
+    };
+    for (const Row& row : rows) {
+        Line line = line_of(ObservationType::IcmpMessage, "10.0.0.1", row.destination);
+        line.icmp_type = row.type;
+        line.icmp_code = row.code;
+        line.subject = row.subject;
+        line.detail = row.detail;
+        CHECK(text_of(line) == row.text);
+        line.has_iplog_words = true;
+        const std::string iplogs = text_of(line);
+        CHECK((row.iplogs == nullptr || iplogs == row.iplogs));
+        const auto parsed = parse_line(row.text);
+        CAPTURE(row.text);
+        REQUIRE(parsed);
+        CHECK(text_of(*parsed) == row.text);
+    }
+}
+
 TEST_CASE("line: what is written is read back the same, whatever it holds") {
     const std::uint32_t seed = std::random_device{}();
     CAPTURE(seed);
@@ -159,9 +226,21 @@ TEST_CASE("line: what is written is read back the same, whatever it holds") {
         "10.10.150.1", "255.255.255.255",         "fd00:150::1",    "::1", "mail.example.org",
         "host7",       "mail.example (10.1.2.3)", "host7 (fd00::1)"};
     const std::string_view services[] = {"ssh", "ms-wbt-server", "port 1", "port 65535", "z39.50"};
+    const ObservationType types[] = {
+        ObservationType::ConnectionAttempt, ObservationType::BogusFlags,
+        ObservationType::Datagram,          ObservationType::Traceroute,
+        ObservationType::EchoRequest,       ObservationType::EchoReply,
+        ObservationType::ScanDetected,      ObservationType::ScanExpired,
+        ObservationType::IcmpMessage,       ObservationType::OverlappingFragments,
+        ObservationType::OversizedFragment, ObservationType::ShortPacket,
+        ObservationType::ScannerIdentified, ObservationType::OverlappingFragmentsInserted,
+        ObservationType::BadChecksum,       ObservationType::DuplicateFragments,
+    };
+    const std::string_view details[] = {"udp: dest port 2, source port 1", "ICMP: ICMP_ECHO",
+                                        "proto 200: dest port 0, source port 0"};
     for (int i = 0; i < 20000; ++i) {
         Line line;
-line.type = static_cast<ObservationType>(below(15));
+        line.type = types[below(std::size(types))];
         line.source = hosts[below(std::size(hosts))];
         if (below(2) == 0) {
             line.destination = hosts[below(std::size(hosts))];
@@ -209,6 +288,16 @@ line.type = static_cast<ObservationType>(below(15));
             case ObservationType::ScannerIdentified:
                 line.destination = {};
                 line.tool = services[below(std::size(services))];
+                break;
+            case ObservationType::IcmpMessage:
+                line.icmp_type = static_cast<std::uint8_t>(below(2) == 0 ? 3 : 11);
+                line.icmp_code = static_cast<std::uint8_t>(line.icmp_type == 3 ? below(16) : 0);
+                if (line.icmp_type == 3 && below(2) == 0) {
+                    line.subject = hosts[below(std::size(hosts))];
+                }
+                line.detail = details[below(std::size(details))];
+                break;
+            default:
                 break;
         }
         const std::string text = text_of(line);

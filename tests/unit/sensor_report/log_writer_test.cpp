@@ -88,9 +88,7 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
          {{0, "a"}, {1, "a"}, {60, "a"}, {61, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:25:47 last message repeated 1 times\n"
          "Nov  9 16:25:48 last message repeated 1 times\nNov  9 16:25:48 b\n"},
-        {"the end tells it",
-         {{0, "a"}, {1, "a"}},
-         "Nov  9 16:24:47 a\nNov  9 16:24:48 last message repeated 1 times\n"},
+        {"the end does not tell it", {{0, "a"}, {1, "a"}}, "Nov  9 16:24:47 a\n"},
         {"alternating texts are not repeats",
          {{0, "a"}, {0, "b"}, {0, "a"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:47 b\nNov  9 16:24:47 a\n"},
@@ -117,6 +115,16 @@ TEST_CASE("log_writer: syslog gets each line, without a time") {
     log.add(kStart, "a");
     log.finish(kStart);
     CHECK(sheet.text == "a\na\n");
+}
+
+TEST_CASE("log_writer: the end tells repeats, unless it is to be as iplog") {
+    const Utc utc;
+    Sheet sheet;
+    LogWriter log(std::make_unique<SheetTarget>(sheet));
+    log.add(kStart, "a");
+    log.add(kStart, "a");
+    log.finish(kStart + seconds(1));
+    CHECK(sheet.text == "Nov  9 16:24:47 a\nNov  9 16:24:48 last message repeated 1 times\n");
 }
 
 TEST_CASE("log_writer: repeats are told a minute after the line, if nothing else does") {

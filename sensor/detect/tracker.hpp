@@ -1,0 +1,46 @@
+// Tracker: the seam between packets and observations.
+//
+// Two kinds: ScanTracker, which counts doors, and CompatTracker, which counts packets as
+// iplog 2.2.3 did; which one it is is decided once, when the sensor starts. Single-threaded; time
+// comes with each call. Observations are made from within the calls.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/clock.hpp"
+#include "sensor/detect/tracker_settings.hpp"
+#include "sensor/packet/packet.hpp"
+
+namespace portcullis::sensor_detect {
+
+struct TrackerCounters {
+    std::uint64_t inbound = 0;
+    std::uint64_t outbound = 0;
+    std::uint64_t probes_left_early = 0;  // the table of pending probes was full
+    std::uint64_t source_evictions = 0;
+    std::uint64_t scan_evictions = 0;  // of these: a scan was going on
+};
+
+class Tracker {
+  public:
+    virtual ~Tracker() = default;
+
+    // New settings from the next packet on; what was counted stays.
+    virtual void set_settings(const TrackerSettings& settings) = 0;
+
+    // A packet to one of our addresses; REQUIRES: verdict == Ok.
+    virtual void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
+    // A packet of ours to elsewhere; REQUIRES: verdict == Ok.
+    virtual void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
+    // Lets time pass: probes become overdue, quiet scans end.
+    virtual void advance(base::Timestamp now) = 0;
+    // When advance() has something to do at the earliest; nullopt = nothing waits.
+    virtual std::optional<base::Timestamp> next_deadline() = 0;
+    // The end of the program.
+    virtual void finish(base::Timestamp now) = 0;
+
+    virtual TrackerCounters counters() const = 0;
+};
+
+}  // namespace portcullis::sensor_detect

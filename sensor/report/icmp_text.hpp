@@ -1,0 +1,32 @@
+// What the lines of ICMP messages say beside hosts: the packet that an error complains about, the
+// path of a router advertisement, a time of day. Spec section 4. Pure functions, thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/base/clock.hpp"
+#include "sensor/detect/observation.hpp"
+#include "sensor/packet/icmp_message.hpp"
+
+namespace portcullis::sensor_report {
+
+// The message of an IcmpMessage observation. What ICMPv6 says is put into the types and codes of
+// ICMP that say the same. nullopt = nothing to write: it is not whole, or of the kind that every
+// IPv6 host sends all the time (neighbour and multicast discovery).
+std::optional<sensor_packet::IcmpMessage> message_of(const sensor_detect::Observation& observation,
+                                                     sensor_packet::EmbeddedPayload payload);
+
+// "udp: dest port 2, source port 1", "ICMP: ICMP_ECHO"
+std::string complaint_text(const sensor_packet::Complaint& complaint);
+
+// "10.0.0.1 -> 10.0.0.2 (lifetime 30 min, 0 sec)"
+std::string routers_text(const sensor_packet::IcmpMessage& message);
+
+// A stamp of milliseconds since midnight UT, on the day of `now`, as local "HH:MM:SS".
+std::string time_of_day(std::uint32_t milliseconds, base::Timestamp now);
+
+// The same as iplog 2.2.3 has it: on 1 January 1970.
+std::string iplog_time_of_day(std::uint32_t milliseconds);
+
+}  // namespace portcullis::sensor_report
