@@ -3,18 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "engine/app/list_file.hpp"
 #include "engine/config/input_files.hpp"
 #include "engine/decode/decoder_loader.hpp"
 #include "engine/decode/decoder_set.hpp"
@@ -55,25 +52,20 @@ std::string without_suffix(std::string_view path, std::string_view suffix) {
     return std::string(path);
 }
 
-// A list is read from its text source, the name without ".cdb".
+// Rules and ossec.conf may name a list with or without ".cdb".
 Lists load_lists(const Home& home, const std::vector<config::FileReference>& files,
                  base::Diagnostics& diagnostics) {
     Lists lists;
     for (const config::FileReference& file : files) {
-        const std::string name = without_suffix(file.path, ".cdb");
-        std::ifstream input(home.resolve(name), std::ios::binary);
-        if (!input) {
-            base::Diagnostic diagnostic;
-            diagnostic.code = "unreadable-file";
-            diagnostic.message = fmt::format("cannot read {}: {}", home.resolve(name),
-                                             std::generic_category().message(errno));
-            diagnostic.place = file.place;
-            diagnostics.add(std::move(diagnostic));
+        auto list = load_list(home.resolve(file.path));
+        if (!list) {
+            const base::Diagnostic& why = list.error();
+            diagnostics.add(
+                file.error(why.code, fmt::format("{}: {}", why.place.file, why.message)));
             continue;
         }
-        const std::string text(std::istreambuf_iterator<char>(input), {});
-        lists.emplace(
-            name, std::make_shared<const rules::KeyValueList>(rules::KeyValueList::parse(text)));
+        lists.emplace(without_suffix(file.path, ".cdb"),
+                      std::make_shared<const rules::KeyValueList>(std::move(*list)));
     }
     return lists;
 }

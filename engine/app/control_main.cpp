@@ -7,6 +7,7 @@
 #include "engine/app/bans.hpp"
 #include "engine/app/daemons.hpp"
 #include "engine/app/home.hpp"
+#include "engine/app/list_file.hpp"
 #include "engine/base/response_message.hpp"
 #include "engine/execd/execd_config.hpp"
 
@@ -15,7 +16,9 @@ int main(int argc, char** argv) {
     using app::Home;
 
     CLI::App cli{
-        "Starts and stops the daemons of a home, and shows and undoes what Portcullis blocks.\n"
+        "Starts and stops the daemons of a home, shows and undoes what Portcullis blocks, and "
+        "looks\n"
+        "at lists.\n"
         "bans, unban and flush also work while the daemons are down.\n"
         "Exit codes: 0 done; 1 failed, the message says why; 2 wrong usage; 3 (status) not all\n"
         "daemons run.",
@@ -70,6 +73,16 @@ int main(int argc, char** argv) {
 
     auto* flush = cli.add_subcommand("flush", "unblock everything");
     flush->callback([&] { exit_code = app::flush_bans(home()); });
+
+    std::string list_path;
+    std::string list_key;
+    auto* list = cli.add_subcommand("list", "look at the lists of rules");
+    list->require_subcommand(1);
+    auto* check = list->add_subcommand(
+        "check", "what a list holds, and what it says of a key; a damaged one is told");
+    check->add_option("FILE", list_path, "text, or CDB if it ends in .cdb")->required();
+    check->add_option("KEY", list_key, "what rules would look up");
+    check->callback([&] { exit_code = app::check_list(list_path, list_key); });
 
     try {
         cli.parse(argc, argv);

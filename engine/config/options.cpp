@@ -120,7 +120,10 @@ constexpr Option kOptions[] = {
      add_decoder_file},
     {"rules", "decoder_dir", "directory", "", "as `rule_dir`, for decoder files", add_decoder_dir,
      "pattern"},
-    {"rules", "list", "file", "", "a list that rules look fields up in", add_list_file},
+    {"rules", "list", "file", "",
+     "a list that rules look fields up in, `key:value` a line, or the CDB file built of one: the "
+     "text is read if there is one, else the file with `.cdb`; a name without `/` is in rules/",
+     add_list_file},
     {"rules", "full_overwrite", kYesNo, "no",
      "`overwrite=\"yes\"` replaces the whole rule; no = what OSSEC replaces, see "
      "docs/compatibility.md (Portcullis)",

@@ -73,7 +73,7 @@ void add_decoder_dir(SectionReader& reader, const xml::Node& option) {
 }
 
 void add_list_file(SectionReader& reader, const xml::Node& option) {
-    add_file(reader, option, reader.config.list_files, "");
+    add_file(reader, option, reader.config.list_files, "rules/");
 }
 
 }  // namespace portcullis::config

@@ -356,9 +356,9 @@ void compile_list(const xml::Node& node, RuleReader& reader) {
             if (!key || list == nullptr) {
                 return false;
             }
-            const Value found = lookup->by_address ? list->find_address(*key) : list->find(*key);
-            const bool holds =
-                found && (!lookup->checks_value || value_pattern->matches(*found, context.scratch));
+            const auto found = lookup->by_address ? list->find_address(*key) : list->find(*key);
+            const bool holds = found && (!lookup->checks_value ||
+                                         value_pattern->matches(found->value, context.scratch));
             return holds != lookup->is_negated;
         },
         looking_at(list_field->value_of));

@@ -1,29 +1,72 @@
-// KeyValueList: a list that <list> looks values up in; the seam between rules and list files.
+// KeyValueList: a list that <list> looks values up in (spec: rules, section 3.3); the seam between
+// rules and list files. Immutable.
 //
-// Text form, as the sources of OSSEC's CDB lists: one "key:value" a line; text behind "###" is a
-// comment; lines without ':' are skipped.
+// Two forms are read. Text, the source of OSSEC's lists: one "key:value" a line, up to the first
+// ':'; text behind "###" is a comment; lines without ':' are skipped. CDB, Bernstein's constant
+// data base (all numbers are little-endian, 32 bits):
+//
+//   file   = header record* table*
+//   header = 256 x (position of a table, number of its slots)
+//   record = length of key, length of value, key, value
+//   slot   = hash of the key, position of the record (0 = the slot is empty)
+//   hash   = 5381, then for each byte: hash * 33 xor byte; table hash % 256, first slot hash / 256
+//
+// In memory both are one CDB: a look-up costs the same for any size, and a list of a million lines
+// takes little more than its file. Of a key that is there twice the first value counts.
 #pragma once
 
-#include <functional>
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "engine/base/result.hpp"
 
 namespace portcullis::rules {
 
 class KeyValueList {
   public:
-    static KeyValueList parse(std::string_view text);
+    // Files beyond this are for the loader to refuse: positions have 32 bits.
+    static constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
 
-    // The value of `key`; the view lives as long as this list. nullopt = not in it.
-    std::optional<std::string_view> find(std::string_view key) const;
-    // The value of `address`, else of the address cut behind each '.', longest first
-    // ("192.168.1.", "192.168.", "192.").
-    std::optional<std::string_view> find_address(std::string_view address) const;
+    // REQUIRES: text.size() <= kMaxFileBytes.
+    static KeyValueList parse(std::string_view text);
+    // Looks at every slot and record before it says yes. Error "damaged-list".
+    static base::Result<KeyValueList> from_cdb(std::string bytes);
+
+    struct Found {
+        std::string_view key;  // as it stands in the list: the part of an address that was found
+        std::string_view value;
+    };
+    // The views live as long as this list. nullopt = not in it.
+    std::optional<Found> find(std::string_view key) const;
+    // `address`, else the address cut behind each '.', longest first ("192.168.1.", "192.168.",
+    // "192.").
+    std::optional<Found> find_address(std::string_view address) const;
+
+    std::size_t size() const { return size_; }
+    // Lines of the text without a ':', comments and empty ones aside.
+    std::size_t skipped_lines() const { return skipped_lines_; }
+    // Entries that are never found, since their key stands earlier, too.
+    std::size_t repeated_keys() const;
 
   private:
-    std::map<std::string, std::string, std::less<>> values_;
+    struct Record {
+        std::uint32_t hash = 0;
+        std::uint32_t position = 0;
+    };
+    explicit KeyValueList(std::string image) : image_(std::move(image)) {}
+    std::uint32_t number_at(std::size_t position) const;
+    bool has_bytes(std::uint64_t position, std::uint64_t count) const {
+        return position <= image_.size() && count <= image_.size() - position;
+    }
+    // nullopt = it is not wholly inside the file.
+    std::optional<Found> record_at(std::uint32_t position) const;
+
+    std::string image_;
+    std::size_t size_ = 0;
+    std::size_t skipped_lines_ = 0;
 };
 
 }  // namespace portcullis::rules

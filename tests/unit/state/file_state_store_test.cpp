@@ -107,6 +107,9 @@ TEST_CASE("last_log_files: files are bounded as the table is") {
     CHECK(files.logs().evicted() == 460);
     CHECK_FALSE(std::filesystem::exists(diff + "/host0"));
 
+    std::filesystem::last_write_time(
+        diff + "/host499/1/last-entry",
+        std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
     // more than there is room for: the newest are kept, the others removed
     LastLogFiles fewer(diff, {.logs = 5, .bytes = 100'000});
     REQUIRE(fewer.load());

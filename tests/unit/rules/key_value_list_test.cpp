@@ -1,0 +1,121 @@
+#include "engine/rules/key_value_list.hpp"
+
+#include "tests/support/temporary_folder.hpp"
+
+namespace portcullis::rules {
+namespace {
+
+using Value = std::optional<std::string>;
+
+const std::string kCorpus = PORTCULLIS_SOURCE_DIR "/tests/fuzz/corpus/key_value_list/";
+
+Value value_of(const std::optional<KeyValueList::Found>& found) {
+    return found ? Value(found->value) : std::nullopt;
+}
+
+TEST_CASE("key_value_list: text is key:value a line, the first of a key counts") {
+    const KeyValueList list = KeyValueList::parse(
+        "10.0.0.1:gate\n"
+        "no colon\n"
+        "### a comment: of no use\n"
+        "192.168.:lab ### with a comment\n"
+        "10.0.0.1:second\r\n"
+        "url:http://x\n"
+        "\n"
+        "root:\n"
+        "last:without newline");
+    CHECK(value_of(list.find("10.0.0.1")) == Value("gate"));
+    CHECK(value_of(list.find("192.168.")) == Value("lab "));
+    CHECK(value_of(list.find("url")) == Value("http://x"));
+    CHECK(value_of(list.find("root")) == Value(""));
+    CHECK(value_of(list.find("last")) == Value("without newline"));
+    CHECK(value_of(list.find("no colon")) == Value());
+    CHECK(value_of(list.find("")) == Value());
+    CHECK(list.size() == 6);
+    CHECK(list.repeated_keys() == 1);
+    CHECK(list.skipped_lines() == 1);
+    CHECK_FALSE(KeyValueList::parse("").find("x"));
+}
+
+TEST_CASE("key_value_list: an address is shortened at each dot, longest first") {
+    const KeyValueList list =
+        KeyValueList::parse("10.:ten\n10.1.2.:lan\n10.1.2.3:host\n172:no prefix\n");
+    struct Row {
+        std::string_view address;
+        Value value;
+        std::string_view key;
+    };
+    const std::vector<Row> rows{
+        {"10.1.2.3", "host", "10.1.2.3"}, {"10.1.2.4", "lan", "10.1.2."},
+        {"10.9.9.9", "ten", "10."},       {"11.1.2.3", std::nullopt, ""},
+        {"172.1.1.1", std::nullopt, ""},  {"10.1.2.", "lan", "10.1.2."},
+        {"10", std::nullopt, ""},         {"", std::nullopt, ""},
+        {"...", std::nullopt, ""},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.address);
+        const auto found = list.find_address(row.address);
+        CHECK(value_of(found) == row.value);
+        CHECK((found ? found->key : std::string_view()) == row.key);
+    }
+}
+
+TEST_CASE("key_value_list: a CDB file is read as it was written by another program") {
+    const auto list = KeyValueList::from_cdb(test::content_of(kCorpus + "seven.cdb"));
+    REQUIRE(list);
+    CHECK(list->size() == 7);
+    CHECK(list->repeated_keys() == 1);
+    CHECK(value_of(list->find("10.0.0.1")) == Value("gate"));
+    CHECK(value_of(list->find_address("192.168.7.1")) == Value("lab"));
+    CHECK(value_of(list->find("root")) == Value(""));
+    CHECK(value_of(list->find("")) == Value("empty key"));
+    CHECK(value_of(list->find("2001:db8::1")) == Value("six"));
+    CHECK(value_of(list->find({"a\0b\n", 4})) == Value("\xff"));
+    CHECK(value_of(list->find("192.168.7.1")) == Value());
+    const auto none = KeyValueList::from_cdb(test::content_of(kCorpus + "none.cdb"));
+    REQUIRE(none);
+    CHECK_FALSE(none->find("root"));
+}
+
+TEST_CASE("key_value_list: a table without an empty slot ends a look-up") {
+    const auto full = KeyValueList::from_cdb(test::content_of(kCorpus + "full-table.cdb"));
+    REQUIRE(full);
+    CHECK(value_of(full->find("k")) == Value("v"));
+    CHECK_FALSE(full->find_address("k.l.m"));
+}
+
+TEST_CASE("key_value_list: a damaged CDB file is refused, wherever it is cut or changed") {
+    for (const char* name : {"cut.cdb", "long-key.cdb"}) {
+        const auto damaged = KeyValueList::from_cdb(test::content_of(kCorpus + name));
+        REQUIRE_FALSE(damaged);
+        CHECK(damaged.error().code == "damaged-list");
+    }
+    const std::string good = test::content_of(kCorpus + "seven.cdb");
+    for (std::size_t size = 0; size < good.size(); size += 7) {
+        CHECK_FALSE(KeyValueList::from_cdb(good.substr(0, size)));
+    }
+    for (std::size_t at = 0; at < good.size(); ++at) {
+        std::string changed = good;
+        changed[at] = static_cast<char>(changed[at] ^ 0xff);
+        if (const auto list = KeyValueList::from_cdb(changed)) {  // a value, or an empty table
+            static_cast<void>(list->find("10.0.0.1"));
+            static_cast<void>(list->repeated_keys());
+        }
+    }
+}
+
+TEST_CASE("key_value_list: a large list finds each of its keys") {
+    std::string text;
+    for (int i = 0; i < 20'000; ++i) {
+        text += std::to_string(i) + ":" + std::to_string(i * 7) + "\n";
+    }
+    const KeyValueList list = KeyValueList::parse(text);
+    CHECK(list.size() == 20'000);
+    for (int i = 0; i < 20'000; i += 13) {
+        CHECK(value_of(list.find(std::to_string(i))) == Value(std::to_string(i * 7)));
+    }
+    CHECK_FALSE(list.find("20000"));
+}
+
+}  // namespace
+}  // namespace portcullis::rules
