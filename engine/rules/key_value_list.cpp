@@ -76,7 +76,7 @@ std::optional<KeyValueList::Found> KeyValueList::find(std::string_view key) cons
     if (slots == 0 || !has_bytes(table, std::uint64_t{slots} * kPairBytes)) {
         return std::nullopt;
     }
-    std::uint32_t slot = hash / kTables % slots;
+    auto slot = static_cast<std::uint32_t>(hash / kTables % slots);
     for (std::uint32_t tried = 0; tried < slots; ++tried) {
         const std::size_t at = static_cast<std::size_t>(table) + slot * kPairBytes;
         const std::uint32_t position = number_at(at + 4);
