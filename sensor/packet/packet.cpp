@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 
 #include "sensor/packet/bytes.hpp"
@@ -42,15 +43,19 @@ base::IpAddress ipv6_at(const Bytes& bytes, std::size_t at) {
     return base::IpAddress::v6(address);
 }
 
-// RFC 1071. A header whose sum over all its words, the checksum included, is 0xffff is intact.
+// RFC 1071. A header whose sum over all its words, the checksum included, is 0xffff is intact; that
+// holds whatever the byte order of the sum (section 2 (B)).
 bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length) {
-    std::uint32_t sum = 0;
-    for (std::size_t at = 0; at + 1 < header_length; at += 2) {
-        sum += bytes.u16(at);
+    const std::uint8_t* const header = bytes.span(0, header_length).data();
+    std::uint64_t sum = 0;
+    for (std::size_t at = 0; at < header_length; at += 4) {  // a multiple of 4
+        std::uint32_t word = 0;
+        std::memcpy(&word, header + at, sizeof word);
+        sum += word;
     }
-    while ((sum >> 16) != 0) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
     return sum == 0xffff;
 }
 
