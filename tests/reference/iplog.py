@@ -92,9 +92,9 @@ class Iplog:
         self.fragments: list[tuple[tuple, list]] = []
         self.last_bogus: str | None = None
         self.last_trace: tuple[str, int] | None = None
-        self.services = {(int(words[1].split("/")[0]), words[1].split("/")[1]): words[0]
-                         for line in reversed(open("/etc/services", encoding="utf-8").readlines())
-                         if len(words := line.split("#")[0].split()) > 1}
+        with open("/etc/services", encoding="utf-8") as file:
+            self.services = {(int(words[1].split("/")[0]), words[1].split("/")[1]): words[0]
+                             for line in reversed(file.readlines()) if len(words := line.split("#")[0].split()) > 1}
         self.now: int | None = None
 
     # -------------------------------------------------------- time and packets
@@ -344,10 +344,8 @@ class Iplog:
         offset, more = (flags & 0x1FFF) * 8, bool(flags & 0x2000)
         pending = next((entry for entry in self.fragments if entry[0] == key), None)
         if pending is None:
-            bucket = [entry for entry in self.fragments]
             pending = (key, [])
             self.fragments.append(pending)
-            del bucket
         pieces = pending[1]
 
         def drop(text: str | None, frags: str = "fragments") -> None:
@@ -377,9 +375,10 @@ class Iplog:
                 drop("Overlapping IP fragments", "frags")
                 return None
         pieces.insert(at, (offset, offset + size, ip[header:header + size], more, ip[8], bool(flags & 0x4000)))
-        if pieces[0][0] == 0 and not pieces[-1][3] and sum(p[1] - p[0] for p in pieces) == pieces[-1][1]:
+        ends = [piece[1] for piece in pieces if not piece[3]]
+        if pieces[0][0] == 0 and ends and sum(piece[1] - piece[0] for piece in pieces) == ends[-1]:
             self.fragments.remove(pending)
-            return b"".join(p[2] for p in pieces), pieces[0][4], pieces[0][5]
+            return b"".join(piece[2] for piece in pieces), pieces[0][4], pieces[0][5]
         return None
 
 
