@@ -45,6 +45,16 @@ bool parse_id(std::string_view text, Id& id) {
     return !text.empty() && error == std::errc{} && end == text.data() + text.size();
 }
 
+// Leaves alone what is permitted; false = the kernel refused.
+bool set_raw_in_effect(bool on) {
+    capng_get_caps_process();
+    if (on && capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) == 0) {
+        return false;
+    }
+    capng_update(on ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, CAP_NET_RAW);
+    return capng_apply(CAPNG_SELECT_CAPS) == 0;
+}
+
 }  // namespace
 
 base::Result<PidFile> PidFile::lock(const std::string& path) {
@@ -127,6 +137,7 @@ base::Result<Identity> find_identity(const std::string& user, const std::string&
 
 base::Result<void> drop_privileges(const Identity& identity) {
     if (::geteuid() != 0) {
+        set_raw_in_effect(false);
         return {};
     }
     capng_clear(CAPNG_SELECT_BOTH);
@@ -139,11 +150,14 @@ base::Result<void> drop_privileges(const Identity& identity) {
                   identity.changes_group ? static_cast<int>(identity.group) : -1,
                   static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
             : capng_apply(CAPNG_SELECT_BOTH);
-    if (result != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    if (result != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !set_raw_in_effect(false)) {
         return base::fail(diagnostic_of(
             "privileges", fmt::format("cannot give up privileges (libcap-ng: {})", result)));
     }
     return {};
 }
+
+RawPrivilege::RawPrivilege() { set_raw_in_effect(true); }
+RawPrivilege::~RawPrivilege() { set_raw_in_effect(false); }
 
 }  // namespace portcullis

@@ -41,8 +41,17 @@ struct Identity {
 // Names or numbers; empty = keep. Error "unknown-user", "unknown-group".
 base::Result<Identity> find_identity(const std::string& user, const std::string& group);
 
-// Becomes `identity` and keeps CAP_NET_RAW alone, to open interfaces again. Without root nothing
-// is done. Error "privileges".
+// Becomes `identity` and keeps CAP_NET_RAW alone, permitted but not in effect: nothing that is
+// open already needs it. Without root only the latter is done. Error "privileges".
 base::Result<void> drop_privileges(const Identity& identity);
+
+// Has CAP_NET_RAW in effect while it lives, to open an interface again.
+class RawPrivilege {
+  public:
+    RawPrivilege();
+    ~RawPrivilege();
+    RawPrivilege(const RawPrivilege&) = delete;
+    RawPrivilege& operator=(const RawPrivilege&) = delete;
+};
 
 }  // namespace portcullis

@@ -1,5 +1,6 @@
 // LiveSensor: a Sensor on network interfaces: wakes up for each packet, for overdue probes and
-// expiring scans, for signals, and every few seconds to follow interfaces and addresses.
+// expiring scans, for answers of name servers and identds, for signals, and every few seconds to
+// follow interfaces and addresses.
 //
 // One thread, one event loop. Interfaces that vanish are reported and tried again.
 #pragma once
@@ -11,6 +12,9 @@
 #include <vector>
 
 #include "engine/base/event_loop.hpp"
+#include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/resolve/ident_client.hpp"
+#include "sensor/resolve/name_resolver.hpp"
 #include "sensor/sensor.hpp"
 
 namespace portcullis {
@@ -28,14 +32,21 @@ class LiveSensor {
         bool is_promiscuous = false;
         sensor_capture::FilterSettings filter;  // but for the addresses
         bool ends_on_interrupt = true;          // SIGINT, in the foreground
-        // Reads the configuration again, at SIGHUP; nullopt = keep the old one.
+        // Reads configuration and names again, at SIGHUP; nullopt = keep the old ones.
         std::function<std::optional<sensor_config::SensorSettings>()> reload;
+        // The name servers, as read last.
+        std::function<std::vector<base::IpAddress>()> nameservers;
         // Called at the start, every few seconds and at the end.
-        std::function<void()> report_counters;
+        std::function<void(const SensorCounters&)> report_counters;
+        std::unique_ptr<sensor_fool::NmapFooler> fooler;  // opened while root, or nullptr
     };
 
-    // `sensor` must outlive it.
-    LiveSensor(Sensor& sensor, Options options, std::vector<OpenInterface> open);
+    // `sensor` must outlive it. `settings`: what the sensor has now.
+    LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings, Options options,
+               std::vector<OpenInterface> open);
+    ~LiveSensor();
+    LiveSensor(const LiveSensor&) = delete;
+    LiveSensor& operator=(const LiveSensor&) = delete;
 
     // Runs until a signal ends it; returns the exit code.
     int run();
@@ -47,6 +58,14 @@ class LiveSensor {
         base::EventLoop::Source watch = base::EventLoop::no_source();
     };
 
+    // Names, users, garbage for nmap: as the settings want them.
+    void set_up_lookups(const sensor_config::SensorSettings& settings);
+    void set_up_fooler(bool is_wanted);
+    // What can wait until the packets at hand are dealt with.
+    void after_packets();
+    // What the sensor counts, what the capture counts and what the lookups count.
+    SensorCounters counters();
+    void say(const std::string& text);
     void watch(Interface& interface);
     // Tells the kernel which frames are wanted from it.
     void set_filter(Interface& interface);
@@ -70,6 +89,9 @@ class LiveSensor {
     std::optional<base::Timestamp> armed_for_;
     base::EventLoop::Source timer_ = base::EventLoop::no_source();
     std::vector<base::EventLoop::Source> sources_;
+    std::unique_ptr<sensor_resolve::NameResolver> resolver_;
+    std::unique_ptr<sensor_resolve::IdentClient> ident_;
+    sensor_capture::CaptureCounters closed_;  // of interfaces that went down
 };
 
 // What the kernel is to let through, but for the addresses.

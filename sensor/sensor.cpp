@@ -148,6 +148,9 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
         return;
     }
     if (!filters_.ignores(packet)) {
+        if (on_tcp_ && packet.transport == sensor_packet::Transport::Tcp) {
+            on_tcp_(packet, frame.time);
+        }
         tracker_->on_inbound(packet, frame.time);
     }
 }
@@ -221,9 +224,9 @@ SensorCounters Sensor::counters() const {
             {"sensor_lines_suppressed", log_.lines_suppressed()}};
 }
 
-std::string Sensor::statistics() const {
+std::string statistics_text(const SensorCounters& counters) {
     std::string text;
-    for (const auto& [name, value] : counters()) {
+    for (const auto& [name, value] : counters) {
         text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
     }
     return text;

@@ -24,6 +24,9 @@ namespace portcullis {
 // Name (a JSON key) and value.
 using SensorCounters = std::vector<std::pair<std::string_view, std::uint64_t>>;
 
+// The same for people: one line.
+std::string statistics_text(const SensorCounters& counters);
+
 class Sensor final : public sensor_capture::FrameSink {
   public:
     // The names must outlive the sensor.
@@ -51,6 +54,10 @@ class Sensor final : public sensor_capture::FrameSink {
     void set_own_traffic(std::function<bool(const sensor_packet::Packet&)> is_own) {
         is_own_traffic_ = std::move(is_own);
     }
+    // Told of each TCP packet to us that no filter ignores, before it is judged.
+    void set_on_tcp(std::function<void(const sensor_packet::Packet&, base::Timestamp)> call) {
+        on_tcp_ = std::move(call);
+    }
     // Time of the last packet from or to us; the epoch before the first.
     base::Timestamp last_packet() const { return last_packet_; }
     // Called once, before the first packet from or to us is looked at.
@@ -60,8 +67,6 @@ class Sensor final : public sensor_capture::FrameSink {
 
     // What became of the frames.
     SensorCounters counters() const;
-    // The same for people: one line.
-    std::string statistics() const;
 
   private:
     bool is_ours(const base::IpAddress& address) const;
@@ -92,6 +97,7 @@ class Sensor final : public sensor_capture::FrameSink {
     base::Timestamp last_packet_;
     std::function<void(base::Timestamp)> on_first_packet_;
     std::function<bool(const sensor_packet::Packet&)> is_own_traffic_;
+    std::function<void(const sensor_packet::Packet&, base::Timestamp)> on_tcp_;
 };
 
 }  // namespace portcullis

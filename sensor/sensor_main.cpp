@@ -14,6 +14,7 @@
 #include "sensor/config/command_line.hpp"
 #include "sensor/config/iplog_conf.hpp"
 #include "sensor/daemon.hpp"
+#include "sensor/fool/nmap_fooler.hpp"
 #include "sensor/live_sensor.hpp"
 #include "sensor/sensor.hpp"
 #include "sensor/status_file.hpp"
@@ -146,7 +147,7 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
     sensor.advance(end);
     sensor.finish(end);
     if (settings[Switch::Verbose]) {
-        fmt::print(stderr, "{}\n", sensor.statistics());
+        fmt::print(stderr, "{}\n", statistics_text(sensor.counters()));
     }
     return exit_code;
 }
@@ -159,7 +160,7 @@ int signal_running(const SensorSettings& settings, int signal) {
     return ::kill(*pid, signal) == 0 ? 0 : fatal(fmt::format("cannot signal process {}", *pid));
 }
 
-int listen(const CommandLine& command_line, const SensorSettings& settings, const Names& names) {
+int listen(const CommandLine& command_line, const SensorSettings& settings, Names& names) {
     const auto identity = find_identity(settings.user, settings.group);
     if (!identity) {
         return fatal(identity.error().message);
@@ -182,6 +183,14 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
     auto open = open_interfaces(options.interfaces, options.is_promiscuous, failures);
     for (const std::string& failure : failures) {
         say(fmt::format("Warning: {}", failure));
+    }
+    if (settings[Switch::FoolNmap]) {
+        auto fooler = sensor_fool::NmapFooler::open();
+        if (!fooler) {
+            pid_file->remove();
+            return fatal(fooler.error().message);
+        }
+        options.fooler = std::move(*fooler);
     }
     if (open.empty()) {
         pid_file->remove();
@@ -214,7 +223,10 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
 
     Sensor sensor(settings, names.services, names.hosts, std::move(*target));
     sensor.set_local_addresses(sensor_capture::host_addresses());
+    sensor.log().set_on_trouble(
+        [](const std::string& trouble) { fmt::print(stderr, "portcullis-sensor: {}\n", trouble); });
     options.reload = [&]() -> std::optional<SensorSettings> {
+        names = load_names(command_line);
         std::vector<std::string> messages;
         auto reloaded = load_settings(command_line, names, messages);
         for (const std::string& message : messages) {
@@ -227,17 +239,15 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, cons
         }
         return std::move(*reloaded);
     };
-    options.report_counters = [&] { status->write(sensor.counters()); };
+    options.nameservers = [&] { return names.nameservers; };
+    options.report_counters = [&](const SensorCounters& counters) { status->write(counters); };
     int exit_code = 0;
     {
-        LiveSensor live(sensor, std::move(options), std::move(open));
+        LiveSensor live(sensor, settings, std::move(options), std::move(open));
         sensor.log().add(base::SystemClock().now(), "iplog started.");
         sensor.log().flush();
         daemonizer->ready();
         exit_code = live.run();
-    }
-    if (settings[Switch::Verbose]) {
-        fmt::print(stderr, "{}\n", sensor.statistics());
     }
     pid_file->remove();
     return exit_code;
@@ -253,7 +263,7 @@ int run(std::span<char*> arguments) {
         say("portcullis-sensor " PORTCULLIS_VERSION " (iplog 2.2.3 compatible)");
         return 0;
     }
-    const Names names = load_names(*command_line);
+    Names names = load_names(*command_line);
     std::vector<std::string> messages;
     const auto settings = load_settings(*command_line, names, messages);
     if (command_line->wants_help) {

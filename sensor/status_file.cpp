@@ -11,7 +11,7 @@ namespace portcullis {
 namespace {
 
 // More than all counters with twenty digits each.
-constexpr std::size_t kSize = 1024;
+constexpr std::size_t kSize = 4096;
 
 }  // namespace
 

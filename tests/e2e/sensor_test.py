@@ -130,7 +130,8 @@ class SensorTest(unittest.TestCase):
 
     def test_privileges_are_dropped(self):
         status = pathlib.Path(f"/proc/{self.sensor.process.pid}/status").read_text()
-        self.assertRegex(status, r"CapEff:\s+0000000000002000\n")  # CAP_NET_RAW
+        self.assertRegex(status, r"CapPrm:\s+0000000000002000\n")  # CAP_NET_RAW
+        self.assertRegex(status, r"CapEff:\s+0000000000000000\n")
         self.assertNotRegex(status, r"Uid:\s+0\b")
 
     def test_a_second_one_is_refused(self):
