@@ -65,7 +65,7 @@ constexpr OptionRow kRows[] = {
     {0, "hosts", Action::HostsFile, kNoSwitch, "FILE", "host names, default /etc/hosts"},
     {0, "services", Action::ServicesFile, kNoSwitch, "FILE", "default /etc/services"},
     {0, "resolv-conf", Action::ResolvConf, kNoSwitch, "FILE",
-     "nameservers for --ignore, default /etc/resolv.conf"},
+     "name servers: asked for names, and for --ignore; default /etc/resolv.conf"},
     {'o', "no-fork", Action::SetSwitch, Switch::NoFork, nullptr, "stay in the foreground"},
     {'u', "user", Action::User, kNoSwitch, "USER", "run as this user once the interfaces are open"},
     {'g', "group", Action::Group, kNoSwitch, "GROUP", "and as this group"},

@@ -4,6 +4,7 @@
 // nothing sensible are skipped. Immutable after loading, so safe to share.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -31,7 +32,7 @@ class ServiceNames {
 
   private:
     std::unordered_map<std::uint32_t, std::string> names_;
-    std::map<std::string, std::uint16_t, std::less<>> ports_[2];
+    std::array<std::map<std::string, std::uint16_t, std::less<>>, 2> ports_;
 };
 
 class HostNames {
