@@ -85,7 +85,11 @@ void Sensor::set_settings(const SensorSettings& settings) {
     for (const base::Cidr& network : settings.promisc) {
         promisc_.add(network);
     }
-    log_.set_settings(settings.log);
+    sensor_report::LogSettings log = settings.log;
+    if (counts_as_iplog_) {
+        log = {0, false};  // as many lines as there are, and repeats when the next line tells them
+    }
+    log_.set_settings(log);
     sensor_report::ReportSettings report = sensor_config::report_settings(settings);
     report.has_iplog_words = counts_as_iplog_;
     reporter_.set_settings(report);
