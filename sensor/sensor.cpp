@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "sensor/detect/compat_tracker.hpp"
@@ -102,8 +103,17 @@ void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
 }
 
 bool Sensor::is_ours(const base::IpAddress& address) const {
-    return std::binary_search(local_.begin(), local_.end(), address) ||
-           (!promisc_.empty() && promisc_.contains(address));
+    // Hosts have a few addresses, and comparing for order costs more than for equality.
+    constexpr std::size_t kFew = 8;
+    const auto is_same = [&](const base::IpAddress& ours) {
+        return ours.family() == address.family() &&
+               (address.is_v4() ? std::memcmp(ours.data(), address.data(), 4) == 0
+                                : std::memcmp(ours.data(), address.data(), 16) == 0);
+    };
+    const bool is_local = local_.size() <= kFew
+                              ? std::any_of(local_.begin(), local_.end(), is_same)
+                              : std::binary_search(local_.begin(), local_.end(), address);
+    return is_local || (!promisc_.empty() && promisc_.contains(address));
 }
 
 Sensor::Direction Sensor::direction_of(const Packet& packet) const {

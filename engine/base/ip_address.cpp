@@ -29,8 +29,11 @@ bool same_bits(const std::uint8_t* a, const std::uint8_t* b, int bits) {
 }  // namespace
 
 IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) {
-    IpAddress address;
-    std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
+    IpAddress address;  // this is done for each packet: no loop, no call
+    address.bytes_[0] = bytes[0];
+    address.bytes_[1] = bytes[1];
+    address.bytes_[2] = bytes[2];
+    address.bytes_[3] = bytes[3];
     return address;
 }
 

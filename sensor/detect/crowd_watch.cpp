@@ -30,25 +30,34 @@ int DistinctInWindow::add(std::uint64_t hash, std::uint32_t second, std::uint32_
         older_ = half == half_ + 1 ? newer_ : Bits{};
         newer_ = Bits{};
         half_ = half;
+        count_ = 0;
+        for (const std::uint64_t word : older_) {
+            count_ += std::popcount(word);
+        }
     }
-    newer_[hash >> 62] |= std::uint64_t{1} << (hash >> 56 & 63);
-    int count = 0;
-    for (std::size_t i = 0; i < newer_.size(); ++i) {
-        count += std::popcount(newer_[i] | older_[i]);
+    const std::uint64_t bit = std::uint64_t{1} << (hash >> 56 & 63);
+    const std::size_t word = hash >> 62;
+    if (((newer_[word] | older_[word]) & bit) == 0) {
+        ++count_;
     }
-    return count;
+    newer_[word] |= bit;
+    return count_;
 }
 
 bool DistinctInWindow::is_empty_at(std::uint32_t second, std::uint32_t window) const {
     return second / std::max(window / 2, 1U) > half_ + 1;
 }
 
-CrowdWatch::CrowdWatch() : by_address_(kAddresses), by_port_(kPorts) {
+CrowdWatch::CrowdWatch() : last_hash_(hash_.of(last_)), by_address_(kAddresses), by_port_(kPorts) {
     reported_.reserve(kAddresses + kPorts);
 }
 
 std::uint64_t CrowdWatch::place_of(const base::IpAddress& destination, std::uint32_t port) const {
-    return hash_.of(hash_.of(destination) + port);
+    if (destination != last_) {
+        last_ = destination;
+        last_hash_ = hash_.of(destination);
+    }
+    return hash_.of(last_hash_ + port);
 }
 
 CrowdWatch::Crowd* CrowdWatch::obtain(std::vector<Crowd>& crowds, std::uint64_t place,

@@ -31,6 +31,7 @@ class DistinctInWindow {
   private:
     using Bits = std::array<std::uint64_t, 4>;
     std::uint32_t half_ = 0;  // which the newer one is
+    int count_ = 0;           // bits set in either
     Bits newer_{};
     Bits older_{};
 };
@@ -99,6 +100,9 @@ class CrowdWatch {
     std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const;
 
     base::KeyedHash hash_;
+    // The address asked for last: a flood has one.
+    mutable base::IpAddress last_;
+    mutable std::uint64_t last_hash_ = 0;
     std::vector<Crowd> by_address_;
     std::vector<Crowd> by_port_;
     struct Reported {

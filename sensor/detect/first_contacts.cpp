@@ -4,24 +4,72 @@
 #include <bit>
 
 namespace portcullis::sensor_detect {
+namespace {
+
+// Contacts to a bucket on average when all are taken. With half of the ways, a bucket in some
+// thousands is ever full.
+constexpr std::size_t kContactsPerBucket = 8;
+
+}  // namespace
 
 FirstContacts::FirstContacts(std::size_t capacity)
     : capacity_(std::max<std::size_t>(capacity, 1)),
       mask_(std::bit_ceil(capacity_) - 1),
+      position_bits_(static_cast<std::uint32_t>(std::bit_ceil(mask_ + 2) - 1)),
       ring_(std::make_unique_for_overwrite<Contact[]>(mask_ + 1)),
-      chains_(mask_ + 1, kNone) {}
+      buckets_(std::max<std::size_t>((mask_ + 1) / kContactsPerBucket, 1)) {}
 
 Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second) {
-    for (std::uint32_t index = chain_of(pair); index != kNone; index = ring_[index].next) {
-        if (ring_[index].pair == pair) {
-            if (ring_[index].expires_at > second) {
-                return &ring_[index];
-            }
-            remove(ring_[index]);
-            return nullptr;
+    const std::uint32_t tag = tag_of(pair);
+    for (const std::uint32_t mark : bucket_of(pair).marks) {
+        if (mark == 0 || (mark & ~position_bits_) != tag) {
+            continue;
         }
+        Contact& contact = ring_[(mark & position_bits_) - 1];
+        if (contact.pair != pair) {
+            continue;
+        }
+        if (contact.expires_at > second) {
+            return &contact;
+        }
+        remove(contact);
+        return nullptr;
     }
     return nullptr;
+}
+
+Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second, Place place) {
+    if (size_ == 0) {
+        return nullptr;
+    }
+    // Whatever was written there last, a removed contact is marked as such.
+    const std::uint64_t age = (head_ - 1 - place) & mask_;
+    if (age < head_ - tail_) {
+        Contact& contact = ring_[place & mask_];
+        if (contact.pair == pair && contact.probe != ProbeClass::None &&
+            contact.expires_at > second) {
+            return &contact;
+        }
+    }
+    return find(pair, second);
+}
+
+std::uint32_t& FirstContacts::make_room(Bucket& bucket) {
+    std::uint32_t* oldest = &bucket.marks[0];
+    std::uint64_t greatest_age = 0;
+    for (std::uint32_t& mark : bucket.marks) {
+        if (mark == 0) {
+            return mark;
+        }
+        const std::uint64_t age = (head_ - (mark & position_bits_)) & mask_;
+        if (age >= greatest_age) {
+            greatest_age = age;
+            oldest = &mark;
+        }
+    }
+    ++evictions_;
+    remove(ring_[(*oldest & position_bits_) - 1]);
+    return *oldest;
 }
 
 Contact& FirstContacts::add(const Contact& contact) {
@@ -35,23 +83,19 @@ Contact& FirstContacts::add(const Contact& contact) {
         }
         pop_oldest();
     }
+    std::uint32_t& mark = make_room(bucket_of(contact.pair));
     Contact& added = at(head_);
     added = contact;
-    std::uint32_t& chain = chain_of(contact.pair);
-    added.next = chain;
-    chain = static_cast<std::uint32_t>(head_ & mask_);
+    mark = tag_of(contact.pair) | static_cast<std::uint32_t>((head_ & mask_) + 1);
     ++head_;
     ++size_;
     return added;
 }
 
 void FirstContacts::remove(Contact& contact) {
-    const auto index = static_cast<std::uint32_t>(&contact - ring_.get());
-    std::uint32_t* link = &chain_of(contact.pair);
-    while (*link != index) {
-        link = &ring_[*link].next;
-    }
-    *link = contact.next;
+    const std::uint32_t mark = tag_of(contact.pair) | (place_of(contact) + 1);
+    auto& marks = bucket_of(contact.pair).marks;
+    *std::find(marks.begin(), marks.end(), mark) = 0;
     contact.probe = ProbeClass::None;
     --size_;
 }

@@ -1,12 +1,14 @@
 // FirstContacts: sources that did one thing so far, in 32 bytes each.
 //
 // Most of a flood of forged sources is never heard of again, so a source gets the room that
-// counting takes (SourceTable) only when it does something else. A ring in order of first contact
-// with a hash index over it: at capacity the oldest is forgotten, which is counted. A pair (source,
+// counting takes (SourceTable) only when it does something else. A ring in order of first contact:
+// at capacity the oldest is forgotten, which is counted. Beside it an index of buckets, each a
+// cache line of marks, so that finding out that a source is new touches no contact. A pair (source,
 // own address) is known by its keyed hash alone. Single-threaded; no allocation after the
 // constructor, and memory is only touched as far as it is used.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,7 +19,6 @@ namespace portcullis::sensor_detect {
 
 struct Contact {
     std::uint64_t pair;
-    std::uint32_t next;         // position of the next in the chain, less the wrap
     std::uint32_t expires_at;   // seconds since 1970
     std::uint32_t seen;         // when it came first, in seconds since 1970 …
     std::uint16_t seen_millis;  // … and the rest
@@ -32,14 +33,21 @@ static_assert(sizeof(Contact) == 32);
 
 class FirstContacts {
   public:
+    // A place where a contact may be, to find it faster.
+    using Place = std::uint32_t;
+
     explicit FirstContacts(std::size_t capacity);
 
     // nullptr = none, or it is over at `second`. Valid until the next add().
     Contact* find(std::uint64_t pair, std::uint32_t second);
-    // REQUIRES: no contact of this pair is there. `contact.next` is set here. Valid until the next
-    // add().
+    // The same, looking at `place` first.
+    Contact* find(std::uint64_t pair, std::uint32_t second, Place place);
+    // REQUIRES: no contact of this pair is there. Valid until the next add().
     Contact& add(const Contact& contact);
     void remove(Contact& contact);
+    Place place_of(const Contact& contact) const {
+        return static_cast<Place>(&contact - ring_.get());
+    }
 
     // Forgets what is over at `second`, from the oldest up to the first that is not.
     void expire(std::uint32_t second);
@@ -49,16 +57,26 @@ class FirstContacts {
     std::uint64_t evictions() const { return evictions_; }
 
   private:
-    static constexpr std::uint32_t kNone = 0xffffffff;
+    // A mark: 0 = free, else the position + 1 in the low bits and bits of the hash above.
+    static constexpr std::size_t kWays = 16;
+    struct alignas(64) Bucket {
+        std::array<std::uint32_t, kWays> marks{};
+    };
 
     Contact& at(std::uint64_t position) { return ring_[position & mask_]; }
-    std::uint32_t& chain_of(std::uint64_t pair) { return chains_[pair & mask_]; }
+    Bucket& bucket_of(std::uint64_t pair) { return buckets_[pair & (buckets_.size() - 1)]; }
+    std::uint32_t tag_of(std::uint64_t pair) const {
+        return static_cast<std::uint32_t>(pair >> 32) & ~position_bits_;
+    }
+    // Room for a mark; a full bucket gives up its oldest contact.
+    std::uint32_t& make_room(Bucket& bucket);
     void pop_oldest();
 
     std::size_t capacity_;
     std::uint64_t mask_;
+    std::uint32_t position_bits_;
     std::unique_ptr<Contact[]> ring_;
-    std::vector<std::uint32_t> chains_;
+    std::vector<Bucket> buckets_;
     std::uint64_t head_ = 0;  // next position to write
     std::uint64_t tail_ = 0;  // oldest position
     std::size_t size_ = 0;

@@ -25,6 +25,7 @@ void FlowMemory::remember(const Flow& flow, std::uint32_t second) {
         }
     }
     *place = Entry{fingerprint, second};
+    is_empty_ = false;
 }
 
 bool FlowMemory::knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const {
@@ -33,6 +34,9 @@ bool FlowMemory::knows(const Flow& flow, std::uint32_t second, std::uint32_t max
 }
 
 std::uint32_t FlowMemory::last(const Flow& flow) const {
+    if (is_empty_) {
+        return 0;
+    }
     const std::uint64_t fingerprint = fingerprint_of(flow);
     for (const Entry& entry : buckets_[fingerprint % kBuckets]) {
         if (entry.fingerprint == fingerprint) {

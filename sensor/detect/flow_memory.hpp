@@ -46,6 +46,7 @@ class FlowMemory {
 
     base::KeyedHash hash_;
     std::vector<Bucket> buckets_;
+    bool is_empty_ = true;
 };
 
 }  // namespace portcullis::sensor_detect

@@ -30,7 +30,9 @@ struct Probe {
     std::uint16_t packets = 1;  // how many alike came meanwhile
     std::uint16_t bytes = 0;    // of IP payload, of the first
     ProbeClass probe = ProbeClass::None;
+    std::uint32_t contact = 0;  // FirstContacts::Place, if it is still there
 };
+static_assert(sizeof(Probe) == 64);
 
 class PendingProbes {
   public:

@@ -171,15 +171,16 @@ std::uint32_t ProbeLedger::obtain(const Probe& probe) {
     return table_.make(probe.pair, probe.source, probe.destination, second());
 }
 
-ProbeLedger::Reception ProbeLedger::receive(const Probe& probe) {
+ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
         Contact* contact = contacts_.find(probe.pair, second());
         if (contact == nullptr) {
-            contacts_.add(contact_of(probe));
+            probe.contact = contacts_.place_of(contacts_.add(contact_of(probe)));
             return Reception::NewSource;
         }
         if (is_repetition(*contact, probe)) {
+            probe.contact = contacts_.place_of(*contact);
             ++contact->packets;
             contact->bytes = static_cast<std::uint16_t>(contact->bytes + probe.bytes);
             contact->expires_at = expiry_of(probe.probe);
@@ -234,7 +235,7 @@ void ProbeLedger::touch(const Probe& probe) {
             return;
         }
     } else {
-        Contact* contact = contacts_.find(probe.pair, second());
+        Contact* contact = contacts_.find(probe.pair, second(), probe.contact);
         if (counts_now) {
             if (contact == nullptr) {
                 contact = &contacts_.add(contact_of(probe));
@@ -295,7 +296,7 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
     return false;
 }
 
-bool ProbeLedger::receive_echo(const Probe& probe) {
+bool ProbeLedger::receive_echo(Probe& probe) {
     if (!settings_.of(ScanKind::PingFlood).is_enabled) {
         return false;
     }

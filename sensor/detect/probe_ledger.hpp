@@ -38,12 +38,13 @@ class ProbeLedger final : private CounterSink {
     std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
 
-    Reception receive(const Probe& probe);
+    // Notes in `probe` where its source is kept.
+    Reception receive(Probe& probe);
     // The door that the probe touched is closed or did not answer; for classes that count by
     // refusal this is also their reception.
     void touch(const Probe& probe);
     // An echo request; true = it belongs to a flood.
-    bool receive_echo(const Probe& probe);
+    bool receive_echo(Probe& probe);
     // A packet with contradictory flags; true = a line is due.
     bool receive_bogus(const Probe& probe);
     // A datagram that may belong to a traceroute; nullopt = it does not; true = a line is due.

@@ -127,7 +127,7 @@ void ScanTracker::on_tcp(const Packet& packet) {
         case Evidence::Silence:
             break;
     }
-    const Probe probe = probe_of(packet, kind);
+    Probe probe = probe_of(packet, kind);
     const auto reception = ledger_.receive(probe);
     if (reception == ProbeLedger::Reception::Taken) {
         return;
@@ -156,7 +156,7 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
 
 void ScanTracker::on_datagram(const Packet& packet) {
     ScanReports& reports = ledger_.reports();
-    const Probe probe = probe_of(packet, ProbeClass::Datagram);
+    Probe probe = probe_of(packet, ProbeClass::Datagram);
     if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory)) {
         reports.packet(ObservationType::Datagram, packet, packet.udp_data_length);
         return;
@@ -177,7 +177,8 @@ void ScanTracker::on_datagram(const Packet& packet) {
 }
 
 void ScanTracker::on_echo_request(const Packet& packet) {
-    if (!ledger_.receive_echo(probe_of(packet, ProbeClass::EchoRequest))) {
+    Probe probe = probe_of(packet, ProbeClass::EchoRequest);
+    if (!ledger_.receive_echo(probe)) {
         ledger_.reports().packet(ObservationType::EchoRequest, packet, packet.payload_length);
     }
 }

@@ -26,6 +26,9 @@ void SlowMemory::Cell::mark(std::uint16_t marked) {
 }
 
 int SlowMemory::Cell::marks() const {
+    if (!has_bitmap()) {
+        return 0;
+    }
     return std::popcount(bits[0]) + std::popcount(bits[1]) + std::popcount(bits[2]);
 }
 
