@@ -62,6 +62,7 @@ void append_value(std::string& out, const Token& token, const Alert& alert) {
 
 std::vector<std::string_view> template_tokens() {
     std::vector<std::string_view> words;
+    words.reserve(kTokens.size());
     for (const Token& token : kTokens) {
         words.push_back(token.word);
     }

@@ -97,7 +97,7 @@ class Statistics {
     std::string path(std::string_view name) const { return folder_ + "/" + std::string(name); }
     void append_totals();
     void write(std::string_view name, const std::string& text);
-    void report(const std::string& path, const std::string& error);
+    void report(const std::string& file, const std::string& error);
 
     std::string folder_;
     UnusualHour unusual_;

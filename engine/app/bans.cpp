@@ -19,6 +19,7 @@
 #include "engine/app/pid_file.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/fd.hpp"
+#include "engine/base/ip_address.hpp"
 #include "engine/base/log.hpp"
 #include "engine/base/response_message.hpp"
 #include "engine/execd/service.hpp"
@@ -30,6 +31,8 @@ using base::Reply;
 
 // Undoing very many bans by scripts takes long; the kernel's sets take no time.
 constexpr timeval kReplyLimit{600, 0};
+
+const Reply kNoBans{true, "there are no bans", {}, {}};
 
 base::Diagnostic problem(std::string what) {
     base::Diagnostic diagnostic;
@@ -83,13 +86,13 @@ class NoProtection final : public execd::Protection {
     std::optional<std::string> standing_reason(const base::IpAddress&) override { return {}; }
 };
 
-// Does `work` as execd would. The journal says which executable undoes what, so that this works
-// with a configuration that cannot be read.
+// Does `work` as execd would; `if_none` is the reply where execd never was. The journal says which
+// executable undoes what, so that this works with a configuration that cannot be read.
 base::Result<Reply> work_without_execd(
-    const Home& home,
+    const Home& home, const Reply& if_none,
     const std::function<void(execd::Executor&, base::Timestamp, execd::Executor::OnReply)>& work) {
     if (!std::filesystem::exists(home.bans())) {
-        return Reply{true, "there are no bans", {}, {}};
+        return if_none;
     }
     const auto lock = PidFile::lock(home.pid_file("execd"));
     if (!lock) {
@@ -151,8 +154,10 @@ base::Result<Reply> ask_for_bans(const Home& home, const ExecdClient& execd,
         return execd.ask(request);
     }
     return work_without_execd(
-        home, [&](execd::Executor& executor, base::Timestamp,
-                  const execd::Executor::OnReply& on_reply) { on_reply(executor.list(request)); });
+        home, kNoBans,
+        [&](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
+            on_reply(executor.list(request));
+        });
 }
 
 }  // namespace
@@ -199,10 +204,13 @@ int unban(const Home& home, const std::string& address) {
     if (const ExecdClient execd(home.execd_socket()); execd.is_connected()) {
         return report(execd.ask(request));
     }
-    return report(work_without_execd(home, [&](execd::Executor& executor, base::Timestamp now,
-                                               execd::Executor::OnReply on_reply) {
-        executor.unban(request, now, std::move(on_reply));
-    }));
+    const char* const why =
+        base::IpAddress::parse(address) ? "there is no ban of this address" : "not an IP address";
+    return report(work_without_execd(
+        home, {false, why, {}, {}},
+        [&](execd::Executor& executor, base::Timestamp now, execd::Executor::OnReply on_reply) {
+            executor.unban(request, now, std::move(on_reply));
+        }));
 }
 
 int flush_bans(const Home& home) {
@@ -210,8 +218,10 @@ int flush_bans(const Home& home) {
         return report(execd.ask(base::FlushRequest{}));
     }
     return report(work_without_execd(
-        home, [](execd::Executor& executor, base::Timestamp now,
-                 execd::Executor::OnReply on_reply) { executor.flush(now, std::move(on_reply)); }));
+        home, kNoBans,
+        [](execd::Executor& executor, base::Timestamp now, execd::Executor::OnReply on_reply) {
+            executor.flush(now, std::move(on_reply));
+        }));
 }
 
 std::optional<std::string> ban_count(const Home& home) {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -106,6 +107,16 @@ std::optional<pid_t> find_running(const DaemonKind& daemon, const Home& home) {
     return daemon.find_running(home.pid_file(daemon.name));
 }
 
+// Whether it runs cannot be seen: its pid file may not be read (or the folder not entered).
+bool is_hidden(const DaemonKind& daemon, const Home& home) {
+    return ::access(home.pid_file(daemon.name).c_str(), R_OK) != 0 && errno == EACCES;
+}
+
+std::string hidden_text(const DaemonKind& daemon, const Home& home) {
+    return fmt::format("{} may not be read: only root sees whether it runs",
+                       home.pid_file(daemon.name));
+}
+
 bool is_configuration_good(const Home& home, const std::string& config_path) {
     base::Diagnostics diagnostics;
     const auto loaded = load_daemon_configuration(home, config_path, diagnostics);
@@ -148,6 +159,10 @@ enum class SignalOutcome { Sent, NotRunning, Failed };
 // By a pidfd that was opened while the process held its lock: it cannot be another one.
 SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal,
                           base::UniqueFd& process) {
+    if (is_hidden(daemon, home)) {
+        print(stderr, fmt::format("{}: {}\n", daemon.name, hidden_text(daemon, home)));
+        return SignalOutcome::Failed;
+    }
     const auto pid = find_running(daemon, home);
     if (!pid) {
         return SignalOutcome::NotRunning;
@@ -295,7 +310,15 @@ int reload_daemons(const Home& home, const std::string& config_path) {
 
 int show_status(const Home& home) {
     bool all_run = true;
+    bool some_are_hidden = false;
     for (const DaemonKind& daemon : kDaemons) {
+        if (is_hidden(daemon, home)) {
+            some_are_hidden = true;
+            print(stdout, fmt::format("{:<8} cannot be seen: {}\n", daemon.name,
+                                      hidden_text(daemon, home)));
+            print_counters(daemon, home);
+            continue;
+        }
         const auto pid = find_running(daemon, home);
         if (!pid && !daemon.is_wanted(home)) {
             print(stdout, fmt::format("{:<8} not configured\n", daemon.name));
@@ -308,6 +331,9 @@ int show_status(const Home& home) {
     }
     if (const auto count = ban_count(home)) {
         print(stdout, fmt::format("{:<8} {} in force\n", "blocks", *count));
+    }
+    if (some_are_hidden) {
+        return 1;
     }
     return all_run ? 0 : kExitNotRunning;
 }

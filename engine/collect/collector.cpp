@@ -175,7 +175,8 @@ void Collector::want(const std::string& path, const LocalFileConfig& file) {
     TailedPath saved;
     if (const auto known = entries_.find(path); known != entries_.end()) {
         known->second.is_wanted = true;
-        if (&known->second.tailer.format() == format) {
+        const FileTailer& tailer = known->second.tailer;
+        if (&tailer.format() == format && tailer.line_count() == file.line_count) {
             return;
         }
         saved = known->second.tailer.position();
@@ -197,7 +198,8 @@ void Collector::want(const std::string& path, const LocalFileConfig& file) {
     }
     const FileWatch::Key key = next_key_++;
     auto [added, is_new] = entries_.emplace(
-        path, Entry{FileTailer(path, *format, start_of_new_, log_, counters_), key});
+        path,
+        Entry{FileTailer(path, *format, start_of_new_, log_, counters_, file.line_count), key});
     entry_of_key_[key] = &added->second;
     added->second.tailer.resume_from(saved, clock_.now());
     look_at(added->second);

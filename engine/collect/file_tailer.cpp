@@ -44,8 +44,13 @@ std::optional<std::string> find_beside(const std::string& path, FileIdentity fil
 }  // namespace
 
 FileTailer::FileTailer(std::string path, const LogFormat& format, StartAt start, base::Log& log,
-                       TailerCounters& counters)
-    : path_(std::move(path)), format_(&format), start_(start), log_(log), counters_(counters) {}
+                       TailerCounters& counters, std::size_t line_count)
+    : path_(std::move(path)),
+      format_(&format),
+      line_count_(line_count),
+      start_(start),
+      log_(log),
+      counters_(counters) {}
 
 void FileTailer::resume_from(const TailedPath& saved, base::Timestamp now) {
     const auto file_now = identity_of_path(path_);
@@ -55,7 +60,7 @@ void FileTailer::resume_from(const TailedPath& saved, base::Timestamp now) {
         if (!path) {
             return;
         }
-        auto file = TailedFile::open(*path, format_->make_reader());
+        auto file = TailedFile::open(*path, make_reader());
         if (file && file->resume(position)) {
             move_to_previous(std::move(*file), now);
         }
@@ -94,7 +99,7 @@ void FileTailer::look_at_path(base::Timestamp now, const TakeOver& take_over) {
         current_.reset();
         ++generation_;
     }
-    auto opened = TailedFile::open(path_, format_->make_reader());
+    auto opened = TailedFile::open(path_, make_reader());
     if (!opened) {
         if (opened.error().code == "missing-file") {
             // Whatever appears here later is new, from its first byte on.

@@ -58,7 +58,7 @@ class FileTailer final : public LineSource {
 
     // `log` and `counters` must outlive the tailer. `format` as from find_log_format().
     FileTailer(std::string path, const LogFormat& format, StartAt start, base::Log& log,
-               TailerCounters& counters);
+               TailerCounters& counters, std::size_t line_count = 1);
 
     // Before the first look: go on from what an earlier run or another tailer left. If the path
     // leads to another file now, the old one is searched in the same folder and read first.
@@ -80,6 +80,7 @@ class FileTailer final : public LineSource {
 
     const std::string& path() const { return path_; }
     const LogFormat& format() const { return *format_; }
+    std::size_t line_count() const { return line_count_; }  // of "multi-line: N"
     // Nothing open and nothing to wait for.
     bool is_idle() const { return !current_ && previous_.empty() && closing_.empty(); }
     bool has_previous() const { return !previous_.empty(); }
@@ -104,6 +105,9 @@ class FileTailer final : public LineSource {
         std::uint64_t bytes_seen = 0;  // at quiet_since
     };
 
+    std::unique_ptr<RecordReader> make_reader() const {
+        return format_->make_reader({path_, line_count_});
+    }
     void move_to_previous(TailedFile file, base::Timestamp now);
     // Reads from `file` at most `budget` bytes, less what it takes.
     ReadOutcome read(TailedFile& file, const RecordHandler& handler, std::size_t& budget);
@@ -113,6 +117,7 @@ class FileTailer final : public LineSource {
 
     std::string path_;
     const LogFormat* format_;
+    std::size_t line_count_;
     StartAt start_;
     base::Log& log_;
     TailerCounters& counters_;

@@ -2,23 +2,32 @@
 // records. To add one: a row in log_formats.cpp and, if no reader fits, a RecordReader.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "engine/collect/record_reader.hpp"
 
 namespace portcullis::collect {
 
+// What a reader may want to know of the file.
+struct ReaderContext {
+    std::string path;
+    std::size_t line_count = 1;  // of "multi-line: N"
+};
+
 struct LogFormat {
     std::string_view name;
     std::string_view help;
-    std::unique_ptr<RecordReader> (*make_reader)();
+    std::unique_ptr<RecordReader> (*make_reader)(const ReaderContext& context);
 };
 
 std::span<const LogFormat> log_formats();
 
-// nullptr = not in the table. The result lives for ever.
+// `name` is that of the row, without the number of lines of multi-line. nullptr = not in the table.
+// The result lives for ever.
 const LogFormat* find_log_format(std::string_view name);
 
 }  // namespace portcullis::collect

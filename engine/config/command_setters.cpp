@@ -109,6 +109,9 @@ void finish_command(SectionReader& reader, const xml::Node& section) {
             is_complete = false;
         }
     }
+    if (!block.executable.path.empty()) {
+        reader.config.executables.push_back(block.executable);  // looked for whatever else is wrong
+    }
     if (!is_complete || block.command.name.empty() || block.command.executable.empty()) {
         return;
     }
@@ -127,7 +130,6 @@ void finish_command(SectionReader& reader, const xml::Node& section) {
     }
     block.command.place = section.place();
     reader.config.commands.push_back(block.command);
-    reader.config.executables.push_back(block.executable);
 }
 
 }  // namespace portcullis::config

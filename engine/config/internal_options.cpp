@@ -108,6 +108,7 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
     if (option == nullptr) {
         // Most are another daemon's; what is nearly one of these is a slip.
         std::vector<std::string_view> names;
+        names.reserve(kInternalOptions.size());
         for (const InternalOption& row : kInternalOptions) {
             names.push_back(row.name);
         }

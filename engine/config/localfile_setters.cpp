@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 #include <vector>
 
@@ -13,33 +14,44 @@ namespace {
 
 // What OSSEC reads beyond the formats that the collect stage has (collect/log_formats.cpp).
 constexpr std::string_view kOtherFormats[] = {
-    "snort-full", "nmapg",        "mysql_log", "mssql_log",    "postgresql_log",
-    "ossecalert", "djb-multilog", "audit",     "modsec-audit", "multi-line_indented",
-    "journald",   "multi-line",   "command",   "full_command",
+    "nmapg",    "mssql_log", "postgresql_log", "ossecalert", "audit", "multi-line_indented",
+    "journald", "command",   "full_command",
 };
 // Do nothing on Unix, in OSSEC too.
 constexpr std::string_view kWindowsFormats[] = {"eventlog", "eventchannel"};
 
-// The name without the ": N" of multi-line.
-std::string_view format_name(std::string_view text) {
-    constexpr std::string_view kMultiLine = "multi-line";
-    if (!text.starts_with(kMultiLine)) {
-        return text;
-    }
-    std::string_view rest = text.substr(kMultiLine.size());
+constexpr std::string_view kMultiLine = "multi-line";
+constexpr int kMaxLines = 1'000;
+
+// A format and, of "multi-line: N", the number of lines.
+struct FormatName {
+    std::string_view name;  // empty = a multi-line without a number that will do
+    std::size_t line_count = 1;
+};
+
+FormatName format_name(std::string_view text) {
+    std::string_view rest = text;
     const auto skip_blanks = [&] {
         rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     };
+    if (!text.starts_with(kMultiLine)) {
+        return {text};
+    }
+    rest.remove_prefix(kMultiLine.size());
     skip_blanks();
     if (!rest.starts_with(':')) {
-        return text == kMultiLine ? "" : text;
+        return {text == kMultiLine ? std::string_view() : text};
     }
     rest.remove_prefix(1);
     skip_blanks();
-    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
-    rest = rest.substr(digits);
+    int count = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), count);
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     skip_blanks();
-    return digits > 0 && rest.empty() ? kMultiLine : "";
+    if (error != std::errc() || !rest.empty() || count < 1 || count > kMaxLines) {
+        return {};
+    }
+    return {kMultiLine, static_cast<std::size_t>(count)};
 }
 
 template <std::size_t N>
@@ -48,9 +60,17 @@ bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
 }
 
 bool is_known_format(std::string_view text) {
-    const std::string_view name = format_name(text);
+    const std::string_view name = format_name(text).name;
     return collect::find_log_format(name) != nullptr || is_one_of(name, kOtherFormats) ||
            is_one_of(name, kWindowsFormats);
+}
+
+// ".../PROGRAM/current"
+bool is_multilog_path(std::string_view path) {
+    constexpr std::string_view kFile = "/current";
+    return path.ends_with(kFile) &&
+           path.find_last_not_of('/', path.size() - kFile.size() - 1) != std::string_view::npos &&
+           path.size() > kFile.size();
 }
 
 std::vector<std::string_view> format_names() {
@@ -73,16 +93,19 @@ void set_location(SectionReader& reader, const xml::Node& option) {
 
 void set_log_format(SectionReader& reader, const xml::Node& option) {
     if (!is_known_format(option.text())) {
-        std::string hint = option.text().starts_with("multi-line")
-                               ? "write the number of lines: multi-line: 3"
-                               : base::did_you_mean(option.text(), format_names());
+        std::string hint =
+            option.text().starts_with("multi-line")
+                ? fmt::format("write the number of lines, 1 to {}: multi-line: 3", kMaxLines)
+                : base::did_you_mean(option.text(), format_names());
         reader.bad_value(
             option, "unknown-log-format",
             fmt::format("there is no log format \"{}\"", option.text()),
             hint.empty() ? "most logs are \"syslog\": one line, one event" : std::move(hint));
         return;
     }
-    reader.block.local_file.log_format = option.text();
+    const FormatName format = format_name(option.text());
+    reader.block.local_file.log_format = format.name;
+    reader.block.local_file.line_count = format.line_count;
 }
 
 void set_frequency(SectionReader& reader, const xml::Node& option) {
@@ -103,7 +126,7 @@ void finish_local_file(SectionReader& reader, const xml::Node& section) {
     if (block.local_file.log_format.empty()) {
         return;  // reported where it stands
     }
-    const std::string_view name = format_name(block.local_file.log_format);
+    const std::string_view name = block.local_file.log_format;
     const bool is_command = name.ends_with("command");
     const std::string_view source = is_command ? "command" : "location";
     if (block.find(source) == nullptr) {
@@ -124,6 +147,15 @@ void finish_local_file(SectionReader& reader, const xml::Node& section) {
         return;
     }
     if (block.local_file.location.empty()) {
+        return;
+    }
+    if (name == "djb-multilog" && !is_multilog_path(block.local_file.location)) {
+        reader.option_name = "location";
+        reader.add(block.find("location")
+                       ->error_in_text("bad-location",
+                                       "multilog writes to a file \"current\" in a folder that has "
+                                       "the name of the program"),
+                   "for example /service/PROGRAM/current");
         return;
     }
     const auto& files = reader.config.local_files;

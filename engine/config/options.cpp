@@ -140,8 +140,9 @@ constexpr Option kOptions[] = {
      "required; may hold `strftime` sequences (`%Y`) or a glob (`*`, `?`, `[`)", set_location},
     {"localfile", "log_format", "format", "",
      "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: one line is one "
-     "event. Other formats of OSSEC are known; such a localfile is left out, with a warning "
-     "(eventlog and eventchannel without)",
+     "event. `multi-line: N`: N lines are one. snort-full, djb-multilog, mysql_log and "
+     "modsec-audit: their programs' records. Other formats of OSSEC are known; such a localfile "
+     "is left out, with a warning (eventlog and eventchannel without)",
      set_log_format},
     {"localfile", "command", "anything", "", "for the formats command and full_command",
      accept_any},

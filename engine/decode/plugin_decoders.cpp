@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 
 namespace portcullis::decode {
@@ -192,7 +193,7 @@ void decode_sonicwall(Event& event, MatchScratch& scratch) {
 
 // An alert that another OSSEC sent through syslog: "Alert Level: 3; Rule: 5715 - SSHD
 // authentication success.; Location: web1->/var/log/auth.log; srcip: 1.2.3.4; user: root;  log".
-// The event takes its place, address, user and text; `id` is the number of its rule.
+// The event takes its place, address, user and text; the rule of that number is its result.
 void decode_ossec_alert(Event& event, MatchScratch&) {
     const auto level = after(event.log, "Alert Level: ");
     const auto rule = level ? after(*level, "; Rule: ") : std::nullopt;
@@ -200,7 +201,15 @@ void decode_ossec_alert(Event& event, MatchScratch&) {
     if (!place) {
         return;
     }
-    event.set_field(FieldId::Id, rule->substr(0, rule->find_first_not_of("0123456789")));
+    int id = 0;
+    constexpr std::ptrdiff_t kMaxDigits = 6;
+    const auto [end, error] = std::from_chars(rule->data(), rule->data() + rule->size(), id);
+    const std::ptrdiff_t digits = end - rule->data();
+    if (error != std::errc() || digits > kMaxDigits || id <= 0) {
+        return;
+    }
+    event.forwarded_rule = id;
+    event.set_field(FieldId::Id, rule->substr(0, static_cast<std::size_t>(digits)));
     event.type = EventType::Ossec;
 
     const auto location = before(*place, ';');

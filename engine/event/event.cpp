@@ -50,6 +50,7 @@ void Event::reset(std::string_view line, std::string_view source, base::Timestam
     decoder_id = 0;
     fts.reset();
     accumulates = false;
+    forwarded_rule.reset();
     fields_.fill(std::nullopt);
     dynamic_.clear();
     decoded_.clear();

@@ -86,6 +86,9 @@ class Event {
     int decoder_id = 0;               // equal for equal names; 0 = no decoder matched
     std::optional<FtsParts> fts;      // of the decoder that decided; nullopt = it has no <fts>
     bool accumulates = false;         // … and whether it has <accumulate> (section 9)
+    // The line is an alert that another host has sent on: the rule that it had there. `log` is the
+    // line that caused it (section 8, OSSECAlert_Decoder).
+    std::optional<int> forwarded_rule;
 
     const std::optional<std::string_view>& field(FieldId id) const {
         return fields_[static_cast<std::size_t>(id)];

@@ -83,7 +83,10 @@ void Analyzer::Impl::process(std::string_view line, std::string_view location, b
     outcome.accumulated = accumulator.update(event, now);
 
     correlator.begin_event();
-    outcome.rule = configuration->rules->evaluate(event, scratch, correlator, trace);
+    // An alert of another host has its result already; here it is that of the same rule.
+    outcome.rule = event.forwarded_rule
+                       ? configuration->rules->find(*event.forwarded_rule)
+                       : configuration->rules->evaluate(event, scratch, correlator, trace);
     if (outcome.rule != nullptr) {
         settle(*outcome.rule, now);
     }
@@ -126,7 +129,9 @@ void Analyzer::Impl::settle(const Rule& rule, base::Timestamp now) {
     }
     ++counters.alerts;
     outcome.alert = compose_alert(event, rule, fired_times, correlator);
-    if (rule.index < configuration->responses_of_rule.size()) {
+    // Who can write a log line can forge a forwarded alert and name any address in it: it is
+    // reported, but nothing is done to that address.
+    if (!event.forwarded_rule && rule.index < configuration->responses_of_rule.size()) {
         outcome.responses = configuration->responses_of_rule[rule.index];
     }
     correlator.remember(rule, event);

@@ -23,7 +23,7 @@ alert::Alert compose_alert(const event::Event& event, const rules::Rule& rule,
     alert.hostname = event.hostname.value_or(std::string_view());
     alert.program_name = event.program_name.value_or(std::string_view());
     alert.location = event.location;
-    alert.full_log = event.full_log;
+    alert.full_log = event.forwarded_rule ? std::string(event.log) : event.full_log;
     alert.decoder_name = event.decoder_name;
     alert.decoder_parent = event.decoder_parent;
     alert.decoder_has_fts = event.fts.has_value();

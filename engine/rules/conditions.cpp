@@ -371,7 +371,13 @@ void compile_lists(Nodes nodes, RuleReader& reader) {
 }
 
 // Builds without GeoIP: the value is never known.
-void compile_never(Nodes /*nodes*/, RuleReader& reader) {
+void compile_never(Nodes nodes, RuleReader& reader) {
+    base::Diagnostic warning = nodes.front().error(
+        "no-geoip", fmt::format("the rule never matches: <{}> needs the place of an address, which "
+                                "is not looked up",
+                                nodes.front().name()));
+    warning.severity = base::Severity::Warning;
+    reader.report(std::move(warning), nodes.front().name());
     reader.add_check([](const CheckContext&) { return false; });
 }
 

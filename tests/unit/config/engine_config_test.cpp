@@ -169,8 +169,13 @@ TEST_CASE("engine_config: log formats of OSSEC are known by their names") {
         {"squid", ""},
         {"syslog-pipe", ""},
         {"journald", "unsupported-log-format"},
-        {"multi-line: 3", "unsupported-log-format"},
-        {"multi-line :3 ", "unsupported-log-format"},
+        {"multi-line: 3", ""},
+        {"multi-line :3 ", ""},
+        {"multi-line: 0", "unknown-log-format"},
+        {"multi-line: 1001", "unknown-log-format"},
+        {"snort-full", ""},
+        {"mysql_log", ""},
+        {"modsec-audit", ""},
         {"multi-line_indented", "unsupported-log-format"},
         {"multi-line", "unknown-log-format"},
         {"multi-line:", "unknown-log-format"},
@@ -185,6 +190,23 @@ TEST_CASE("engine_config: log formats of OSSEC are known by their names") {
         CHECK(loaded.codes() == row.codes);
         CHECK(loaded.config.local_files.size() == (row.codes[0] == '\0' ? 1U : 0U));
     }
+}
+
+TEST_CASE("engine_config: multi-line has a number of lines, djb-multilog the path of a program") {
+    const auto multi_line = load(
+        "<localfile><location>/a</location><log_format>multi-line: 12</log_format></localfile>");
+    REQUIRE(multi_line.config.local_files.size() == 1);
+    CHECK(multi_line.config.local_files[0].log_format == "multi-line");
+    CHECK(multi_line.config.local_files[0].line_count == 12);
+    const auto multilog = [](const std::string& location) {
+        return load("<localfile><log_format>djb-multilog</log_format><location>" + location +
+                    "</location></localfile>")
+            .codes();
+    };
+    CHECK(multilog("/service/dns/current") == "");
+    CHECK(multilog("/service/dns/log") == "bad-location");
+    CHECK(multilog("/current") == "bad-location");
+    CHECK(multilog("current") == "bad-location");
 }
 
 TEST_CASE("engine_config: a command with what it expects") {

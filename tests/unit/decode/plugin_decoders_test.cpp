@@ -134,4 +134,14 @@ TEST_CASE("plugin_decoders: an alert of another OSSEC gives place, address, user
     CHECK(event.field(event::FieldId::DstUser) == std::string_view("root"));
     CHECK(event.location == "(gate) any->/var/log/messages|web1->/var/log/auth.log");
     CHECK(event.log == "Accepted password");
+    CHECK(event.forwarded_rule == 5715);
+
+    for (const char* rule : {"", "x", "0", "-1", "1234567", "99999999999999999999"}) {
+        CAPTURE(rule);
+        event.reset("Alert Level: 3; Rule: " + std::string(rule) + " - x; Location: y; text",
+                    "place", {});
+        rows.back().decode(event, scratch);
+        CHECK_FALSE(event.forwarded_rule);
+        CHECK(event.type == event::EventType::Syslog);
+    }
 }

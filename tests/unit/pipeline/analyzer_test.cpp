@@ -21,7 +21,9 @@ constexpr std::string_view kDecoders = R"(
   <regex offset="after_prematch">^(\w+) (\w+) (\S+) (\S+)</regex>
   <order>action, protocol, srcip, dstip</order></decoder>
 <decoder name="fw-short"><type>firewall</type><prematch>^half </prematch>
-  <regex offset="after_prematch">^(\w+)</regex><order>action</order></decoder>)";
+  <regex offset="after_prematch">^(\w+)</regex><order>action</order></decoder>
+<decoder name="ossec"><program_name>^ossec$</program_name>
+  <plugin_decoder>OSSECAlert_Decoder</plugin_decoder></decoder>)";
 
 constexpr std::string_view kRules = R"(
 <group name="gate,">
@@ -213,6 +215,49 @@ TEST_CASE("logtest_output: JSON is valid and has the same keys whatever the line
     CHECK(json["info"] == nlohmann::json::parse(R"([["Text", "ask the guard"]])"));
     CHECK(json["groups"] == nlohmann::json::parse(R"(["gate"])"));
     CHECK(json["alert"] == true);
+}
+
+TEST_CASE("analyzer: an alert of another host is one of the rule of that number here") {
+    auto with_responses = std::make_shared<Configuration>(*configuration());
+    with_responses->responses_of_rule.assign(with_responses->rules->rules().size(), {0});
+    rules::MemoryStateStore store;
+    Analyzer analyzer(with_responses, {}, store);
+    const auto forwarded = [&](std::string_view rule) -> const Outcome& {
+        return analyzer.process(
+            "Nov 14 18:09:12 gate ossec: Alert Level: 12; Rule: " + std::string(rule) +
+                " - any; Location: web->/var/log/a; srcip: 192.0.2.1; user: "
+                "bob;  denied there",
+            "/var/log/fw", at(0));
+    };
+    const Outcome& outcome = forwarded("105");  // does not match that text itself
+    REQUIRE(outcome.alert);
+    CHECK(outcome.alert->rule.id == 105);
+    CHECK(outcome.alert->rule.level == 4);  // this host's
+    CHECK(outcome.alert->full_log == "denied there");
+    CHECK(outcome.alert->location == "/var/log/fw|web->/var/log/a");
+    CHECK(outcome.alert->field(FieldId::SrcIp) == "192.0.2.1");
+    CHECK(outcome.responses.empty());  // whoever can write a line could name any address
+
+    CHECK(forwarded("102").rule->id == 102);
+    CHECK_FALSE(forwarded("102").alert);         // level 0
+    CHECK(forwarded("999999").rule == nullptr);  // no such rule here
+    CHECK(analyzer.process("Nov 14 18:09:12 gate gate: denied bob from 192.0.2.1", "x", at(1))
+              .responses.size() == 1);
+}
+
+TEST_CASE("analyzer: options of a reload take effect with the next line") {
+    Bench bench(live_options("here"));
+    CHECK_FALSE(bench.process("fw deny tcp 1.2.3.4 5.6.7.8").dropped);
+    CHECK(bench.process("half deny").dropped);
+    bench.process("a line that is repeated");
+    CHECK(bench.process("a line that is repeated").dropped);
+    auto options = live_options("here");
+    options.normalize_firewall = false;
+    options.drop_repeated_messages = false;
+    bench.analyzer.set_options(options);
+    CHECK_FALSE(bench.process("half deny").dropped);
+    CHECK(bench.process("fw deny tcp 1.2.3.4 5.6.7.8").event->field(FieldId::Action) == "deny");
+    CHECK_FALSE(bench.process("a line that is repeated").dropped);
 }
 
 }  // namespace
