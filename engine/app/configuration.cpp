@@ -145,8 +145,13 @@ std::shared_ptr<const pipeline::Configuration> Configuration::analysis_of(
 rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine) {
     const config::InternalOptions& internal = engine.internal;
     const auto size = [](int value) { return static_cast<std::size_t>(std::max(value, 0)); };
-    return {size(engine.memory_size), size(internal.sid_prev_matched_max),
-            size(internal.fts_list_size), size(internal.fts_min_size_for_str)};
+    rules::CorrelatorLimits limits;
+    limits.events = size(engine.memory_size);
+    limits.bytes = size(engine.memory_bytes);
+    limits.sid_history = size(internal.sid_prev_matched_max);
+    limits.recent_keys = size(internal.fts_list_size);
+    limits.similar_prefix = size(internal.fts_min_size_for_str);
+    return limits;
 }
 
 std::shared_ptr<const Configuration> load_configuration(const Home& home,

@@ -286,6 +286,8 @@ std::string Engine::status_as_json() const {
         {"responses_lost", execd_.lost()},
         {"responses_skipped", responses_skipped_},
         {"pattern_limit_hits", lines.pattern_limit_hits},
+        {"remembered_events", lines.remembered_events},
+        {"remembered_bytes", lines.remembered_bytes},
         {"forgotten_events", lines.forgotten_events},
         {"first_time_keys", remembered.first_time_keys},
         {"ignored_keys", remembered.ignored_keys},

@@ -15,6 +15,8 @@ using C = EngineConfig;
 constexpr int kMaxLevelNumber = 255;  // OSSEC keeps them in eight bits
 constexpr int kMaxBansPerMinute = 1'000'000;
 constexpr int kMaxBans = 10'000'000;
+constexpr int kLeastMemoryBytes = 1 << 20;
+constexpr int kMostMemoryBytes = 1 << 30;
 
 constexpr Section kSections[] = {
     {"global", "What concerns the engine as a whole.", true, nullptr},
@@ -54,6 +56,9 @@ constexpr Option kOptions[] = {
      set_yes_no<&C::logall_json>},
     {"global", "memory_size", "0 to 1000000", "8192",
      "events kept for composite rules; less than 2048 means 2048", set_memory_size},
+    {"global", "memory_bytes", "1048576 to 1073741824", "16777216",
+     "bytes of the events kept for composite rules; the oldest make room (Portcullis)",
+     set_number<&C::memory_bytes, kLeastMemoryBytes, kMostMemoryBytes>},
     {"global", "max_bans_per_minute", "1 to 1000000", "60",
      "responses with an address in any minute; beyond it there are alerts only (Portcullis)",
      set_number<&C::max_bans_per_minute, 1, kMaxBansPerMinute>},

@@ -21,6 +21,12 @@ using rules::Correlator;
 using rules::IgnorePart;
 using rules::Rule;
 
+namespace {
+
+constexpr std::size_t kMaxIgnoreKeyBytes = 255;  // (spec: quirks, section 6)
+
+}  // namespace
+
 AnalyzerOptions live_options(std::string local_hostname) {
     AnalyzerOptions options;
     options.local_hostname = std::move(local_hostname);
@@ -48,6 +54,7 @@ struct Analyzer::Impl {
     void settle(const Rule& rule, base::Timestamp now);
     // The key of <ignore> and <check_if_ignored> (spec: rules, section 9).
     const std::string& ignore_key(const rules::IgnoreParts& parts);
+    bool is_ignored(const Rule& rule);
 
     AnalyzerOptions options;
     rules::StateStore& store;
@@ -92,6 +99,8 @@ void Analyzer::Impl::process(std::string_view line, std::string_view location, b
     }
     counters.pattern_limit_hits = scratch.limit_hits();
     counters.forgotten_events = correlator.forgotten();
+    counters.remembered_events = correlator.remembered();
+    counters.remembered_bytes = correlator.remembered_bytes();
 }
 
 void Analyzer::Impl::count_oddities(std::string_view line) {
@@ -118,8 +127,7 @@ void Analyzer::Impl::settle(const Rule& rule, base::Timestamp now) {
     }
     const auto rearm =
         options.rearm_ignore_after_alert ? Correlator::Rearm::Live : Correlator::Rearm::Once;
-    if (correlator.is_silenced(rule, now, rearm) ||
-        (rule.check_if_ignored.any() && store.is_ignored(ignore_key(rule.check_if_ignored)))) {
+    if (correlator.is_silenced(rule, now, rearm) || is_ignored(rule)) {
         ++counters.ignored;
         outcome.ignored = true;
         return;
@@ -135,6 +143,18 @@ void Analyzer::Impl::settle(const Rule& rule, base::Timestamp now) {
         outcome.responses = configuration->responses_of_rule[rule.index];
     }
     correlator.remember(rule, event);
+}
+
+bool Analyzer::Impl::is_ignored(const Rule& rule) {
+    if (rule.check_if_ignored.none()) {
+        return false;
+    }
+    // OSSEC-COMPAT: whether the data belongs to the key is said by the rule's <ignore>, which it
+    // must have as well (test "check_if_ignored takes the data only if <ignore> names it").
+    constexpr auto kData = static_cast<std::size_t>(IgnorePart::Data);
+    rules::IgnoreParts parts = rule.check_if_ignored;
+    parts[kData] = rule.ignore[kData];
+    return store.is_ignored(ignore_key(parts));
 }
 
 const std::string& Analyzer::Impl::ignore_key(const rules::IgnoreParts& parts) {
@@ -162,6 +182,7 @@ const std::string& Analyzer::Impl::ignore_key(const rules::IgnoreParts& parts) {
             key += *column.value;
         }
     }
+    key.resize(std::min(key.size(), kMaxIgnoreKeyBytes));
     return key;
 }
 

@@ -94,6 +94,8 @@ struct Counters {
     std::uint64_t ignored = 0;
     std::uint64_t pattern_limit_hits = 0;  // matches given up at a limit of PCRE2
     std::uint64_t forgotten_events = 0;    // left the memory of composite rules because it was full
+    std::uint64_t remembered_events = 0;   // in it now
+    std::uint64_t remembered_bytes = 0;
 };
 
 class Analyzer {

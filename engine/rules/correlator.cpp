@@ -203,9 +203,9 @@ void Correlator::remember(const Rule& rule, const Event& event) {
             remembered.parts[i] = std::string_view(remembered.text).substr(begin);
         }
     }
-    bytes_ += size;
+    bytes_ += remembered.bytes();
     feed(rule, first_sequence_ + events_.size() - 1);
-    while (events_.size() > limits_.events || (bytes_ > kMaxMemoryBytes && events_.size() > 1)) {
+    while (events_.size() > limits_.events || (bytes_ > limits_.bytes && events_.size() > 1)) {
         forget_oldest();
     }
 }
@@ -223,7 +223,16 @@ void Correlator::feed(const Rule& rule, Sequence sequence) {
 }
 
 void Correlator::forget_oldest() {
-    bytes_ -= events_.front().text.size();
+    const Remembered& oldest = events_.front();
+    bytes_ -= oldest.bytes();
+    if (const Rule* rule = rules_->find(oldest.rule_id)) {
+        for (const std::size_t index : rule->feeds) {
+            std::deque<Sequence>& history = histories_[index];
+            if (!history.empty() && history.front() == first_sequence_) {
+                history.pop_front();
+            }
+        }
+    }
     events_.pop_front();
     ++first_sequence_;
     ++forgotten_;

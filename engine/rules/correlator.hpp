@@ -32,8 +32,6 @@ class Correlator {
     // Earlier lines that a composite alert shows (spec: rules, section 7.4).
     static constexpr std::size_t kMaxPreviousLines = 11;
     static constexpr std::size_t kMinMemory = 2048;
-    // All remembered text; a flood of long lines cannot take more.
-    static constexpr std::size_t kMaxMemoryBytes = std::size_t{32} << 20;
 
     // What happens when the time of ignore="N" is over: the rule alerts, and the next N seconds
     // are silent again (Live), or the event after it alerts too (Once, as logtest does).
@@ -75,6 +73,8 @@ class Correlator {
     const std::optional<std::string>& previous_output() const { return previous_output_; }
     // Events that left the memory because it was full.
     std::uint64_t forgotten() const { return forgotten_; }
+    std::size_t remembered() const { return events_.size(); }
+    std::size_t remembered_bytes() const { return bytes_; }
 
   private:
     enum class Part : std::uint8_t {
@@ -98,6 +98,7 @@ class Correlator {
         int matched_level = 0;  // the highest composite rule that this event was used up for
         std::string text;
         Parts parts;  // views into text
+        std::size_t bytes() const { return sizeof(Remembered) + text.size(); }
     };
     using Sequence = std::uint64_t;  // number of an event since the start
 

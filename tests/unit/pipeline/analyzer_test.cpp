@@ -17,6 +17,8 @@ constexpr std::string_view kDecoders = R"(
 <decoder name="gate"><program_name>^gate$</program_name></decoder>
 <decoder name="gate-denied"><parent>gate</parent>
   <regex>^denied (\S+) from (\S+)</regex><order>user, srcip</order></decoder>
+<decoder name="text"><prematch>^text </prematch>
+  <regex offset="after_prematch">^\w+ (\w+)</regex><order>data</order></decoder>
 <decoder name="fw"><type>firewall</type><prematch>^fw </prematch>
   <regex offset="after_prematch">^(\w+) (\w+) (\S+) (\S+)</regex>
   <order>action, protocol, srcip, dstip</order></decoder>
@@ -37,6 +39,11 @@ constexpr std::string_view kRules = R"(
   <rule id="105" level="4"><match>secret</match><options>no_log</options></rule>
   <rule id="106" level="4"><match>noise</match><ignore>location</ignore></rule>
   <rule id="107" level="3"><match>echo</match><check_if_ignored>location</check_if_ignored></rule>
+  <rule id="108" level="3"><decoded_as>text</decoded_as><match>first</match><ignore>data</ignore></rule>
+  <rule id="109" level="3"><decoded_as>text</decoded_as><match>both</match><ignore>data</ignore>
+    <check_if_ignored>data</check_if_ignored></rule>
+  <rule id="110" level="3"><decoded_as>text</decoded_as><match>alone</match>
+    <check_if_ignored>data</check_if_ignored></rule>
 </group>)";
 
 std::shared_ptr<const Configuration> configuration(std::string_view rules = kRules) {
@@ -129,6 +136,17 @@ TEST_CASE("analyzer: check_if_ignored drops what an ignore element remembered, l
     Bench logtest;
     logtest.process("noise");
     CHECK(logtest.process("echo").alert);
+}
+
+TEST_CASE("analyzer: check_if_ignored takes the data only if <ignore> names it") {
+    Bench live(live_options("here"));
+    CHECK(live.process("text first abc").alert);
+    CHECK(live.process("text both abc").ignored);
+    CHECK(live.process("text both xyz").alert);
+    CHECK(live.process("text both xyz 2").ignored);
+    CHECK(live.process("text alone abc").alert);
+    CHECK(live.process("text first " + std::string(1'000, 'a')).alert);
+    CHECK(live.process("text both " + std::string(1'001, 'a')).ignored);  // keys end at 255 bytes
 }
 
 TEST_CASE("analyzer: live, a message equal to one of the last three is dropped") {

@@ -237,6 +237,19 @@ TEST_CASE("correlator: the memory is bounded and forgets the oldest") {
         engine.process({.log = long_line, .second = 6000 + i});
     }
     CHECK(engine.correlator().forgotten() > Correlator::kMinMemory);
+    CHECK(engine.correlator().remembered_bytes() <= CorrelatorLimits{}.bytes);
+    CHECK(engine.correlator().remembered() > 4);
+    CHECK(engine.correlator().remembered() < 16);
+    // the record of an event counts as well as its text
+    engine.correlator().set_limits({.events = 100'000, .bytes = 100'000});
+    deny(engine, 10'000, "", 7000);
+    CHECK(engine.correlator().remembered_bytes() <= 100'000);
+    CHECK(engine.correlator().remembered() < 1'000);
+    engine.correlator().set_limits({.bytes = 1});  // one is kept
+    deny(engine, 2, "", 30'000);
+    CHECK(engine.correlator().remembered() == 1);
+    engine.correlator().clear();
+    CHECK(engine.correlator().remembered_bytes() == 0);
 }
 
 TEST_CASE("correlator: a reload keeps what is remembered by rule id") {
