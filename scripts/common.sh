@@ -8,7 +8,7 @@ build_packages=(g++ cmake ninja-build pkg-config libpugixml-dev libpcre2-dev lib
 run_packages=(nftables iproute2 util-linux procps passwd)
 lab_packages=(nmap iputils-ping)
 test_packages=(git clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 catch2 libbenchmark-dev python3
-    man-db shellcheck nmap traceroute iputils-ping openssh-server openssh-client)
+    man-db shellcheck nmap masscan hping3 traceroute iputils-ping openssh-server openssh-client)
 
 say() { printf '%s\n' "$*"; }
 die() {
