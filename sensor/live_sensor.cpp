@@ -33,6 +33,8 @@ sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettin
     sensor_capture::FilterSettings filter;
     filter.tcp = settings[sensor_config::Switch::Tcp];
     filter.udp = settings[sensor_config::Switch::Udp];
+    filter.congestion_flags =
+        settings[sensor_config::Switch::IplogCompat] && settings[sensor_config::Switch::Bogus];
     filter.only_ours = settings.promisc.empty();
     return filter;
 }

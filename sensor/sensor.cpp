@@ -8,6 +8,7 @@
 
 #include "sensor/detect/compat_tracker.hpp"
 #include "sensor/detect/scan_tracker.hpp"
+#include "sensor/detect/smurf_watch.hpp"
 #include "sensor/packet/compat_reassembler.hpp"
 #include "sensor/packet/reassembler.hpp"
 
@@ -45,7 +46,8 @@ std::unique_ptr<sensor_detect::Tracker> make_tracker(const SensorSettings& setti
         return std::make_unique<sensor_detect::CompatTracker>(tracker, !settings.promisc.empty(),
                                                               sink);
     }
-    return std::make_unique<sensor_detect::ScanTracker>(tracker, sink);
+    return std::make_unique<sensor_detect::SmurfWatch>(
+        tracker, sink, std::make_unique<sensor_detect::ScanTracker>(tracker, sink));
 }
 
 std::unique_ptr<sensor_packet::Reassembly> make_reassembly(const SensorSettings& settings) {

@@ -77,10 +77,16 @@ base::Result<std::string> configuration_text(const CommandLine& command_line) {
     return text;
 }
 
+// What is wrong or odd, in iplog's words.
+struct Messages {
+    std::vector<std::string> texts;
+    bool has_faults = false;  // of the configuration file
+};
+
 // File, then command line, then what follows from them. Faults of the file are added to
 // `messages`; a Diagnostic: nothing can be done with it.
 base::Result<SensorSettings> load_settings(const CommandLine& command_line, const Names& names,
-                                           std::vector<std::string>& messages) {
+                                           Messages& messages) {
     const auto text = configuration_text(command_line);
     if (!text) {
         return base::fail(text.error());
@@ -90,9 +96,10 @@ base::Result<SensorSettings> load_settings(const CommandLine& command_line, cons
     sensor_config::apply_iplog_conf(*text, command_line.config_file, names.services, names.hosts,
                                     settings, diagnostics);
     for (const base::Diagnostic& diagnostic : diagnostics.all()) {
-        messages.push_back(sensor_config::iplog_message(diagnostic));
+        messages.texts.push_back(sensor_config::iplog_message(diagnostic));
+        messages.has_faults = true;
     }
-    if (auto applied = sensor_config::apply_command_line(command_line, settings, messages);
+    if (auto applied = sensor_config::apply_command_line(command_line, settings, messages.texts);
         !applied) {
         return base::fail(applied.error());
     }
@@ -227,9 +234,9 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         [](const std::string& trouble) { fmt::print(stderr, "portcullis-sensor: {}\n", trouble); });
     options.reload = [&]() -> std::optional<SensorSettings> {
         names = load_names(command_line);
-        std::vector<std::string> messages;
+        Messages messages;
         auto reloaded = load_settings(command_line, names, messages);
-        for (const std::string& message : messages) {
+        for (const std::string& message : messages.texts) {
             sensor.log().add(base::SystemClock().now(), message);
         }
         if (!reloaded) {
@@ -264,17 +271,23 @@ int run(std::span<char*> arguments) {
         return 0;
     }
     Names names = load_names(*command_line);
-    std::vector<std::string> messages;
+    Messages messages;
     const auto settings = load_settings(*command_line, names, messages);
     if (command_line->wants_help) {
         fmt::print("{}", sensor_config::help_text(settings ? *settings : SensorSettings()));
         return 0;
     }
-    for (const std::string& message : messages) {
+    for (const std::string& message : messages.texts) {
         say(message);
     }
     if (!settings) {
         return fatal(settings.error().message);
+    }
+    if (command_line->wants_check) {
+        if (!messages.has_faults) {
+            say(fmt::format("{}: nothing is wrong", command_line->config_file));
+        }
+        return messages.has_faults ? 1 : 0;
     }
     if (command_line->wants_kill || command_line->wants_restart) {
         return signal_running(*settings, command_line->wants_kill ? SIGTERM : SIGHUP);

@@ -186,10 +186,12 @@ void FilterWriter::write_flags(Label passes) {
     out_.add(BPF_ALU | BPF_SUB | BPF_X);
     out_.jump_unless(BPF_JGE, 14, passes);
     out_.add(kLoadByte, 13);
-    out_.jump_if(
-        BPF_JSET,
-        sensor_packet::kFin | sensor_packet::kSyn | sensor_packet::kRst | sensor_packet::kUrg,
-        passes);
+    std::uint32_t flags =
+        sensor_packet::kFin | sensor_packet::kSyn | sensor_packet::kRst | sensor_packet::kUrg;
+    if (settings_.congestion_flags) {
+        flags |= sensor_packet::kEce | sensor_packet::kCwr;
+    }
+    out_.jump_if(BPF_JSET, flags, passes);
     out_.jump_unless(BPF_JSET, sensor_packet::kAck, passes);
     out_.add(kLoadWord, 4);
     out_.jump_if(BPF_JEQ, 0, passes);

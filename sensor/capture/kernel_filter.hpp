@@ -23,6 +23,8 @@ namespace portcullis::sensor_capture {
 struct FilterSettings {
     bool tcp = true;
     bool udp = true;
+    // TCP with ECE or CWR whatever else is set: iplog 2.2.3 calls that bogus.
+    bool congestion_flags = false;
     // Of our host. What comes in with one of them as its source is forged, lest somebody answers
     // his own probes in our name. Empty = not known: everything passes.
     std::vector<base::IpAddress> ours;

@@ -17,6 +17,7 @@ enum class Action : std::uint8_t {
     Kill,
     Restart,
     ConfigFile,
+    Check,
     CaptureFile,
     Local,
     HostsFile,
@@ -62,6 +63,8 @@ constexpr OptionRow kRows[] = {
     {0, "facility", Action::Facility, kNoSwitch, "NAME", "syslog facility (default daemon)"},
     {0, "priority", Action::Priority, kNoSwitch, "NAME", "syslog priority (default notice)"},
     {0, "config", Action::ConfigFile, kNoSwitch, "FILE", "default /etc/iplog.conf"},
+    {0, "check", Action::Check, kNoSwitch, nullptr,
+     "say what is wrong with the configuration, and exit: 1 if anything is"},
     {0, "hosts", Action::HostsFile, kNoSwitch, "FILE", "host names, default /etc/hosts"},
     {0, "services", Action::ServicesFile, kNoSwitch, "FILE", "default /etc/services"},
     {0, "resolv-conf", Action::ResolvConf, kNoSwitch, "FILE",
@@ -97,7 +100,7 @@ constexpr OptionRow kRows[] = {
      "answer the probes of nmap -O with garbage"},
     {'V', "verbose", Action::SetSwitch, Switch::Verbose, nullptr, "say more"},
     {'s', "detect-syn-flood", Action::SetSwitch, Switch::SynFlood, nullptr,
-     "accepted for iplog's sake"},
+     "no names in TCP lines while connection attempts pour in"},
     {0, "iplog-compat", Action::SetSwitch, Switch::IplogCompat, nullptr,
      "count and write exactly as iplog 2.2.3"},
     {'y', "frag", Action::SetSwitch, Switch::Frag, nullptr, "fragments", true},
@@ -193,6 +196,9 @@ base::Result<void> apply_early(const OptionRow& row, const std::string& value,
         case Action::ConfigFile:
             command_line.config_file = value;
             command_line.names_config_file = true;
+            break;
+        case Action::Check:
+            command_line.wants_check = true;
             break;
         case Action::CaptureFile:
             command_line.capture_file = value;
@@ -327,10 +333,11 @@ base::Result<void> apply_command_line(const CommandLine& command_line, SensorSet
                 const bool is_facility = row.action == Action::Facility;
                 const auto code = is_facility ? find_facility(value) : find_priority(value);
                 if (!code) {
-                    return base::fail(
-                        bad_option(fmt::format("--{}: there is no \"{}\"", row.name, value)));
+                    notes.push_back(fmt::format("Invalid {}: \"{}\" - falling back to default.",
+                                                row.name, value));
                 }
-                (is_facility ? settings.facility : settings.priority) = *code;
+                (is_facility ? settings.facility : settings.priority) =
+                    code.value_or(is_facility ? LOG_DAEMON : LOG_NOTICE);
                 break;
             }
             default:  // what parse_command_line() took

@@ -16,6 +16,7 @@ struct CommandLine {
     bool wants_version = false;
     bool wants_kill = false;     // -k
     bool wants_restart = false;  // -R
+    bool wants_check = false;
     std::string config_file = "/etc/iplog.conf";
     bool names_config_file = false;  // --config: the file must be there
     std::string capture_file;        // -r; empty = live

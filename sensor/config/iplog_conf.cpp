@@ -283,6 +283,7 @@ void Parser::apply_facility() {
         if (const auto code = find_facility(*name)) {
             settings_.facility = *code;
         } else {
+            settings_.facility = LOG_DAEMON;
             complain(fmt::format("Invalid facility: \"{}\" - falling back to default.", *name), 0);
         }
     }
@@ -293,6 +294,7 @@ void Parser::apply_priority() {
         if (const auto code = find_priority(*name)) {
             settings_.priority = *code;
         } else {
+            settings_.priority = LOG_NOTICE;
             complain(fmt::format("Invalid priority: \"{}\" - falling back to default.", *name), 0);
         }
     }

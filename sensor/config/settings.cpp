@@ -122,6 +122,13 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
             s[which] = false;
         }
     }
+    if (!s[Switch::TcpResolve]) {
+        s[Switch::SynFlood] = false;
+    }
+    if (!s[Switch::TcpResolve] && !s[Switch::UdpResolve] && !s[Switch::IcmpResolve]) {
+        s[Switch::DisableResolver] = true;
+        s[Switch::DnsCache] = false;
+    }
     if (!s[Switch::Tcp]) {
         for (const Switch which : {Switch::PortScan, Switch::NullScan, Switch::FinScan,
                                    Switch::SynScan, Switch::XmasScan, Switch::Bogus}) {
@@ -135,6 +142,7 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
     }
     if (!s[Switch::Icmp]) {
         s[Switch::PingFlood] = false;
+        s[Switch::Smurf] = s[Switch::Smurf] && s[Switch::Udp];
     }
     if (s[Switch::IgnoreDns] && !nameservers.empty()) {
         PacketFilter answers;
@@ -179,6 +187,7 @@ sensor_report::ReportSettings report_settings(const SensorSettings& settings) {
     report.resolve_tcp = settings[Switch::TcpResolve];
     report.resolve_udp = settings[Switch::UdpResolve];
     report.resolve_icmp = settings[Switch::IcmpResolve];
+    report.spares_names_in_flood = settings[Switch::SynFlood];
     report.has_iplog_words = settings[Switch::IplogCompat];
     return report;
 }

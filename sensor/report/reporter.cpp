@@ -125,7 +125,7 @@ bool Reporter::resolves(const Observation& observation) const {
     }
     switch (family_of(observation)) {
         case Family::Tcp:
-            return settings_.resolve_tcp;
+            return settings_.resolve_tcp && !(settings_.spares_names_in_flood && flood_.is_full());
         case Family::Udp:
             return settings_.resolve_udp;
         case Family::Icmp:
@@ -189,7 +189,19 @@ bool Reporter::describe_icmp(const Observation& observation, bool resolve, Line&
     return true;
 }
 
+void Reporter::note_flood(const Observation& observation) {
+    if (observation.type != ObservationType::ScanExpired) {
+        flood_.set_time(
+            std::chrono::duration_cast<std::chrono::seconds>(observation.time.time_since_epoch())
+                .count());
+    }
+    if (observation.type == ObservationType::ConnectionAttempt) {
+        flood_.count_attempt();
+    }
+}
+
 void Reporter::on_observation(const Observation& observation) {
+    note_flood(observation);
     if (is_about_one_packet(observation.type) && !log_.admits(observation.time)) {
         return;
     }

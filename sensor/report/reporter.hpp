@@ -10,6 +10,7 @@
 #include "sensor/report/line.hpp"
 #include "sensor/report/log_writer.hpp"
 #include "sensor/report/names.hpp"
+#include "sensor/report/syn_flood_meter.hpp"
 
 namespace portcullis::sensor_report {
 
@@ -19,6 +20,7 @@ struct ReportSettings {
     bool resolve_tcp = true;
     bool resolve_udp = true;
     bool resolve_icmp = true;
+    bool spares_names_in_flood = true;  // `syn_flood`: see SynFloodMeter
     // iplog_compat: hosts and ICMP messages as iplog 2.2.3 writes them, where it is wrong too.
     bool has_iplog_words = false;
 };
@@ -42,6 +44,7 @@ class Reporter final : public sensor_detect::ObservationSink {
 
   private:
     void write_line(const sensor_detect::Observation& observation, std::string_view user);
+    void note_flood(const sensor_detect::Observation& observation);
     bool resolves(const sensor_detect::Observation& observation) const;
     // False = there is nothing to write.
     bool describe_icmp(const sensor_detect::Observation& observation, bool resolve, Line& line);
@@ -55,6 +58,7 @@ class Reporter final : public sensor_detect::ObservationSink {
     LogWriter& log_;
     HostLookup* host_lookup_ = nullptr;
     IdentLookup* ident_lookup_ = nullptr;
+    SynFloodMeter flood_;
     // Kept so that a line costs no allocation.
     std::string source_;
     std::string destination_;

@@ -114,19 +114,24 @@ TEST_CASE("command_line: of a file and standard output the last wins, with a war
     CHECK(to_file.notes.size() == 1);
 }
 
+TEST_CASE("command_line: an unknown facility or priority is told and the default taken") {
+    const Parsed parsed = parse({"--facility", "x", "--priority=y"});
+    CHECK(parsed.error.empty());
+    CHECK(parsed.notes ==
+          std::vector<std::string>{"Invalid facility: \"x\" - falling back to default.",
+                                   "Invalid priority: \"y\" - falling back to default."});
+    CHECK(parse({"--check"}).command_line.wants_check);
+}
+
 TEST_CASE("command_line: what is wrong is named") {
     struct Row {
         std::vector<std::string> words;
         const char* part;
     };
     const Row rows[] = {
-        {{"--frobnicate"}, "--frobnicate"},
-        {{"-l"}, "argument is missing"},
-        {{"--tcp=maybe"}, "maybe"},
-        {{"--local", "10.0.0"}, "10.0.0"},
-        {{"-a", "nowhere"}, "nowhere"},
-        {{"--facility", "x"}, "\"x\""},
-        {{"stray"}, "stray"},
+        {{"--frobnicate"}, "--frobnicate"}, {{"-l"}, "argument is missing"},
+        {{"--tcp=maybe"}, "maybe"},         {{"--local", "10.0.0"}, "10.0.0"},
+        {{"-a", "nowhere"}, "nowhere"},     {{"stray"}, "stray"},
     };
     for (const Row& row : rows) {
         CHECK_THAT(parse(row.words).error, Catch::Contains(row.part));

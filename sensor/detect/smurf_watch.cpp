@@ -1,0 +1,206 @@
+#include "sensor/detect/smurf_watch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace portcullis::sensor_detect {
+namespace {
+
+using sensor_packet::Packet;
+using sensor_packet::Transport;
+using std::chrono::seconds;
+
+constexpr std::uint16_t kEchoPort = 7;
+constexpr std::size_t kMaxNetworks = 1024;
+constexpr std::size_t kMinHosts = 3;
+// Replies to what we asked ourselves may come so much later.
+constexpr std::uint32_t kAskedMemory = 60;
+// A clock that goes back by more than this was set back.
+constexpr seconds kClockTolerance{10};
+constexpr base::Timestamp kEndOfTime{seconds(4'000'000'000)};
+
+bool is_echo_answer(const Packet& packet) {
+    return is_echo_reply(packet) ||
+           (packet.transport == Transport::Udp && packet.source_port == kEchoPort);
+}
+
+bool is_echo_question(const Packet& packet) {
+    return is_echo_request(packet) ||
+           (packet.transport == Transport::Udp && packet.destination_port == kEchoPort);
+}
+
+// With the host part cleared.
+base::IpAddress network_of(const base::IpAddress& address) {
+    const std::uint8_t* bytes = address.data();
+    if (address.is_v4()) {
+        return base::IpAddress::v4({bytes[0], bytes[1], bytes[2], 0});
+    }
+    std::array<std::uint8_t, 16> network{};
+    std::copy_n(bytes, 8, network.begin());
+    return base::IpAddress::v6(network);
+}
+
+// Tells the hosts of a network apart well enough to count a few.
+std::uint16_t host_of(const base::IpAddress& address) {
+    const std::uint8_t* last = address.data() + address.size() - 2;
+    return static_cast<std::uint16_t>((last[0] << 8) | last[1]);
+}
+
+Flow flow_to(const base::IpAddress& ours, const base::IpAddress& theirs) {
+    return {ours, network_of(theirs), 0, 0, Transport::Icmp};
+}
+
+}  // namespace
+
+SmurfWatch::SmurfWatch(const TrackerSettings& settings, ObservationSink& sink,
+                       std::unique_ptr<Tracker> next)
+    : settings_(settings), sink_(sink), next_(std::move(next)), table_(kMaxNetworks, *this) {}
+
+void SmurfWatch::set_settings(const TrackerSettings& settings) {
+    settings_ = settings;
+    next_->set_settings(settings);
+}
+
+std::uint32_t SmurfWatch::second() const {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count());
+}
+
+void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
+    if (packet.transport != Transport::Tcp && is_echo_answer(packet) &&
+        settings_.of(ScanKind::Smurf).is_enabled) {
+        advance(now);
+        if (takes(packet)) {
+            ++taken_;
+            return;
+        }
+    }
+    next_->on_inbound(packet, now);
+}
+
+void SmurfWatch::on_outbound(const Packet& packet, base::Timestamp now) {
+    if (packet.transport != Transport::Tcp && is_echo_question(packet)) {
+        advance(now);
+        asked_.remember(flow_to(packet.source, packet.destination), second());
+    }
+    next_->on_outbound(packet, now);
+}
+
+bool SmurfWatch::takes(const Packet& packet) {
+    const DetectorSettings& settings = settings_.of(ScanKind::Smurf);
+    const base::IpAddress network = network_of(packet.source);
+    if (asked_.knows(flow_to(packet.destination, packet.source), second(), kAskedMemory)) {
+        return false;
+    }
+    const std::uint64_t pair = hash_.of(network, packet.destination, 0);
+    std::uint32_t index = table_.find(pair);
+    if (index == kNoIndex) {
+        index = table_.make(pair, network, packet.destination, second());
+    } else {
+        table_.touch(index, second());
+    }
+    Counter& counter = table_.obtain_counter(
+        index, ScanKind::Smurf, second() + static_cast<std::uint32_t>(settings.idle.count()));
+    ++counter.packets;
+    counter.bytes += packet.payload_length;
+    const bool is_datagram = packet.transport == Transport::Udp;
+    if (counter.is_detected) {
+        // The question bore one port of ours: who sends to others from port 7 scans.
+        const auto ports = counter.destination_ports.ports();
+        return !is_datagram ||
+               std::find(ports.begin(), ports.end(), packet.destination_port) != ports.end();
+    }
+    if (is_datagram) {
+        counter.destination_ports.add(packet.destination_port);
+        counter.source_ports.add(packet.source_port);
+    }
+    counter.counted_ports.add(host_of(packet.source));
+    const auto time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch());
+    if (counter.rate.add(time, settings.rate_window, 1) < settings.threshold ||
+        counter.counted_ports.size() < kMinHosts) {
+        return false;
+    }
+    report_detected(index, counter);
+    return true;
+}
+
+void SmurfWatch::report_detected(std::uint32_t index, Counter& counter) {
+    counter.is_detected = true;
+    table_.mark_scanning(index);
+    Observation observation;
+    observation.type = ObservationType::ScanDetected;
+    observation.time = now_;
+    observation.kind = ScanKind::Smurf;
+    observation.source = table_.at(index).source;
+    observation.destination = table_.at(index).destination;
+    observation.destination_ports = counter.destination_ports;
+    observation.source_ports = counter.source_ports;
+    sink_.on_observation(observation);
+}
+
+void SmurfWatch::on_counter_over(const SourceState& state, const Counter& counter) {
+    if (!counter.is_detected) {
+        return;
+    }
+    Observation observation;
+    observation.type = ObservationType::ScanExpired;
+    observation.time = now_;
+    observation.kind = ScanKind::Smurf;
+    observation.source = state.source;
+    observation.destination = state.destination;
+    observation.packets = counter.packets;
+    observation.bytes = counter.bytes;
+    sink_.on_observation(observation);
+}
+
+void SmurfWatch::advance(base::Timestamp now) {
+    const base::Timestamp wanted = std::min(now, kEndOfTime);
+    if (wanted < now_ - kClockTolerance) {  // what is remembered lies in the future now
+        next_->advance(now);
+        now_ = wanted;
+        table_.clear();
+        asked_ = FlowMemory();
+        return;
+    }
+    const base::Timestamp target = std::max(wanted, now_);
+    for (;;) {
+        const auto due = table_.next_sweep();
+        if (!due || base::Timestamp(seconds(*due)) > target) {
+            break;
+        }
+        // In order of time, the lines of both.
+        now_ = std::max(now_, base::Timestamp(seconds(*due)));
+        next_->advance(now_);
+        table_.sweep(*due);
+    }
+    now_ = target;
+    next_->advance(now);
+}
+
+std::optional<base::Timestamp> SmurfWatch::next_deadline() {
+    const auto next = next_->next_deadline();
+    const auto due = table_.next_sweep();
+    if (!due) {
+        return next;
+    }
+    const base::Timestamp at{seconds(*due)};
+    return next ? std::min(*next, at) : at;
+}
+
+void SmurfWatch::finish(base::Timestamp now) {
+    advance(now);
+    next_->finish(now);
+    table_.clear();
+}
+
+TrackerCounters SmurfWatch::counters() const {
+    TrackerCounters counters = next_->counters();
+    counters.inbound += taken_;
+    counters.source_evictions += table_.evictions();
+    counters.scan_evictions += table_.scan_evictions();
+    return counters;
+}
+
+}  // namespace portcullis::sensor_detect
