@@ -1,9 +1,6 @@
 #include "sensor/capture/frame_source.hpp"
 
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <pcap/pcap.h>
 #include <stdio_ext.h>
 #include <sys/socket.h>
@@ -13,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 
 namespace portcullis::sensor_capture {
 namespace {
@@ -134,40 +130,6 @@ class PcapSource final : public FrameSource {
     int fd_;
 };
 
-std::optional<base::IpAddress> address_of(const sockaddr* address) {
-    if (address->sa_family == AF_INET) {
-        sockaddr_in in{};
-        std::memcpy(&in, address, sizeof in);
-        std::array<std::uint8_t, 4> bytes{};
-        std::memcpy(bytes.data(), &in.sin_addr, bytes.size());
-        return base::IpAddress::v4(bytes);
-    }
-    if (address->sa_family == AF_INET6) {
-        sockaddr_in6 in6{};
-        std::memcpy(&in6, address, sizeof in6);
-        std::array<std::uint8_t, 16> bytes{};
-        std::memcpy(bytes.data(), &in6.sin6_addr, bytes.size());
-        return base::IpAddress::v6(bytes);
-    }
-    return std::nullopt;
-}
-
-template <class Visit>
-void for_each_interface_address(Visit visit) {
-    ifaddrs* list = nullptr;
-    if (getifaddrs(&list) != 0) {
-        return;
-    }
-    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-        visit(*entry);
-    }
-    freeifaddrs(list);
-}
-
-}  // namespace
-
-namespace {
-
 // libpcap reads each packet with two calls of fread(3): with stdio's own buffer of 4 KB and a lock
 // in each call, that costs as much as all that is done with the packet afterwards.
 // `buffer` must outlive what is returned.
@@ -252,31 +214,6 @@ base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& nam
         return unusable("the kernel refuses the filter");
     }
     return source;
-}
-
-std::vector<std::string> usable_interfaces() {
-    std::vector<std::string> names;
-    for_each_interface_address([&](const ifaddrs& entry) {
-        const bool is_usable =
-            (entry.ifa_flags & IFF_UP) != 0 && (entry.ifa_flags & IFF_LOOPBACK) == 0;
-        if (is_usable && std::find(names.begin(), names.end(), entry.ifa_name) == names.end()) {
-            names.emplace_back(entry.ifa_name);
-        }
-    });
-    return names;
-}
-
-std::vector<base::IpAddress> host_addresses() {
-    std::vector<base::IpAddress> addresses;
-    for_each_interface_address([&](const ifaddrs& entry) {
-        const auto address = entry.ifa_addr != nullptr ? address_of(entry.ifa_addr) : std::nullopt;
-        if (address) {
-            addresses.push_back(*address);
-        }
-    });
-    std::sort(addresses.begin(), addresses.end());
-    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-    return addresses;
 }
 
 }  // namespace portcullis::sensor_capture

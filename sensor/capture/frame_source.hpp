@@ -60,10 +60,4 @@ base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& 
 base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& name,
                                                           bool promiscuous);
 
-// All interfaces that are up, loopback excepted.
-std::vector<std::string> usable_interfaces();
-
-// The addresses of this host, on all interfaces.
-std::vector<base::IpAddress> host_addresses();
-
 }  // namespace portcullis::sensor_capture
