@@ -12,20 +12,9 @@
 namespace portcullis {
 namespace {
 
-// Lines other than detections wait for the end of a batch at most.
-constexpr int kBatch = 64;
-// After so many batches other interfaces and signals get their turn.
-constexpr int kMaxBatches = 64;
-
 constexpr std::chrono::seconds kFollowPeriod{5};
 
 using sensor_config::Switch;
-
-void add(const sensor_capture::CaptureCounters& more, sensor_capture::CaptureCounters& sum) {
-    sum.received += more.received;
-    sum.dropped_by_kernel += more.dropped_by_kernel;
-    sum.dropped_by_interface += more.dropped_by_interface;
-}
 
 }  // namespace
 
@@ -39,42 +28,17 @@ sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettin
     return filter;
 }
 
-std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names, bool promiscuous,
-                                           std::vector<std::string>& failures) {
-    std::vector<OpenInterface> open;
-    for (const std::string& name : names.empty() ? sensor_capture::usable_interfaces() : names) {
-        auto source = sensor_capture::open_interface(name, promiscuous);
-        if (source) {
-            open.push_back({name, std::move(*source)});
-        } else {
-            failures.push_back(source.error().message);
-        }
-    }
-    return open;
-}
-
 LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings,
                        Options options, std::vector<OpenInterface> open)
     : sensor_(sensor),
       options_(std::move(options)),
-      own_addresses_(sensor_capture::host_addresses()) {
-    sensor_.set_local_addresses(own_addresses_);
+      interfaces_(loop_, options_.interfaces,
+                  {sensor, [this] { sensor_.log().flush(); }, [this] { after_packets(); },
+                   [this](const std::string& text) { say(text); },
+                   [this] { sensor_.set_local_addresses(interfaces_.own_addresses()); }},
+                  std::move(open)) {
+    sensor_.set_local_addresses(interfaces_.own_addresses());
     set_up_lookups(settings);
-    for (OpenInterface& interface : open) {
-        interfaces_.push_back(std::make_unique<Interface>());
-        interfaces_.back()->name = std::move(interface.name);
-        interfaces_.back()->source = std::move(interface.source);
-        watch(*interfaces_.back());
-    }
-    // A named interface that could not be opened is tried again.
-    for (const std::string& name : options_.interfaces) {
-        const bool is_known = std::any_of(interfaces_.begin(), interfaces_.end(),
-                                          [&](const auto& known) { return known->name == name; });
-        if (!is_known) {
-            interfaces_.push_back(std::make_unique<Interface>());
-            interfaces_.back()->name = name;
-        }
-    }
     sources_.push_back(loop_.watch_signal(SIGTERM, [this] { end(SIGTERM); }));
     if (options_.ends_on_interrupt) {
         sources_.push_back(loop_.watch_signal(SIGINT, [this] { end(SIGINT); }));
@@ -156,8 +120,8 @@ void LiveSensor::set_up_fooler(bool is_wanted) {
     }
     sensor_.set_on_tcp([this](const sensor_packet::Packet& packet, base::Timestamp now) {
         // Never in the name of hosts that are only watched over (promisc).
-        if (std::find(own_addresses_.begin(), own_addresses_.end(), packet.destination) !=
-            own_addresses_.end()) {
+        const auto& ours = interfaces_.own_addresses();
+        if (std::binary_search(ours.begin(), ours.end(), packet.destination)) {
             options_.fooler->on_packet(packet, now);
         }
     });
@@ -172,15 +136,12 @@ void LiveSensor::after_packets() {
 
 SensorCounters LiveSensor::counters() {
     SensorCounters counters = sensor_.counters();
-    sensor_capture::CaptureCounters captured = closed_;
-    for (const auto& interface : interfaces_) {
-        if (interface->source) {
-            add(interface->source->counters(), captured);
-        }
-    }
+    const sensor_capture::CaptureCounters captured = interfaces_.counters();
     counters.emplace_back("packets_captured", captured.received);
     counters.emplace_back("packets_dropped_by_kernel", captured.dropped_by_kernel);
     counters.emplace_back("packets_dropped_by_interface", captured.dropped_by_interface);
+    counters.emplace_back("interfaces_lost", interfaces_.losses());
+    counters.emplace_back("interfaces_missing", interfaces_.missing());
     if (resolver_) {
         const auto names = resolver_->counters();
         counters.emplace_back("names_asked", names.asked);
@@ -200,55 +161,11 @@ SensorCounters LiveSensor::counters() {
     return counters;
 }
 
-void LiveSensor::watch(Interface& interface) {
-    set_filter(interface);
-    interface.watch =
-        loop_.watch_fd(interface.source->fd(), EPOLLIN, [this, &interface](std::uint32_t) {
-            drain(interface);
-            after_packets();
-        });
-}
-
-void LiveSensor::set_filter(Interface& interface) {
-    sensor_capture::FilterSettings filter = options_.filter;
-    filter.ours = own_addresses_;
-    if (!interface.source->set_filter(filter)) {
-        sensor_.log().add(
-            clock_.now(),
-            fmt::format("Warning: the kernel refuses the filter for {}.", interface.name));
-    }
-}
-
-void LiveSensor::drain(Interface& interface) {
-    for (int batch = 0; batch < kMaxBatches && interface.source; ++batch) {
-        const auto count = interface.source->read(kBatch, sensor_);
-        sensor_.log().flush();
-        if (!count) {
-            interface.watch = base::EventLoop::no_source();
-            add(interface.source->counters(), closed_);
-            interface.source.reset();
-            sensor_.log().add(clock_.now(),
-                              fmt::format("Warning: interface {} went down.", interface.name));
-            sensor_.log().flush();
-            return;
-        }
-        if (*count < kBatch) {
-            return;
-        }
-    }
-}
-
-void LiveSensor::drain_all() {
-    for (const auto& interface : interfaces_) {
-        drain(*interface);
-    }
-}
-
 void LiveSensor::on_time() {
     armed_for_.reset();
     // An answer that waits in the capture buffer must be seen before its probe is called overdue.
     const base::Timestamp now = clock_.now();
-    drain_all();
+    interfaces_.drain();
     sensor_.advance(now);
     after_packets();
 }
@@ -266,51 +183,11 @@ void LiveSensor::arm_timer() {
 
 void LiveSensor::follow_host() {
     options_.report_counters(counters());
-    if (auto addresses = sensor_capture::host_addresses(); addresses != own_addresses_) {
-        own_addresses_ = std::move(addresses);
-        sensor_.set_local_addresses(own_addresses_);
-        for (const auto& interface : interfaces_) {
-            if (interface->source) {
-                set_filter(*interface);
-            }
-        }
-    }
-    if (options_.interfaces.empty()) {
-        for (const std::string& name : sensor_capture::usable_interfaces()) {
-            const bool is_known =
-                std::any_of(interfaces_.begin(), interfaces_.end(),
-                            [&](const auto& known) { return known->name == name; });
-            if (is_known) {
-                continue;
-            }
-            const RawPrivilege privilege;
-            auto source = sensor_capture::open_interface(name, options_.is_promiscuous);
-            if (source) {
-                interfaces_.push_back(std::make_unique<Interface>());
-                interfaces_.back()->name = name;
-                interfaces_.back()->source = std::move(*source);
-                watch(*interfaces_.back());
-            }
-        }
-    }
-    for (const auto& interface : interfaces_) {
-        if (interface->source) {
-            continue;
-        }
-        const RawPrivilege privilege;
-        auto source = sensor_capture::open_interface(interface->name, options_.is_promiscuous);
-        if (source) {
-            interface->source = std::move(*source);
-            watch(*interface);
-            sensor_.log().add(clock_.now(),
-                              fmt::format("Interface {} was reopened.", interface->name));
-            sensor_.log().flush();
-        }
-    }
+    interfaces_.follow_host();
 }
 
 void LiveSensor::end(int signal) {
-    drain_all();
+    interfaces_.drain();
     if (ident_) {
         ident_->give_up();
     }
@@ -323,18 +200,13 @@ void LiveSensor::end(int signal) {
 }
 
 void LiveSensor::restart() {
-    drain_all();
+    interfaces_.drain();
     sensor_.log().add(clock_.now(), fmt::format("Restarting iplog (pid {}).", ::getpid()));
     sensor_.log().finish(clock_.now());
     if (const auto settings = options_.reload()) {
         sensor_.set_settings(*settings);
         set_up_lookups(*settings);
-        options_.filter = filter_settings(*settings);
-        for (const auto& interface : interfaces_) {
-            if (interface->source) {
-                set_filter(*interface);
-            }
-        }
+        interfaces_.set_filter(filter_settings(*settings));
     }
     if (const auto reopened = sensor_.log().reopen(); !reopened) {
         sensor_.log().add(clock_.now(), fmt::format("Warning: {}", reopened.error().message));

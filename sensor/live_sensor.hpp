@@ -2,7 +2,7 @@
 // expiring scans, for answers of name servers and identds, for signals, and every few seconds to
 // follow interfaces and addresses.
 //
-// One thread, one event loop. Interfaces that vanish are reported and tried again.
+// One thread, one event loop. The interfaces are in Interfaces.
 #pragma once
 
 #include <functional>
@@ -13,25 +13,18 @@
 
 #include "engine/base/event_loop.hpp"
 #include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/interfaces.hpp"
 #include "sensor/resolve/ident_client.hpp"
 #include "sensor/resolve/name_resolver.hpp"
 #include "sensor/sensor.hpp"
 
 namespace portcullis {
 
-// An open interface, handed over by the opener so that it can happen before fork() and while root.
-struct OpenInterface {
-    std::string name;
-    std::unique_ptr<sensor_capture::FrameSource> source;
-};
-
 class LiveSensor {
   public:
     struct Options {
-        std::vector<std::string> interfaces;  // empty = all that are up, but loopback
-        bool is_promiscuous = false;
-        sensor_capture::FilterSettings filter;  // but for the addresses
-        bool ends_on_interrupt = true;          // SIGINT, in the foreground
+        Interfaces::Settings interfaces;
+        bool ends_on_interrupt = true;  // SIGINT, in the foreground
         // Reads configuration and names again, at SIGHUP; nullopt = keep the old ones.
         std::function<std::optional<sensor_config::SensorSettings>()> reload;
         // The name servers, as read last.
@@ -52,12 +45,6 @@ class LiveSensor {
     int run();
 
   private:
-    struct Interface {
-        std::string name;
-        std::unique_ptr<sensor_capture::FrameSource> source;  // nullptr = it went down
-        base::EventLoop::Source watch = base::EventLoop::no_source();
-    };
-
     // Names, users, garbage for nmap: as the settings want them.
     void set_up_lookups(const sensor_config::SensorSettings& settings);
     void set_up_fooler(bool is_wanted);
@@ -66,16 +53,10 @@ class LiveSensor {
     // What the sensor counts, what the capture counts and what the lookups count.
     SensorCounters counters();
     void say(const std::string& text);
-    void watch(Interface& interface);
-    // Tells the kernel which frames are wanted from it.
-    void set_filter(Interface& interface);
-    // Reads what waits on one interface.
-    void drain(Interface& interface);
-    void drain_all();
     void on_time();
     // Sets the timer if something is due before it.
     void arm_timer();
-    // Follows the host's addresses and the interfaces.
+    // Follows the host's addresses and the interfaces, and reports the counters.
     void follow_host();
     void end(int signal);
     void restart();
@@ -84,22 +65,15 @@ class LiveSensor {
     Options options_;
     base::SystemClock clock_;
     base::EventLoop loop_;
-    std::vector<base::IpAddress> own_addresses_;  // of all interfaces
-    std::vector<std::unique_ptr<Interface>> interfaces_;
     std::optional<base::Timestamp> armed_for_;
     base::EventLoop::Source timer_ = base::EventLoop::no_source();
     std::vector<base::EventLoop::Source> sources_;
     std::unique_ptr<sensor_resolve::NameResolver> resolver_;
     std::unique_ptr<sensor_resolve::IdentClient> ident_;
-    sensor_capture::CaptureCounters closed_;  // of interfaces that went down
+    Interfaces interfaces_;
 };
 
 // What the kernel is to let through, but for the addresses.
 sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettings& settings);
-
-// Opens the named interfaces, or all usable ones. What cannot be opened is left out and named in
-// `failures`.
-std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names, bool promiscuous,
-                                           std::vector<std::string>& failures);
 
 }  // namespace portcullis

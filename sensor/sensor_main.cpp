@@ -182,12 +182,13 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return fatal(status.error().message);
     }
     LiveSensor::Options options;
-    options.interfaces = settings.interfaces;
-    options.is_promiscuous = !settings.promisc.empty();
-    options.filter = filter_settings(settings);
+    options.interfaces.names = settings.interfaces;
+    options.interfaces.is_promiscuous = !settings.promisc.empty();
+    options.interfaces.filter = filter_settings(settings);
     options.ends_on_interrupt = settings[Switch::NoFork];
     std::vector<std::string> failures;
-    auto open = open_interfaces(options.interfaces, options.is_promiscuous, failures);
+    auto open =
+        open_interfaces(options.interfaces.names, options.interfaces.is_promiscuous, failures);
     for (const std::string& failure : failures) {
         say(fmt::format("Warning: {}", failure));
     }

@@ -9,7 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 namespace portcullis::sensor_capture {
 namespace {
@@ -142,7 +142,8 @@ pcap_t* open_with_large_buffer(const std::string& path, std::vector<char>& buffe
     }
     std::FILE* file = std::fopen(path.c_str(), "rbe");
     if (file == nullptr) {
-        fmt::format_to_n(error.data(), error.size() - 1, "{}", std::strerror(errno));
+        fmt::format_to_n(error.data(), error.size() - 1, "{}",
+                         std::generic_category().message(errno));
         return nullptr;
     }
     buffer.resize(kFileBuffer);

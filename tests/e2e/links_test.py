@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Packets in disguise on a real wire: VLAN tags, fragments of both families, IPv6 extension headers up to
-the size of a frame. The kernel filter lets them through, the scan in them is named."""
+the size of a frame. The kernel filter lets them through, the scan in them is named. And interfaces that
+vanish and come back."""
 import json
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
+import time
 import unittest
 
 import lab
+from bulk_test import processor_seconds
 from sensor_test import Sensor
 
 # Sends one frame for each port, or several; argv: interface, victim's MAC, source, target, disguise.
@@ -109,12 +114,50 @@ class LinksTest(unittest.TestCase):
                 rf"Overlapping IP fragments from {s}$"))
             self.assertFalse(self.sensor.has("detected"))
 
+    def test_the_pseudo_interface_any_shows_scans(self):
+        sensor = Sensor("-i", "any").start()
+        self.addCleanup(sensor.end)
+        for target, is_v6 in ((lab.VICTIM, False), (lab.VICTIM6, True)):
+            address = self.scanner.new_address()[is_v6]
+            self.scanner.run(f"nmap {'-6' if is_v6 else ''} -n -Pn -sX -p1-60 {target}")
+            lab.wait_until("the scan is named", lambda s=address: sensor.has(
+                rf"TCP: Xmas scan detected .* from {re.escape(s)} "))
+
     def test_nmap_in_fragments_is_named(self):
         v4, _ = self.scanner.new_address()
         self.sensor.forget()
         self.scanner.run(f"nmap -n -Pn -sS -f -p1-60 {lab.VICTIM}")
         lab.wait_until("the scan is named", lambda: self.sensor.has(
             rf"TCP: SYN scan detected .* from {re.escape(v4)} "))
+
+
+class VanishingTest(unittest.TestCase):
+    def test_an_interface_that_vanishes_is_said_once_and_listened_to_again(self):
+        scanner = lab.Scanner()
+        self.addCleanup(scanner.close)
+        status = pathlib.Path(tempfile.mkdtemp()) / "status"
+        sensor = Sensor("-i", "pcvictim", "--status-file", str(status)).start()
+        self.addCleanup(sensor.end)
+        for round_ in (1, 2):
+            lab.sh("ip link del pcvictim")
+            lab.wait_until("the loss is said", lambda: sensor.has("interface pcvictim went down"))
+            before = processor_seconds(sensor.process.pid)
+            time.sleep(1)  # measured, not waited for
+            self.assertLess(processor_seconds(sensor.process.pid) - before, 0.02)
+            lab.sh(f"ip link add pcvictim type veth peer name pcscanner netns {scanner.holder.pid}")
+            lab.sh(f"ip addr add {lab.VICTIM}/24 dev pcvictim")
+            lab.sh("ip link set pcvictim up")
+            scanner.run("ip link set pcscanner up")
+            v4, _ = scanner.new_address()
+            # Sooner than the next look at the host, which is every five seconds.
+            lab.wait_until("it is listened to again", lambda: sensor.has("pcvictim was reopened"), 2)
+            scanner.run(f"nmap -n -Pn -sX -p1-60 {lab.VICTIM}")
+            lab.wait_until("a scan is named",
+                           lambda: sensor.has(rf"Xmas scan detected .* from {re.escape(v4)} "))
+            self.assertEqual(1, sensor.new_text().count("went down"))
+            sensor.forget()
+            lab.wait_until("the loss is counted", lambda n=round_: json.loads(
+                status.read_text())["interfaces_lost"] == n)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+// Interfaces: the network interfaces that a LiveSensor listens on: read when frames wait, given a
+// kernel filter, followed when the host changes, opened again when they come back.
+//
+// An interface that vanishes is said once and counted. It is tried again as soon as the kernel
+// tells that it is there and up, and every few seconds, at longer and longer intervals as long as
+// opening it fails. One thread, that of the event loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/event_loop.hpp"
+#include "sensor/capture/frame_source.hpp"
+#include "sensor/capture/host.hpp"
+
+namespace portcullis {
+
+// An open interface, handed over by the opener so that it can happen before fork() and while root.
+struct OpenInterface {
+    std::string name;
+    std::unique_ptr<sensor_capture::FrameSource> source;
+};
+
+// Opens the named interfaces, or all usable ones. What cannot be opened is left out and named in
+// `failures`.
+std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names, bool promiscuous,
+                                           std::vector<std::string>& failures);
+
+class Interfaces {
+  public:
+    struct Settings {
+        std::vector<std::string> names;  // empty = all usable ones
+        bool is_promiscuous = false;
+        sensor_capture::FilterSettings filter;  // but for addresses and VLANs
+    };
+    // What the owner does. All must stay callable as long as the object lives.
+    struct Owner {
+        sensor_capture::FrameSink& sink;
+        std::function<void()> after_batch;            // lines that wait can be written
+        std::function<void()> after_packets;          // nothing waits any more
+        std::function<void(const std::string&)> say;  // a line of the log
+        std::function<void()> on_addresses;           // own_addresses() has changed
+    };
+
+    Interfaces(base::EventLoop& loop, Settings settings, Owner owner,
+               std::vector<OpenInterface> open);
+
+    // Of this host, on all interfaces; sorted.
+    const std::vector<base::IpAddress>& own_addresses() const { return own_addresses_; }
+
+    // Reads all frames that wait.
+    void drain();
+    // Looks what has changed; to be called every few seconds, as the kernel may keep news to
+    // itself.
+    void follow_host();
+    // What the kernel is to let through from now on.
+    void set_filter(const sensor_capture::FilterSettings& filter);
+
+    // Of all interfaces, also of those that went down.
+    sensor_capture::CaptureCounters counters() const;
+    // How often one went down; how many are not there now.
+    std::uint64_t losses() const { return losses_; }
+    std::size_t missing() const;
+
+  private:
+    struct Interface {
+        std::string name;
+        std::unique_ptr<sensor_capture::FrameSource> source;  // nullptr = not there
+        base::EventLoop::Source watch = base::EventLoop::no_source();
+        unsigned index = 0;  // of the kernel, when it was opened
+        bool was_open = false;
+        base::Timestamp retry_at;  // not before, unless the kernel tells of a change
+        std::chrono::seconds retry_delay{0};
+    };
+
+    Interface& obtain(const std::string& name);
+    void attach(Interface& interface, std::unique_ptr<sensor_capture::FrameSource> source);
+    void open_missing(bool is_news);
+    void read(Interface& interface);
+    void lose(Interface& interface);
+    // Those that are not any more what was opened by their name.
+    void lose_vanished();
+    void apply_filter(Interface& interface);
+    void apply_filters();
+    void on_news();
+
+    base::EventLoop& loop_;
+    Settings settings_;
+    Owner owner_;
+    base::SystemClock clock_;
+    std::vector<base::IpAddress> own_addresses_;
+    std::vector<sensor_capture::VlanInterface> vlans_;
+    std::vector<std::unique_ptr<Interface>> interfaces_;
+    sensor_capture::CaptureCounters closed_;  // of interfaces that went down
+    std::uint64_t losses_ = 0;
+    sensor_capture::HostChanges changes_;
+    base::EventLoop::Source changes_watch_ = base::EventLoop::no_source();
+    base::EventLoop::Source news_timer_ = base::EventLoop::no_source();
+    bool is_news_waiting_ = false;
+};
+
+}  // namespace portcullis
