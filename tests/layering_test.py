@@ -21,6 +21,7 @@ OWNERS = {
     r"systemd/": ["engine/base", "engine/app"],
     r"CLI/": ["engine/app", "sensor", "active-response"],
     r"cap-ng": ["engine/app", "sensor"],
+    r"histedit": ["engine/app"],
     r"catch2/": [],
 }
 

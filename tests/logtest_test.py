@@ -7,10 +7,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 PROJECT, BIN = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 GATE = PROJECT / "tests/golden/rules/home"
@@ -26,14 +28,116 @@ def objects(*arguments, stdin):
     return [json.loads(line) for line in logtest("--json", *arguments, stdin=stdin).stdout.splitlines()]
 
 
+HELLO = b"Nov 14 18:09:12 host gate[1]: hello\n"
+UNIT = "lf->decoder_info->name: '%s'\nut_decoder_name       : '%s'\n"
+PHASES = """
+
+**Phase 1: Completed pre-decoding.
+       full event: '%(line)s'
+       hostname: 'host'
+       program_name: 'gate'
+       log: 'denied bob from 192.0.2.1'
+
+**Phase 2: Completed decoding.
+       dstuser: 'bob'
+       srcip: '192.0.2.1'
+       decoder: 'gate'
+
+**Phase 3: Completed filtering (rules).
+       Rule id: '100100'
+       Level: '5'
+       Description: 'denied at the gate'
+**Alert to be generated.
+
+
+""" % {"line": DENIED.decode().rstrip("\n")}
+STAMP = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"
+
+
+class AsOssec(unittest.TestCase):
+    """What ossec-logtest's flags and output are, byte for byte."""
+
+    def test_text_goes_to_standard_error_behind_the_start_up_lines(self):
+        run = logtest(stdin=DENIED)
+        self.assertEqual((run.returncode, run.stdout), (0, b""))
+        head, text = run.stderr.decode().split("Type one log per line.\n\n", 1)
+        self.assertRegex(head, rf"\A{STAMP} ossec-testrule: INFO: Reading decoder file etc/decoder.xml\.\n"
+                               rf"{STAMP} ossec-testrule: INFO: Started \(pid: \d+\)\.\nossec-testrule: \Z")
+        self.assertEqual(text, PHASES)
+
+    def test_quiet_hides_decoder_files_that_the_configuration_names(self):
+        self.assertNotIn(b"Reading", logtest("-q", stdin=DENIED).stderr)
+        shipped = logtest("-q", stdin=DENIED, home=PROJECT)
+        self.assertNotIn(b"Reading", shipped.stderr)
+
+    def test_local_decoder_file_is_announced_without_decoder_elements(self):
+        with tempfile.TemporaryDirectory() as folder:
+            home = pathlib.Path(folder)
+            (home / "etc").mkdir()
+            (home / "etc/ossec.conf").write_text("<ossec_config></ossec_config>")
+            (home / "etc/decoder.xml").write_text('<decoder name="a"><prematch>^ab</prematch></decoder>')
+            for arguments in [(), ("-q",)]:
+                run = logtest(*arguments, home=home)
+                self.assertRegex(run.stderr.decode(), rf"\A{STAMP} ossec-testrule: INFO: Reading local decoder file\.\n")
+            # No decoder has a program name: such an event has no second phase.
+            run = logtest(home=home, stdin=HELLO)
+            self.assertTrue(run.stderr.decode().endswith("       log: 'hello'\n       decoder: '(null)'\n"), run.stderr)
+
+    def test_unit_test_status_and_text(self):
+        for expected, status, mismatch in [
+                ("100100:5:gate", 0, ""), ("100100:5:GATE", 0, ""), ("100100:6:gate", 1, ""), ("100100:05:gate", 1, ""),
+                ("100101:5:gate", 2, ""),
+                ("100100:5:other", 3, "decoder matched : 'gate'\ndecoder expected: 'other'\n")]:
+            run = logtest("-U", expected, stdin=DENIED)
+            self.assertEqual((run.returncode, run.stdout), (status, b"0\n" if status == 0 else b""), expected)
+            text = run.stderr.decode().split("per line.\n\n", 1)[1]
+            self.assertEqual(text, PHASES + UNIT % ("gate", expected.split(":")[2]) + mismatch)
+        none = logtest("-U", "1:0:gate", stdin=b"no decoder\n")
+        self.assertEqual(none.returncode, 3)
+        self.assertTrue(none.stderr.decode().endswith(UNIT % ("(null)", "gate") + "decoder matched : 'NULL'\n"))
+
+    def test_unit_test_exits_at_once_without_a_rule_and_else_judges_the_last_line(self):
+        run = logtest("-U", "100100:5:gate", stdin=HELLO + DENIED)
+        self.assertEqual((run.returncode, run.stdout), (255, b""))
+        self.assertNotIn(b"denied bob", run.stderr)
+        self.assertEqual(logtest("-U", "100100:5:gate", stdin=b"no decoder\n" + DENIED).returncode, 0)
+        self.assertEqual(logtest("-U", "100100:5:gate", stdin=DENIED + b"no decoder\n").returncode, 3)
+        self.assertEqual(logtest("-U", "100100:5:gate").returncode, 0)
+        # A result of level 0 is a rule.
+        guest = b"Nov 14 18:09:12 host gate[1]: denied guest from 192.0.2.1"
+        self.assertEqual(logtest("-U", "100102:0:gate", stdin=guest).returncode, 0)
+
+    def test_a_wrong_command_line_shows_the_help(self):
+        for arguments in [("-U", "nonsense"), ("-U", "1:2"), ("-U", "::"), ("-x",), ("--nosuch",), ("-a", "--json")]:
+            run = logtest(*arguments, stdin=DENIED)
+            self.assertEqual((run.returncode, run.stdout), (1, b""), arguments)
+            self.assertIn(b"Usage: portcullis-logtest", run.stderr)
+
+    def test_version_and_help(self):
+        self.assertRegex(logtest("-V").stdout.decode(), r"\Aportcullis-logtest \S+\n\Z")
+        self.assertEqual(logtest("-h").returncode, 0)
+
+    def test_debug_says_what_is_loaded(self):
+        run = logtest("-d", stdin=DENIED)
+        self.assertRegex(run.stderr.decode(), rf"{STAMP} ossec-testrule: DEBUG: decoder file etc/decoder\.xml\n")
+        self.assertRegex(run.stderr.decode(), rf"{STAMP} ossec-testrule: DEBUG: \d+ bytes analysed in \d+ us")
+        self.assertIn(PHASES, run.stderr.decode())
+
+    def test_rule_trace(self):
+        run = logtest("-v", stdin=b"door 3 opened\n")
+        self.assertIn(b"""
+**Rule debugging:
+    Trying rule: 1 - Any syslog event.
+       *Rule 1 matched.
+       *Trying child rules.
+    Trying rule: 100200 - doors
+       *Rule 100200 matched.
+       *Trying child rules.
+    Trying rule: 100204 - (null)
+""", run.stderr)
+
+
 class Options(unittest.TestCase):
-    def test_unit_test_status(self):
-        for expected, status in [("100100:5:gate", 0), ("100100:6:gate", 1), ("100101:5:gate", 2),
-                                 ("100100:5:other", 3), ("100100:5:GATE", 0)]:
-            self.assertEqual(logtest("-U", expected, stdin=DENIED).returncode, status, expected)
-        no_rule = logtest("-U", "1:0:gate", stdin=b"Nov 14 18:09:12 host gate[1]: hello\n" + DENIED)
-        self.assertEqual(no_rule.returncode, 255)
-        self.assertEqual(logtest("-U", "nonsense", stdin=DENIED).returncode, 1)
 
     def test_input_without_a_last_newline_and_short_lines(self):
         self.assertEqual(len(objects(stdin=b"a\n\nab\nabc")), 2)
@@ -53,15 +157,109 @@ class Options(unittest.TestCase):
         self.assertEqual([line["rule"] for line in objects("--fresh", stdin=DENIED * 5)], [100100] * 5)
 
     def test_alerts_only(self):
-        shown = logtest("-a", stdin=DENIED + b"no alert\n").stdout.decode()
+        run = logtest("-a", stdin=DENIED + b"no alert\n")
+        self.assertEqual(run.stderr, b"")
+        shown = run.stdout.decode()
         self.assertRegex(shown, r"\A\*\* Alert \d+\.1: - gate,denied,\n"
                                 r"[^\n]+ host->stdin\nRule: 100100 \(level 5\) -> 'denied at the gate'\n"
                                 r"Src IP: 192\.0\.2\.1\nUser: bob\n[^\n]+\n\n\Z")
 
     def test_a_reader_that_leaves_ends_it(self):
-        run = subprocess.run(f"yes 'door 3 opened' | {BIN}/portcullis-logtest -D {GATE} | head -n 1",
-                             shell=True, capture_output=True, timeout=60)
-        self.assertEqual(run.returncode, 0)
+        for redirect in ["--json", "2>&1"]:
+            run = subprocess.run(f"yes 'door 3 opened' | {BIN}/portcullis-logtest -D {GATE} {redirect} | head -n 1",
+                                 shell=True, capture_output=True, timeout=60)
+            self.assertEqual(run.returncode, 0)
+
+    def test_live_does_what_only_the_engine_does(self):
+        self.assertEqual([line["rule"] for line in objects("--live", stdin=b"door 3 opened\n" * 2 + DENIED)],
+                         [100201, None, 100100])
+
+
+class Questions(unittest.TestCase):
+    def test_explain_and_why_not_as_objects(self):
+        line, = objects("--explain", "--why-not", "100101", stdin=DENIED)
+        self.assertEqual([step["matched"] for step in line["decoders_tried"]], [True, True, True])
+        missing = {step["rule"]: step["miss"] for step in line["rules_tried"]}
+        self.assertEqual(missing[100103], {"condition": "hostname", "demand": "vault", "value": "host", "reach": {
+            "pattern": "vault", "text": "host", "pattern_begin": 0, "pattern_end": 1, "text_begin": 0, "text_end": 0}})
+        self.assertIsNone(missing[100100])
+        self.assertEqual(line["why_not"]["reason"], "does not match")
+        self.assertEqual(line["why_not"]["path"], [1, 100100, 100101])
+        self.assertEqual(line["why_not"]["miss"], {"condition": "earlier events", "needed": 4, "counted": 0, "seen": 0,
+                                                   "stopped_by": "there are no more"})
+
+    def test_why_not_of_an_unknown_rule(self):
+        run = logtest("--why-not", "77", stdin=DENIED)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"there is no rule 77", run.stderr)
+
+    def test_coverage_of_lines(self):
+        *_, last = objects("--coverage", stdin=DENIED)
+        self.assertEqual(last["coverage"]["decoders"]["reached"], 2)
+        self.assertEqual([decoder["name"] for decoder in last["coverage"]["decoders"]["unreached"]], ["door"])
+        rules = last["coverage"]["rules"]
+        self.assertEqual((rules["total"], rules["reached"]), (9, 1))
+        self.assertEqual(rules["unreached"][0]["id"], 100101)
+        self.assertIn(b"Rules reached: 1 of 9 (11.1 %)", logtest("--coverage", stdin=DENIED).stderr)
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def test_our_own_tests_pass_and_reach_every_decoder_and_rule(self):
+        run = logtest("--run", PROJECT / "tests/golden", "--json", "--coverage", home=PROJECT)
+        result = json.loads(run.stdout)
+        self.assertEqual((run.returncode, result["failed"], result["errors"]), (0, 0, []))
+        self.assertGreater(result["tests"], 300)
+        for home in result["coverage"]:
+            for kind in ("decoders", "rules"):
+                self.assertEqual(home[kind]["unreached"], [], (home["home"], kind))
+
+    def test_folders_are_walked_and_failures_shown_with_their_place(self):
+        self.write("b/fails.ini", "[denied]\nrule=100101\nalert=5\ndecoder=gate\nlog 1 pass = " + DENIED.decode())
+        self.write("a.ini", "[denied]\nrule=100100\nalert=5\ndecoder=gate\nlog 1 pass = " + DENIED.decode())
+        self.write("b/home/skipped.ini", "nonsense")
+        self.write("notes.txt", "no test")
+        junit = self.folder / "junit.xml"
+        run = logtest("--run", self.folder, "--junit", junit)
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(run.stdout.decode(), f"{self.folder}/b/fails.ini:5: failed: denied, log 1 pass\n"
+                         f"    line     {DENIED.decode()}    rule     expected 100101, got 100100\n"
+                         "2 tests in 2 files: 1 passed, 1 failed\n")
+        root = xml.etree.ElementTree.parse(junit).getroot()
+        self.assertEqual([(case.get("name"), case.get("line"), case.find("failure") is not None)
+                          for case in root.iter("testcase")],
+                         [("denied, log 1 pass", "5", False), ("denied, log 1 pass", "5", True)])
+
+    def test_golden_files_use_the_home_beside_them_and_can_be_rewritten(self):
+        shutil.copytree(GATE, self.folder / "home")
+        path = self.write("a.logtest", "# description: a door\n\n> door 3 opened\n")
+        fails = logtest("--run", path, home="/nonexistent")
+        self.assertEqual(fails.returncode, 1)
+        self.assertIn(f"{path}:4: failed: door 3 opened\n", fails.stdout.decode())
+        self.assertIn("    output   expected nothing more, got '**Phase 1", fails.stdout.decode())
+        update = logtest("--run", path, "--update", home="/nonexistent")
+        self.assertEqual((update.returncode, update.stdout.decode()),
+                         (0, f"{path}: rewritten\n1 test in 1 file: 1 passed, 0 failed\n"))
+        self.assertIn("Rule id: '100201'", path.read_text())
+        self.assertEqual(logtest("--run", path, home="/nonexistent").returncode, 0)
+
+    def test_what_cannot_be_run_is_a_failure(self):
+        for arguments in [(self.folder,), (self.folder / "nosuch.ini",), (self.write("a.txt", ""),),
+                          (self.write("bad.ini", "[a]\nlog 1 pass = x\n"),)]:
+            self.assertEqual(logtest("--run", *arguments).returncode, 1, arguments)
+        bad = logtest("--run", self.folder / "bad.ini")
+        self.assertIn(b"bad.ini:1: error: [a] has no rule", bad.stdout)
+        self.assertEqual(logtest("--run", self.write("c.ini", ""), home="/nonexistent").returncode, 1)
 
 
 class Configuration(unittest.TestCase):
@@ -135,7 +333,7 @@ class Documentation(unittest.TestCase):
                                           "print(json.dumps(d, separators=(\",\", \":\")))'")
             run = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60,
                                  cwd=PROJECT, env=environment)
-            started = re.compile(r"^\S+ \S+ (portcullis-logtest: INFO: Started) \(pid: \d+\)", re.M)
+            started = re.compile(r"^\S+ \S+ (ossec-testrule: INFO: Started) \(pid: \d+\)", re.M)
             with self.subTest(command=command):
                 self.assertEqual(started.sub(r"\1", run.stdout), started.sub(r"\1", expected))
 

@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/app/analysis_options.hpp"
 #include "engine/app/daemon_configuration.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/respond/request.hpp"
@@ -15,22 +15,6 @@
 
 namespace portcullis::app {
 namespace {
-
-std::string local_hostname() {
-    std::array<char, 256> name{};
-    if (::gethostname(name.data(), name.size() - 1) != 0) {
-        return "localhost";
-    }
-    return name.data();
-}
-
-pipeline::AnalyzerOptions analyzer_options(const config::EngineConfig& engine) {
-    auto options = pipeline::live_options(local_hostname());
-    options.limits = correlator_limits(engine);
-    options.drop_repeated_messages = engine.drop_repeated_messages;
-    options.normalize_firewall = engine.internal.log_fw != 0;
-    return options;
-}
 
 alert::UnusualHour unusual_hour(const config::EngineConfig& engine) {
     return {engine.stats > 0, engine.internal.stats_maxdiff, engine.internal.stats_mindiff,
@@ -64,7 +48,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       configuration_(std::move(configuration)),
       store_(home.queue()),
       analyzer_(Configuration::analysis_of(configuration_),
-                analyzer_options(configuration_->engine), store_),
+                analysis_options(configuration_->engine, Behaviour::Live), store_),
       execd_(loop, log, home.execd_socket()),
       outputs_(home.resolve("logs"), output_options(configuration_->engine), log, clock),
       statistics_(home.resolve("stats"), unusual_hour(configuration_->engine), log),

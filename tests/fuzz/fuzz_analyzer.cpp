@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/app/configuration.hpp"
-#include "engine/app/logtest_output.hpp"
+#include "engine/logtest/phases.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/state_store.hpp"
 
@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         text.remove_prefix(std::min(line.size() + 1, text.size()));
         const pipeline::Outcome& outcome = analyzer.process(line, "fuzz", base::Timestamp());
         if (outcome.event->full_log.size() > line.size() ||
-            !nlohmann::json::accept(app::logtest_json(outcome))) {
+            !nlohmann::json::accept(logtest::phases_json(outcome).dump())) {
             std::abort();
         }
     }

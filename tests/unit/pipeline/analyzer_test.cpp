@@ -1,6 +1,5 @@
 #include <nlohmann/json.hpp>
 
-#include "engine/app/logtest_output.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/rule.hpp"
@@ -215,24 +214,6 @@ TEST_CASE("analyzer: in the steady state a line without an alert allocates nothi
         bench.process(line);
     }
     CHECK(test::allocation_count() == before);
-}
-
-TEST_CASE("logtest_output: JSON is valid and has the same keys whatever the line is") {
-    Bench bench;
-    for (const std::string_view line : {kDenied, std::string_view("\xff\xfe\x80 \xc0\xaf"),
-                                        std::string_view("\"quoted\\ </script>")}) {
-        const auto json = nlohmann::json::parse(app::logtest_json(bench.process(line)));
-        for (const char* key : {"full_event_fields", "decoder", "fields", "rule", "level",
-                                "description", "info", "groups", "alert"}) {
-            CAPTURE(key);
-            CHECK(json.contains(key));
-        }
-    }
-    const auto json = nlohmann::json::parse(app::logtest_json(bench.process(kDenied)));
-    CHECK(json["fields"] == nlohmann::json({{"dstuser", "bob"}, {"srcip", "192.0.2.1"}}));
-    CHECK(json["info"] == nlohmann::json::parse(R"([["Text", "ask the guard"]])"));
-    CHECK(json["groups"] == nlohmann::json::parse(R"(["gate"])"));
-    CHECK(json["alert"] == true);
 }
 
 TEST_CASE("analyzer: an alert of another host is one of the rule of that number here") {

@@ -1,4 +1,4 @@
-#include "engine/app/logtest_output.hpp"
+#include "engine/logtest/phases.hpp"
 
 #include <array>
 #include <iterator>
@@ -11,7 +11,7 @@
 #include "engine/base/utf8.hpp"
 #include "engine/rules/rule.hpp"
 
-namespace portcullis::app {
+namespace portcullis::logtest {
 namespace {
 
 using event::Event;
@@ -72,7 +72,8 @@ void append_trace(const Trace& trace, std::string& out) {
 
 }  // namespace
 
-std::string logtest_text(const pipeline::Outcome& outcome, const rules::Trace* trace) {
+std::string phases_text(const pipeline::Outcome& outcome, const Trace* trace,
+                        bool has_program_decoders) {
     const Event& event = *outcome.event;
     std::string out;
     const auto line = [&](std::string_view label, std::string_view value) {
@@ -85,9 +86,11 @@ std::string logtest_text(const pipeline::Outcome& outcome, const rules::Trace* t
     line("program_name", or_null(event.program_name));
     line("log", event.log);
 
-    out += "\n**Phase 2: Completed decoding.\n";
-    if (event.decoder_name.empty()) {
-        out += "       No decoder matched.\n";
+    // OSSEC-COMPAT: the phase has no heading if no decoder could be tried at all.
+    const bool was_decoded = !event.decoder_name.empty();
+    if (was_decoded || has_program_decoders || !event.program_name) {
+        out += "\n**Phase 2: Completed decoding.\n";
+        out += was_decoded ? "" : "       No decoder matched.\n";
     }
     for (const event::DecodedField& field : event.decoded()) {
         line(field.label, field.value);
@@ -120,7 +123,7 @@ std::string logtest_text(const pipeline::Outcome& outcome, const rules::Trace* t
     return out;
 }
 
-std::string logtest_json(const pipeline::Outcome& outcome) {
+Json phases_json(const pipeline::Outcome& outcome) {
     const Event& event = *outcome.event;
     Json json;
     json["full_event_fields"] = {{"full_event", json_of(event.full_log)},
@@ -145,7 +148,7 @@ std::string logtest_json(const pipeline::Outcome& outcome) {
     }
     json["groups"] = rule != nullptr ? groups_of(*rule) : Json::array();
     json["alert"] = outcome.is_logged();
-    return json.dump() + '\n';
+    return json;
 }
 
-}  // namespace portcullis::app
+}  // namespace portcullis::logtest

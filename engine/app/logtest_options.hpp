@@ -1,0 +1,41 @@
+// The command line of portcullis-logtest: OSSEC's flags (spec: logtest, section 1) and its own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/app/home.hpp"
+#include "engine/logtest/expectation.hpp"
+
+namespace portcullis::app {
+
+struct LogtestOptions {
+    std::string home{kDefaultHome};
+    std::string config;  // empty = etc/ossec.conf in the home
+    bool test_only = false;
+    bool is_quiet = false;
+    bool traces = false;
+    int debug = 0;
+
+    bool prints_json = false;
+    bool prints_alerts_only = false;
+    bool is_fresh = false;
+    bool is_live = false;
+    std::optional<logtest::Expectation> unit_test;  // -U
+
+    bool explains = false;
+    std::optional<int> why_not;  // a rule id
+    bool covers = false;
+    std::vector<std::string> run;  // files and folders
+    std::string junit;             // file
+    bool updates = false;
+
+    std::string config_path() const { return config.empty() ? Home(home).config() : config; }
+};
+
+// nullopt = go on with `options`; otherwise the exit status: 0 for help and version, 1 for a
+// command line that is wrong, which has been said with the help.
+std::optional<int> parse_logtest_options(int argc, char** argv, LogtestOptions& options);
+
+}  // namespace portcullis::app

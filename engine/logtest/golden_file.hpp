@@ -1,0 +1,47 @@
+// The project's own test format, *.logtest: lines in, what logtest says of them out.
+//
+//   # description: what the file shows       header, up to the first line of another kind
+//   # trace: yes                             with the rule trace of -v
+//   @ +10                                    ten seconds pass
+//   > Nov 14 18:09:12 TCP: SYN scan …        a line; the phases follow, then the responses
+//
+// All lines of a file share their state; its clock begins at a fixed time, the local host is
+// "localhost".
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/diagnostic.hpp"
+#include "engine/base/result.hpp"
+
+namespace portcullis::logtest {
+
+inline constexpr base::Timestamp kGoldenStart{std::chrono::seconds(1'700'000'000)};
+inline constexpr std::string_view kGoldenHost = "localhost";
+
+struct GoldenFile {
+    struct Step {
+        std::string input;  // as it stands in the file, with its "> " or "@ +"
+        base::SourcePlace place;
+        std::vector<std::string> expected;  // lines
+
+        bool is_line() const { return input.front() == '>'; }
+        std::string_view line() const { return std::string_view(input).substr(2); }
+        std::chrono::seconds pause() const;  // of a step that is no line
+    };
+    std::vector<std::string> header;
+    bool is_traced = false;
+    std::vector<Step> steps;
+
+    // Fails if there is no description or no line.
+    static base::Result<GoldenFile> parse(const std::string& file, std::string_view text);
+};
+
+// The lines of `text`; what is behind the last newline is one, too, unless it is empty.
+std::vector<std::string> lines_of(std::string_view text);
+
+}  // namespace portcullis::logtest

@@ -1,0 +1,52 @@
+// ObservedAnalyzer: the Analyzer, with what happens on the way recorded as far as somebody wants to
+// know it. What logtest does with a line, from wherever it comes, goes through here.
+//
+// One thread. What process() records is valid until the next line.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "engine/base/clock.hpp"
+#include "engine/logtest/coverage.hpp"
+#include "engine/logtest/decoding_record.hpp"
+#include "engine/pipeline/analyzer.hpp"
+#include "engine/rules/state_store.hpp"
+#include "engine/rules/trace.hpp"
+
+namespace portcullis::logtest {
+
+// The location of every line (spec: logtest, section 2).
+inline constexpr std::string_view kLocation = "stdin";
+
+struct Observation {
+    bool rules = false;            // trace()
+    bool decoding = false;         // decoding()
+    Coverage* coverage = nullptr;  // is told of each line; must outlive the analyzer
+};
+
+class ObservedAnalyzer {
+  public:
+    // `store` must outlive this.
+    ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration> configuration,
+                     pipeline::AnalyzerOptions options, rules::StateStore& store,
+                     Observation observation);
+
+    const pipeline::Outcome& process(std::string_view line, base::Timestamp now);
+    // Forgets what lines share; the store is its owner's.
+    void reset_state() { analyzer_.reset_state(); }
+    rules::Miss find_miss(const rules::Rule& rule) { return analyzer_.find_miss(rule); }
+
+    const pipeline::Configuration& configuration() const { return analyzer_.configuration(); }
+    const pipeline::Counters& counters() const { return analyzer_.counters(); }
+    const rules::Trace& trace() const { return trace_; }
+    const DecodingRecord& decoding() const { return decoding_; }
+
+  private:
+    pipeline::Analyzer analyzer_;
+    Observation observation_;
+    rules::Trace trace_;
+    DecodingRecord decoding_;
+};
+
+}  // namespace portcullis::logtest

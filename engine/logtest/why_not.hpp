@@ -1,0 +1,53 @@
+// WhyNot (--why-not RULE): why a rule is not the result for an event. Follows the way from the root
+// to the rule and finds where the event leaves it: another category, a parent that does not match,
+// a sibling that matched before, the rule itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/pipeline/analyzer.hpp"
+#include "engine/rules/rule_set.hpp"
+#include "engine/rules/trace.hpp"
+
+namespace portcullis::logtest {
+
+struct WhyNot {
+    enum class Reason : std::uint8_t {
+        IsResult,       // it is the result
+        ChildIsResult,  // it matches, and so does `other` below it
+        NoAlert,        // it matches, and noalert keeps it from being the result
+        Miss,           // it does not match
+        ParentMiss,     // its ancestor `other` does not match
+        Shadowed,       // `other`, a sibling of it or of an ancestor, matched before
+        Category,       // its root is for another type of events
+    };
+    Reason reason = Reason::Category;
+    // Of the place in the tree where the event got farthest: the nodes from its root to the rule.
+    std::vector<std::uint32_t> path;
+    std::size_t stopped_at = 0;  // index in path
+    std::size_t places = 0;      // where the rule hangs
+    const rules::Rule* other = nullptr;
+    rules::Miss miss;      // of Miss and ParentMiss
+    rules::Miss own_miss;  // what the rule would lack if it were tried (RuleSet::find_miss)
+};
+
+// REQUIRES: `outcome` and `trace` are of the same event, `rule` is one of `rules`; `own_miss` as
+// Analyzer::find_miss gives it.
+WhyNot find_why_not(const rules::Rule& rule, const rules::RuleSet& rules, const rules::Trace& trace,
+                    const pipeline::Outcome& outcome, const rules::Miss& own_miss);
+
+// The section "**Why not rule 5716:", begun by an empty line.
+std::string why_not_text(const WhyNot& why_not, const rules::Rule& rule,
+                         const rules::RuleSet& rules, const pipeline::Outcome& outcome,
+                         pattern::MatchScratch& scratch);
+// {"rule", "reason", "path", "other", "miss", "own_miss", "ignored"}
+nlohmann::ordered_json why_not_json(const WhyNot& why_not, const rules::Rule& rule,
+                                    const rules::RuleSet& rules, const pipeline::Outcome& outcome,
+                                    pattern::MatchScratch& scratch);
+
+}  // namespace portcullis::logtest

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""portcullis-logtest at a terminal (a pty): editing, history, colours; and none of it in a pipe.
+
+usage: logtest_terminal_test.py PROJECT BIN_DIR
+"""
+import contextlib
+import os
+import pathlib
+import pty
+import select
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+
+PROJECT, BIN = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+GATE = PROJECT / "tests/golden/rules/home"
+UP, END = b"\x1b[A", b"\x04"
+
+
+class Terminal:
+    """logtest with a pty as its three streams."""
+
+    def __init__(self, folder, *arguments, **environment):
+        self.master, slave = pty.openpty()
+        self.before = termios.tcgetattr(slave)
+        self.seen = b""
+        variables = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "HOME": str(folder),
+                     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), **environment}
+        self.process = subprocess.Popen([BIN / "portcullis-logtest", "-D", GATE, *arguments], stdin=slave,
+                                        stdout=slave, stderr=slave, env=variables, start_new_session=True,
+                                        preexec_fn=lambda: __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0))
+        self.slave = slave
+
+    def until(self, text, seconds=20):
+        """Reads until `text` has come since the last call; returns what came."""
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                raise AssertionError(f"no {text!r} in {self.seen!r}")
+            self.seen += os.read(self.master, 65536)
+        came, self.seen = self.seen.split(text, 1)
+        return came + text
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        for descriptor in (self.master, self.slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+class AtATerminal(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.history = self.folder / ".local/state/portcullis/logtest_history"
+
+    def terminal(self, *arguments, **environment):
+        terminal = Terminal(self.folder, *arguments, **environment)
+        self.addCleanup(terminal.close)
+        terminal.until(b"Type one log per line.")
+        terminal.until(b"> ")
+        return terminal
+
+    def test_lines_are_edited_and_called_back_also_by_the_next_run(self):
+        terminal = self.terminal()
+        # Two letters too much and two backspaces.
+        terminal.type(b"door 3 openedxx\x7f\x7f\n")
+        terminal.until(b"full event: 'door 3 opened'")
+        terminal.until(b"Rule id: '100201'")
+        terminal.until(b"> ")
+        terminal.type(UP + b" wide\n")
+        terminal.until(b"full event: 'door 3 opened wide'")
+        terminal.until(b"> ")
+        terminal.type(END)
+        self.assertEqual(terminal.process.wait(20), 0)
+        self.assertEqual(stat.S_IMODE(self.history.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.history.parent.stat().st_mode), 0o700)
+
+        again = self.terminal()
+        again.type(UP + UP + b"\n")
+        again.until(b"full event: 'door 3 opened'\r\n")
+
+    def test_history_follows_xdg_and_is_never_somebody_elses_file(self):
+        state = self.folder / "state"
+        terminal = self.terminal(XDG_STATE_HOME=str(state))
+        terminal.type(b"door 4 opened\n")
+        terminal.until(b"Rule id")
+        self.assertIn("door", (state / "portcullis/logtest_history").read_text())
+        self.assertFalse(self.history.exists())
+
+        victim = self.folder / "victim"
+        victim.write_text("precious")
+        self.history.parent.mkdir(parents=True)
+        self.history.symlink_to(victim)
+        terminal = self.terminal()
+        terminal.type(b"door 4 opened\n")
+        terminal.until(b"Rule id")
+        self.assertEqual(victim.read_text(), "precious")
+
+    def test_colours_are_for_a_terminal_that_wants_them(self):
+        colour = b"\x1b[1m**Phase 1: Completed pre-decoding.\x1b[0m"
+        for environment, has_colour in [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True),
+                                        ({"TERM": "dumb"}, False)]:
+            terminal = self.terminal(**environment)
+            terminal.type(b"door 4 forced with a saw\n")
+            self.assertEqual(colour in terminal.until(b"Phase 3"), has_colour, environment)
+
+    def test_a_line_cannot_steer_the_terminal(self):
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        subprocess.run([BIN / "portcullis-logtest", "-D", GATE, "-q"], input=b"door \xc2\x9b31m \x9b1m 5\n", stderr=slave,
+                       timeout=60, check=True, env={**os.environ, "NO_COLOR": "1"})
+        os.close(slave)
+        came = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while chunk := os.read(master, 65536):
+                came += chunk
+        self.assertIn("full event: 'door ?31m \ufffd1m 5'".encode(), came)
+
+    def test_an_interrupt_ends_it_and_leaves_the_terminal_as_it_was(self):
+        terminal = self.terminal()
+        terminal.type(b"half a li")
+        terminal.until(b"half a li")
+        terminal.type(b"\x03")
+        self.assertEqual(terminal.process.wait(20), -signal.SIGINT)
+        self.assertEqual(termios.tcgetattr(terminal.slave)[:4], terminal.before[:4])
+
+    def test_questions_are_answered_at_a_terminal(self):
+        terminal = self.terminal("--explain", "--why-not", "100201", NO_COLOR="1")
+        terminal.type(b"door 4 forced\n")
+        terminal.until(b"**Rules tried:")
+        terminal.until(b"**Why not rule 100201")
+        terminal.until(b"action 'opened' does not hold for 'forced'")
+
+
+class InAPipe(unittest.TestCase):
+    def test_no_prompt_no_colour_no_history(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run = subprocess.run([BIN / "portcullis-logtest", "-D", GATE], input=b"door 3 opened\n\x80\n", timeout=60,
+                                 capture_output=True, env={**os.environ, "HOME": folder, "TERM": "xterm"})
+            self.assertEqual(run.stdout, b"")
+            self.assertNotIn(b"\x1b", run.stderr)
+            self.assertNotIn(b"> ", run.stderr)
+            self.assertEqual(list(pathlib.Path(folder).iterdir()), [])
+        # Any other bytes are those of the line.
+        run = subprocess.run([BIN / "portcullis-logtest", "-D", GATE], input=b"\x80\xc2\x9b x\n", timeout=60,
+                             capture_output=True)
+        self.assertIn(b"full event: '\x80\xc2\x9b x'", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
