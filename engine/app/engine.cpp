@@ -90,7 +90,7 @@ void Engine::reload() {
     analyzer_.replace(Configuration::analysis_of(loaded));
     configuration_ = std::move(loaded);
     const config::EngineConfig& engine = configuration_->engine;
-    analyzer_.set_options(analyzer_options(engine));
+    analyzer_.set_options(analysis_options(engine, Behaviour::Live));
     statistics_.set_unusual(unusual_hour(engine));
     log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
