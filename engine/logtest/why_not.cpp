@@ -55,6 +55,11 @@ class Search {
         found.path = rules_.path_to(node);
         for (std::size_t i = 0; i < found.path.size(); ++i) {
             found.stopped_at = i;
+            if (trace_.steps.empty()) {  // dropped, or an alert that was forwarded with its rule
+                found.reason =
+                    outcome_.rule == &rule_at(node) ? Reason::IsResult : Reason::Shadowed;
+                return found;
+            }
             if (i == 0 && rule_at(found.path[i]).category != outcome_.event->type) {
                 found.reason = Reason::Category;
                 return found;
@@ -164,7 +169,8 @@ std::string reason_text(const WhyNot& why_not, const Rule& rule, const Rule& sto
             break;
     }
     if (why_not.other == nullptr) {
-        return "No rule was tried: the event was dropped before.";
+        return outcome.dropped ? "No rule was tried: the event was dropped before."
+                               : "No rule was tried: the event names its rule itself.";
     }
     const std::string tried =
         stopped_at.id == rule.id ? "It" : fmt::format("Its parent, {},", named(stopped_at));
