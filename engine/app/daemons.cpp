@@ -132,26 +132,65 @@ std::string program_of(const DaemonKind& daemon) {
 }
 
 // Runs the program, which goes into the background once it is ready; true = it did.
-bool launch(const DaemonKind& daemon, const Home& home, const std::string& config_path) {
-    Arguments arguments = daemon.arguments(home, config_path);
-    const std::string program = program_of(daemon);
+// Runs a daemon's program to its end; nullopt = it could not be run, or was killed. With `output`
+// its standard output goes there.
+std::optional<int> run_program(const std::string& program, Arguments arguments,
+                               std::string* output = nullptr) {
     arguments.insert(arguments.begin(), program);
     std::vector<char*> argv;
     for (std::string& argument : arguments) {
         argv.push_back(argument.data());
     }
     argv.push_back(nullptr);
+    std::array<int, 2> pipe{-1, -1};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output != nullptr && ::pipe2(pipe.data(), O_CLOEXEC) == 0) {
+        posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+    }
+    const base::UniqueFd from(pipe[0]);
+    base::UniqueFd to(pipe[1]);
     pid_t child = 0;
     const int error =
-        ::posix_spawn(&child, program.c_str(), nullptr, nullptr, argv.data(), environ);
+        ::posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    to.reset();
     if (error != 0) {
         print(stderr, fmt::format("{}: {}\n", program, std::generic_category().message(error)));
-        return false;
+        return std::nullopt;
+    }
+    std::array<char, 4096> bytes{};
+    while (from) {
+        const ssize_t size = ::read(from.get(), bytes.data(), bytes.size());
+        if (size > 0) {
+            output->append(bytes.data(), static_cast<std::size_t>(size));
+        } else if (size == 0 || errno != EINTR) {
+            break;
+        }
     }
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
+}
+
+bool launch(const DaemonKind& daemon, const Home& home, const std::string& config_path) {
+    return run_program(program_of(daemon), daemon.arguments(home, config_path)) == 0;
+}
+
+// The sensor uses what is right in its configuration, as iplog does; what is wrong is shown here,
+// since it stands in the sensor's own log alone otherwise.
+void show_sensor_faults(const Home& home) {
+    const DaemonKind& sensor = kDaemons.back();
+    if (!sensor.is_wanted(home)) {
+        return;
+    }
+    Arguments arguments = sensor.arguments(home, {});
+    arguments.emplace_back("--check");
+    std::string shown;
+    if (run_program(program_of(sensor), std::move(arguments), &shown).value_or(0) != 0) {
+        print(stderr, fmt::format("{}: these rules are left out:\n{}", sensor_config(home), shown));
+    }
 }
 
 enum class SignalOutcome { Sent, NotRunning, Failed };
@@ -291,6 +330,7 @@ int reload_daemons(const Home& home, const std::string& config_path) {
         print(stderr, "not reloaded: the configuration has errors, the old one stays in force\n");
         return 1;
     }
+    show_sensor_faults(home);
     int told = 0;
     bool has_failed = false;
     for (const DaemonKind& daemon : kDaemons) {

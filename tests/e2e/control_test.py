@@ -177,6 +177,16 @@ class Control(unittest.TestCase):
         self.assertEqual(set(DAEMONS), set(self.running()))
         self.assertFalse(set(daemons.values()) & set(self.running().values()))
 
+    def test_faults_of_iplog_conf_are_shown_by_reload_and_the_rest_is_used(self):
+        self.control("start")
+        conf = self.host.home / "etc/iplog.conf"
+        with open(conf, "a", encoding="ascii") as file:
+            file.write("frobnicate\n")
+        done = self.control("reload")
+        self.assertIn(f"{conf}: these rules are left out:\n", done.stderr)
+        self.assertIn("Invalid rule: frobnicate", done.stderr)
+        self.assertIn("sensor: reloads", done.stdout)
+
     def test_after_kill_9_of_everything_start_works(self):
         self.control("start")
         address = self.scan()
