@@ -1,0 +1,94 @@
+#include "sensor/packet/link.hpp"
+
+#include "tests/support/frames.hpp"
+
+using namespace portcullis::sensor_packet;
+using namespace portcullis::test;
+
+namespace {
+
+Frame behind(Frame header, const Frame& ethernet_frame) {
+    header.insert(header.end(), ethernet_frame.begin() + 14, ethernet_frame.end());
+    return header;
+}
+
+Frame cooked(std::uint16_t type) {
+    Frame header{0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+    put16(header, 14, type);
+    return header;
+}
+
+Frame cooked2(std::uint16_t type) {
+    Frame header{0, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0};
+    put16(header, 0, type);
+    return header;
+}
+
+}  // namespace
+
+TEST_CASE("link: the packet behind every kind of link header is read") {
+    const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
+    const Frame v6 = ipv6("fd00::1", "fd00::2", 6, tcp(1000, 80, kSyn));
+    Frame cooked_vlan = cooked(0x8100);
+    append(cooked_vlan, {0, 7, 0x08, 0x00});
+    struct Row {
+        const char* what;
+        LinkType link;
+        Frame frame;
+    };
+    const Row rows[] = {
+        {"Ethernet", LinkType::Ethernet, v4},
+        {"Ethernet, IPv6", LinkType::Ethernet, v6},
+        {"raw", LinkType::RawIp, behind({}, v4)},
+        {"raw, IPv6", LinkType::RawIp, behind({}, v6)},
+        {"cooked", LinkType::LinuxCooked, behind(cooked(0x0800), v4)},
+        {"cooked, IPv6", LinkType::LinuxCooked, behind(cooked(0x86dd), v6)},
+        {"cooked, in a VLAN", LinkType::LinuxCooked, behind(cooked_vlan, v4)},
+        {"cooked v2", LinkType::LinuxCooked2, behind(cooked2(0x0800), v4)},
+        {"cooked v2, IPv6", LinkType::LinuxCooked2, behind(cooked2(0x86dd), v6)},
+        {"loopback of a little-endian host", LinkType::Null, behind({2, 0, 0, 0}, v4)},
+        {"loopback of a big-endian host", LinkType::Null, behind({0, 0, 0, 2}, v4)},
+        {"Linux IPv6", LinkType::Null, behind({10, 0, 0, 0}, v6)},
+        {"OpenBSD IPv6", LinkType::Loop, behind({0, 0, 0, 24}, v6)},
+        {"FreeBSD IPv6", LinkType::Null, behind({28, 0, 0, 0}, v6)},
+        {"macOS IPv6", LinkType::Null, behind({30, 0, 0, 0}, v6)},
+        {"OpenBSD loopback", LinkType::Loop, behind({0, 0, 0, 2}, v4)},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        PacketView view;
+        const Packet packet = parse_frame(row.link, row.frame, view);
+        CHECK(packet.verdict == Verdict::Ok);
+        CHECK(packet.destination_port == 80);
+        CHECK(view.payload.size() == 20);
+        CHECK(view.payload.data() + view.payload.size() == row.frame.data() + row.frame.size());
+    }
+}
+
+TEST_CASE("link: what is no IP, contradicts itself or is cut short is told apart") {
+    const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
+    struct Row {
+        const char* what;
+        LinkType link;
+        Frame frame;
+        Verdict verdict;
+    };
+    const Row rows[] = {
+        {"ARP, cooked", LinkType::LinuxCooked, cooked(0x0806), Verdict::OtherLink},
+        {"ARP, cooked v2", LinkType::LinuxCooked2, cooked2(0x0806), Verdict::OtherLink},
+        {"family 7", LinkType::Null, behind({7, 0, 0, 0}, v4), Verdict::OtherLink},
+        {"IPv4 called IPv6", LinkType::LinuxCooked, behind(cooked(0x86dd), v4), Verdict::Malformed},
+        {"IPv4 called IPv6", LinkType::Null, behind({30, 0, 0, 0}, v4), Verdict::Malformed},
+        {"half a cooked header", LinkType::LinuxCooked, Frame(15, 0), Verdict::Malformed},
+        {"half a cooked v2 header", LinkType::LinuxCooked2, Frame(19, 0), Verdict::Malformed},
+        {"half a family", LinkType::Null, Frame(3, 0), Verdict::Malformed},
+        {"half a family", LinkType::Loop, Frame(3, 0), Verdict::Malformed},
+        {"nothing", LinkType::RawIp, {}, Verdict::Malformed},
+        {"version 5", LinkType::RawIp, Frame(40, 0x55), Verdict::Malformed},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        PacketView view;
+        CHECK(parse_frame(row.link, row.frame, view).verdict == row.verdict);
+    }
+}
