@@ -100,6 +100,9 @@ void Sensor::set_settings(const SensorSettings& settings) {
 }
 
 void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
+    if (counts_as_iplog_ && !promisc_.empty()) {
+        addresses.clear();  // iplog's filter names the networks alone
+    }
     std::sort(addresses.begin(), addresses.end());
     local_ = std::move(addresses);
 }

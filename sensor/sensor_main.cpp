@@ -48,6 +48,7 @@ struct Names {
     sensor_report::ServiceNames services;
     sensor_report::HostNames hosts;
     std::vector<base::IpAddress> nameservers;
+    std::string nameservers_fault;  // why they are not known; empty = they are
 };
 
 std::string text_of(const std::string& path) {
@@ -56,9 +57,15 @@ std::string text_of(const std::string& path) {
 }
 
 Names load_names(const CommandLine& command_line) {
-    return {sensor_report::ServiceNames::parse(text_of(command_line.services_file)),
-            sensor_report::HostNames::parse(text_of(command_line.hosts_file)),
-            sensor_report::parse_nameservers(text_of(command_line.resolv_conf))};
+    Names names;
+    names.services = sensor_report::ServiceNames::parse(text_of(command_line.services_file));
+    names.hosts = sensor_report::HostNames::parse(text_of(command_line.hosts_file));
+    if (const auto text = base::read_file(command_line.resolv_conf)) {
+        names.nameservers = sensor_report::parse_nameservers(*text, names.hosts);
+    } else {
+        names.nameservers_fault = text.error().message;
+    }
+    return names;
 }
 
 // Without a file at the usual place the defaults hold. One that was named, or that is there and
@@ -102,6 +109,9 @@ base::Result<SensorSettings> load_settings(const CommandLine& command_line, cons
     if (auto applied = sensor_config::apply_command_line(command_line, settings, messages.texts);
         !applied) {
         return base::fail(applied.error());
+    }
+    if (settings[Switch::IgnoreDns] && !names.nameservers_fault.empty()) {
+        messages.texts.push_back("Unable to add dns ignore rules: " + names.nameservers_fault);
     }
     base::Diagnostics problems;
     sensor_config::settle(settings, names.nameservers, problems);

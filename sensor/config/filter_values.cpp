@@ -97,6 +97,12 @@ std::optional<int> parse_mask(std::string_view text, bool is_v4) {
     return is_contiguous && length > 0 ? std::optional(length) : std::nullopt;
 }
 
+std::string mask_fault(std::string_view mask, bool is_v4) {
+    return is_all_digits(mask)
+               ? fmt::format("Invalid mask: must be in range 1 - {}", is_v4 ? 32 : 128)
+               : fmt::format("Invalid mask: {}", mask);
+}
+
 tl::unexpected<std::string> fault(std::string text) { return tl::unexpected(std::move(text)); }
 
 // True = there was one, and `text` goes on behind it.
@@ -143,9 +149,7 @@ Parsed<AddressMatch> parse_address_match(std::string_view text, const HostNames&
             const std::string_view mask = text.substr(slash + 1);
             const auto parsed = parse_mask(mask, address.is_v4());
             if (!parsed) {
-                return fault(is_all_digits(mask)
-                                 ? std::string("Invalid mask: must be in range 1 - 32")
-                                 : fmt::format("Invalid mask: {}", mask));
+                return fault(mask_fault(mask, address.is_v4()));
             }
             length = *parsed;
         }
@@ -212,7 +216,11 @@ Parsed<std::vector<base::Cidr>> parse_networks(std::string_view text) {
         const auto address = parse_padded_address(network.substr(0, slash));
         std::optional<int> length;
         if (address && slash != std::string_view::npos) {
-            length = parse_mask(network.substr(slash + 1), address->is_v4());
+            const std::string_view mask = network.substr(slash + 1);
+            length = parse_mask(mask, address->is_v4());
+            if (!length) {
+                return fault(mask_fault(mask, address->is_v4()));
+            }
         } else if (address) {
             length = address->is_v4() ? 32 : 128;
         }

@@ -43,6 +43,13 @@ void CompatTable::drop(const CompatPair& pair) {
     }
 }
 
+void CompatTable::clear() {
+    for (Bucket& bucket : buckets_) {
+        bucket.clear();
+    }
+    size_ = 0;
+}
+
 void CompatTable::sweep(std::int64_t now) {
     for (Bucket& bucket : buckets_) {
         for (std::size_t i = bucket.size(); i-- > 0;) {  // newest first

@@ -52,6 +52,8 @@ class CompatTable {
                           ScanKind kind, std::int64_t now, bool& is_new_pair);
     // Drops what has expired, in iplog's order.
     void sweep(std::int64_t now);
+    // Forgets all, telling nobody.
+    void clear();
     bool is_empty() const { return size_ == 0; }
     // Pairs that were forgotten to make room.
     std::uint64_t evictions() const { return evictions_; }

@@ -68,6 +68,11 @@ CompatTracker::CompatTracker(const TrackerSettings& settings, bool is_promiscuou
       sink_(sink),
       table_(is_promiscuous ? kBucketsPromiscuous : kBuckets, *this) {}
 
+void CompatTracker::set_settings(const TrackerSettings& settings) {
+    settings_ = settings;
+    table_.clear();
+}
+
 void CompatTracker::on_inbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     if (!packet.source.is_v4()) {

@@ -20,7 +20,8 @@ class CompatTracker final : public Tracker, private CompatSink {
     // and idle times are iplog's. `is_promiscuous`: with more buckets.
     CompatTracker(const TrackerSettings& settings, bool is_promiscuous, ObservationSink& sink);
 
-    void set_settings(const TrackerSettings& settings) override { settings_ = settings; }
+    // As iplog does, this empties the tables without a line.
+    void set_settings(const TrackerSettings& settings) override;
 
     void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
     // iplog sees nothing of ours.

@@ -29,7 +29,11 @@ base::Diagnostic log_error(std::string_view what, const std::string& path, int e
 base::Result<base::UniqueFd> open_file(const std::string& path) {
     base::UniqueFd fd = base::open_for_append(path, 0644);
     if (!fd) {
-        return base::fail(log_error("cannot write the log", path, errno));
+        base::Diagnostic diagnostic = log_error("", path, errno);
+        // iplog's words.
+        diagnostic.message = fmt::format("Unable to open \"{}\" for writing: {}.", path,
+                                         std::generic_category().message(errno));
+        return base::fail(diagnostic);
     }
     return fd;
 }

@@ -116,7 +116,7 @@ std::vector<base::IpAddress> HostNames::addresses_of(std::string_view name) cons
     return found == addresses_.end() ? std::vector<base::IpAddress>() : found->second;
 }
 
-std::vector<base::IpAddress> parse_nameservers(std::string_view text) {
+std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostNames& hosts) {
     std::vector<base::IpAddress> servers;
     for_each_line(text, [&](const std::vector<std::string_view>& words) {
         if (words[0] == "nameserver" && words.size() > 1) {
@@ -124,6 +124,9 @@ std::vector<base::IpAddress> parse_nameservers(std::string_view text) {
             if (const auto address =
                     base::IpAddress::parse(words[1].substr(0, words[1].find('%')))) {
                 servers.push_back(*address);
+            } else {
+                const auto named = hosts.addresses_of(words[1]);
+                servers.insert(servers.end(), named.begin(), named.end());
             }
         }
     });

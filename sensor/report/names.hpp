@@ -68,7 +68,8 @@ class IdentLookup {
     virtual bool ask(const sensor_detect::Observation& attempt) = 0;
 };
 
-// The addresses behind `nameserver` in the text of /etc/resolv.conf.
-std::vector<base::IpAddress> parse_nameservers(std::string_view text);
+// The addresses behind `nameserver` in the text of /etc/resolv.conf; a name is looked up in
+// `hosts`.
+std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostNames& hosts);
 
 }  // namespace portcullis::sensor_report

@@ -1,4 +1,5 @@
-// Any text as iplog.conf: every fault has a line of the text, and the settings can be used.
+// Any text as iplog.conf: every fault has a line of the text, the settings are within bounds and can
+// be used, and the same text is understood the same way again.
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
@@ -21,12 +22,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             std::abort();
         }
     }
+    base::Diagnostics again;
+    const auto first = settings.values;
+    sensor_config::apply_iplog_conf(text, "iplog.conf", kServices, kHosts, settings, again);
     base::Diagnostics problems;
+    if (base::render(again) != base::render(diagnostics) || settings.values != first) {
+        std::abort();
+    }
     sensor_config::settle(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
+    for (const auto& kind : sensor_config::tracker_settings(settings).kinds) {
+        if (kind.threshold == 0 || kind.idle.count() == 0) {
+            std::abort();
+        }
+    }
     sensor_packet::Packet packet;
     packet.verdict = sensor_packet::Verdict::Ok;
-    for (const auto transport : {sensor_packet::Transport::Tcp, sensor_packet::Transport::Icmpv6}) {
-        packet.transport = transport;
+    for (int transport = 0; transport < 4; ++transport) {
+        packet.transport = static_cast<sensor_packet::Transport>(transport);
         settings.filters.ignores(packet);
     }
     return 0;

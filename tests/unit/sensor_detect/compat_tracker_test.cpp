@@ -62,6 +62,17 @@ TEST_CASE("compat_tracker: packets are counted, not ports, and the one at the th
     CHECK_FALSE(wire.tracker.next_deadline());
 }
 
+TEST_CASE("compat_tracker: new settings empty the tables without a line") {
+    Wire wire;
+    for (int i = 0; i < 20; ++i) {
+        wire.send(Transport::Tcp, "10.0.0.1", 80, kFin);
+    }
+    const std::size_t before = wire.observations.size();
+    wire.tracker.set_settings({});
+    wire.tracker.advance(Timestamp(seconds(2000)));
+    CHECK(wire.observations.size() == before);
+}
+
 TEST_CASE("compat_tracker: the count of packets wraps after 65535") {
     Wire wire;
     for (int i = 0; i < 70000; ++i) {

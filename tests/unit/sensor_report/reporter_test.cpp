@@ -224,10 +224,76 @@ TEST_CASE("names: services are found by name and alias, for their protocol") {
 }
 
 TEST_CASE("names: nameservers are the addresses of resolv.conf") {
+    const HostNames hosts = HostNames::parse("10.0.0.54 ns\n10.0.0.55 ns\n");
     const auto servers = parse_nameservers(
         "# nameserver 1.1.1.1\nnameserver 10.0.0.53\nsearch x\nnameserver fe80::1%eth0\n"
-        "nameserver x\nnameserver\n");
-    REQUIRE(servers.size() == 2);
-    CHECK(servers[0].to_string() == "10.0.0.53");
-    CHECK(servers[1].to_string() == "fe80::1");
+        "nameserver x\nnameserver\nnameserver ns\n",
+        hosts);
+    std::string text;
+    for (const auto& server : servers) {
+        text += server.to_string() + " ";
+    }
+    CHECK(text == "10.0.0.53 fe80::1 10.0.0.54 10.0.0.55 ");
+}
+
+TEST_CASE("reporter: iplog_compat writes hosts as iplog 2.2.3 does") {
+    const std::string long_name(250, 'n');
+    const ServiceNames services;
+    const HostNames hosts =
+        HostNames::parse("10.0.0.7 host7\n10.0.0.8 eight.example\n10.0.0.9 " + long_name + "\n");
+    struct Row {
+        const char* source;
+        std::string host;
+    };
+    const Row rows[] = {{"10.0.0.7", "host7"},
+                        {"10.0.0.8", "eight.example (10.0.0.8)"},
+                        {"10.0.0.9", "10.0.0.9"},
+                        {"10.0.0.10", "10.0.0.10"}};
+    for (const Row& row : rows) {
+        std::string text;
+        LogWriter log(std::make_unique<TextTarget>(text));
+        ReportSettings settings;
+        settings.log_address = true;
+        settings.has_iplog_words = true;
+        Reporter reporter(settings, services, hosts, log);
+        Observation observation;
+        observation.type = ObservationType::EchoRequest;
+        observation.source = *IpAddress::parse(row.source);
+        observation.bytes = 64;
+        reporter.on_observation(observation);
+        log.flush();
+        CHECK(text == "ICMP: echo from " + row.host + " (64 bytes)\n");
+    }
+}
+
+TEST_CASE("reporter: while attempts pour in, TCP lines have addresses instead of names") {
+    const ServiceNames services;
+    const HostNames hosts = HostNames::parse("10.0.0.8 eight\n");
+    for (const bool spares : {true, false}) {
+        std::string text;
+        LogWriter log(std::make_unique<TextTarget>(text));
+        ReportSettings settings;
+        settings.spares_names_in_flood = spares;
+        Reporter reporter(settings, services, hosts, log);
+        Observation attempt;
+        attempt.source = *IpAddress::parse("10.0.0.8");
+        attempt.time = Timestamp{std::chrono::seconds(1000)};
+        for (std::uint16_t port = 1; port <= 25; ++port) {
+            attempt.destination_port = port;
+            reporter.on_observation(attempt);
+        }
+        attempt.time += std::chrono::seconds(5);
+        attempt.destination_port = 99;
+        reporter.on_observation(attempt);
+        log.flush();
+        const auto lines_with = [&](std::string_view host) {
+            std::size_t count = 0;
+            for (auto at = text.find(host); at != std::string::npos; at = text.find(host, at + 1)) {
+                ++count;
+            }
+            return count;
+        };
+        CHECK(lines_with("from 10.0.0.8:") == (spares ? 6 : 0));
+        CHECK(lines_with("from eight:") == (spares ? 20 : 26));
+    }
 }
