@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "engine/base/ip_address.hpp"
+#include "engine/base/keyed_hash.hpp"
 
 namespace portcullis::sensor_resolve {
 
@@ -39,10 +40,15 @@ class NameCache {
         Time until;
     };
 
+    // Whoever scans chooses the addresses, but not the bucket.
+    struct AddressHash {
+        base::KeyedHash keyed;
+        std::size_t operator()(const base::IpAddress& address) const { return keyed.of(address); }
+    };
+
     std::size_t capacity_;
     std::list<Entry> entries_;  // asked for last at the front
-    std::unordered_map<base::IpAddress, std::list<Entry>::iterator, base::IpAddressHash>
-        by_address_;
+    std::unordered_map<base::IpAddress, std::list<Entry>::iterator, AddressHash> by_address_;
     std::uint64_t evictions_ = 0;
 };
 

@@ -6,6 +6,9 @@
 #include <ctime>
 #include <filesystem>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "engine/base/fd.hpp"
@@ -307,4 +310,51 @@ TEST_CASE("log_writer: a rotated file is opened anew, and one that cannot be is 
     CHECK(log.lines_lost() == 0);
     std::filesystem::remove_all(folder);
     CHECK_FALSE(open_log_file(path));
+}
+
+TEST_CASE(
+    "log_target: syslog gets RFC 3164 messages, and one that does not read is not waited for") {
+    const Utc utc;
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("log_target_test." + std::to_string(::getpid()));
+    std::filesystem::create_directory(folder);
+    const std::string path = folder / "log";
+    const auto target = syslog_target(LOG_LOCAL3, LOG_WARNING, path);
+    CHECK(target->write("nobody listens\n") == 0);
+
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, path.size());
+    const portcullis::base::UniqueFd receiver(
+        ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    REQUIRE(::bind(receiver.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+            0);
+    const auto receive = [&] {
+        std::string text(4096, '\0');
+        const ssize_t size = ::recv(receiver.get(), text.data(), text.size(), 0);
+        text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+        return text;
+    };
+    const std::string_view two = "TCP: one\nTCP: two 100%s\n";
+    CHECK(target->write(two) == two.size());
+    const std::string ident = " iplog[" + std::to_string(::getpid()) + "]: ";
+    std::string got = receive();
+    CHECK(got.rfind("<156>", 0) == 0);
+    CHECK(got.substr(5 + 15) == ident + "TCP: one");
+    CHECK(receive().substr(5 + 15) == ident + "TCP: two 100%s");
+
+    // A receiver that does not read: whole lines until it is full, the rest stays with the writer.
+    std::string many;
+    for (int i = 0; i < 10000; ++i) {
+        many += "line " + std::to_string(i) + "\n";
+    }
+    const std::size_t taken = target->write(many);
+    CHECK(taken > 0);
+    CHECK(taken < many.size());
+    CHECK(many[taken - 1] == '\n');
+    CHECK(target->write(many.substr(taken)) == 0);
+    while (!receive().empty()) {
+    }
+    CHECK(target->write("again\n") == 6);
+    std::filesystem::remove_all(folder);
 }
