@@ -318,6 +318,43 @@ class Configuration(unittest.TestCase):
         self.assertEqual(run.returncode, 0)
         self.assertEqual(re.findall(rb"there is no rule (\d+)", run.stderr), [b"1000"])
 
+    def test_lint_tells_warnings_by_its_exit_status(self):
+        decoder = '<decoder name="a"><prematch>a</prematch></decoder>'
+        for rule, status, test_status, codes in [
+                ('<rule id="100" level="1"><match>a</match></rule>', 0, 0, []),
+                ('<rule id="100" level="1" noalert="0"><match>a</match></rule>', 2, 0, [b"noalert-is-on"]),
+                ('<rule id="100" level="x"><match>a</match></rule>', 1, 1, [b"bad-number"])]:
+            home = self.home(decoder, f'<group name="g,">{rule}</group>')
+            lint, test = logtest("--lint", home=home), logtest("-t", home=home)
+            self.assertEqual((lint.returncode, lint.stderr), (status, b""))
+            self.assertEqual((test.returncode, test.stdout), (test_status, b""))
+            self.assertEqual(lint.stdout, test.stderr)
+            self.assertEqual(re.findall(rb"\[([a-z-]+)\]\n", lint.stdout), codes)
+
+    def test_what_is_merely_odd_is_not_said_when_lines_are_read(self):
+        home = self.home('<decoder name="a"><prematch>a</prematch></decoder>',
+                         '<group name="g,"><rule id="100" level="1" noalert="0"><match>a</match></rule></group>')
+        self.assertEqual(logtest("--json", stdin=DENIED, home=home).stderr, b"")
+
+    def test_diagnostics_for_editors(self):
+        home = self.home('<decoder name="a"><prematch>a</prematch></decoder>',
+                         '<group name="g,">\n<rule id="100" level="1" noalert="0"><mach>\xff</mach></rule></group>')
+        for option, status in [("-t", 1), ("--lint", 1)]:
+            run = logtest(option, "--diagnostics=json", home=home)
+            self.assertEqual((run.returncode, run.stderr), (status, b""))
+            self.assertEqual([json.loads(line) for line in run.stdout.splitlines()], [{
+                "file": str(home / "rules/r.xml"), "line": 2, "column": 39, "length": 4, "severity": "error",
+                "code": "unknown-element", "message": 'a rule has no element "mach"', "context": "rule 100",
+                "hint": 'did you mean "match"?'}])
+        self.assertEqual(logtest("--lint", "--diagnostics=xml", home=home).returncode, 1)
+
+    def test_the_shipped_files_give_no_warning(self):
+        for home in [PROJECT, GATE]:
+            run = logtest("--lint", "--diagnostics=json", home=home)
+            found = [json.loads(line)["code"] for line in run.stdout.splitlines()]
+            # A checkout has no responders in its place.
+            self.assertEqual(set(found) - {"missing-executable"}, set(), home)
+
 
 class Documentation(unittest.TestCase):
     def test_the_examples_are_true(self):

@@ -98,30 +98,6 @@ rules::RuleOptions rule_options(const config::EngineConfig& engine, Lists lists)
     return options;
 }
 
-// A response for a rule that does not exist is nothing that OSSEC minds, and never fires.
-void warn_of_unknown_rules(const config::EngineConfig& engine, const rules::RuleSet& rules,
-                           base::Diagnostics& diagnostics) {
-    std::set<int> known;
-    for (const rules::Rule& rule : rules.rules()) {
-        known.insert(rule.id);
-    }
-    for (const respond::ActiveResponseConfig& response : engine.active_responses) {
-        for (const int id : response.rules_id) {
-            if (known.contains(id)) {
-                continue;
-            }
-            base::Diagnostic warning;
-            warning.severity = base::Severity::Warning;
-            warning.code = "unknown-response-rule";
-            warning.message =
-                fmt::format("there is no rule {}, for which this response should run", id);
-            warning.place = response.place;
-            warning.context = "active-response > rules_id";
-            diagnostics.add(std::move(warning));
-        }
-    }
-}
-
 std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig& engine,
                                                      const rules::RuleSet& rules,
                                                      base::Diagnostics& diagnostics) {
@@ -156,7 +132,8 @@ rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine) {
 
 std::shared_ptr<const Configuration> load_configuration(const Home& home,
                                                         const std::string& config_path,
-                                                        base::Diagnostics& diagnostics) {
+                                                        base::Diagnostics& diagnostics,
+                                                        ConfigurationSources* sources) {
     auto loaded = std::make_shared<Configuration>();
     loaded->engine = config::load_engine_config(config_path, diagnostics);
     loaded->engine.internal =
@@ -196,8 +173,8 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     };
     auto rules = std::make_shared<rules::RuleSet>(
         rules::load_rules(rule_documents.parsed, options, diagnostics));
-    if (!diagnostics.has_errors()) {
-        warn_of_unknown_rules(engine, *rules, diagnostics);
+    if (sources != nullptr) {
+        *sources = {decoder_documents.parsed, rule_documents.parsed};
     }
     loaded->analysis.responses_of_rule = bind_responses(engine, *rules, diagnostics);
     loaded->analysis.rules = std::move(rules);

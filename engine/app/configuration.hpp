@@ -10,6 +10,7 @@
 #include "engine/base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
 #include "engine/pipeline/analyzer.hpp"
+#include "engine/xml/document.hpp"
 
 namespace portcullis::app {
 
@@ -26,10 +27,18 @@ struct Configuration {
 // What the analysis of lines remembers at most.
 rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine);
 
+// The files that a configuration was made of, for whoever looks at how it is written.
+struct ConfigurationSources {
+    std::vector<xml::Document> decoders;  // in the order of loading
+    std::vector<xml::Document> rules;
+};
+
 // Reads `config_path` and the decoder, rule and list files it names, which are relative to `home`.
 // All that is wrong with any of them is in `diagnostics`; nullptr if one of them is an error.
+// `sources`, if given, gets the files that could be read.
 std::shared_ptr<const Configuration> load_configuration(const Home& home,
                                                         const std::string& config_path,
-                                                        base::Diagnostics& diagnostics);
+                                                        base::Diagnostics& diagnostics,
+                                                        ConfigurationSources* sources = nullptr);
 
 }  // namespace portcullis::app

@@ -11,31 +11,21 @@
 #include <memory>
 
 #include "engine/app/configuration.hpp"
+#include "engine/app/diagnostics_json.hpp"
 #include "engine/app/home.hpp"
+#include "engine/app/lint.hpp"
 #include "engine/app/logtest_messages.hpp"
 #include "engine/app/logtest_options.hpp"
 #include "engine/app/logtest_run.hpp"
 #include "engine/app/logtest_session.hpp"
 #include "engine/base/diagnostic.hpp"
-#include "engine/config/input_files.hpp"
 #include "engine/rules/rule_set.hpp"
 
 namespace {
 
 namespace app = portcullis::app;
 namespace base = portcullis::base;
-namespace config = portcullis::config;
 namespace rules = portcullis::rules;
-
-// Logtest runs no command, so what would stop the daemons is only a warning here.
-void warn_of_missing_executables(const app::Home& home, const app::Configuration& configuration) {
-    base::Diagnostics diagnostics;
-    config::check_executables(configuration.engine, home.responders(), diagnostics);
-    for (base::Diagnostic diagnostic : diagnostics.all()) {
-        diagnostic.severity = base::Severity::Warning;
-        fmt::print(stderr, "{}", base::render(diagnostic));
-    }
-}
 
 void say_what_is_loaded(const app::LogtestOptions& options, const app::Configuration& configuration,
                         std::chrono::steady_clock::duration taken) {
@@ -47,6 +37,20 @@ void say_what_is_loaded(const app::LogtestOptions& options, const app::Configura
         "{} rules at {} places, loaded in {} ms", configuration.analysis.rules->rules().size(),
         configuration.analysis.rules->nodes().size(),
         std::chrono::duration_cast<std::chrono::milliseconds>(taken).count()));
+}
+
+// -t and --lint: prints what is wrong with the configuration. Only --lint tells warnings by its
+// exit status.
+int show_diagnostics(const app::LogtestOptions& options, const base::Diagnostics& diagnostics) {
+    if (options.diagnostics_as == "json") {
+        fmt::print("{}", app::diagnostics_json(diagnostics));
+    } else {
+        fmt::print(options.lints ? stdout : stderr, "{}", base::render(diagnostics));
+    }
+    if (options.lints) {
+        return static_cast<int>(app::status_of(diagnostics));
+    }
+    return diagnostics.has_errors() ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int read_lines(const app::LogtestOptions& options,
@@ -78,17 +82,19 @@ int main(int argc, char** argv) {
     const auto begin = std::chrono::steady_clock::now();
     const app::Home home(options.home);
     base::Diagnostics diagnostics;
-    const auto configuration = app::load_configuration(home, options.config_path(), diagnostics);
+    const bool looks_closely = options.test_only || options.lints;
+    const auto configuration =
+        looks_closely ? app::lint_configuration(home, options.config_path(), diagnostics)
+                      : app::load_configuration(home, options.config_path(), diagnostics);
+    if (options.debug > 0 && configuration != nullptr) {
+        say_what_is_loaded(options, *configuration, std::chrono::steady_clock::now() - begin);
+    }
+    if (looks_closely) {
+        return show_diagnostics(options, diagnostics);
+    }
     fmt::print(stderr, "{}", base::render(diagnostics));
     if (configuration == nullptr) {
         return EXIT_FAILURE;
-    }
-    if (options.debug > 0) {
-        say_what_is_loaded(options, *configuration, std::chrono::steady_clock::now() - begin);
-    }
-    if (options.test_only) {
-        warn_of_missing_executables(home, *configuration);
-        return EXIT_SUCCESS;
     }
     return read_lines(options, configuration);
 }

@@ -17,8 +17,19 @@ void add_input_options(CLI::App& cli, LogtestOptions& options) {
         ->capture_default_str();
     cli.add_option("-c,--config", options.config, "configuration file (DIR/etc/ossec.conf)")
         ->option_text("FILE");
-    cli.add_flag("-t,--test", options.test_only,
-                 "only load the configuration, decoders and rules; exit 0 if they are right");
+    auto* test = cli.add_flag("-t,--test", options.test_only,
+                              "only load the configuration, decoders and rules, and say what is "
+                              "wrong or looks so; exit 0 if there is no error");
+    cli.add_flag(
+           "--lint", options.lints,
+           "as -t, to standard output; exit 0 if there is nothing to say, 1 for errors, 2 for "
+           "warnings alone")
+        ->excludes(test);
+    cli.add_option("--diagnostics", options.diagnostics_as,
+                   "how -t and --lint say it: text, or json for editors, one object a line on "
+                   "standard output")
+        ->option_text("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}));
     cli.add_flag("-q,--quiet", options.is_quiet, "do not announce decoder files");
     cli.add_flag("-d,--debug", options.debug, "say what is loaded and how long lines take");
     cli.add_flag("--fresh", options.is_fresh,

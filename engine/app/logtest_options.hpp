@@ -14,6 +14,8 @@ struct LogtestOptions {
     std::string home{kDefaultHome};
     std::string config;  // empty = etc/ossec.conf in the home
     bool test_only = false;
+    bool lints = false;
+    std::string diagnostics_as = "text";  // or "json"; of -t and --lint
     bool is_quiet = false;
     bool traces = false;
     int debug = 0;

@@ -64,14 +64,9 @@ void warn_of_surprises(SectionReader& reader, const xml::Node& section) {
         return;
     }
     const auto& block = reader.block;
-    if (block.find("level") == nullptr && block.find("rules_id") == nullptr &&
-        block.find("rules_group") == nullptr) {
-        reader.add_warning(
-            section.error("response-never-fires",
-                          "without level, rules_id or rules_group this response never fires"));
-        return;
-    }
-    if (response.timeout == std::chrono::seconds::zero()) {
+    const bool can_fire = block.find("level") != nullptr || block.find("rules_id") != nullptr ||
+                          block.find("rules_group") != nullptr;  // lint warns if not
+    if (can_fire && response.timeout == std::chrono::seconds::zero()) {
         const auto* command = find_command(reader.config, response.command);
         reader.add_warning(
             section.error("permanent-response",

@@ -132,13 +132,6 @@ std::optional<Pattern> DecoderLoader::compile_pattern(const DecoderDraft& draft,
     if (!text.is_present()) {
         return std::nullopt;
     }
-    if (choice.os.is_present() && choice.pcre2.is_present()) {
-        const auto& ignored = choice.pcre2.first();
-        add(draft, ignored.name(),
-            as_warning(ignored.error("ignored-element",
-                                     fmt::format("<{}> is ignored, since there is a <{}>",
-                                                 ignored.name(), text.first().name()))));
-    }
     auto pattern = Pattern::compile(choice.language(), text.text());
     if (!pattern) {
         const auto& why = pattern.error();
@@ -287,14 +280,6 @@ void DecoderLoader::link(const DecoderDraft& draft, Decoder decoder) {
         list.push_back(std::move(decoder));
         return;
     }
-    if (draft.has_program_name()) {
-        const auto& text =
-            draft.program_name.is_present() ? draft.program_name : draft.program_name_pcre2;
-        add(draft, text.first().name(),
-            as_warning(text.first().error("ignored-element",
-                                          "a decoder with a parent is chosen by its prematch only, "
-                                          "never by a program name")));
-    }
     decoder.parent = draft.parent.text();
     if (!draft.uses_own_name) {
         decoder.reported_name = decoder.parent;
@@ -326,26 +311,11 @@ void DecoderLoader::check_siblings(const DecoderDraft& draft, const Decoder& chi
         return;
     }
     bool can_follow_regex = false;
-    const Decoder* catch_all = nullptr;
-    std::string_view previous;
     for (const auto& earlier : parent.children) {
         if (earlier.name == child.name) {
             can_follow_regex = can_follow_regex || earlier.prematch || earlier.regex;
             check_chain(draft, child, earlier);
-        } else if (earlier.name != previous && !earlier.prematch && catch_all == nullptr &&
-                   broken_.count(earlier.name) == 0) {
-            catch_all = &earlier;
         }
-        previous = earlier.name;
-    }
-    if (catch_all != nullptr) {
-        auto warning = as_warning(draft.node.error(
-            "unreachable-decoder",
-            "the decoder is never tried, since one before it takes every event of the parent"));
-        warning.hint =
-            fmt::format("give decoder \"{}\" (line {}) a prematch, or place it behind this one",
-                        catch_all->name, catch_all->place.line);
-        add(draft, {}, std::move(warning));
     }
     if (child.regex_offset == OffsetBase::AfterRegex && !can_follow_regex) {
         const JoinedText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;

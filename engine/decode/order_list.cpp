@@ -6,8 +6,6 @@
 #include <array>
 #include <optional>
 
-#include "engine/base/did_you_mean.hpp"
-
 namespace portcullis::decode {
 namespace {
 
@@ -51,56 +49,44 @@ constexpr std::array kFtsWords{
     FtsWord{"name", std::nullopt},
 };
 
-void warn_of_slip(const DecoderDraft& draft, std::string_view word, std::size_t offset,
-                  base::Diagnostics& diagnostics) {
-    const std::vector<std::string_view> names = event::order_names();
-    const auto similar = base::find_similar(word, names);
-    if (!similar || word.size() < 5) {
-        return;
-    }
-    auto warning = as_warning(draft.order->error_in_text(
-        "dynamic-field",
-        fmt::format("\"{}\" is no field that rules know by name; it becomes a "
-                    "dynamic field",
-                    word),
-        offset, word.size()));
-    warning.hint = fmt::format("did you mean \"{}\"?", *similar);
-    diagnostics.add(in_context(std::move(warning), draft.context("order")));
-}
-
 }  // namespace
+
+std::vector<OrderWord> order_words(std::string_view list) {
+    std::vector<OrderWord> words;
+    for (const ListItem& item : split(list, list.size() + 2)) {
+        const std::size_t blanks = std::min(item.text.find_first_not_of(' '), item.text.size());
+        const std::string_view word =
+            item.text.substr(blanks, item.text.find(' ', blanks) - blanks);
+        words.push_back({word, item.offset + (word.empty() ? 0 : blanks), blanks});
+    }
+    return words;
+}
 
 std::vector<OrderEntry> parse_order(const DecoderDraft& draft, std::size_t max_entries,
                                     base::Diagnostics& diagnostics) {
-    const std::string_view list = draft.order->text();
-    const auto items = split(list, list.size() + 2);
-    if (items.size() > max_entries) {
+    const std::vector<OrderWord> words = order_words(draft.order->text());
+    if (words.size() > max_entries) {
         diagnostics.add(in_context(
             draft.order->error("bad-order",
-                               fmt::format("{} fields, more than {}", items.size(), max_entries)),
+                               fmt::format("{} fields, more than {}", words.size(), max_entries)),
             draft.context("order")));
         return {};
     }
     std::vector<OrderEntry> order;
-    for (const auto& item : items) {
-        const std::size_t blanks = std::min(item.text.find_first_not_of(' '), item.text.size());
-        const std::string_view word =
-            item.text.substr(blanks, item.text.find(' ', blanks) - blanks);
-        if (word.empty()) {
+    for (const OrderWord& word : words) {
+        if (word.text.empty()) {
             diagnostics.add(in_context(
-                draft.order->error_in_text("bad-order", "a field without a name", item.offset, 1),
+                draft.order->error_in_text("bad-order", "a field without a name", word.offset, 1),
                 draft.context("order")));
             continue;
         }
-        const auto field = event::find_field(word);
-        if (field) {
+        if (const auto field = event::find_field(word.text)) {
             order.push_back({field, {}});
             continue;
         }
-        warn_of_slip(draft, word, item.offset + blanks, diagnostics);
         // One blank goes, others stay part of the name.
-        const std::size_t kept = blanks > 1 ? blanks - 1 : 0;
-        order.push_back({std::nullopt, std::string(kept, ' ') + std::string(word)});
+        const std::size_t kept = word.blanks > 1 ? word.blanks - 1 : 0;
+        order.push_back({std::nullopt, std::string(kept, ' ') + std::string(word.text)});
     }
     return order;
 }

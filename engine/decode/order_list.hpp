@@ -1,7 +1,9 @@
 // The comma lists of <order> and <fts> (spec: decoders, sections 3.1 and 7). Load time only.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/decode/decoder.hpp"
@@ -9,8 +11,16 @@
 
 namespace portcullis::decode {
 
-// More than `max_entries` names are an error. A name that looks like a misspelt field becomes a
-// dynamic field all the same, with a warning.
+// The names of an <order>, blanks around them cut off (an empty one is an error that parse_order()
+// reports).
+struct OrderWord {
+    std::string_view text;
+    std::size_t offset = 0;  // in the list
+    std::size_t blanks = 0;  // before it
+};
+std::vector<OrderWord> order_words(std::string_view list);
+
+// More than `max_entries` names are an error.
 std::vector<OrderEntry> parse_order(const DecoderDraft& draft, std::size_t max_entries,
                                     base::Diagnostics& diagnostics);
 

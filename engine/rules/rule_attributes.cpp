@@ -65,17 +65,10 @@ void read_accuracy(const xml::Node& node, const xml::Attribute& attribute, RuleR
     }
 }
 
-void read_noalert(const xml::Node& node, const xml::Attribute& attribute, RuleReader& reader) {
-    // OSSEC-COMPAT: any value switches it on.
+void read_noalert(const xml::Node& /*node*/, const xml::Attribute& /*attribute*/,
+                  RuleReader& reader) {
+    // OSSEC-COMPAT: any value switches it on, "0" too (lint warns of it).
     reader.rule().noalert = true;
-    if (attribute.value == "0" || attribute.value == "no") {
-        base::Diagnostic diagnostic = node.error_in_attribute(
-            attribute, "noalert-is-on",
-            fmt::format("noalert=\"{}\" switches noalert on, as any value does", attribute.value));
-        diagnostic.severity = base::Severity::Warning;
-        diagnostic.hint = "leave the attribute out to let the rule alert";
-        reader.report(std::move(diagnostic));
-    }
 }
 
 void read_overwrite(const xml::Node& node, const xml::Attribute& attribute, RuleReader& reader) {

@@ -51,7 +51,6 @@ class Loader {
     void place_by_level(const RuleDraft& draft);
     void place_by_group(const RuleDraft& draft, const GluedText& words);
     std::vector<HistorySpec> connect_histories(std::vector<Rule>& rules);
-    void warn_of_useless_frequency(const RuleDraft& draft);
     void bind_group(const Rule& composite);
 
     // Reports in the context of `draft`.
@@ -207,7 +206,6 @@ void Loader::take(RuleDraft draft) {
     draft.rule.index = drafts_.size();
     tree_.add({draft.rule.id, RuleTree::key_of(draft.rule), draft.rule.group, draft.rule.category});
     place_in_tree(draft);
-    warn_of_useless_frequency(draft);
     drafts_.push_back(std::move(draft));
     if (const auto& composite = drafts_.back().rule.composite;
         composite && composite->history == Composite::History::Group) {
@@ -365,21 +363,6 @@ std::string Loader::hint_for_id(int id) const {
     return hint.empty() ? "files load in the order of ossec.conf; a rule may only refer to rules "
                           "above it or in earlier files"
                         : hint;
-}
-
-void Loader::warn_of_useless_frequency(const RuleDraft& draft) {
-    // Frequency F needs F + 1 earlier events.
-    const auto remembered = static_cast<int>(options_.sid_history);
-    const auto& composite = draft.rule.composite;
-    if (composite && composite->history == Composite::History::Sid &&
-        draft.rule.frequency > remembered - 1) {
-        base::Diagnostic diagnostic = draft.node.error(
-            "never-fires", fmt::format("frequency {} is never reached: if_matched_sid remembers "
-                                       "{} events",
-                                       draft.rule.frequency, remembered));
-        diagnostic.severity = base::Severity::Warning;
-        report(draft, std::move(diagnostic));
-    }
 }
 
 // Decides which results go into which history (spec: rules, section 7.1).

@@ -94,9 +94,6 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
         draft_ = nullptr;
         return draft;
     }
-    draft.has_id = true;
-    draft.rule.id = replacement.rule.id;
-    warn_of_kept_elements(original, replacement);
     is_rereading_ = true;
     read_attributes(replacement.node);
     const auto take = [&](const RuleDraft& from, OnOverwrite kind) {
@@ -111,27 +108,6 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
     draft.rule.index = original.rule.index;
     draft_ = nullptr;
     return draft;
-}
-
-// An element that changes nothing although it says something else than the original one.
-void RuleReader::warn_of_kept_elements(const RuleDraft& original, const RuleDraft& replacement) {
-    for (const RuleDraft::Element& element : replacement.elements) {
-        const auto is_same = [&](const RuleDraft::Element& other) {
-            return equals_ignoring_case(other.node.name(), element.node.name()) &&
-                   other.node.text() == element.node.text();
-        };
-        if (element.on_overwrite() == OnOverwrite::Replaced ||
-            std::any_of(original.elements.begin(), original.elements.end(), is_same)) {
-            continue;
-        }
-        base::Diagnostic warning = element.node.error(
-            "kept-by-overwrite",
-            fmt::format("overwrite does not replace <{}>: what the rule had before stays in force",
-                        element.node.name()));
-        warning.severity = base::Severity::Warning;
-        warning.hint = "<full_overwrite>yes</full_overwrite> in <rules> replaces the whole rule";
-        report(std::move(warning), element.node.name());
-    }
 }
 
 void RuleReader::report(base::Diagnostic diagnostic, std::string_view element) {

@@ -133,7 +133,6 @@ class RuleReader {
     void add_check(Check check, Condition looked_at = {});
 
   private:
-    void warn_of_kept_elements(const RuleDraft& original, const RuleDraft& replacement);
     void read_attributes(const xml::Node& node);
     void collect_elements(const xml::Node& node);
     // Says what the checks from `first` on demand, which `nodes` gave.

@@ -79,12 +79,9 @@ void demand_different_url(const xml::Node& node, RuleReader& reader) {
     composite_of(reader).different_url = true;
 }
 
-void warn_without_effect(const xml::Node& node, RuleReader& reader) {
+// OSSEC-COMPAT: accepted, never evaluated (lint warns of it).
+void accept_without_effect(const xml::Node& node, RuleReader& reader) {
     note_composite_only(node, reader);
-    base::Diagnostic diagnostic =
-        node.error("no-effect", fmt::format("<{}> is accepted but never evaluated", node.name()));
-    diagnostic.severity = base::Severity::Warning;
-    reader.report(std::move(diagnostic), node.name());
 }
 
 void apply_options(const xml::Node& node, RuleReader& reader) {
@@ -211,8 +208,8 @@ constexpr std::array kSettings{
                "… the same hostname"},
     SettingRow{"same_id", kExact, kReplaced, demand_same<Shared::Id>, "… the same id"},
     SettingRow{"different_url", kExact, kReplaced, demand_different_url, "… another url"},
-    SettingRow{"different_srcip", kExact, kReplaced, warn_without_effect, "has no effect"},
-    SettingRow{"different_srcgeoip", kExact, kReplaced, warn_without_effect, "has no effect"},
+    SettingRow{"different_srcip", kExact, kReplaced, accept_without_effect, "has no effect"},
+    SettingRow{"different_srcgeoip", kExact, kReplaced, accept_without_effect, "has no effect"},
     SettingRow{"not_same_source_ip", kAny, kReplaced, cancel_same<Shared::SrcIp>,
                "takes back same_source_ip"},
     SettingRow{"not_same_user", kAny, kReplaced, cancel_same<Shared::User>, "takes back same_user"},

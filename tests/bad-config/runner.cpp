@@ -15,10 +15,14 @@
 #include <utility>
 #include <vector>
 
+#include "engine/app/home.hpp"
+#include "engine/app/lint.hpp"
 #include "engine/base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
 #include "engine/config/input_files.hpp"
+#include "engine/decode/decoder_lint.hpp"
 #include "engine/decode/decoder_loader.hpp"
+#include "engine/rules/rule_lint.hpp"
 #include "engine/rules/rule_loader.hpp"
 #include "engine/xml/document.hpp"
 
@@ -58,8 +62,12 @@ std::vector<portcullis::xml::Document> parse(const fs::path& file, Diagnostics& 
     return documents;
 }
 
+// What loads without an error is looked at closely, as --lint does.
 void load_decoders(const fs::path& folder, Diagnostics& diagnostics) {
-    portcullis::decode::load_decoders(parse(folder / "decoders.xml", diagnostics), diagnostics);
+    const auto documents = parse(folder / "decoders.xml", diagnostics);
+    if (portcullis::decode::load_decoders(documents, diagnostics) && !diagnostics.has_errors()) {
+        portcullis::decode::lint_decoders(documents, {}, diagnostics);
+    }
 }
 
 // A decoders.xml beside it gives the names for decoded_as.
@@ -78,7 +86,20 @@ void load_rules(const fs::path& folder, Diagnostics& diagnostics) {
     options.find_decoder_id = [&](std::string_view name) {
         return decoders ? decoders->find_decoder_id(name) : std::nullopt;
     };
-    portcullis::rules::load_rules(parse(folder / "rules.xml", diagnostics), options, diagnostics);
+    const auto documents = parse(folder / "rules.xml", diagnostics);
+    const auto rules = portcullis::rules::load_rules(documents, options, diagnostics);
+    if (!diagnostics.has_errors()) {
+        portcullis::rules::lint_rules(
+            documents, rules,
+            portcullis::app::rule_lint_options(decoders.value_or(portcullis::decode::DecoderSet())),
+            diagnostics);
+    }
+}
+
+// The folder is a home: everything that its ossec.conf names, as --lint sees it.
+void lint_home(const fs::path& folder, Diagnostics& diagnostics) {
+    const portcullis::app::Home home(folder.string());
+    portcullis::app::lint_configuration(home, home.config(), diagnostics);
 }
 
 void load_internal_options(const fs::path& folder, Diagnostics& diagnostics) {
@@ -92,8 +113,11 @@ struct Loader {
 
 // The first file that a folder has decides.
 constexpr Loader kLoaders[] = {
-    {"ossec.conf", load_ossec_conf}, {"internal_options.conf", load_internal_options},
-    {"rules.xml", load_rules},       {"decoders.xml", load_decoders},
+    {"etc/ossec.conf", lint_home},
+    {"ossec.conf", load_ossec_conf},
+    {"internal_options.conf", load_internal_options},
+    {"rules.xml", load_rules},
+    {"decoders.xml", load_decoders},
     {"input.xml", load_document},
 };
 

@@ -1,0 +1,120 @@
+#include "engine/app/lint.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "engine/config/input_files.hpp"
+#include "engine/config/response_lint.hpp"
+#include "engine/decode/decoder_lint.hpp"
+#include "engine/decode/decoder_set.hpp"
+#include "engine/respond/binding.hpp"
+#include "engine/rules/rule_lint.hpp"
+#include "engine/rules/rule_set.hpp"
+
+namespace portcullis::app {
+namespace {
+
+std::string read_file(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Lint runs no command, so what would stop the daemons is only a warning here.
+void warn_of_missing_executables(const Home& home, const config::EngineConfig& engine,
+                                 base::Diagnostics& diagnostics) {
+    base::Diagnostics missing;
+    config::check_executables(engine, home.responders(), missing);
+    for (base::Diagnostic diagnostic : missing.all()) {
+        diagnostic.severity = base::Severity::Warning;
+        diagnostics.add(std::move(diagnostic));
+    }
+}
+
+void lint_responses(const std::string& config_path, const rules::RuleSet& rules,
+                    base::Diagnostics& diagnostics) {
+    std::vector<respond::BindableRule> bindable;
+    for (const rules::Rule& rule : rules.rules()) {
+        bindable.push_back({rule.id, rule.level, rule.group, rule.no_response, rule.is_accurate});
+    }
+    config::lint_responses(config_path, read_file(config_path), bindable, diagnostics);
+}
+
+void lint_decoders(const ConfigurationSources& sources, base::Diagnostics& diagnostics) {
+    decode::DecoderLintOptions options;
+    for (std::string& field : rules::dynamic_fields_in(sources.rules)) {
+        options.fields_of_rules.insert(std::move(field));
+    }
+    decode::lint_decoders(sources.decoders, options, diagnostics);
+}
+
+// By file, in the order in which the files are loaded, then by place.
+void add_in_order(const base::Diagnostics& found, const std::vector<std::string>& files,
+                  base::Diagnostics& diagnostics) {
+    std::vector<base::Diagnostic> sorted = found.all();
+    const auto key = [&](const base::Diagnostic& diagnostic) {
+        const auto file = std::find(files.begin(), files.end(), diagnostic.place.file);
+        return std::make_tuple(file - files.begin(), diagnostic.place.line,
+                               diagnostic.place.column);
+    };
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [&](const auto& a, const auto& b) { return key(a) < key(b); });
+    for (base::Diagnostic& diagnostic : sorted) {
+        diagnostics.add(std::move(diagnostic));
+    }
+}
+
+}  // namespace
+
+rules::RuleLintOptions rule_lint_options(const decode::DecoderSet& decoders) {
+    rules::RuleLintOptions options;
+    options.decoder_types = decode::event_types_of(decoders);
+    const decode::DecoderSet builtin;
+    for (const std::string_view name : decoders.decoder_names()) {
+        const int id = *decoders.find_decoder_id(name);
+        options.decoder_names.emplace(id, name);
+        if (builtin.find_decoder_id(name)) {
+            options.internal_decoders.push_back(id);
+        }
+    }
+    return options;
+}
+
+std::shared_ptr<const Configuration> lint_configuration(const Home& home,
+                                                        const std::string& config_path,
+                                                        base::Diagnostics& diagnostics) {
+    ConfigurationSources sources;
+    base::Diagnostics found;
+    const auto configuration = load_configuration(home, config_path, found, &sources);
+    if (configuration != nullptr) {
+        warn_of_missing_executables(home, configuration->engine, found);
+        const auto& analysis = configuration->analysis;
+        lint_responses(config_path, *analysis.rules, found);
+        lint_decoders(sources, found);
+        rules::RuleLintOptions options = rule_lint_options(*analysis.decoders);
+        options.replaces_whole_rules = configuration->engine.full_overwrite;
+        options.sid_history =
+            static_cast<std::size_t>(configuration->engine.internal.sid_prev_matched_max);
+        rules::lint_rules(sources.rules, *analysis.rules, options, found);
+    }
+    std::vector<std::string> files{config_path};
+    for (const auto* documents : {&sources.decoders, &sources.rules}) {
+        for (const xml::Document& document : *documents) {
+            files.push_back(document.file());
+        }
+    }
+    add_in_order(found, files, diagnostics);
+    return configuration;
+}
+
+LintStatus status_of(const base::Diagnostics& diagnostics) {
+    if (diagnostics.has_errors()) {
+        return LintStatus::Errors;
+    }
+    return diagnostics.all().empty() ? LintStatus::Clean : LintStatus::Warnings;
+}
+
+}  // namespace portcullis::app

@@ -1,0 +1,198 @@
+#include "engine/config/response_lint.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/base/did_you_mean.hpp"
+#include "engine/config/values.hpp"
+#include "engine/pattern/pattern.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::config {
+namespace {
+
+using respond::BindableRule;
+using respond::ResponseLocation;
+
+// Whether a response can be bound to the rule at all (spec: active_response, section 1).
+bool is_bindable(const BindableRule& rule) {
+    return rule.level > 0 && !rule.no_response && rule.is_accurate;
+}
+
+class ResponseLint {
+  public:
+    ResponseLint(const std::vector<BindableRule>& rules, base::Diagnostics& diagnostics)
+        : rules_(rules), diagnostics_(diagnostics) {}
+
+    void look_at(const xml::Node& section);
+
+  private:
+    void warn(std::string_view option, base::Diagnostic diagnostic, std::string hint = {});
+    void look_at_level(const xml::Node& option);
+    void look_at_ids(const xml::Node& option);
+    void look_at_id(const xml::Node& option, int id, std::size_t offset, std::size_t length);
+    void look_at_group(const xml::Node& option);
+
+    const std::vector<BindableRule>& rules_;
+    base::Diagnostics& diagnostics_;
+};
+
+void ResponseLint::warn(std::string_view option, base::Diagnostic diagnostic, std::string hint) {
+    diagnostic.severity = base::Severity::Warning;
+    diagnostic.context = option.empty() ? std::string("active-response")
+                                        : fmt::format("active-response > {}", option);
+    diagnostic.hint = std::move(hint);
+    diagnostics_.add(std::move(diagnostic));
+}
+
+void ResponseLint::look_at(const xml::Node& section) {
+    // Of an option that is given twice the last one counts.
+    const auto find = [&](std::string_view name) -> const xml::Node* {
+        const xml::Node* found = nullptr;
+        for (const xml::Node& option : section.children()) {
+            found = option.name() == name ? &option : found;
+        }
+        return found;
+    };
+    if (const xml::Node* disabled = find("disabled");
+        disabled != nullptr && disabled->text() == "yes") {
+        warn("disabled",
+             disabled->error_in_text("response-never-fires",
+                                     "the response is disabled and never fires"),
+             "remove the block, or this line to have it run");
+        return;
+    }
+    if (find("command") == nullptr) {
+        return;  // <repeated_offenders> alone
+    }
+    const xml::Node* location = find("location");
+    const auto place =
+        location == nullptr ? std::nullopt : parse_response_location(location->text());
+    if (place == ResponseLocation::DefinedAgent || place == ResponseLocation::All) {
+        return;  // the loader has said that there are no agents
+    }
+    const xml::Node* level = find("level");
+    const xml::Node* ids = find("rules_id");
+    const xml::Node* group = find("rules_group");
+    if (level == nullptr && ids == nullptr && group == nullptr) {
+        warn({},
+             section.error("response-never-fires",
+                           "without level, rules_id or rules_group this response never fires"),
+             "say for which rules it is to run");
+    }
+    if (level != nullptr) {
+        look_at_level(*level);
+    }
+    if (ids != nullptr) {
+        look_at_ids(*ids);
+    }
+    if (group != nullptr) {
+        look_at_group(*group);
+    }
+}
+
+void ResponseLint::look_at_level(const xml::Node& option) {
+    int wanted = 0;
+    std::from_chars(option.text().data(), option.text().data() + option.text().size(), wanted);
+    int highest = 0;
+    for (const BindableRule& rule : rules_) {
+        highest = is_bindable(rule) ? std::max(highest, rule.level) : highest;
+    }
+    if (wanted > highest) {
+        warn("level",
+             option.error_in_text(
+                 "response-never-fires",
+                 fmt::format("no rule has level {} or more, the highest is {}", wanted, highest)));
+    }
+}
+
+void ResponseLint::look_at_ids(const xml::Node& option) {
+    const std::string_view text = option.text();
+    std::size_t at = text.find_first_not_of(", ");
+    while (at != std::string_view::npos) {
+        int id = 0;
+        const auto read = std::from_chars(text.data() + at, text.data() + text.size(), id);
+        const auto length = static_cast<std::size_t>(read.ptr - (text.data() + at));
+        if (read.ec != std::errc{}) {
+            return;  // the list ends here, as the loader has said
+        }
+        look_at_id(option, id, at, length);
+        at = text.find_first_not_of(", ", at + length);
+    }
+}
+
+void ResponseLint::look_at_id(const xml::Node& option, int id, std::size_t offset,
+                              std::size_t length) {
+    const auto rule = std::find_if(rules_.begin(), rules_.end(),
+                                   [&](const BindableRule& known) { return known.id == id; });
+    if (rule == rules_.end()) {
+        warn("rules_id",
+             option.error_in_text("unknown-response-rule",
+                                  fmt::format("there is no rule {}, for which this response should "
+                                              "run",
+                                              id),
+                                  offset, length));
+    } else if (!is_bindable(*rule)) {
+        const std::string_view why = rule->level <= 0    ? "has level 0"
+                                     : rule->no_response ? "has the option no_ar"
+                                                         : "has accuracy 0";
+        warn("rules_id",
+             option.error_in_text("response-never-fires",
+                                  fmt::format("rule {} {}, so no response runs for it", id, why),
+                                  offset, length));
+    }
+}
+
+void ResponseLint::look_at_group(const xml::Node& option) {
+    const auto pattern =
+        pattern::Pattern::compile(pattern::Language::OsRegex, std::string(option.text()));
+    if (!pattern) {
+        return;
+    }
+    pattern::MatchScratch scratch;
+    std::vector<std::string_view> groups;
+    for (const BindableRule& rule : rules_) {
+        if (!is_bindable(rule)) {
+            continue;
+        }
+        if (pattern->matches(rule.group, scratch)) {
+            return;
+        }
+        for (std::string_view rest = rule.group; !rest.empty();) {
+            const std::size_t comma = std::min(rest.find(','), rest.size());
+            groups.push_back(rest.substr(0, comma));
+            rest.remove_prefix(std::min(comma + 1, rest.size()));
+        }
+    }
+    warn("rules_group",
+         option.error_in_text(
+             "response-never-fires",
+             fmt::format("no rule of level 1 or more has a group like \"{}\"", option.text())),
+         base::did_you_mean(option.text(), groups));
+}
+
+}  // namespace
+
+void lint_responses(const std::string& shown_as, std::string_view text,
+                    const std::vector<respond::BindableRule>& rules,
+                    base::Diagnostics& diagnostics) {
+    base::Diagnostics none;
+    const auto document = xml::Document::parse(shown_as, text, xml::Variables::Ignore, none);
+    if (!document) {
+        return;
+    }
+    ResponseLint lint(rules, diagnostics);
+    for (const xml::Node& root : document->roots()) {
+        for (const xml::Node& section : root.children()) {
+            if (section.name() == "active-response") {
+                lint.look_at(section);
+            }
+        }
+    }
+}
+
+}  // namespace portcullis::config

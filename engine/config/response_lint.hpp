@@ -1,0 +1,21 @@
+// lint_responses: <active-response> blocks, or parts of them, that can never fire.
+//
+// Runs when an author asks for it (portcullis-logtest -t, --lint), on a configuration that loaded
+// without an error. All it finds are warnings; docs/diagnostics.md explains each.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/respond/binding.hpp"
+
+namespace portcullis::config {
+
+// `text` is that of the file that diagnostics call `shown_as`; `rules` are all that are loaded.
+void lint_responses(const std::string& shown_as, std::string_view text,
+                    const std::vector<respond::BindableRule>& rules,
+                    base::Diagnostics& diagnostics);
+
+}  // namespace portcullis::config

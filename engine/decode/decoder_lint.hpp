@@ -1,0 +1,36 @@
+// lint_decoders: what is allowed in decoder files and most likely not meant.
+//
+// Runs when an author asks for it (portcullis-logtest -t, --lint), on files that loaded without an
+// error; daemons never pay for it. All it finds are warnings; docs/diagnostics.md explains each.
+#pragma once
+
+#include <bitset>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/base/diagnostic.hpp"
+#include "engine/decode/decoder_set.hpp"
+#include "engine/xml/document.hpp"
+
+namespace portcullis::decode {
+
+struct DecoderLintOptions {
+    // Names of the dynamic fields that rules look at (<field name="…">), in lower case: such a name
+    // in an <order> is no slip.
+    std::set<std::string, std::less<>> fields_of_rules;
+};
+
+// `documents` are the decoder files in the order of loading. REQUIRES: load_decoders() found no
+// error in them.
+void lint_decoders(const std::vector<xml::Document>& documents, const DecoderLintOptions& options,
+                   base::Diagnostics& diagnostics);
+
+// Of each decoder id that an event can have: the types that its events can have. Missing are names
+// that no event reports: those of children that go by the name of their parent, and the built-in
+// ones.
+using EventTypes = std::bitset<8>;  // by event::EventType
+std::map<int, EventTypes> event_types_of(const DecoderSet& decoders);
+
+}  // namespace portcullis::decode

@@ -1,0 +1,37 @@
+// StepCounter: how many items of a pattern PCRE2 tries on a subject, all starts of the match
+// together.
+//
+// PCRE2's own match limit counts for each start anew, so a long line can cost thousands of times
+// what it allows; this counts by callouts in front of each item of the pattern. For measuring only:
+// results never come from here. Not for several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "engine/pattern/pattern.hpp"
+
+namespace portcullis::pattern {
+
+class StepCounter {
+  public:
+    // nullopt for a pattern that is compared without a regex.
+    static std::optional<StepCounter> make(const Pattern& pattern);
+    ~StepCounter();
+    StepCounter(StepCounter&&) noexcept;
+    StepCounter& operator=(StepCounter&&) noexcept;
+    StepCounter(const StepCounter&) = delete;
+    StepCounter& operator=(const StepCounter&) = delete;
+
+    // The steps of matching `subject`; the match is given up when they pass `limit`.
+    std::uint32_t steps_of(std::string_view subject, std::uint32_t limit);
+
+  private:
+    struct Impl;
+    explicit StepCounter(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portcullis::pattern
