@@ -206,8 +206,48 @@ def daemon(home):
     home.start()
 
 
+def outputs(home):
+    """Firewall events, a log of several lines an event, alerts of another form and finer settings."""
+    good = home.config.read_text()
+    events = home.path / "logs/events"
+    firewall = home.path / "logs/firewall/firewall.log"
+    (home.path / "etc/more.xml").write_text(
+        '<decoder name="wall"><type>firewall</type><prematch>^wall </prematch>'
+        '<regex offset="after_prematch">^(\\S+) (\\S+) (\\S+) (\\S+) (\\S+)</regex>'
+        "<order>action, protocol, srcip, dstip, dstport</order></decoder>")
+    home.config.write_text(good.replace(
+        "</ossec_config>",
+        "<global><custom_alert_output>$RULEID from $SRCIP: $DSTUSER</custom_alert_output></global>"
+        "<rules><decoder>etc/more.xml</decoder></rules>"
+        f"<localfile><location>{events}</location><log_format>multi-line: 2</log_format></localfile>"
+        "</ossec_config>"))
+    reloads = home.messages().count("was reloaded")
+    home.engine.send_signal(signal.SIGHUP)
+    until("reload", lambda: home.messages().count("was reloaded") > reloads)
+    events.write_text("wall deny tcp 192.0.2.1\n198.51.100.1 22\nwall deny tcp 192.0.2.1\n")
+    until("the firewall event", lambda: firewall.exists() and firewall.read_text())
+    with open(events, "a", encoding="ascii") as log:
+        log.write("198.51.100.1 23\n")
+    until("its other half", lambda: firewall.read_text().count("\n") == 2)
+    for line, port in zip(firewall.read_text().splitlines(), ("22", "23")):
+        assert line.endswith(f"->{events} DROP tcp 192.0.2.1:0->198.51.100.1:{port}"), line
+    addresses = home.write()
+    home.all_alerted(addresses)
+    last = (home.path / "logs/alerts/alerts.log").read_text().splitlines()[-1]
+    assert last == f"99990 from {addresses[0]}: None", last
+
+    (home.path / "etc/local_internal_options.conf").write_text("analysisd.log_fw=2\n")
+    home.engine.send_signal(signal.SIGHUP)
+    until("refused option", lambda: "local_internal_options.conf:1:18: error" in home.messages())
+    (home.path / "etc/local_internal_options.conf").unlink()
+    home.config.write_text(good)
+    assert home.stop() == 0
+    assert (home.path / "stats/current-hour").read_text().split()[3] == "2"  # firewall events
+    home.start()
+
+
 STEPS = [alert_and_request, rotation, odd_input, reload, kill_and_restart, clean_restart,
-         second_instance, bad_start, daemon]
+         second_instance, bad_start, outputs, daemon]
 
 
 def main():
