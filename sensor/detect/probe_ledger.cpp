@@ -53,11 +53,18 @@ std::uint16_t door_of(const Probe& probe) {
 
 // The very same question once more: it needs no room of its own.
 bool is_repetition(const Contact& contact, const Probe& probe) {
+    const std::uint32_t bytes = std::uint32_t{probe.packets} * probe.bytes;
     return contact.probe == probe.probe && contact.source_port == probe.source_port &&
            contact.destination_port == probe.destination_port &&
            (is_tcp_scan_probe(probe.probe) || probe.probe == ProbeClass::NextHost) &&
-           contact.packets < std::numeric_limits<std::uint8_t>::max() &&
-           contact.bytes + probe.bytes <= std::numeric_limits<std::uint16_t>::max();
+           contact.packets + probe.packets <= std::numeric_limits<std::uint8_t>::max() &&
+           contact.bytes + bytes <= std::numeric_limits<std::uint16_t>::max();
+}
+
+void repeat(Contact& contact, const Probe& probe, std::uint32_t expires_at) {
+    contact.packets = static_cast<std::uint8_t>(contact.packets + probe.packets);
+    contact.bytes = static_cast<std::uint16_t>(contact.bytes + probe.packets * probe.bytes);
+    contact.expires_at = expires_at;
 }
 
 // The ports of a probe, for the log: what note_host() puts in their place is none.
@@ -121,8 +128,10 @@ Contact ProbeLedger::contact_of(const Probe& probe) const {
     contact.seen_millis = static_cast<std::uint16_t>(millis_of(now_).count() % 1000);
     contact.source_port = probe.source_port;
     contact.destination_port = probe.destination_port;
-    contact.bytes = probe.bytes;
-    contact.packets = 1;
+    contact.packets = static_cast<std::uint8_t>(
+        std::min<std::uint32_t>(probe.packets, std::numeric_limits<std::uint8_t>::max()));
+    contact.bytes = static_cast<std::uint16_t>(std::min<std::uint32_t>(
+        std::uint32_t{contact.packets} * probe.bytes, std::numeric_limits<std::uint16_t>::max()));
     contact.probe = probe.probe;
     return contact;
 }
@@ -181,9 +190,7 @@ ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
         }
         if (is_repetition(*contact, probe)) {
             probe.contact = contacts_.place_of(*contact);
-            ++contact->packets;
-            contact->bytes = static_cast<std::uint16_t>(contact->bytes + probe.bytes);
-            contact->expires_at = expiry_of(probe.probe);
+            repeat(*contact, probe, expiry_of(probe.probe));
             return Reception::NewSource;
         }
         source = promote(*contact, probe);
@@ -240,8 +247,7 @@ void ProbeLedger::touch(const Probe& probe) {
             if (contact == nullptr) {
                 contact = &contacts_.add(contact_of(probe));
             } else if (is_repetition(*contact, probe)) {
-                ++contact->packets;
-                contact->expires_at = expiry_of(probe.probe);
+                repeat(*contact, probe, expiry_of(probe.probe));
             } else {
                 source = promote(*contact, probe);
                 contact = nullptr;

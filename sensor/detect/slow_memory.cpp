@@ -166,6 +166,7 @@ std::optional<SlowMemory::Finding> SlowMemory::add(const Touch& touch, const Lim
     }
     if (!cell->has_bitmap()) {
         if (cell->port == touch.port) {
+            cell->second = touch.second;
             return std::nullopt;
         }
         const Cell first = *cell;

@@ -63,7 +63,7 @@ class SlowMemory {
     };
     struct Cell {
         std::uint32_t fingerprint = 0;
-        std::uint32_t second = 0;  // of the first touch; 0 = free
+        std::uint32_t second = 0;  // of `port`, or the first of the bitmap; 0 = free
         std::uint16_t port = 0;
         std::array<std::uint16_t, 3> bits{};  // all zero: there is only `port`
 

@@ -1,0 +1,346 @@
+// What iplog is blind to: the kinds that are told by our RST, by time, by hosts, or by many
+// sources.
+#include "tests/support/detect_wire.hpp"
+
+using namespace portcullis::sensor_detect;
+using namespace portcullis::sensor_packet;
+using portcullis::test::Wire;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+std::uint16_t port_of(int i) { return static_cast<std::uint16_t>(i); }
+
+std::string address_of(int i) { return fmt::format("10.{}.{}.1", i / 250 + 1, i % 250); }
+
+const Observation* find_scan(const Wire& wire, ObservationType type, ScanKind kind) {
+    for (const Observation& seen : wire.observations) {
+        if (seen.type == type && seen.kind == kind) {
+            return &seen;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "blind_spots: an ACK scan is told by our RSTs alone, for nothing else of it is captured") {
+    Wire wire;
+    for (int port = 1; port <= 30; ++port) {
+        CHECK(wire.scans().empty() == (port <= 10));
+        wire.answer_tcp(kRst, 46816, port_of(port));
+    }
+    wire.pass(seconds(51));
+    CHECK(wire.scans() == Texts{"TCP: ACK scan detected", "TCP: ACK scan over 30/600"});
+}
+
+TEST_CASE("blind_spots: what is left of our own connections is no scan") {
+    struct Row {
+        const char* what;
+        void (*happen)(Wire&, std::uint16_t);
+    };
+    const Row rows[] = {
+        {"a RST of ours with ACK ends a connection",
+         [](Wire& w, std::uint16_t p) { w.answer_tcp(kRst | kAck, 46816, p); }},
+        {"a service's segments to high ports of ours, after the connections were closed",
+         [](Wire& w, std::uint16_t p) { w.answer_tcp(kRst, 443, port_of(40000 + p)); }},
+        {"the same where they are seen, with FIN",
+         [](Wire& w, std::uint16_t p) {
+             w.tcp(kFin | kAck, 8080, port_of(40000 + p));
+             w.answer_tcp(kRst, 8080, port_of(40000 + p));
+         }},
+        {"segments of a peer to which we connected half a minute ago",
+         [](Wire& w, std::uint16_t p) {
+             if (p == 1) {
+                 w.answer_tcp(kSyn, 22, 50000);
+                 w.pass(seconds(30));
+             }
+             w.tcp(kSyn | kAck, 46816, p);
+             w.answer_tcp(kRst, 46816, p);
+         }},
+        {"segments of connections that began before the sensor, acknowledged by us",
+         [](Wire& w, std::uint16_t p) {
+             w.tcp(kAck, 46816, p);
+             w.answer_tcp(kAck, 46816, p);
+         }},
+        {"a FIN whose answer the kernel filter keeps back",
+         [](Wire& w, std::uint16_t p) {
+             w.answer_datagram(9, 9);  // there are packets of ours
+             w.tcp(kFin | kAck, 46816, p);
+         }},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        Wire wire;
+        for (int port = 1; port <= 200; ++port) {
+            row.happen(wire, port_of(port));
+            wire.pass(milliseconds(20));
+        }
+        wire.pass(seconds(1));
+        CHECK(wire.scans().empty());
+    }
+}
+
+TEST_CASE("blind_spots: a flow of ours protects its peer for 60 s, not longer") {
+    Wire wire;
+    wire.answer_tcp(kSyn, 22, 50000);
+    wire.pass(seconds(61));
+    for (int port = 1; port <= 10; ++port) {
+        wire.tcp(kSyn | kAck, 46816, port_of(port));
+        wire.answer_tcp(kRst, 46816, port_of(port));
+    }
+    CHECK(wire.scans() == Texts{"TCP: SYN-ACK scan detected"});
+}
+
+TEST_CASE("blind_spots: answers of one service to connections we never made are backscatter") {
+    Wire wire;
+    for (int i = 0; i < 100; ++i) {
+        wire.tcp(kSyn | kAck, 80, port_of(20000 + 7 * i));
+        wire.answer_tcp(kRst, 80, port_of(20000 + 7 * i));
+    }
+    wire.pass(seconds(51));
+    CHECK(wire.scans() == Texts{"TCP: backscatter detected", "TCP: backscatter over 100/4000"});
+}
+
+TEST_CASE("blind_spots: ten ports over many visits are a slow scan, at any pace") {
+    for (const seconds gap : {seconds(51), seconds(600), seconds(9000)}) {
+        CAPTURE(gap.count());
+        Wire wire;
+        for (int port = 1; port <= 15; ++port) {
+            CHECK(wire.scans().empty() == (port <= 10));
+            wire.raw_syn(40000, port_of(port));
+            wire.refuse(40000, port_of(port));
+            if (port < 15) {
+                wire.pass(gap);
+            }
+        }
+        const std::size_t attempts = wire.count(ObservationType::ConnectionAttempt);
+        CHECK(attempts == (gap < seconds(3600) ? 10 : 15));  // else the scan is over meanwhile
+        wire.tracker.finish(wire.now);
+        CHECK(wire.scans().front() == "TCP: slow scan detected");
+        if (gap < seconds(3600)) {
+            CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan over 15/360"});
+        }
+    }
+}
+
+TEST_CASE("blind_spots: what is neither ten ports nor a day nor many visits is no slow scan") {
+    SECTION("one port again and again") {
+        Wire wire;
+        for (int i = 0; i < 200; ++i) {
+            wire.raw_syn(port_of(40000 + i), 25);
+            wire.refuse(port_of(40000 + i), 25);
+            wire.pass(seconds(90));
+        }
+        CHECK(wire.scans().empty());
+    }
+    SECTION("nine ports a day") {
+        Wire wire;
+        for (int i = 0; i < 60; ++i) {
+            wire.raw_syn(40000, port_of(i + 1));
+            wire.refuse(40000, port_of(i + 1));
+            wire.pass(minutes(161));
+        }
+        CHECK(wire.scans().empty());
+    }
+    SECTION("fourteen at once: they are below the threshold of the port scan") {
+        Wire wire;
+        for (int port = 1; port <= 14; ++port) {
+            wire.connect(port_of(40000 + port), port_of(port));
+            wire.refuse(port_of(40000 + port), port_of(port));
+        }
+        wire.pass(seconds(120));
+        CHECK(wire.scans().empty());
+    }
+    SECTION("a scanner that comes back to one more port was reported already") {
+        Wire wire;
+        for (int port = 1; port <= 30; ++port) {
+            wire.raw_syn(40000, port_of(port));
+            wire.refuse(40000, port_of(port));
+        }
+        wire.pass(seconds(120));
+        wire.raw_syn(40000, 99);
+        wire.refuse(40000, 99);
+        CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 30/720"});
+    }
+}
+
+TEST_CASE("blind_spots: a sweep over hosts is seen where their networks are watched") {
+    for (const bool is_promiscuous : {true, false}) {
+        CAPTURE(is_promiscuous);
+        TrackerSettings settings;
+        settings.watches_networks = is_promiscuous;
+        Wire wire(settings);
+        for (int host = 1; host <= 20; ++host) {
+            wire.us = fmt::format("10.10.150.{}", host);
+            wire.connect(port_of(40000 + host), 22);
+            wire.refuse(port_of(40000 + host), 22);
+            wire.connect(port_of(40000 + host), 22);  // a retransmission
+            wire.refuse(port_of(40000 + host), 22);
+        }
+        wire.pass(seconds(51));
+        const Observation* sweep =
+            find_scan(wire, ObservationType::ScanDetected, ScanKind::HostSweep);
+        REQUIRE((sweep != nullptr) == is_promiscuous);
+        if (sweep != nullptr) {
+            CHECK(sweep->destination.to_string() == "10.10.150.10");
+            CHECK(sweep->source.to_string() == "10.10.150.1");
+            REQUIRE(sweep->destination_ports.size() == 1);
+            CHECK(sweep->destination_ports.ports()[0] == 22);
+            CHECK(sweep->source_ports.size() == 0);
+            CHECK(wire.scans().back() == "TCP: sweep scan over 40/1600");
+        }
+    }
+}
+
+TEST_CASE("blind_spots: sources in lock-step are one report, whichever of them gets answers") {
+    struct Row {
+        const char* what;
+        int answered;  // the source whose probes are refused at once; -1 = all, -2 = none
+    };
+    for (const Row& row : {Row{"all", -1}, Row{"the scanner alone: decoys have no ARP", 3},
+                           Row{"none: the host drops", -2}}) {
+        CAPTURE(row.what);
+        Wire wire;
+        for (int port = 1; port <= 30; ++port) {
+            for (int source = 0; source < 9; ++source) {
+                wire.them = fmt::format("10.10.160.{}", source);
+                wire.raw_syn(50000, port_of(port));
+                if (row.answered == -1 || row.answered == source) {
+                    wire.refuse(50000, port_of(port));
+                }
+            }
+            wire.pass(milliseconds(10));
+        }
+        wire.pass(seconds(60));
+        CHECK(wire.scans() ==
+              Texts{"TCP: scan with decoys detected", "TCP: scan with decoys over 270/6480"});
+    }
+}
+
+TEST_CASE("blind_spots: sources that scan on their own are each reported") {
+    Wire wire;
+    for (int i = 0; i < 20; ++i) {
+        for (int source = 1; source <= 5; ++source) {  // at the same time, each in its own order
+            wire.them = fmt::format("10.10.160.{}", source);
+            const int port =
+                source % 2 == 0 ? 1 + (i * source * 3) % 23 : 24 - (i * source * 5) % 23;
+            wire.raw_syn(50000, port_of(port));
+            wire.refuse(50000, port_of(port));
+        }
+    }
+    CHECK(wire.scans() == Texts(5, "TCP: SYN scan detected"));
+}
+
+TEST_CASE("blind_spots: two in lock-step are two scans, unless two are made enough") {
+    for (const std::uint16_t enough : {std::uint16_t{3}, std::uint16_t{2}}) {
+        TrackerSettings settings;
+        settings.of(ScanKind::Decoys).threshold = enough;
+        Wire wire(settings);
+        for (int port = 1; port <= 12; ++port) {
+            for (const char* source : {"10.10.160.1", "10.10.160.2"}) {
+                wire.them = source;
+                wire.raw_syn(50000, port_of(port));
+                wire.refuse(50000, port_of(port));
+            }
+        }
+        CHECK(wire.scans().size() == (enough == 2 ? 1 : 2));
+    }
+}
+
+TEST_CASE("blind_spots: many sources with a port each are a distributed scan; one port is none") {
+    for (const bool is_scan : {true, false}) {
+        CAPTURE(is_scan);
+        Wire wire;
+        for (int i = 0; i < 60; ++i) {
+            wire.them = address_of(i);
+            wire.raw_syn(40000, is_scan ? port_of(1000 + i) : port_of(80));
+            wire.pass(milliseconds(100));
+        }
+        wire.pass(seconds(51));
+        CHECK(wire.scans().empty() != is_scan);
+        if (is_scan) {
+            CHECK(wire.scans() == Texts{"TCP: distributed scan of ports detected",
+                                        "TCP: distributed scan of ports over 60/1440"});
+            const Observation* over =
+                find_scan(wire, ObservationType::ScanExpired, ScanKind::DistributedScan);
+            CHECK(over->source_count == 60);
+        }
+    }
+}
+
+TEST_CASE("blind_spots: stray probes of a day are no distributed scan") {
+    Wire wire;
+    for (int i = 0; i < 2000; ++i) {
+        wire.them = address_of(i);
+        wire.raw_syn(40000, port_of(1000 + i));
+        wire.pass(seconds(5));
+    }
+    CHECK(wire.scans().empty());
+}
+
+TEST_CASE("blind_spots: connections that are not completed are a SYN flood") {
+    struct Row {
+        const char* what;
+        bool is_flood;
+        void (*answer)(Wire&, std::uint16_t source_port);
+    };
+    const Row rows[] = {
+        {"not answered", true, [](Wire&, std::uint16_t) {}},
+        {"refused", true, [](Wire& w, std::uint16_t p) { w.refuse(p, 80); }},
+        {"accepted, and completed", false, [](Wire& w, std::uint16_t p) { w.accept(p, 80); }},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        Wire wire;
+        for (int i = 0; i < 400; ++i) {
+            wire.them = address_of(i);
+            wire.raw_syn(port_of(30000 + i), 80);
+            row.answer(wire, port_of(30000 + i));
+            wire.pass(milliseconds(20));
+        }
+        wire.pass(seconds(60));
+        CHECK(wire.scans() ==
+              (row.is_flood ? Texts{"TCP: SYN flood detected", "TCP: SYN flood over 400/9600"}
+                            : Texts{}));
+        const std::size_t attempts = wire.count(ObservationType::ConnectionAttempt);
+        CHECK((attempts < 150) == row.is_flood);
+    }
+}
+
+TEST_CASE("blind_spots: a SYN+ACK that we must repeat was not completed") {
+    Wire wire;
+    for (int round = 0; round < 3; ++round) {
+        for (int i = 0; i < 120; ++i) {
+            wire.them = address_of(i);
+            if (round == 0) {
+                wire.raw_syn(40000, 80);
+            }
+            wire.accept(40000, 80);
+        }
+        wire.pass(seconds(2));
+    }
+    CHECK(wire.scans() == Texts{"TCP: SYN flood detected"});
+}
+
+TEST_CASE("blind_spots: a client is seen among the forged sources of a flood as soon as it scans") {
+    Wire wire;
+    for (int i = 0; i < 3000; ++i) {
+        wire.them = address_of(i);
+        wire.raw_syn(40000, 80);
+        if (i % 100 == 0) {
+            wire.them = "192.0.2.1";
+            wire.raw_syn(40000, port_of(1 + i / 100));
+            wire.refuse(40000, port_of(1 + i / 100));
+        }
+        wire.pass(milliseconds(1));
+    }
+    const Observation* scan = find_scan(wire, ObservationType::ScanDetected, ScanKind::SynScan);
+    REQUIRE(scan != nullptr);
+    CHECK(scan->source.to_string() == "192.0.2.1");
+}

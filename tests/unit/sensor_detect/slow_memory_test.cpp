@@ -1,0 +1,109 @@
+#include "sensor/detect/slow_memory.hpp"
+
+#include <map>
+#include <random>
+#include <utility>
+
+using namespace portcullis::sensor_detect;
+
+namespace {
+
+constexpr std::uint32_t kDay = 86400;
+constexpr SlowMemory::Limits kLimits{10, kDay, 50};
+
+// The same, with all the memory in the world.
+bool add_naively(std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>>& memory,
+                 const SlowMemory::Touch& touch) {
+    auto& ports = memory[touch.pair];
+    ports[touch.port] = touch.second;
+    std::erase_if(ports, [&](const auto& port) { return port.second + kDay <= touch.second; });
+    std::uint32_t first = touch.second;
+    for (const auto& [port, second] : ports) {
+        first = std::min(first, second);
+    }
+    if (ports.size() < kLimits.ports || touch.second - first < kLimits.least_span) {
+        return false;
+    }
+    ports.clear();
+    return true;
+}
+
+}  // namespace
+
+TEST_CASE("slow_memory: with room enough it finds what a memory without limits finds") {
+    const std::uint32_t seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    std::vector<std::uint64_t> pairs(200);
+    for (std::uint64_t& pair : pairs) {
+        pair = random();
+    }
+    SlowMemory memory;
+    std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>> naive;
+    std::uint32_t second = 1'700'000'000;
+    std::size_t findings = 0;
+    for (int i = 0; i < 40000; ++i) {
+        second += static_cast<std::uint32_t>(random() % 90);
+        SlowMemory::Touch touch;
+        touch.pair = pairs[random() % pairs.size()];
+        touch.port = static_cast<std::uint16_t>(random() % 24);
+        touch.second = second;
+        const bool is_found = memory.add(touch, kLimits).has_value();
+        CAPTURE(i);
+        REQUIRE(is_found == add_naively(naive, touch));
+        findings += is_found ? 1 : 0;
+    }
+    CHECK(findings > 100);
+}
+
+TEST_CASE("slow_memory: a loud source stays exact while a flood of others comes by") {
+    std::mt19937_64 random(1);
+    SlowMemory memory;
+    SlowMemory::Touch loud;
+    loud.pair = 42;
+    loud.second = 1'700'000'000;
+    for (std::uint16_t port = 1; port <= 9; ++port) {
+        loud.port = port;
+        loud.second += 60;
+        REQUIRE_FALSE(memory.add(loud, kLimits));
+        for (int i = 0; i < 20000; ++i) {
+            SlowMemory::Touch other;
+            other.pair = random();
+            other.port = 80;
+            other.second = loud.second;
+            if (port >= 3) {  // louder than they are
+                memory.add(other, kLimits);
+                other.port = 81;
+                memory.add(other, kLimits);
+            }
+        }
+    }
+    loud.port = 10;
+    const auto finding = memory.add(loud, kLimits);
+    REQUIRE(finding);
+    CHECK(finding->ports.size() == 10);
+}
+
+TEST_CASE("slow_memory: where there is no room a source is estimated, and never too high") {
+    SlowMemory memory;
+    const auto touch = [&](std::uint64_t pair, std::uint16_t port, std::uint32_t second) {
+        SlowMemory::Touch made;
+        made.pair = pair;
+        made.port = port;
+        made.second = second;
+        return memory.add(made, kLimits);
+    };
+    // Eight louder ones in the bucket of source 3 (its low bits).
+    for (std::uint64_t i = 1; i <= 8; ++i) {
+        for (std::uint16_t port = 1; port <= 5; ++port) {
+            touch(3 + (i << 20), port, 1'700'000'000);
+        }
+    }
+    std::uint16_t ports = 0;
+    while (ports < 60 &&
+           !touch(3, static_cast<std::uint16_t>(1000 + ports), 1'700'000'100U + ports * 60U)) {
+        ++ports;
+    }
+    CHECK(ports + 1 >= kLimits.ports);
+    CHECK(ports + 1 <= 2 * kLimits.ports);
+}
