@@ -61,6 +61,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       status_timer_(base::EventLoop::no_source()),
       started_(clock.now()) {
     log_.set_debug(options_.debug || configuration_->engine.internal.debug > 0);
+    set_analyzer_options();
     resolve_commands();
 }
 
@@ -90,7 +91,7 @@ void Engine::reload() {
     analyzer_.replace(Configuration::analysis_of(loaded));
     configuration_ = std::move(loaded);
     const config::EngineConfig& engine = configuration_->engine;
-    analyzer_.set_options(analysis_options(engine, Behaviour::Live));
+    set_analyzer_options();
     statistics_.set_unusual(unusual_hour(engine));
     log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
@@ -108,6 +109,24 @@ void Engine::stop() {
     outputs_.retry();
     statistics_.save();
     write_status();
+}
+
+void Engine::set_analyzer_options() {
+    const config::EngineConfig& engine = configuration_->engine;
+    auto options = analysis_options(engine, Behaviour::Live);
+    if (engine.verify_crawlers && !crawlers_) {
+        auto started = names::CrawlerResolver::start(loop_, {});
+        if (started) {
+            crawlers_ = std::move(*started);
+        } else {
+            log_.warning(started.error().message + "; is_valid_crawler asks nobody");
+        }
+    }
+    options.crawler_names = engine.verify_crawlers ? crawlers_.get() : nullptr;
+    analyzer_.set_options(std::move(options));
+    if (!engine.verify_crawlers) {
+        crawlers_.reset();
+    }
 }
 
 void Engine::resolve_commands() {
@@ -246,6 +265,7 @@ std::string Engine::status_as_json() const {
     const collect::TailerCounters& read = collector_.counters();
     const pipeline::Counters& lines = analyzer_.counters();
     const state::FileStateStore::Counters remembered = store_.counters();
+    const auto asked = crawlers_ ? crawlers_->counters() : names::CrawlerResolver::Counters{};
     const nlohmann::ordered_json status{
         {"version", PORTCULLIS_VERSION},
         {"pid", ::getpid()},
@@ -273,6 +293,9 @@ std::string Engine::status_as_json() const {
         {"remembered_events", lines.remembered_events},
         {"remembered_bytes", lines.remembered_bytes},
         {"forgotten_events", lines.forgotten_events},
+        {"crawlers_asked", asked.asked},
+        {"crawlers_failed", asked.failed},
+        {"crawlers_not_asked", asked.not_asked},
         {"first_time_keys", remembered.first_time_keys},
         {"ignored_keys", remembered.ignored_keys},
         {"last_logs", remembered.last_logs},

@@ -20,6 +20,7 @@
 #include "engine/base/event_loop.hpp"
 #include "engine/base/log.hpp"
 #include "engine/collect/collector.hpp"
+#include "engine/names/crawler_resolver.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/respond/execd_client.hpp"
 #include "engine/state/file_state_store.hpp"
@@ -54,6 +55,8 @@ class Engine {
     std::size_t file_count() const { return collector_.file_count(); }
 
   private:
+    // Those of the configuration in force.
+    void set_analyzer_options();
     // The command of each active-response block of the configuration in force.
     void resolve_commands();
     void follow_files();
@@ -74,6 +77,7 @@ class Engine {
     std::shared_ptr<const Configuration> configuration_;
     std::vector<const respond::CommandConfig*> commands_;  // as engine.active_responses
     state::FileStateStore store_;
+    std::unique_ptr<names::CrawlerResolver> crawlers_;
     pipeline::Analyzer analyzer_;
     respond::ExecdClient execd_;
     alert::Outputs outputs_;

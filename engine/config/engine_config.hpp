@@ -60,6 +60,7 @@ struct EngineConfig {
     // From files of their own: load_internal_options(); parse_engine_config() leaves the defaults.
     InternalOptions internal;
 
+    bool verify_crawlers = false;  // is_valid_crawler asks DNS
     int max_bans_per_minute = 60;
     int max_bans = 100'000;
     bool dry_run = false;

@@ -59,6 +59,11 @@ constexpr Option kOptions[] = {
     {"global", "memory_bytes", "1048576 to 1073741824", "16777216",
      "bytes of the events kept for composite rules; the oldest make room (Portcullis)",
      set_number<&C::memory_bytes, kLeastMemoryBytes, kMostMemoryBytes>},
+    {"global", "verify_crawlers", kYesNo, "no",
+     "the compiled rule is_valid_crawler asks DNS, in the background; until the answer is there, "
+     "and "
+     "with no, only the known networks are crawlers (Portcullis)",
+     set_yes_no<&C::verify_crawlers>},
     {"global", "max_bans_per_minute", "1 to 1000000", "60",
      "responses with an address in any minute; beyond it there are alerts only (Portcullis)",
      set_number<&C::max_bans_per_minute, 1, kMaxBansPerMinute>},

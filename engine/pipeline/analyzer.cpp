@@ -44,6 +44,7 @@ struct Analyzer::Impl {
           store(state_store),
           correlator(options.limits, state_store),
           configuration(std::move(with)) {
+        correlator.set_crawler_names(options.crawler_names);
         correlator.use(*configuration->rules);
     }
 
@@ -213,6 +214,7 @@ void Analyzer::replace(std::shared_ptr<const Configuration> configuration) {
 
 void Analyzer::set_options(AnalyzerOptions options) {
     impl_->correlator.set_limits(options.limits);
+    impl_->correlator.set_crawler_names(options.crawler_names);
     impl_->options = std::move(options);
 }
 

@@ -31,6 +31,7 @@ class DecoderSet;
 
 namespace portcullis::rules {
 struct Rule;
+class CrawlerNames;
 class RuleSet;
 class StateStore;
 }  // namespace portcullis::rules
@@ -47,7 +48,10 @@ struct Configuration {
 };
 
 struct AnalyzerOptions {
-    std::string local_hostname;      // of a line whose header names no host
+    std::string local_hostname;  // of a line whose header names no host
+    // Whom is_valid_crawler asks; must outlive the Analyzer or the next set_options(). nullptr =
+    // nobody.
+    rules::CrawlerNames* crawler_names = nullptr;
     rules::CorrelatorLimits limits;  // of what composite rules and first-time-seen remember
 
     // What the daemon does and logtest does not (spec: logtest, section 6); kLive has all of it.

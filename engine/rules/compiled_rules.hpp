@@ -4,13 +4,13 @@
 #include <span>
 #include <string_view>
 
-#include "engine/event/event.hpp"
+#include "engine/rules/rule.hpp"
 
 namespace portcullis::rules {
 
 struct CompiledRule {
     std::string_view name;
-    bool (*holds)(const event::Event& event);
+    bool (*holds)(const CheckContext& context);
     std::string_view help;
 };
 

@@ -178,9 +178,8 @@ void compile_addresses(Nodes nodes, RuleReader& reader) {
 void compile_compiled_rule(Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();
     if (const CompiledRule* compiled = find_compiled_rule(node.text())) {
-        reader.add_check([holds = compiled->holds](const CheckContext& context) {
-            return holds(context.event);
-        });
+        reader.add_check(
+            [holds = compiled->holds](const CheckContext& context) { return holds(context); });
         return;
     }
     std::vector<std::string_view> names;

@@ -22,6 +22,7 @@
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/rules/correlator_limits.hpp"
+#include "engine/rules/crawler_names.hpp"
 #include "engine/rules/rule_set.hpp"
 #include "engine/rules/state_store.hpp"
 
@@ -41,6 +42,10 @@ class Correlator {
     Correlator(CorrelatorLimits limits, StateStore& store);
     // From now on (reload); what is beyond smaller limits goes with the next event.
     void set_limits(CorrelatorLimits limits);
+
+    // For is_valid_crawler; must live until the next call. nullptr = nobody is asked.
+    void set_crawler_names(CrawlerNames* names) { crawler_names_ = names; }
+    CrawlerNames* crawler_names() const { return crawler_names_; }
 
     // From now on the rules are those of `rules`, which must live until the next use(). What is
     // remembered moves over by rule id; state of rules that are gone is dropped.
@@ -119,6 +124,7 @@ class Correlator {
 
     CorrelatorLimits limits_;
     StateStore& store_;
+    CrawlerNames* crawler_names_ = nullptr;
     const RuleSet* rules_ = nullptr;
 
     std::deque<Remembered> events_;

@@ -158,6 +158,30 @@ TEST_CASE("conditions: check_diff matches when the log of a host changes") {
     CHECK(engine.process({.log = "ports: 22 80"}) == 0);
 }
 
+TEST_CASE("conditions: is_valid_crawler knows networks, and names only of those it was told") {
+    struct Told final : CrawlerNames {
+        bool is_crawler(const base::IpAddress& address) override {
+            asked.push_back(address.to_string());
+            return address.to_string() == "192.0.2.1";
+        }
+        std::vector<std::string> asked;
+    };
+    Engine engine(load_group(R"(<rule id="100" level="5">
+        <compiled_rule>is_valid_crawler</compiled_rule></rule>)"));
+    CHECK(engine.process({.log = "66.249.1.1 GET /"}) == 0);
+    CHECK(engine.process({.log = "72.14.1.1 GET /"}) == 100);
+    Told told;
+    engine.correlator().set_crawler_names(&told);
+    CHECK(engine.process({.log = "72.14.1.1 GET /"}) == 100);
+    CHECK(told.asked.empty());
+    CHECK(engine.process({.log = "192.0.2.1 GET /"}) == 100);
+    CHECK(engine.process({.log = "192.0.2.2 GET /"}) == 0);
+    CHECK(engine.process(
+              {.log = "192.0.2.2 GET /", .fields = {{event::FieldId::SrcIp, "192.0.2.1"}}}) == 100);
+    CHECK(engine.process({.log = "no address"}) == 0);
+    CHECK(told.asked == std::vector<std::string>{"192.0.2.1", "192.0.2.2", "192.0.2.1"});
+}
+
 TEST_CASE("conditions: lists are looked up by key, value and address prefix") {
     RuleOptions options;
     options.find_list = [](std::string_view path) -> std::shared_ptr<const KeyValueList> {

@@ -1,0 +1,94 @@
+// CrawlerResolver: asks DNS whether addresses are a search engine's, without ever being waited for.
+//
+//   analysis ── is_crawler(address) ──▶ cache ── not known: asked in the next round of the loop
+//                                        ▲        PTR of the address, then the addresses of the
+//                                        name └──── answer, good for a time
+//
+// Whoever writes into a log decides what is asked, so everything is bounded: addresses that are
+// known, questions that are open, questions in a second. Single-threaded, on the owner's loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/event_loop.hpp"
+#include "engine/base/result.hpp"
+#include "engine/rules/crawler_names.hpp"
+
+namespace portcullis::names {
+
+// `name` is googlebot.com or ends in .googlebot.com, in any case, with or without a final dot.
+bool is_crawler_name(std::string_view name);
+
+struct ResolverSettings {
+    std::string servers;  // "192.0.2.53,192.0.2.54:5353"; empty: those of resolv.conf(5)
+    std::chrono::milliseconds timeout{2'000};
+    int tries = 2;
+    std::size_t max_known = 4'096;
+    std::size_t max_questions = 64;  // open at a time
+    std::size_t questions_a_second = 32;
+    std::chrono::seconds crawler_lifetime{86'400};
+    std::chrono::seconds other_lifetime{3'600};
+    std::chrono::seconds failure_lifetime{60};
+};
+
+class CrawlerResolver final : public rules::CrawlerNames {
+  public:
+    // `loop` must outlive it. Error "no-resolver".
+    static base::Result<std::unique_ptr<CrawlerResolver>> start(base::EventLoop& loop,
+                                                                const ResolverSettings& settings);
+    ~CrawlerResolver() override;
+    CrawlerResolver(const CrawlerResolver&) = delete;
+    CrawlerResolver& operator=(const CrawlerResolver&) = delete;
+
+    bool is_crawler(const base::IpAddress& address) override;
+
+    struct Counters {
+        std::uint64_t asked = 0;      // addresses
+        std::uint64_t failed = 0;     // … without an answer
+        std::uint64_t not_asked = 0;  // … because a limit was reached
+        std::uint64_t evicted = 0;    // known ones that made room
+    };
+    const Counters& counters() const { return counters_; }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    struct Channel;
+    struct Question;
+    struct Known {
+        bool is_crawler = false;
+        Clock::time_point until;
+    };
+
+    CrawlerResolver(base::EventLoop& loop, ResolverSettings settings);
+    base::Result<void> open_channel();
+    bool may_ask();
+    void send_waiting();
+    void on_name(std::unique_ptr<Question> question, int status, const char* name);
+    void settle(const base::IpAddress& address, bool is_crawler, std::chrono::seconds lifetime);
+    void on_socket(int fd, bool reads, bool writes);
+    void process(int read_fd, int write_fd);
+    void arm_timer();
+
+    base::EventLoop& loop_;
+    ResolverSettings settings_;
+    std::unique_ptr<Channel> channel_;
+    std::map<base::IpAddress, Known> known_;
+    std::deque<base::IpAddress> order_;  // of known_, the oldest first
+    std::set<base::IpAddress> open_;     // waiting or asked
+    std::vector<base::IpAddress> waiting_;
+    Clock::time_point second_began_{};
+    std::size_t asked_this_second_ = 0;
+    Counters counters_;
+    base::EventLoop::Source send_timer_;
+    base::EventLoop::Source timer_;
+};
+
+}  // namespace portcullis::names

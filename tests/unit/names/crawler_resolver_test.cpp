@@ -1,0 +1,199 @@
+#include "engine/names/crawler_resolver.hpp"
+
+#include <arpa/inet.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "engine/base/fd.hpp"
+#include "tests/support/dns_message.hpp"
+
+namespace portcullis::names {
+namespace {
+
+using base::IpAddress;
+using test::Bytes;
+
+constexpr unsigned kTypeA = 1;
+constexpr std::chrono::seconds kDeadline{20};
+
+// A name server on loopback, on the same loop. It knows the records that it is given.
+class FakeServer {
+  public:
+    explicit FakeServer(base::EventLoop& loop)
+        : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+        socklen_t size = sizeof address;
+        ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+        servers = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+        watch_ = loop.watch_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { answer(); });
+    }
+
+    std::string servers;
+    std::map<Bytes, test::DnsRecord> records;  // by name
+    int questions = 0;
+    bool is_silent = false;
+
+  private:
+    void answer() {
+        Bytes query(1500);
+        sockaddr_in peer{};
+        socklen_t length = sizeof peer;
+        const ssize_t got = ::recvfrom(fd_.get(), query.data(), query.size(), MSG_DONTWAIT,
+                                       reinterpret_cast<sockaddr*>(&peer), &length);
+        if (got < 17) {
+            return;
+        }
+        ++questions;
+        query.resize(static_cast<std::size_t>(got));
+        const auto name_end = std::find(query.begin() + 12, query.end(), std::uint8_t{0}) + 1;
+        const Bytes name(query.begin() + 12, name_end);
+        const auto record = records.find(name);
+        const Bytes message = record == records.end()
+                                  ? test::dns_answer(query, 3, {})
+                                  : test::dns_answer(query, 0, {record->second});
+        if (!is_silent) {
+            ::sendto(fd_.get(), message.data(), message.size(), 0,
+                     reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
+        }
+    }
+
+    base::UniqueFd fd_;
+    base::EventLoop::Source watch_ = base::EventLoop::no_source();
+};
+
+struct Lab {
+    base::EventLoop loop;
+    FakeServer server{loop};
+    std::unique_ptr<CrawlerResolver> resolver;
+
+    explicit Lab(ResolverSettings settings = {}) {
+        settings.servers = server.servers;
+        settings.timeout = std::chrono::milliseconds(50);
+        settings.tries = 1;
+        auto started = CrawlerResolver::start(loop, settings);
+        REQUIRE(started);
+        resolver = std::move(*started);
+        add_name("1.2.0.192.in-addr.arpa", "crawl-1.GoogleBot.com");
+        add_address("crawl-1.GoogleBot.com", {192, 0, 2, 1});
+        add_name("2.2.0.192.in-addr.arpa", "crawl-2.googlebot.com");  // leads to another address
+        add_address("crawl-2.googlebot.com", {192, 0, 2, 1});
+        add_name("3.2.0.192.in-addr.arpa", "googlebot.com.example.org");
+        add_name("6." + std::string("0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.") +
+                     "8.b.d.0.1.0.0.2.ip6.arpa",
+                 "crawl-6.googlebot.com");
+        server.records.insert({test::dns_name("crawl-6.googlebot.com"),
+                               {28, 60, {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6}}});
+        add_name("4.2.0.192.in-addr.arpa", "crawl-4.googlebot.com");  // leads nowhere
+    }
+    void add_name(std::string_view owner, std::string_view name) {
+        server.records.insert({test::dns_name(owner), test::ptr(name, 60)});
+    }
+    void add_address(std::string_view owner, const Bytes& address) {
+        server.records.insert({test::dns_name(owner), test::DnsRecord{kTypeA, 60, address}});
+    }
+    bool ask(std::string_view address) { return resolver->is_crawler(*IpAddress::parse(address)); }
+    // Runs until so many questions were received and answered.
+    template <class Holds>
+    void run_until(Holds holds) {
+        const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+        while (!holds() && std::chrono::steady_clock::now() < deadline) {
+            loop.run_once(std::chrono::milliseconds(20));
+        }
+        REQUIRE(holds());
+    }
+    void run_a_while() {
+        for (int round = 0; round < 10; ++round) {
+            loop.run_once(std::chrono::milliseconds(1));
+        }
+    }
+};
+
+TEST_CASE("crawler_resolver: an address is a crawler's once its name leads back to it") {
+    Lab lab;
+    CHECK_FALSE(lab.ask("192.0.2.1"));  // not known yet: nobody waits
+    CHECK(lab.server.questions == 0);   // nothing is sent while a line is analysed
+    lab.run_until([&] { return lab.ask("192.0.2.1"); });
+    CHECK(lab.server.questions == 2);
+    CHECK(lab.resolver->counters().asked == 1);
+    lab.run_until([&] { return lab.ask("2001:db8::6"); });
+}
+
+TEST_CASE("crawler_resolver: a name that proves nothing is no crawler's, and is not asked again") {
+    Lab lab;
+    for (const char* address :
+         {"192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "2001:db8::1"}) {
+        CAPTURE(address);
+        CHECK_FALSE(lab.ask(address));
+    }
+    lab.run_until([&] { return lab.server.questions == 7; });  // two of the names are looked up
+    lab.run_a_while();
+    for (const char* address :
+         {"192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "2001:db8::1"}) {
+        CHECK_FALSE(lab.ask(address));
+    }
+    lab.run_a_while();
+    CHECK(lab.server.questions == 7);
+    CHECK(lab.resolver->counters().asked == 5);
+    CHECK(lab.resolver->counters().failed == 0);
+}
+
+TEST_CASE("crawler_resolver: without an answer an address is no crawler's for a time") {
+    Lab lab;
+    lab.server.is_silent = true;
+    CHECK_FALSE(lab.ask("192.0.2.1"));
+    lab.run_until([&] { return lab.resolver->counters().failed == 1; });
+    const int questions = lab.server.questions;
+    CHECK_FALSE(lab.ask("192.0.2.1"));
+    lab.run_a_while();
+    CHECK(lab.server.questions == questions);
+}
+
+TEST_CASE("crawler_resolver: what strangers can make it ask and remember is bounded") {
+    ResolverSettings settings;
+    settings.max_questions = 3;
+    settings.questions_a_second = 1'000'000;
+    settings.max_known = 2;
+    Lab lab(settings);
+    for (int i = 1; i <= 10; ++i) {
+        lab.ask("198.51.100." + std::to_string(i));
+        lab.ask("198.51.100." + std::to_string(i));  // asked for already
+    }
+    CHECK(lab.resolver->counters().not_asked >= 7);
+    lab.run_until([&] { return lab.resolver->counters().evicted == 1; });
+    CHECK(lab.resolver->counters().asked == 3);
+
+    settings.max_questions = 100;
+    settings.questions_a_second = 0;
+    Lab slow(settings);
+    slow.ask("198.51.100.1");
+    slow.ask("127.0.0.1");  // special use: never asked for
+    CHECK(slow.resolver->counters().not_asked == 1);
+}
+
+TEST_CASE("crawler_resolver: it can be ended while a question is open") {
+    Lab lab;
+    lab.server.is_silent = true;
+    lab.ask("192.0.2.1");
+    lab.run_until([&] { return lab.server.questions == 1; });
+    lab.resolver.reset();
+    lab.run_a_while();
+}
+
+TEST_CASE("crawler_resolver: names of googlebot.com, and those that only look so") {
+    for (const char* name : {"googlebot.com", "a.googlebot.com", "A.B.GOOGLEBOT.COM."}) {
+        CHECK(is_crawler_name(name));
+    }
+    for (const char* name : {"", ".", "googlebot.co", "evilgooglebot.com", "googlebot.com.evil.org",
+                             "googlebot.com..", "a.googlebot.comm"}) {
+        CAPTURE(name);
+        CHECK_FALSE(is_crawler_name(name));
+    }
+}
+
+}  // namespace
+}  // namespace portcullis::names
