@@ -55,7 +55,7 @@ struct LineEditor::Impl {
                (is_own_file(history_path) || ::lstat(history_path.c_str(), &status) != 0);
     }
 
-    void load() {
+    void load() const {
         HistEvent event{};
         ::history(history.get(), &event, H_SETSIZE, kMaxHistory);
         ::history(history.get(), &event, H_SETUNIQUE, 1);
@@ -72,7 +72,7 @@ struct LineEditor::Impl {
     }
 
     // A history that cannot be kept is no reason to complain.
-    void add(const std::string& line) {
+    void add(const std::string& line) const {
         HistEvent event{};
         ::history(history.get(), &event, H_ENTER, line.c_str());
         if (!may_keep_history()) {

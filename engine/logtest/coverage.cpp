@@ -1,6 +1,5 @@
 #include "engine/logtest/coverage.hpp"
 
-#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,9 +18,10 @@ std::string kind_text(std::string_view what, const Coverage::Kind& kind) {
     std::string out = fmt::format("{} reached: {} of {} ({:.1f} %)\n", what, kind.reached,
                                   kind.total, kind.percent());
     for (const Coverage::Unreached& unreached : kind.unreached) {
-        out += fmt::format("  not reached: {} ({}){}{}\n", unreached.name,
-                           shown_place(unreached.place), unreached.description.empty() ? "" : " ",
-                           unreached.description);
+        const std::string name =
+            unreached.name.empty() ? std::to_string(unreached.id) : unreached.name;
+        out += fmt::format("  not reached: {} ({}){}{}\n", name, shown_place(unreached.place),
+                           unreached.description.empty() ? "" : " ", unreached.description);
     }
     return out;
 }
@@ -32,7 +32,7 @@ Json kind_json(const Coverage::Kind& kind, bool are_rules) {
     for (const Coverage::Unreached& unreached : kind.unreached) {
         Json one;
         if (are_rules) {
-            one["id"] = std::atoi(unreached.name.c_str());
+            one["id"] = unreached.id;
             one["description"] = base::to_utf8(unreached.description);
         } else {
             one["name"] = base::to_utf8(unreached.name);
@@ -69,7 +69,7 @@ Coverage::Kind Coverage::decoders() const {
         if (decoders_.find(&decoder) != decoders_.end()) {
             ++kind.reached;
         } else {
-            kind.unreached.push_back({decoder.name, {}, decoder.place});
+            kind.unreached.push_back({decoder.name, 0, {}, decoder.place});
         }
     };
     for (const auto* list : {&configuration_->decoders->program_decoders(),
@@ -94,7 +94,7 @@ Coverage::Kind Coverage::rules() const {
         if (rules_.find(&rule) != rules_.end()) {
             ++kind.reached;
         } else {
-            kind.unreached.push_back({std::to_string(rule.id), rule.description, rule.place});
+            kind.unreached.push_back({{}, rule.id, rule.description, rule.place});
         }
     }
     return kind;

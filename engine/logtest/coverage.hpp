@@ -29,7 +29,8 @@ class Coverage {
     void add(const DecodingRecord& decoding, const rules::Trace& trace);
 
     struct Unreached {
-        std::string name;  // of the decoder; id of the rule
+        std::string name;  // of the decoder; empty = it is a rule
+        int id = 0;        // of the rule
         std::string description;
         base::SourcePlace place;
     };

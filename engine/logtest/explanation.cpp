@@ -79,8 +79,7 @@ std::string explanation_text(const DecodingRecord& decoding, const rules::RuleSe
                              const Trace& trace, const pipeline::Outcome& outcome,
                              pattern::MatchScratch& scratch) {
     std::string out = decoders_text(decoding, scratch) + "\n**Rules tried:\n";
-    for (std::size_t i = 0; i < trace.steps.size(); ++i) {
-        const Trace::Step& step = trace.steps[i];
+    for (const Trace::Step& step : trace.steps) {
         if (step.what != Trace::What::Tried) {
             continue;
         }

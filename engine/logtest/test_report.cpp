@@ -124,7 +124,7 @@ std::string junit_xml(const TestReport& report) {
                 name, xml_escaped(file.error));
         }
         for (const TestResult& result : file.results) {
-            out += fmt::format("    <testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\"",
+            out += fmt::format(R"(    <testcase name="{}" classname="{}" file="{}" line="{}")",
                                xml_escaped(result.name), name, name, result.place.line);
             if (result.has_passed()) {
                 out += "/>\n";

@@ -93,7 +93,7 @@ TEST_CASE("test_runner: an entry passes as -U would, without state from the one 
     const Coverage::Kind rules = bench.coverage.rules();
     CHECK(rules.total == 8);
     CHECK(rules.reached == 2);
-    CHECK(rules.unreached.at(0).name == "102");
+    CHECK(rules.unreached.at(0).id == 102);
     CHECK(rules.unreached.at(0).place.line == 6);
 }
 
