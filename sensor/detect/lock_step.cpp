@@ -92,7 +92,10 @@ std::uint16_t DecoyGroups::find(ScanKind kind, const base::IpAddress& destinatio
 }
 
 void DecoyGroups::add(std::uint16_t group, const base::IpAddress& source) {
-    groups_[group].sources.push_back(source);
+    auto& sources = groups_[group].sources;
+    if (std::find(sources.begin(), sources.end(), source) == sources.end()) {
+        sources.push_back(source);  // else it was quiet meanwhile
+    }
     ++groups_[group].going_on;
 }
 

@@ -14,11 +14,17 @@ struct Checker final : ObservationSink {
     std::map<std::tuple<base::IpAddress, base::IpAddress, ScanKind>, int> going_on;
     base::Timestamp last;
     void on_observation(const Observation& seen) override {
-        const auto key = std::tuple(seen.source, seen.destination, seen.kind);
+        // A sweep goes from one destination to the next.
+        const bool is_sweep = seen.kind == ScanKind::HostSweep;
+        const auto key = std::tuple(seen.sources.empty() ? seen.source : seen.sources.front(),
+                                    is_sweep ? base::IpAddress() : seen.destination, seen.kind);
         const bool is_start = seen.type == ObservationType::ScanDetected;
         const bool is_end = seen.type == ObservationType::ScanExpired;
-        if (seen.time < last || (is_start && ++going_on[key] != 1) ||
-            (is_end && --going_on[key] != 0)) {
+        int& count = going_on[key];
+        count += is_start ? 1 : is_end ? -1 : 0;
+        // Who was quiet for a while may lead another group of decoys, and each port have its flood.
+        const bool is_group = !seen.sources.empty() || seen.source_count > 0;
+        if (seen.time < last || count < 0 || (count > 1 && !is_group)) {
             std::abort();
         }
         last = seen.time;
@@ -31,6 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     TrackerSettings settings;
     settings.max_sources = 16;
     settings.max_pending_probes = 16;
+    settings.watches_networks = true;
+    settings.of(ScanKind::DistributedScan).threshold = 6;
+    settings.of(ScanKind::SynFlood).threshold = 20;
     ScanTracker tracker(settings, checker);
     base::Timestamp now{std::chrono::seconds(1'700'000'000)};
     for (; size >= 8; data += 8, size -= 8) {
