@@ -208,8 +208,8 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             break;
         case Transport::Icmp:
         case Transport::Icmpv6:
-            if (is_unreachable(packet) && packet.has_embedded) {
-                const auto& refused = packet.embedded;
+            if (is_unreachable(packet) && packet.embedded) {
+                const auto& refused = *packet.embedded;
                 const auto probe = pending_.settle(
                     ledger_.pair_of(refused.source, refused.destination), refused.source_port,
                     refused.destination_port, refused.transport == Transport::Udp);

@@ -97,18 +97,16 @@ Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketVie
                                   ? ethernet_header(Bytes(frame))
                                   : kLinks[static_cast<std::size_t>(link)].read(Bytes(frame));
     if (header.says == Says::Malformed || header.says == Says::Other) {
-        Packet packet;
-        packet.verdict = header.says == Says::Other ? Verdict::OtherLink : Verdict::Malformed;
-        return packet;
+        return Packet{.verdict =
+                          header.says == Says::Other ? Verdict::OtherLink : Verdict::Malformed};
     }
-    Packet packet = parse_ip(frame.subspan(header.length), view);
-    if (header.says != Says::Ip && frame.size() > header.length) {
-        const int version = frame[header.length] >> 4;
-        if (version != (header.says == Says::Ipv4 ? 4 : 6)) {
-            packet.verdict = Verdict::Malformed;  // the link header says otherwise
-        }
+    const auto packet = frame.subspan(header.length);
+    const bool is_contradicted = header.says != Says::Ip && !packet.empty() &&
+                                 (packet[0] >> 4) != (header.says == Says::Ipv4 ? 4 : 6);
+    if (is_contradicted) {
+        return Packet{.verdict = Verdict::Malformed};
     }
-    return packet;
+    return parse_ip(packet, view);
 }
 
 }  // namespace portcullis::sensor_packet

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "engine/base/ip_address.hpp"
@@ -53,8 +54,8 @@ struct Packet {
     Verdict verdict = Verdict::OtherLink;
     Transport transport = Transport::Tcp;
     // The addresses are set as soon as the IP header could be read, whatever the verdict.
-    base::IpAddress source;
-    base::IpAddress destination;
+    base::IpAddress source{};
+    base::IpAddress destination{};
     std::uint8_t ttl = 0;  // hop limit for IPv6
     bool dont_fragment = false;
     // Bytes behind the IP header and IPv6 extension headers, by the length field: the transport
@@ -76,11 +77,10 @@ struct Packet {
 
     std::uint8_t icmp_type = 0;
     std::uint8_t icmp_code = 0;
-    bool has_embedded = false;  // of an error with a readable TCP or UDP packet in it
-    Embedded embedded;
+    std::optional<Embedded> embedded{};  // of an error with a readable TCP or UDP packet in it
     // ICMP and ICMPv6: the message as captured, for icmp_message.hpp. The one view in a Packet: it
     // dies with the frame.
-    std::span<const std::uint8_t> icmp;
+    std::span<const std::uint8_t> icmp{};
 };
 
 // True for the errors that say "nothing listens there" or "not for you": ICMP type 3, ICMPv6

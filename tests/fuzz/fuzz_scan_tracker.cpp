@@ -59,9 +59,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         packet.tcp_header_length = 20;
         packet.payload_length = 20;
         if ((data[7] & 2) != 0) {  // ours, in answer to the like
-            packet.has_embedded = (data[7] & 4) != 0;
-            packet.embedded = {packet.source, packet.destination, sensor_packet::Transport::Udp,
-                               packet.source_port, packet.destination_port};
+            if ((data[7] & 4) != 0) {
+                packet.embedded = sensor_packet::Embedded{
+                    packet.source, packet.destination, sensor_packet::Transport::Udp,
+                    packet.source_port, packet.destination_port};
+            }
             std::swap(packet.source, packet.destination);
             std::swap(packet.source_port, packet.destination_port);
             tracker.on_outbound(packet, now);

@@ -91,8 +91,8 @@ class Wire : public sensor_detect::ObservationSink {
     void unreachable(Transport transport, std::uint16_t source_port, std::uint16_t port) {
         Packet made = answer(Transport::Icmp, 0, 0);
         made.icmp_type = 3;
-        made.has_embedded = true;
-        made.embedded = {made.destination, made.source, transport, source_port, port};
+        made.embedded =
+            sensor_packet::Embedded{made.destination, made.source, transport, source_port, port};
         tracker.on_outbound(made, now);
     }
     void pass(std::chrono::nanoseconds time) {

@@ -73,18 +73,18 @@ TEST_CASE("packet: an ICMP error shows the ports of the packet it refuses") {
     const Packet packet = parse_ethernet(ipv4(kUs, kThem, 1, icmp(3, 3, refused)));
     REQUIRE(packet.verdict == Verdict::Ok);
     CHECK(is_unreachable(packet));
-    REQUIRE(packet.has_embedded);
-    CHECK(packet.embedded.transport == Transport::Udp);
-    CHECK(packet.embedded.source.to_string() == kThem);
-    CHECK(packet.embedded.source_port == 4000);
-    CHECK(packet.embedded.destination_port == 161);
+    REQUIRE(packet.embedded);
+    CHECK(packet.embedded->transport == Transport::Udp);
+    CHECK(packet.embedded->source.to_string() == kThem);
+    CHECK(packet.embedded->source_port == 4000);
+    CHECK(packet.embedded->destination_port == 161);
 
     const Frame refused6_frame = ipv6("fd00::1", "fd00::2", 6, tcp(5, 6, kSyn));
     const Frame refused6(refused6_frame.begin() + 14, refused6_frame.end());
     const Packet packet6 = parse_ethernet(ipv6("fd00::2", "fd00::1", 58, icmp(1, 4, refused6)));
     CHECK(is_unreachable(packet6));
-    REQUIRE(packet6.has_embedded);
-    CHECK(packet6.embedded.destination_port == 6);
+    REQUIRE(packet6.embedded);
+    CHECK(packet6.embedded->destination_port == 6);
 }
 
 TEST_CASE("packet: IPv6 extension headers are walked to the transport header") {
