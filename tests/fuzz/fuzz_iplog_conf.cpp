@@ -1,5 +1,5 @@
-// Any text as iplog.conf: every fault has a line of the text, the settings are within bounds and can
-// be used, and the same text is understood the same way again.
+// Any text as iplog.conf: every fault has a line of the text, the settings are within bounds and
+// can be used, and the same text is understood the same way again.
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
