@@ -88,7 +88,7 @@ std::shared_ptr<const Configuration> lint_configuration(const Home& home,
                                                         base::Diagnostics& diagnostics) {
     ConfigurationSources sources;
     base::Diagnostics found;
-    const auto configuration = load_configuration(home, config_path, found, &sources);
+    auto configuration = load_configuration(home, config_path, found, &sources);
     if (configuration != nullptr) {
         warn_of_missing_executables(home, configuration->engine, found);
         const auto& analysis = configuration->analysis;
