@@ -48,11 +48,11 @@ struct Configuration {
 };
 
 struct AnalyzerOptions {
-    std::string local_hostname;  // of a line whose header names no host
+    std::string local_hostname = {};  // of a line whose header names no host
     // Whom is_valid_crawler asks; must outlive the Analyzer or the next set_options(). nullptr =
     // nobody.
     rules::CrawlerNames* crawler_names = nullptr;
-    rules::CorrelatorLimits limits;  // of what composite rules and first-time-seen remember
+    rules::CorrelatorLimits limits = {};  // of what composite rules and first-time-seen remember
 
     // What the daemon does and logtest does not (spec: logtest, section 6); kLive has all of it.
     bool drop_repeated_messages = false;    // equal to one of the last three (rules, section 11.0)
