@@ -80,8 +80,8 @@ const Quirk kQuirks[] = {
     {"<! … !> is a comment", "", rule(100, kFive, "<match>ab<! no !>c</match>"), {"abc"}, "100"},
     {"variables, but not in contents of two bytes",
      "",
-     "<var name=\"V\">abc</var>" +
-         rule(100, kFive, "<match>x$V</match>") + rule(101, kFive, "<match>$V</match>"),
+     "<var name=\"V\">abc</var>" + rule(100, kFive, "<match>x$V</match>") +
+         rule(101, kFive, "<match>$V</match>"),
      {"xabc", "abc"},
      "100 -"},
     {"repeated elements are one text",

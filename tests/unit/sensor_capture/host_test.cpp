@@ -19,8 +19,7 @@ TEST_CASE("host: the kernel's table of VLANs is read, whatever stands in it") {
         "bad            | x | eth0\n"
         "               | 8 | eth0\n"
         "bad | 5");
-    CHECK(found ==
-          std::vector<VlanInterface>{{"eth0.7", 7, "eth0"}, {"storage", 4094, "bond0"}});
+    CHECK(found == std::vector<VlanInterface>{{"eth0.7", 7, "eth0"}, {"storage", 4094, "bond0"}});
     CHECK(parse_vlan_interfaces("").empty());
 }
 
