@@ -38,6 +38,13 @@ class FirstContacts {
 
     explicit FirstContacts(std::size_t capacity);
 
+    // Fetches what find() will look at: a flood of forged sources makes each a cache miss.
+    void prefetch_pair(std::uint64_t pair) const {
+        __builtin_prefetch(&buckets_[pair & (buckets_.size() - 1)], 1);
+    }
+
+    void prefetch_place(Place place) const { __builtin_prefetch(&ring_[place & mask_], 1); }
+
     // nullptr = none, or it is over at `second`. Valid until the next add().
     Contact* find(std::uint64_t pair, std::uint32_t second);
     // The same, looking at `place` first.

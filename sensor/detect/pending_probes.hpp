@@ -51,6 +51,16 @@ class PendingProbes {
     std::optional<base::Timestamp> next_deadline();
     // Takes out the oldest. REQUIRES: next_deadline() has a value.
     Probe pop_oldest();
+    // Fetches what pop_oldest() will need in `ahead` calls; returns that probe, nullptr = there are
+    // not so many. It may have been settled.
+    const Probe* prefetch(std::size_t ahead) {
+        if (head_ - tail_ <= ahead) {
+            return nullptr;
+        }
+        const Slot& slot = slot_at(tail_ + ahead);
+        __builtin_prefetch(&buckets_[slot.key & (buckets_.size() - 1)], 1);
+        return &slot.probe;
+    }
 
   private:
     static constexpr std::uint32_t kNone = 0xffffffff;

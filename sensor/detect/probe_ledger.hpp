@@ -38,6 +38,18 @@ class ProbeLedger final : private CounterSink {
     std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
 
+    // The memory of receive() and of touch() for a pair, asked for early: with many sources both
+    // wait for it more than they work.
+    void prefetch_receive(std::uint64_t pair) {
+        table_.prefetch(pair);
+        contacts_.prefetch_pair(pair);
+    }
+    void prefetch_touch(const Probe& probe) {
+        prefetch_receive(probe.pair);
+        contacts_.prefetch_place(probe.contact);
+        slow_.prefetch(probe.pair);
+    }
+
     // Notes in `probe` where its source is kept.
     Reception receive(Probe& probe);
     // The door that the probe touched is closed or did not answer; for classes that count by

@@ -28,6 +28,9 @@ constexpr std::uint16_t kUnseenBytes = 20;
 // this.
 constexpr base::Timestamp kEndOfTime{seconds(4'000'000'000)};
 
+// Memory that an overdue probe needs is asked for so many probes before.
+constexpr std::size_t kProbesAhead = 4;
+
 // A clock that goes back by more than this was set back; less is packets out of order.
 constexpr seconds kClockTolerance{10};
 
@@ -71,6 +74,7 @@ Probe ScanTracker::probe_of(const Packet& packet, ProbeClass probe) {
     Probe made;
     made.arrival = now_;
     made.pair = ledger_.pair_of(packet.source, packet.destination);
+    ledger_.prefetch_receive(made.pair);
     made.source = packet.source;
     made.destination = packet.destination;
     made.source_port = packet.source_port;
@@ -277,6 +281,9 @@ void ScanTracker::on_handshake(const Packet& packet) {
 }
 
 void ScanTracker::pop_overdue() {
+    if (const Probe* later = pending_.prefetch(kProbesAhead)) {
+        ledger_.prefetch_touch(*later);
+    }
     const Probe probe = pending_.pop_oldest();
     if (evidence_of(probe.probe) == Evidence::Refusal) {
         // A file without packets of ours: nothing could have been refused in it.

@@ -41,6 +41,12 @@ class SlowMemory {
 
     SlowMemory();
 
+    // Fetches what add() will look at for this pair.
+    void prefetch(std::uint64_t pair) const {
+        __builtin_prefetch(&loud_marks_[pair % kLoudBuckets]);
+        __builtin_prefetch(&cells_[pair % kCellBuckets], 1);
+    }
+
     // Takes in a touch. A finding: with it the pair reached the limits; it is forgotten then.
     std::optional<Finding> add(const Touch& touch, const Limits& limits);
     // What was touched does not count any more.

@@ -75,6 +75,8 @@ class SourceTable {
 
     // The index of a pair; kNoIndex = not remembered.
     std::uint32_t find(std::uint64_t pair);
+    // Fetches the chain that find() will walk.
+    void prefetch(std::uint64_t pair) { __builtin_prefetch(&chain_of(pair)); }
     // It was seen at `second`.
     void touch(std::uint32_t index, std::uint32_t second);
     // REQUIRES: the pair is not remembered.
