@@ -88,6 +88,7 @@ ProbeLedger::ProbeLedger(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings),
       contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
       table_(counted_sources(settings), *this),
+      slow_(settings.max_sources),
       reports_(settings, table_, sink) {}
 
 void ProbeLedger::set_time(base::Timestamp now) {

@@ -6,6 +6,11 @@
 namespace portcullis::sensor_detect {
 namespace {
 
+// Half as many cells as sources: few sources do anything worth one.
+constexpr std::size_t kLeastSources = 64;
+constexpr std::size_t kSourcesPerCellBucket = 8;
+constexpr std::size_t kCellBucketsPerLoud = 32;
+
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
 bool is_within(std::uint32_t second, std::uint32_t now, std::uint32_t window) {
@@ -14,9 +19,17 @@ bool is_within(std::uint32_t second, std::uint32_t now, std::uint32_t window) {
 
 }  // namespace
 
-SlowMemory::SlowMemory() : loud_marks_(kLoudBuckets), loud_(kLoudBuckets), cells_(kCellBuckets) {}
+SlowMemory::SlowMemory(std::size_t sources)
+    : cells_(std::bit_ceil(std::max(sources, kLeastSources)) / kSourcesPerCellBucket) {
+    loud_.resize(std::max<std::size_t>(cells_.size() / kCellBucketsPerLoud, 1));
+    loud_marks_.resize(loud_.size());
+}
 
-void SlowMemory::clear() { *this = SlowMemory(); }
+void SlowMemory::clear() {
+    std::fill(loud_marks_.begin(), loud_marks_.end(), LoudMarks{});
+    std::fill(loud_.begin(), loud_.end(), LoudBucket{});
+    std::fill(cells_.begin(), cells_.end(), CellBucket{});
+}
 
 void SlowMemory::Cell::mark(std::uint16_t marked) {
     // Multiplied so that neighbouring ports do not share a bit.
@@ -34,7 +47,7 @@ int SlowMemory::Cell::marks() const {
 
 SlowMemory::Cell* SlowMemory::find_cell(std::uint64_t pair, std::uint32_t second,
                                         std::uint32_t window) {
-    for (Cell& cell : cells_[pair % kCellBuckets]) {
+    for (Cell& cell : cells_[cell_bucket(pair)]) {
         if (cell.second != 0 && cell.fingerprint == fingerprint_of(pair)) {
             if (is_within(cell.second, second, window)) {
                 return &cell;
@@ -47,7 +60,7 @@ SlowMemory::Cell* SlowMemory::find_cell(std::uint64_t pair, std::uint32_t second
 }
 
 SlowMemory::Cell& SlowMemory::make_cell(std::uint64_t pair, std::uint32_t second) {
-    auto& bucket = cells_[pair % kCellBuckets];
+    auto& bucket = cells_[cell_bucket(pair)];
     // The oldest of those with the fewest ports.
     Cell& cell = *std::min_element(bucket.begin(), bucket.end(), [](const Cell& a, const Cell& b) {
         return a.marks() != b.marks() ? a.marks() < b.marks() : a.second < b.second;
@@ -59,7 +72,7 @@ SlowMemory::Cell& SlowMemory::make_cell(std::uint64_t pair, std::uint32_t second
 }
 
 SlowMemory::Loud* SlowMemory::find_loud(std::uint64_t pair) {
-    const std::size_t bucket = pair % kLoudBuckets;
+    const std::size_t bucket = loud_bucket(pair);
     for (std::size_t way = 0; way < kLoudWays; ++way) {
         if (loud_marks_[bucket][way] == fingerprint_of(pair) && loud_[bucket][way].pair == pair &&
             loud_[bucket][way].count > 0) {
@@ -71,7 +84,7 @@ SlowMemory::Loud* SlowMemory::find_loud(std::uint64_t pair) {
 
 SlowMemory::Loud* SlowMemory::make_room(std::uint64_t pair, std::uint32_t second,
                                         std::uint32_t window) {
-    const std::size_t bucket = pair % kLoudBuckets;
+    const std::size_t bucket = loud_bucket(pair);
     std::size_t chosen = 0;
     std::uint64_t lowest = ~std::uint64_t{0};
     for (std::size_t way = 0; way < kLoudWays; ++way) {

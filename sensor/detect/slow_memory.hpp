@@ -39,12 +39,13 @@ class SlowMemory {
         std::uint64_t bytes = 0;
     };
 
-    SlowMemory();
+    // `sources`: of how many a cell is kept at most, give or take; at least 64.
+    explicit SlowMemory(std::size_t sources);
 
     // Fetches what add() will look at for this pair.
     void prefetch(std::uint64_t pair) const {
-        __builtin_prefetch(&loud_marks_[pair % kLoudBuckets]);
-        __builtin_prefetch(&cells_[pair % kCellBuckets], 1);
+        __builtin_prefetch(&loud_marks_[loud_bucket(pair)]);
+        __builtin_prefetch(&cells_[cell_bucket(pair)], 1);
     }
 
     // Takes in a touch. A finding: with it the pair reached the limits; it is forgotten then.
@@ -54,9 +55,7 @@ class SlowMemory {
     void clear();
 
   private:
-    static constexpr std::size_t kLoudBuckets = 1024;
     static constexpr std::size_t kLoudWays = 8;
-    static constexpr std::size_t kCellBuckets = 32768;
     static constexpr std::size_t kCellWays = 4;
 
     struct Loud {
@@ -78,6 +77,12 @@ class SlowMemory {
         int marks() const;
     };
 
+    using LoudMarks = std::array<std::uint32_t, kLoudWays>;
+    using LoudBucket = std::array<Loud, kLoudWays>;
+    using CellBucket = std::array<Cell, kCellWays>;
+
+    std::size_t loud_bucket(std::uint64_t pair) const { return pair & (loud_.size() - 1); }
+    std::size_t cell_bucket(std::uint64_t pair) const { return pair & (cells_.size() - 1); }
     Cell* find_cell(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
     Cell& make_cell(std::uint64_t pair, std::uint32_t second);
     Loud* find_loud(std::uint64_t pair);
@@ -86,9 +91,9 @@ class SlowMemory {
     std::optional<Finding> add_loud(Loud& loud, const Touch& touch, const Limits& limits);
 
     // The fingerprints stand apart: to find out that a source is not loud costs one cache line.
-    std::vector<std::array<std::uint32_t, kLoudWays>> loud_marks_;
-    std::vector<std::array<Loud, kLoudWays>> loud_;
-    std::vector<std::array<Cell, kCellWays>> cells_;
+    std::vector<LoudMarks> loud_marks_;
+    std::vector<LoudBucket> loud_;
+    std::vector<CellBucket> cells_;
 };
 
 }  // namespace portcullis::sensor_detect

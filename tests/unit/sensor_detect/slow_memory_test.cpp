@@ -38,7 +38,7 @@ TEST_CASE("slow_memory: with room enough it finds what a memory without limits f
     for (std::uint64_t& pair : pairs) {
         pair = random();
     }
-    SlowMemory memory;
+    SlowMemory memory(262'144);
     std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>> naive;
     std::uint32_t second = 1'700'000'000;
     std::size_t findings = 0;
@@ -58,7 +58,7 @@ TEST_CASE("slow_memory: with room enough it finds what a memory without limits f
 
 TEST_CASE("slow_memory: a loud source stays exact while a flood of others comes by") {
     std::mt19937_64 random(1);
-    SlowMemory memory;
+    SlowMemory memory(262'144);
     SlowMemory::Touch loud;
     loud.pair = 42;
     loud.second = 1'700'000'000;
@@ -85,7 +85,7 @@ TEST_CASE("slow_memory: a loud source stays exact while a flood of others comes 
 }
 
 TEST_CASE("slow_memory: where there is no room a source is estimated, and never too high") {
-    SlowMemory memory;
+    SlowMemory memory(262'144);
     const auto touch = [&](std::uint64_t pair, std::uint16_t port, std::uint32_t second) {
         SlowMemory::Touch made;
         made.pair = pair;
