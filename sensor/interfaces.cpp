@@ -109,10 +109,14 @@ void Interfaces::read(Interface& interface) {
     }
 }
 
-void Interfaces::lose(Interface& interface) {
+void Interfaces::close(Interface& interface) {
     interface.watch = base::EventLoop::no_source();
     add(interface.source->counters(), closed_);
     interface.source.reset();
+}
+
+void Interfaces::lose(Interface& interface) {
+    close(interface);
     ++losses_;
     owner_.say(fmt::format("Warning: interface {} went down.", interface.name));
 }
@@ -133,6 +137,39 @@ void Interfaces::drain() {
     for (const auto& interface : interfaces_) {
         read(*interface);
     }
+}
+
+void Interfaces::listen_on(const std::vector<std::string>& names, bool is_promiscuous) {
+    if (names == settings_.names && is_promiscuous == settings_.is_promiscuous) {
+        return;
+    }
+    const bool changes_mode = is_promiscuous != settings_.is_promiscuous;
+    settings_.names = names;
+    settings_.is_promiscuous = is_promiscuous;
+    const auto wanted = names.empty() ? sensor_capture::usable_interfaces() : names;
+    for (const auto& interface : interfaces_) {
+        const bool is_wanted =
+            std::find(wanted.begin(), wanted.end(), interface->name) != wanted.end();
+        if (interface->source && (!is_wanted || changes_mode)) {
+            read(*interface);  // what it has left
+        }
+        if (interface->source && (!is_wanted || changes_mode)) {
+            close(*interface);
+            interface->was_open = false;
+        }
+        interface->is_wanted = is_wanted;
+    }
+    std::erase_if(interfaces_, [](const auto& each) { return !each->is_wanted; });
+    for (const std::string& name : wanted) {
+        obtain(name);
+    }
+    open_missing(true);
+    for (const auto& interface : interfaces_) {
+        if (!interface->source) {
+            owner_.say(fmt::format("Warning: cannot listen on {}.", interface->name));
+        }
+    }
+    apply_filters();  // VLANs are left to their own interfaces, which may be others now
 }
 
 void Interfaces::set_filter(const sensor_capture::FilterSettings& filter) {

@@ -57,6 +57,8 @@ class Interfaces {
     // Looks what has changed; to be called every few seconds, as the kernel may keep news to
     // itself.
     void follow_host();
+    // Listens on these from now on (empty = all usable ones): leaves the others, opens what is new.
+    void listen_on(const std::vector<std::string>& names, bool is_promiscuous);
     // What the kernel is to let through from now on.
     void set_filter(const sensor_capture::FilterSettings& filter);
 
@@ -73,6 +75,7 @@ class Interfaces {
         base::EventLoop::Source watch = base::EventLoop::no_source();
         unsigned index = 0;  // of the kernel, when it was opened
         bool was_open = false;
+        bool is_wanted = true;
         base::Timestamp retry_at;  // not before, unless the kernel tells of a change
         std::chrono::seconds retry_delay{0};
     };
@@ -81,6 +84,7 @@ class Interfaces {
     void attach(Interface& interface, std::unique_ptr<sensor_capture::FrameSource> source);
     void open_missing(bool is_news);
     void read(Interface& interface);
+    void close(Interface& interface);
     void lose(Interface& interface);
     // Those that are not any more what was opened by their name.
     void lose_vanished();

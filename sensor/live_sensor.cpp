@@ -206,6 +206,7 @@ void LiveSensor::restart() {
     if (const auto settings = options_.reload()) {
         sensor_.set_settings(*settings);
         set_up_lookups(*settings);
+        interfaces_.listen_on(settings->interfaces, !settings->promisc.empty());
         interfaces_.set_filter(filter_settings(*settings));
     }
     if (const auto reopened = sensor_.log().reopen(); !reopened) {

@@ -126,6 +126,8 @@ base::Result<std::unique_ptr<sensor_report::LogTarget>> open_log(const SensorSet
         return sensor_report::standard_output();
     }
     if (!settings.log_file.empty()) {
+        // A log that is a FIFO may lose its reader; that is tried again like a full disk.
+        static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
         return sensor_report::open_log_file(settings.log_file);
     }
     return sensor_report::syslog_target(settings.facility, settings.priority);

@@ -19,9 +19,10 @@ base::Result<StatusFile> StatusFile::open(const std::string& path) {
     if (path.empty()) {
         return StatusFile(base::UniqueFd());
     }
+    // Not waiting for whoever reads a FIFO there.
     base::UniqueFd fd(
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-    if (!fd) {
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
+    if (!fd || ::ftruncate(fd.get(), 0) != 0) {
         base::Diagnostic diagnostic;
         diagnostic.code = "unwritable-file";
         diagnostic.message = fmt::format("Can't open status file {}: {}", path,

@@ -62,9 +62,11 @@ Result<std::string> read_file(const std::string& path) {
 UniqueFd open_for_append(const std::string& path, int mode) {
     const bool is_exposed =
         ::geteuid() == 0 && others_can_write(std::filesystem::path(path).parent_path().string());
-    return UniqueFd(::open(
-        path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (is_exposed ? O_NOFOLLOW : 0),
-        static_cast<mode_t>(mode)));
+    const int follow = is_exposed ? O_NOFOLLOW : 0;
+    // Nobody reads a FIFO perhaps: an error then (ENXIO), instead of waiting for him.
+    return UniqueFd(::open(path.c_str(),
+                           O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | follow,
+                           static_cast<mode_t>(mode)));
 }
 
 bool write_all(int fd, std::string_view bytes) {

@@ -51,7 +51,8 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
 
 // Opens `path` for appending, created with `mode` if it is missing; empty = an error (errno is set:
 // ELOOP for a refused link). Root follows a symbolic link there only if nobody else can write to
-// the folder: whoever could put the link there would choose what root writes to.
+// the folder: whoever could put the link there would choose what root writes to. A FIFO without a
+// reader is an error (ENXIO), and nothing waits for its reader later.
 UniqueFd open_for_append(const std::string& path, int mode);
 
 // Writes all of `bytes`, restarting after EINTR and short writes; false = an error (errno is set).

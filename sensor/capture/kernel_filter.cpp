@@ -1,5 +1,6 @@
 #include "sensor/capture/kernel_filter.hpp"
 
+#include <linux/if_arp.h>
 #include <linux/if_packet.h>
 
 #include <array>
@@ -284,6 +285,9 @@ void FilterWriter::write_addresses(base::IpFamily family, std::uint32_t source,
     out_.place(is_from_us);
     out_.load_ancillary(SKF_AD_PKTTYPE);
     out_.jump_if(BPF_JEQ, PACKET_OUTGOING, accept_);
+    // Nobody else can put a packet on the loopback, and libpcap shows only what comes in there.
+    out_.load_ancillary(SKF_AD_HATYPE);
+    out_.jump_if(BPF_JEQ, ARPHRD_LOOPBACK, accept_);
     out_.jump(drop_);
 }
 

@@ -25,8 +25,8 @@ struct FilterSettings {
     bool udp = true;
     // TCP with ECE or CWR whatever else is set: iplog 2.2.3 calls that bogus.
     bool congestion_flags = false;
-    // Of our host. What comes in with one of them as its source is forged, lest somebody answers
-    // his own probes in our name. Empty = not known: everything passes.
+    // Of our host. What comes in with one of them as its source (but by the loopback) is forged,
+    // lest somebody answers his own probes in our name. Empty = not known: everything passes.
     std::vector<base::IpAddress> ours;
     // Only what comes from or goes to `ours`; false in promisc mode.
     bool only_ours = true;

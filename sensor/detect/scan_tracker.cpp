@@ -328,10 +328,11 @@ void ScanTracker::advance(base::Timestamp now) {
 }
 
 // Everything that is remembered has a time that lies ahead now: until it is reached again no
-// silence would be overdue and no scan over, so all of it is given up.
+// silence would be overdue and no scan over, so all of it is given up. What waits for an answer
+// has waited long enough: nobody hides a scan by what comes after it.
 void ScanTracker::start_over_at(base::Timestamp now) {
     while (pending_.next_deadline()) {
-        pending_.pop_oldest();
+        pop_overdue();
     }
     set_time(now);
     ledger_.clear();

@@ -93,6 +93,13 @@ def connect(port=22, source_port=None):
                  f"s.connect_ex(('{VICTIM}', {port}))"])
 
 
+def read_some(fd):
+    """What a FIFO holds now; nothing = b""."""
+    with contextlib.suppress(BlockingIOError):
+        return os.read(fd, 65536)
+    return b""
+
+
 class NameServer:
     """Answers each PTR question with what `name_of(question)` says; None = not at all."""
 
@@ -239,7 +246,57 @@ class FoolNmap(unittest.TestCase):
         self.assertEqual(set(), sockets & set(table.split()))
 
 
+class OtherInterfaces(unittest.TestCase):
+    def test_hup_follows_the_interfaces_of_the_configuration(self):
+        sensor = Sensor(self, "interface pcvictim\n")
+        at = sensor.command.index("-i")
+        del sensor.command[at:at + 2]
+        sensor.start()
+
+        def scan():
+            address, _ = scanner.new_address()
+            scanner.run(f"nmap -n -Pn -sX -p1-60 {VICTIM}")
+            lab.sh("nmap -n -Pn -sX -p1-60 127.0.0.1")
+            return rf"Xmas scan detected .* from {re.escape(address)} "
+
+        def configure(text):
+            starts = sensor.text().count("iplog started.")
+            sensor.conf.write_text(text)
+            sensor.signal(signal.SIGHUP)
+            wait_until("it starts anew", lambda: sensor.text().count("iplog started.") > starts)
+
+        own = r"Xmas scan detected .* from 127\.0\.0\.1 "
+        sensor.wait_for(scan())
+        self.assertFalse(sensor.has(own))
+        configure("interface lo,pcnever\n")
+        sensor.wait_for(r"Warning: cannot listen on pcnever\.$")
+        away = scan()
+        sensor.wait_for(own)
+        self.assertFalse(sensor.has(away))
+        configure("interface pcvictim\npromisc 10.10.150.0/24\n")
+        sensor.wait_for(scan().replace("detected", "detected to .*"))
+        link = subprocess.run(["ip", "-d", "link", "show", "pcvictim"], capture_output=True,
+                              text=True, check=True).stdout
+        self.assertIn("promiscuity 1", link)
+
+
 class Log(unittest.TestCase):
+    def test_a_fifo_that_nobody_reads_is_an_error_and_a_lost_reader_is_waited_for(self):
+        sensor = Sensor(self)
+        os.mkfifo(sensor.log)
+        done = subprocess.run(sensor.command, capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(255, done.returncode)
+        self.assertIn("Unable to open", done.stdout)
+        reader = os.open(sensor.log, os.O_RDONLY | os.O_NONBLOCK)
+        sensor.start(ready=lambda: b"iplog started." in read_some(reader))
+        os.close(reader)
+        scanner.new_address()
+        connect(2222, 41010)
+        wait_until("the packet is counted", lambda: sensor.counter("packets_to_us") >= 1, 15)
+        reader = os.open(sensor.log, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        wait_until("the line comes later", lambda: b":41010\n" in read_some(reader), 15)
+
     def test_a_full_disk_costs_no_line(self):
         sensor = Sensor(self)
         disk = sensor.folder / "disk"

@@ -123,6 +123,13 @@ class LinksTest(unittest.TestCase):
             lab.wait_until("the scan is named", lambda s=address: sensor.has(
                 rf"TCP: Xmas scan detected .* from {re.escape(s)} "))
 
+    def test_a_scan_of_ourselves_is_seen_on_the_loopback(self):
+        sensor = Sensor("-i", "lo").start()
+        self.addCleanup(sensor.end)
+        lab.sh("nmap -n -Pn -sX -p1-60 127.0.0.1")
+        lab.wait_until("the scan is named",
+                       lambda: sensor.has(r"TCP: Xmas scan detected .* from (127\.0\.0\.1|localhost) "))
+
     def test_nmap_in_fragments_is_named(self):
         v4, _ = self.scanner.new_address()
         self.sensor.forget()

@@ -14,7 +14,8 @@ namespace portcullis::test {
 
 // What the kernel knows of a frame beside its bytes.
 struct FrameContext {
-    std::uint32_t packet_type = 0;  // PACKET_HOST
+    std::uint32_t packet_type = 0;    // PACKET_HOST
+    std::uint32_t hardware_type = 1;  // ARPHRD_ETHER
     std::uint32_t protocol = 0;
     std::uint32_t vlan = 0;
     std::uint32_t has_vlan = 0;
@@ -111,6 +112,9 @@ class BpfMachine {
             switch (i.k - static_cast<std::uint32_t>(SKF_AD_OFF)) {
                 case SKF_AD_PKTTYPE:
                     a = context.packet_type;
+                    return true;
+                case SKF_AD_HATYPE:
+                    a = context.hardware_type;
                     return true;
                 case SKF_AD_PROTOCOL:
                     a = context.protocol;

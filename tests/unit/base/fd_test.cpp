@@ -53,6 +53,15 @@ TEST_CASE("fd: root writes through no link that another user could have made") {
     std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("fd: a FIFO that nobody reads is an error and keeps nobody waiting") {
+    const std::string fifo = std::filesystem::temp_directory_path() /
+                             ("portcullis-fd-fifo." + std::to_string(::getpid()));
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK_FALSE(open_for_append(fifo, 0600));
+    CHECK(errno == ENXIO);
+    std::filesystem::remove(fifo);
+}
+
 TEST_CASE("fd: what cannot be read or written is an error with the path") {
     const auto missing = read_file("/nonexistent/file");
     REQUIRE_FALSE(missing);

@@ -1,5 +1,6 @@
 #include "sensor/capture/kernel_filter.hpp"
 
+#include <linux/if_arp.h>
 #include <linux/if_packet.h>
 
 #include <random>
@@ -148,6 +149,8 @@ TEST_CASE("kernel_filter: the packets of others and forged ones of ours stay out
     }
     FrameContext outgoing;
     outgoing.packet_type = PACKET_OUTGOING;
+    FrameContext loopback;
+    loopback.hardware_type = ARPHRD_LOOPBACK;
     struct Row {
         const char* what;
         Frame frame;
@@ -162,6 +165,8 @@ TEST_CASE("kernel_filter: the packets of others and forged ones of ours stay out
         {"from us, IPv6", ipv6(kUs6, kThem6, 17, udp(1, 2, 4)), outgoing, true, true},
         {"forged", ipv4(kUs, kThem, 17, udp(1, 2, 4)), {}, false, false},
         {"forged, IPv6", ipv6(kUs6, kThem6, 17, udp(1, 2, 4)), {}, false, false},
+        {"to ourselves", ipv4(kUs, kUs, 17, udp(1, 2, 4)), loopback, true, true},
+        {"to ourselves, forged", ipv4(kUs, kUs, 17, udp(1, 2, 4)), {}, false, false},
         {"of others", ipv4(kThem, "10.10.150.9", 17, udp(1, 2, 4)), {}, false, true},
         {"of others, IPv6", ipv6(kThem6, "fd00::9", 17, udp(1, 2, 4)), {}, false, true},
         {"almost ours", ipv6(kThem6, "fd00:1::2", 17, udp(1, 2, 4)), {}, false, true},

@@ -409,6 +409,16 @@ TEST_CASE("scan_tracker: time that jumps far ahead or back is taken as it comes"
     CHECK(wire.count(ObservationType::ConnectionAttempt) == 3);
 }
 
+TEST_CASE("scan_tracker: a scan is told though the clock is set back right after it") {
+    Wire wire;
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+        wire.raw_syn(40000, port);
+    }
+    wire.now -= std::chrono::hours(3);
+    wire.tracker.advance(wire.now);
+    CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 10/240"});
+}
+
 TEST_CASE("scan_tracker: a clock that was set back does not blind it to silent ports") {
     Wire wire;
     wire.datagram(5000, 53);
