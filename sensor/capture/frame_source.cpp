@@ -61,8 +61,12 @@ base::Result<LinkType> link_of(pcap_t* pcap, const std::string& source) {
 
 base::Timestamp time_of(const pcap_pkthdr& header) {
     // With nanosecond precision asked for, tv_usec holds nanoseconds. A file may hold anything.
-    constexpr std::int64_t kLatest = 0xffffffff;
-    const auto seconds = std::clamp<std::int64_t>(header.ts.tv_sec, 0, kLatest);
+    // Detectors know no time after 2096; what follows the last frame must lie before that.
+    constexpr std::int64_t kLatest = 3'999'000'000;
+    // Seconds are unsigned in pcap files; libpcap takes those after 2038 for negative ones.
+    const std::int64_t said = header.ts.tv_sec;
+    const auto seconds =
+        std::min<std::int64_t>(said < 0 ? static_cast<std::uint32_t>(said) : said, kLatest);
     const auto nanoseconds = std::clamp<std::int64_t>(header.ts.tv_usec, 0, 999'999'999);
     return base::Timestamp(std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds));
 }

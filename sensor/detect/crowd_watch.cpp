@@ -1,14 +1,9 @@
 #include "sensor/detect/crowd_watch.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace portcullis::sensor_detect {
 namespace {
-
-// One port probed by many is a flood or a worm; a scan is told by that each source brings others.
-// So many sources for each port that the threshold asks for: a third.
-constexpr int kPortsPerSource = 3;
 
 constexpr std::uint32_t kNoPort = 0x10000;
 
@@ -23,30 +18,6 @@ std::uint32_t seconds_of(const DetectorSettings& settings) {
 }
 
 }  // namespace
-
-int DistinctInWindow::add(std::uint64_t hash, std::uint32_t second, std::uint32_t window) {
-    const std::uint32_t half = second / std::max(window / 2, 1U);
-    if (half != half_) {
-        older_ = half == half_ + 1 ? newer_ : Bits{};
-        newer_ = Bits{};
-        half_ = half;
-        count_ = 0;
-        for (const std::uint64_t word : older_) {
-            count_ += std::popcount(word);
-        }
-    }
-    const std::uint64_t bit = std::uint64_t{1} << (hash >> 56 & 63);
-    const std::size_t word = hash >> 62;
-    if (((newer_[word] | older_[word]) & bit) == 0) {
-        ++count_;
-    }
-    newer_[word] |= bit;
-    return count_;
-}
-
-bool DistinctInWindow::is_empty_at(std::uint32_t second, std::uint32_t window) const {
-    return second / std::max(window / 2, 1U) > half_ + 1;
-}
 
 CrowdWatch::CrowdWatch() : last_hash_(hash_.of(last_)), by_address_(kAddresses), by_port_(kPorts) {
     reported_.reserve(kAddresses + kPorts);
@@ -109,10 +80,12 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
     }
     count(*crowd, touch, settings);
     crowd->first_ports.add(touch.port);
-    const int ports = crowd->ports.add(hash_.of(touch.port), second, window);
+    if (crowd->is_reported) {
+        return std::nullopt;
+    }
+    const int ports = crowd->ports.add(touch.port, second, window);
     const int sources = crowd->some_sources.add(touch.source_hash, second, window);
-    if (crowd->is_reported || ports < settings.threshold ||
-        sources * kPortsPerSource < settings.threshold) {
+    if (ports < settings.threshold || sources * kPortsPerSource < settings.threshold) {
         return std::nullopt;
     }
     crowd->sources = std::max(crowd->sources, static_cast<std::uint32_t>(sources));

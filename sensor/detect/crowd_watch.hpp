@@ -2,10 +2,11 @@
 //
 // One crowd per own address (distributed scan) and one per own port (SYN flood), in tables of fixed
 // size where a crowd that was reported keeps its place and any other gives way. Distinct ports and
-// sources are counted in bitmaps, which can only count too few. Single-threaded; no allocation
-// after the constructor.
+// sources are counted exactly, as far as thresholds go. Single-threaded; no allocation after the
+// constructor.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -20,20 +21,38 @@
 
 namespace portcullis::sensor_detect {
 
-// Distinct values of the last `window` seconds, in two halves.
+// Distinct values of the last `window` seconds: exact up to `kMost`, beyond that the latest are
+// kept.
+template <std::size_t kMost>
 class DistinctInWindow {
   public:
-    // Returns how many there are at least.
-    int add(std::uint64_t hash, std::uint32_t second, std::uint32_t window);
+    // Returns how many there are.
+    int add(std::uint64_t value, std::uint32_t second, std::uint32_t window) {
+        const auto end = values_.begin() + size_;
+        const auto known = std::find(values_.begin(), end, value);
+        auto place = static_cast<std::size_t>(known - values_.begin());
+        if (place == kMost) {
+            place = static_cast<std::size_t>(std::min_element(seconds_.begin(), seconds_.end()) -
+                                             seconds_.begin());
+        }
+        size_ = std::max(size_, place + 1);
+        values_[place] = value;
+        seconds_[place] = second;
+        latest_ = second;
+        return static_cast<int>(
+            std::count_if(seconds_.begin(), seconds_.begin() + size_,
+                          [&](std::uint32_t at) { return std::uint64_t{at} + window > second; }));
+    }
     // Nothing was added within the window before `second`.
-    bool is_empty_at(std::uint32_t second, std::uint32_t window) const;
+    bool is_empty_at(std::uint32_t second, std::uint32_t window) const {
+        return std::uint64_t{latest_} + window <= second;
+    }
 
   private:
-    using Bits = std::array<std::uint64_t, 4>;
-    std::uint32_t half_ = 0;  // which the newer one is
-    int count_ = 0;           // bits set in either
-    Bits newer_{};
-    Bits older_{};
+    std::size_t size_ = 0;
+    std::uint32_t latest_ = 0;
+    std::array<std::uint64_t, kMost> values_{};
+    std::array<std::uint32_t, kMost> seconds_{};
 };
 
 class CrowdWatch {
@@ -75,6 +94,11 @@ class CrowdWatch {
     std::optional<Report> end_one(std::uint32_t second);
 
   private:
+    // One port probed by many is a flood or a worm; a scan is told by that each source brings
+    // others. So many sources for each port that the threshold asks for: a third.
+    static constexpr int kPortsPerSource = 3;
+    static constexpr std::size_t kMaxSources = kMaxPortThreshold / kPortsPerSource + 1;
+
     struct Crowd {
         base::IpAddress destination;
         std::uint16_t port = 0;
@@ -84,9 +108,9 @@ class CrowdWatch {
         std::uint32_t sources = 0;     // that came new
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
-        RateWindow rate;                // SYN flood
-        DistinctInWindow ports;         // distributed scan
-        DistinctInWindow some_sources;  // the same
+        RateWindow rate;                             // SYN flood
+        DistinctInWindow<kMaxPortThreshold> ports;   // distributed scan
+        DistinctInWindow<kMaxSources> some_sources;  // the same
         DestinationPorts first_ports;
     };
     static constexpr std::size_t kAddresses = 256;

@@ -92,6 +92,18 @@ TEST_CASE("frame_source: a capture file gives its frames with their times, then 
     CHECK(kept.packets[1].destination_port == 22);
 }
 
+TEST_CASE("frame_source: times after 2038 are what the file says, until the end of all times") {
+    const test::Frame syn = test::ipv4("10.0.0.1", "10.0.0.2", 6, test::tcp(1, 22, 2));
+    const TemporaryFile file(pcap_header(1) + pcap_record(0x80000000, 0, syn) +
+                             pcap_record(0xffffffff, 0, syn));
+    auto source = open_capture_file(file.path());
+    REQUIRE(source);
+    Kept kept;
+    REQUIRE(*(*source)->read(100, kept) == 2);
+    CHECK(kept.times[0] == base::Timestamp(std::chrono::seconds(0x80000000)));
+    CHECK(kept.times[1] == base::Timestamp(std::chrono::seconds(3'999'000'000)));
+}
+
 TEST_CASE("frame_source: what cannot be read as a capture is refused with the reason") {
     struct Row {
         const char* what;

@@ -274,6 +274,35 @@ TEST_CASE("blind_spots: many sources with a port each are a distributed scan; on
     }
 }
 
+TEST_CASE(
+    "blind_spots: 30 ports by 10 sources within 60 s are a distributed scan, and no less is") {
+    struct Row {
+        const char* what;
+        int ports;
+        int sources;
+        int gap;  // milliseconds
+        bool is_scan;
+    };
+    const Row rows[] = {
+        {"just enough", 30, 10, 100, true},   {"a port less", 29, 10, 100, false},
+        {"a source less", 30, 9, 100, false}, {"just in time", 30, 10, 2000, true},
+        {"too slow", 60, 30, 2100, false},
+    };
+    for (const Row& row : rows) {
+        for (int base = 1000; base <= 9000; base += 1000) {  // which ports does not matter
+            CAPTURE(row.what, base);
+            Wire wire;
+            for (int i = 0; i < row.ports; ++i) {
+                wire.them = address_of(i % row.sources);
+                wire.connect(40000, port_of(base + i));
+                wire.pass(milliseconds(row.gap));
+            }
+            wire.pass(seconds(1));
+            CHECK(wire.scans().empty() != row.is_scan);
+        }
+    }
+}
+
 TEST_CASE("blind_spots: stray probes of a day are no distributed scan") {
     Wire wire;
     for (int i = 0; i < 2000; ++i) {
