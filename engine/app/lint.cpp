@@ -1,12 +1,11 @@
 #include "engine/app/lint.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "engine/base/fd.hpp"
 #include "engine/config/input_files.hpp"
 #include "engine/config/response_lint.hpp"
 #include "engine/decode/decoder_lint.hpp"
@@ -17,11 +16,6 @@
 
 namespace portcullis::app {
 namespace {
-
-std::string read_file(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // Lint runs no command, so what would stop the daemons is only a warning here.
 void warn_of_missing_executables(const Home& home, const config::EngineConfig& engine,
@@ -40,7 +34,8 @@ void lint_responses(const std::string& config_path, const rules::RuleSet& rules,
     for (const rules::Rule& rule : rules.rules()) {
         bindable.push_back({rule.id, rule.level, rule.group, rule.no_response, rule.is_accurate});
     }
-    config::lint_responses(config_path, read_file(config_path), bindable, diagnostics);
+    config::lint_responses(config_path, base::read_file(config_path).value_or(""), bindable,
+                           diagnostics);
 }
 
 void lint_decoders(const ConfigurationSources& sources, base::Diagnostics& diagnostics) {

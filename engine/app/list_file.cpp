@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
@@ -31,11 +30,10 @@ base::Result<rules::KeyValueList> read_list(const std::string& path) {
         diagnostic.place.file = path;
         return base::fail(std::move(diagnostic));
     }
-    auto bytes = base::read_file(path);
+    auto bytes = base::read_file(path, rules::KeyValueList::kMaxFileBytes);
     if (!bytes) {
         return base::fail(bytes.error());
     }
-    bytes->resize(std::min(bytes->size(), rules::KeyValueList::kMaxFileBytes));
     if (!path.ends_with(kCdb)) {
         return rules::KeyValueList::parse(*bytes);
     }

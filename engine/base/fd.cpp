@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -37,15 +38,22 @@ void UniqueFd::reset(int fd) {
     fd_ = fd;
 }
 
-Result<std::string> read_file(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) {
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0) {
         return file_error("unreadable-file", "read", path, errno);
+    }
+    if (S_ISFIFO(status.st_mode)) {
+        auto error = file_error("unreadable-file", "read", path, 0);
+        error.value().message = "cannot read the file: it is a pipe";
+        return error;
     }
     std::string content;
     std::array<char, 65536> buffer;
-    for (;;) {
-        const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    while (content.size() < limit) {
+        const ssize_t got =
+            ::read(fd.get(), buffer.data(), std::min(buffer.size(), limit - content.size()));
         if (got < 0) {
             if (errno == EINTR) {
                 continue;
@@ -57,6 +65,7 @@ Result<std::string> read_file(const std::string& path) {
         }
         content.append(buffer.data(), static_cast<std::size_t>(got));
     }
+    return content;
 }
 
 UniqueFd open_for_append(const std::string& path, int mode) {

@@ -1,6 +1,7 @@
 // File descriptors with an owner, and whole-file reading and writing.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,8 +35,10 @@ class UniqueFd {
     int fd_ = -1;
 };
 
-// The whole file. Error code "unreadable-file", place = the path.
-Result<std::string> read_file(const std::string& path);
+// The whole file, or its first `limit` bytes. Waits for nobody: a pipe or a socket, whose writer
+// may never come, is an error. Error code "unreadable-file", place = the path.
+inline constexpr std::size_t kMaxReadFile = std::size_t{1} << 30;
+Result<std::string> read_file(const std::string& path, std::size_t limit = kMaxReadFile);
 
 enum class Durability {
     Process,  // survives the end of the process in any way; no disk is waited for

@@ -1,18 +1,18 @@
 #include "engine/config/internal_options.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <optional>
-#include <system_error>
 
 #include "engine/base/did_you_mean.hpp"
+#include "engine/base/fd.hpp"
 
 namespace portcullis::config {
 namespace {
@@ -198,24 +198,16 @@ InternalOptions load_internal_options(const std::vector<std::string>& paths,
                                       base::Diagnostics& diagnostics) {
     InternalOptions options;
     for (const std::string& path : paths) {
-        errno = 0;
-        std::ifstream in(path, std::ios::binary);
-        if (!in) {
-            if (errno != ENOENT) {
-                diagnostics.add(unreadable(
-                    path, "cannot read the file: " + std::generic_category().message(errno)));
-            }
+        if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
             continue;
         }
-        std::string text(kMaxFileBytes + 1, '\0');
-        in.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(static_cast<std::size_t>(in.gcount()));
-        if (in.bad() || text.size() > kMaxFileBytes) {
-            diagnostics.add(unreadable(
-                path, in.bad() ? "cannot read the file" : "the file has more than 256 KiB"));
+        const auto text = base::read_file(path, kMaxFileBytes + 1);
+        if (!text || text->size() > kMaxFileBytes) {
+            diagnostics.add(
+                unreadable(path, text ? "the file has more than 256 KiB" : text.error().message));
             continue;
         }
-        read_internal_options(path, text, options, diagnostics);
+        read_internal_options(path, *text, options, diagnostics);
     }
     return options;
 }

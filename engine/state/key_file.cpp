@@ -155,6 +155,9 @@ base::Result<void> KeyFile::open() {
     if (!reader || ::fstat(reader.get(), &status) != 0) {
         return error("write", errno);
     }
+    if (!S_ISREG(status.st_mode)) {  // a full pipe would be waited for
+        return error("write", EINVAL);
+    }
     off_t size = status.st_size;
     std::array<char, 4'096> tail{};
     while (size > 0) {

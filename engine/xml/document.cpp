@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <deque>
-#include <fstream>
 #include <functional>
 #include <iterator>
 #include <pugixml.hpp>
-#include <system_error>
 #include <utility>
 
+#include "engine/base/fd.hpp"
 #include "engine/xml/normalizer.hpp"
 #include "engine/xml/source_map.hpp"
 #include "engine/xml/source_text.hpp"
@@ -198,24 +196,14 @@ std::optional<Document> Document::parse(std::string file, std::string_view text,
 
 std::optional<Document> Document::load(const std::string& path, std::string shown_as,
                                        Variables variables, base::Diagnostics& diagnostics) {
-    errno = 0;
-    std::ifstream in(path, std::ios::binary);
-    std::string text;
-    char chunk[16384];
-    // A file that is too large is told by parse(); a special file that never ends must end here.
-    while (in && text.size() <= kMaxDocument) {
-        in.read(chunk, sizeof chunk);
-        text.append(chunk, static_cast<std::size_t>(in.gcount()));
-    }
-    if (in.bad() || (in.fail() && !in.eof())) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unreadable-file";
-        diagnostic.message = "cannot read the file: " + std::generic_category().message(errno);
-        diagnostic.place.file = std::move(shown_as);
-        diagnostics.add(std::move(diagnostic));
+    // parse() tells of a file that is too large.
+    auto text = base::read_file(path, kMaxDocument + 1);
+    if (!text) {
+        text.error().place.file = std::move(shown_as);
+        diagnostics.add(std::move(text.error()));
         return std::nullopt;
     }
-    return parse(std::move(shown_as), text, variables, diagnostics);
+    return parse(std::move(shown_as), *text, variables, diagnostics);
 }
 
 }  // namespace portcullis::xml

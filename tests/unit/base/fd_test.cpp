@@ -62,6 +62,21 @@ TEST_CASE("fd: a FIFO that nobody reads is an error and keeps nobody waiting") {
     std::filesystem::remove(fifo);
 }
 
+TEST_CASE("fd: a pipe in the place of a file is an error at once, and an endless file ends") {
+    const auto folder = std::filesystem::temp_directory_path() /
+                        ("portcullis-fd-pipe." + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
+    const std::string pipe = folder / "rules.xml";
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    const auto nothing = read_file(pipe);  // nobody ever writes to it
+    REQUIRE_FALSE(nothing);
+    CHECK(nothing.error().message == "cannot read the file: it is a pipe");
+    CHECK_FALSE(read_file(folder));
+    CHECK(read_file("/dev/zero", 100'000).value().size() == 100'000);
+    CHECK(read_file("/dev/null").value().empty());
+    std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("fd: what cannot be read or written is an error with the path") {
     const auto missing = read_file("/nonexistent/file");
     REQUIRE_FALSE(missing);

@@ -1,5 +1,7 @@
 #include "engine/state/key_file.hpp"
 
+#include <sys/stat.h>
+
 #include "tests/support/file_size_limit.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -172,6 +174,16 @@ TEST_CASE("key_file: a file that cannot be read is said to be so") {
     CHECK(file.keys().size() == 0);
     file.insert("key");
     CHECK_FALSE(file.flush());  // nor is it written through the link
+}
+
+TEST_CASE("key_file: a pipe in its place is not written to") {
+    const test::TemporaryFolder folder;
+    const std::string path = folder / "keys";
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    KeyFile file(path, kLimits);
+    file.insert("key");
+    CHECK_FALSE(file.flush());
+    CHECK(file.keys().size() == 1);
 }
 
 }  // namespace
