@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <span>
@@ -133,6 +134,22 @@ base::Result<std::unique_ptr<sensor_report::LogTarget>> open_log(const SensorSet
     return sensor_report::syslog_target(settings.facility, settings.priority);
 }
 
+// A capture of another host read without --local gives no line at all, and nothing would say why.
+void warn_of_foreign_capture(const CommandLine& command_line, const SensorCounters& counters) {
+    const bool has_packet_of_ours =
+        std::any_of(counters.begin(), counters.end(), [](const auto& counter) {
+            return counter.second > 0 &&
+                   (counter.first == "packets_to_us" || counter.first == "packets_from_us");
+        });
+    if (!has_packet_of_ours) {
+        fmt::print(stderr,
+                   "{}: no packet of it goes to {} or comes from there: name with --local the "
+                   "addresses of the host that is watched\n",
+                   command_line.capture_file,
+                   command_line.local_addresses.empty() ? "this host" : "the given addresses");
+    }
+}
+
 int read_capture(const CommandLine& command_line, const SensorSettings& settings,
                  const Names& names) {
     auto capture = sensor_capture::open_capture_file(command_line.capture_file);
@@ -165,9 +182,11 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
     const base::Timestamp end = sensor.last_packet() + kFlushTime;
     sensor.advance(end);
     sensor.finish(end);
+    const SensorCounters counters = sensor.counters();
     if (settings[Switch::Verbose]) {
-        fmt::print(stderr, "{}\n", statistics_text(sensor.counters()));
+        fmt::print(stderr, "{}\n", statistics_text(counters));
     }
+    warn_of_foreign_capture(command_line, counters);
     return exit_code;
 }
 
@@ -297,6 +316,10 @@ int run(std::span<char*> arguments) {
         return fatal(settings.error().message);
     }
     if (command_line->wants_check) {
+        const auto identity = find_identity(settings->user, settings->group);
+        if (!identity) {
+            return fatal(identity.error().message);  // as the start would end
+        }
         if (!messages.has_faults) {
             say(fmt::format("{}: nothing is wrong", command_line->config_file));
         }

@@ -113,6 +113,7 @@ class AsOssec(unittest.TestCase):
             run = logtest(*arguments, stdin=DENIED)
             self.assertEqual((run.returncode, run.stdout), (1, b""), arguments)
             self.assertIn(b"Usage: portcullis-logtest", run.stderr)
+            self.assertRegex(run.stderr.splitlines()[-1], b"^portcullis-logtest: .")
 
     def test_version_and_help(self):
         self.assertRegex(logtest("-V").stdout.decode(), r"\Aportcullis-logtest \S+\n\Z")
@@ -247,7 +248,7 @@ class Run(unittest.TestCase):
         fails = logtest("--run", path, home="/nonexistent")
         self.assertEqual(fails.returncode, 1)
         self.assertIn(f"{path}:4: failed: door 3 opened\n", fails.stdout.decode())
-        self.assertIn("    output   expected nothing more, got '**Phase 1", fails.stdout.decode())
+        self.assertIn("    output   expected nothing: the file has only the line (--update writes what it gives), got '**Phase 1", fails.stdout.decode())
         update = logtest("--run", path, "--update", home="/nonexistent")
         self.assertEqual((update.returncode, update.stdout.decode()),
                          (0, f"{path}: rewritten\n1 test in 1 file: 1 passed, 0 failed\n"))
@@ -258,6 +259,7 @@ class Run(unittest.TestCase):
         for arguments in [(self.folder,), (self.folder / "nosuch.ini",), (self.write("a.txt", ""),),
                           (self.write("bad.ini", "[a]\nlog 1 pass = x\n"),)]:
             self.assertEqual(logtest("--run", *arguments).returncode, 1, arguments)
+        self.assertIn(b"nosuch: cannot be read\n", logtest("--run", self.folder / "nosuch").stdout)
         bad = logtest("--run", self.folder / "bad.ini")
         self.assertIn(b"bad.ini:1: error: [a] has no rule", bad.stdout)
         self.assertEqual(logtest("--run", self.write("c.ini", ""), home="/nonexistent").returncode, 1)

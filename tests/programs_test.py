@@ -4,8 +4,10 @@
 usage: programs_test.py BIN_DIR VERSION
 """
 import pathlib
+import struct
 import subprocess
 import sys
+import tempfile
 
 PROGRAMS = ["portcullis-sensor", "portcullis-engine", "portcullis-execd", "portcullis-logtest",
             "portcullis-control"]
@@ -33,6 +35,20 @@ def main():
     refused = run(folder / "portcullis-sensor", "--config", "/no/such.conf", "-r", "/dev/null", "-L")
     if refused.returncode != 255 or "/no/such.conf" not in refused.stdout:
         problems.append(f"portcullis-sensor does without --config's file: {refused.stdout!r}")
+    # What the start would refuse, the check refuses.
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+        conf.write("user no-such-user\n")
+        conf.flush()
+        refused = run(folder / "portcullis-sensor", "--config", conf.name, "--check")
+        if refused.returncode != 255 or "no-such-user" not in refused.stdout:
+            problems.append(f"portcullis-sensor --check accepts an unknown user: {refused.stdout!r}")
+    # A capture of another host gives no line: the reason is said.
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as capture:
+        capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        capture.flush()
+        silent = run(folder / "portcullis-sensor", "--config", "/dev/null", "-r", capture.name, "-L")
+        if silent.returncode != 0 or "--local" not in silent.stderr:
+            problems.append(f"portcullis-sensor -r says not why nothing is written: {silent.stderr!r}")
     print("\n".join(problems) if problems else f"{len(PROGRAMS)} programs introduce themselves")
     sys.exit(1 if problems else 0)
 

@@ -78,7 +78,8 @@ void add_run_options(CLI::App& cli, LogtestOptions& options) {
 }
 
 int refuse(const CLI::App& cli, const std::string& why) {
-    fmt::print(stderr, "portcullis-logtest: {}\n\n{}", why, cli.help());
+    // The reason comes last, where it is not lost above a screen of options.
+    fmt::print(stderr, "{}\nportcullis-logtest: {}\n", cli.help(), why);
     return EXIT_FAILURE;
 }
 

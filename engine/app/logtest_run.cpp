@@ -123,7 +123,8 @@ class Run {
     TestFileReport run_file(const fs::path& file) {
         TestFileReport failed;
         failed.file = file.string();
-        if (!is_test_file(file)) {
+        std::error_code error;
+        if (!is_test_file(file) && fs::exists(file, error)) {
             failed.error = fmt::format("{}: is no .ini or .logtest file\n", file.string());
             return failed;
         }

@@ -26,6 +26,10 @@ Mismatch first_difference(const std::vector<std::string>& expected,
     const auto text = [](auto line, auto end) {
         return line == end ? std::string("nothing more") : "'" + *line + "'";
     };
+    if (expected.empty()) {
+        return {"output", "nothing: the file has only the line (--update writes what it gives)",
+                text(got, actual.end())};
+    }
     return {"output", text(want, expected.end()), text(got, actual.end())};
 }
 
