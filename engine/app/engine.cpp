@@ -27,7 +27,7 @@ alert::OutputOptions output_options(const config::EngineConfig& engine) {
 }
 
 collect::CollectorOptions collector_options(const Home& home, const EngineOptions& options,
-                                            std::function<void()> before_checkpoint) {
+                                            std::function<bool()> before_checkpoint) {
     collect::CollectorOptions collector;
     collector.first_start =
         options.from_start ? collect::StartAt::Beginning : collect::StartAt::End;
@@ -54,7 +54,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       statistics_(home.resolve("stats"), unusual_hour(configuration_->engine), log),
       collector_(
           loop, log, clock,
-          collector_options(home, options_, [this] { static_cast<void>(store_.flush_keys(log_)); }),
+          collector_options(home, options_, [this] { return write_before_positions(); }),
           [this](std::string_view line, std::string_view location) { analyze(line, location); }),
       retry_timer_(base::EventLoop::no_source()),
       state_timer_(base::EventLoop::no_source()),
@@ -106,9 +106,20 @@ void Engine::reload() {
 void Engine::stop() {
     static_cast<void>(store_.sync(log_));  // it says itself what fails
     collector_.save_positions();
-    outputs_.retry();
+    if (outputs_.has_held_back()) {
+        log_.error(
+            "records could not be written; the lines that they are of are read again at the "
+            "next start");
+    }
     statistics_.save();
     write_status();
+}
+
+// Whoever starts again from the positions has then all that came of the lines before them. A state
+// file that cannot be written costs an alert that is told twice at most, a record is lost for ever.
+bool Engine::write_before_positions() {
+    static_cast<void>(store_.flush_keys(log_));
+    return !outputs_.has_held_back() || outputs_.retry();
 }
 
 void Engine::set_analyzer_options() {

@@ -56,6 +56,7 @@ class Engine {
 
   private:
     // Those of the configuration in force.
+    bool write_before_positions();
     void set_analyzer_options();
     // The command of each active-response block of the configuration in force.
     void resolve_commands();

@@ -99,7 +99,7 @@ void Collector::set_files(std::vector<LocalFileConfig> files) {
 
 void Collector::save_positions() {
     checkpoint_timer_ = base::EventLoop::no_source();
-    write_checkpoint(base::Durability::Machine);
+    static_cast<void>(write_checkpoint(base::Durability::Machine));
 }
 
 void Collector::rescan() {
@@ -308,23 +308,26 @@ void Collector::on_positions_changed() {
     if (!options_.checkpoint_path.empty() && !checkpoint_timer_) {
         checkpoint_timer_ = loop_.call_after(kCheckpointPeriod, [this] {
             checkpoint_timer_.reset();
-            write_checkpoint(base::Durability::Process);
+            if (!write_checkpoint(base::Durability::Process)) {
+                on_positions_changed();  // tries again later
+            }
         });
     }
 }
 
-void Collector::write_checkpoint(base::Durability durability) {
+bool Collector::write_checkpoint(base::Durability durability) {
     if (options_.checkpoint_path.empty()) {
-        return;
+        return true;
     }
-    if (options_.before_checkpoint) {
-        options_.before_checkpoint();
+    if (options_.before_checkpoint && !options_.before_checkpoint()) {
+        return false;
     }
     const auto written = save_checkpoint(positions(), options_.checkpoint_path, durability);
     if (!written && !checkpoint_failed_) {
         log_.error(options_.checkpoint_path + ": " + written.error().message);
     }
     checkpoint_failed_ = !written;
+    return true;
 }
 
 Checkpoint Collector::positions() const {

@@ -33,7 +33,8 @@ struct CollectorOptions {
     bool can_watch_folders = true;       // false: as if no folder could be read (tests)
     std::string checkpoint_path;         // empty: positions are not kept
     // Called before positions are written: what must not be behind them is to be written first.
-    std::function<void()> before_checkpoint = {};
+    // false = it cannot be written yet, so the positions are not either.
+    std::function<bool()> before_checkpoint = {};
 };
 
 class Collector {
@@ -86,7 +87,8 @@ class Collector {
     bool must_poll() const;
     void arm_timers();
     void on_positions_changed();
-    void write_checkpoint(base::Durability durability);
+    // false = not allowed yet (before_checkpoint).
+    bool write_checkpoint(base::Durability durability);
     Checkpoint positions() const;
 
     base::EventLoop& loop_;

@@ -7,6 +7,7 @@ usage: engine_test.py SOURCE_DIR BIN_DIR
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -51,10 +52,10 @@ class Home:
     def command(self, *arguments):
         return [str(BIN / "portcullis-engine"), "-D", str(self.path), "-u", "root", *arguments]
 
-    def start(self, *arguments):
+    def start(self, *arguments, **options):
         before = self.messages().count("INFO: Started")
         self.engine = subprocess.Popen(self.command("-f", *arguments), stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
         until("start", lambda: self.messages().count("INFO: Started") > before)
 
     def stop(self, how=signal.SIGTERM):
@@ -246,8 +247,27 @@ def outputs(home):
     home.start()
 
 
+def full_disk(home):
+    """What could not be written before a stop is written after the next start, once."""
+    home.stop()
+    home.start(restore_signals=False)  # SIGXFSZ stays ignored, as Python has it
+    home.all_alerted(home.write(200))
+    sizes = [(home.path / "logs/alerts" / name).stat().st_size for name in ("alerts.log", "alerts.json")]
+    resource.prlimit(home.engine.pid, resource.RLIMIT_FSIZE, (min(sizes), min(sizes)))
+    complaints = home.messages().count("held back")
+    addresses = home.write(20)
+    until("records are held back", lambda: home.messages().count("held back") > complaints)
+    assert not set(addresses) & set(home.alerted())
+    status = home.stop()
+    assert status == 0, status
+    assert "are read again at the next start" in home.messages()
+    home.start()
+    home.all_alerted(addresses)
+    assert all(home.alerted().count(address) == 1 for address in addresses)
+
+
 STEPS = [alert_and_request, rotation, odd_input, reload, kill_and_restart, clean_restart,
-         second_instance, bad_start, outputs, daemon]
+         full_disk, second_instance, bad_start, outputs, daemon]
 
 
 def main():

@@ -205,6 +205,24 @@ TEST_CASE("collector: after a stop and after a kill reading goes on where it was
         test.follow({test.path});
         CHECK(test.comes({"1", "2"}));
     }
+    SECTION("positions wait for what must not be behind them") {
+        bool is_written = false;
+        test.options.before_checkpoint = [&] { return is_written; };
+        test.start();
+        test.follow({test.path});
+        append_to(test.path, "2\n");
+        REQUIRE(test.comes({"1", "1", "2"}));
+        test.collector->save_positions();
+        test.start();
+        test.follow({test.path});
+        REQUIRE(test.comes({"1", "1", "2", "1", "2"}));
+        is_written = true;
+        test.collector->save_positions();
+        test.start();
+        test.follow({test.path});
+        append_to(test.path, "3\n");
+        CHECK(test.comes({"1", "1", "2", "1", "2", "3"}));
+    }
     SECTION("a kill repeats what the last second brought, and loses nothing") {
         append_to(test.path, "2\n");
         test.start();
