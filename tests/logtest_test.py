@@ -260,6 +260,8 @@ class Run(unittest.TestCase):
                           (self.write("bad.ini", "[a]\nlog 1 pass = x\n"),)]:
             self.assertEqual(logtest("--run", *arguments).returncode, 1, arguments)
         self.assertIn(b"nosuch: cannot be read\n", logtest("--run", self.folder / "nosuch").stdout)
+        os.mkfifo(self.folder / "pipe.ini")  # nobody writes: not waited for
+        self.assertIn(b"pipe.ini: cannot be read\n", logtest("--run", self.folder / "pipe.ini").stdout)
         bad = logtest("--run", self.folder / "bad.ini")
         self.assertIn(b"bad.ini:1: error: [a] has no rule", bad.stdout)
         self.assertEqual(logtest("--run", self.write("c.ini", ""), home="/nonexistent").returncode, 1)

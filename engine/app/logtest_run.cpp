@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +21,7 @@
 #include "engine/app/logtest_messages.hpp"
 #include "engine/app/terminal.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/fd.hpp"
 #include "engine/logtest/coverage.hpp"
 #include "engine/logtest/test_runner.hpp"
 
@@ -38,14 +38,6 @@ constexpr std::string_view kOwnHome = "home";
 
 bool is_test_file(const fs::path& path) {
     return path.extension() == kOssecSuffix || path.extension() == kGoldenSuffix;
-}
-
-std::optional<std::string> read_file(const fs::path& path) {
-    std::ifstream input(path, std::ios::binary);
-    if (!input || fs::is_directory(path)) {
-        return std::nullopt;
-    }
-    return std::string(std::istreambuf_iterator<char>(input), {});
 }
 
 // The test files below `folder`, in order; a home is no test.
@@ -128,7 +120,7 @@ class Run {
             failed.error = fmt::format("{}: is no .ini or .logtest file\n", file.string());
             return failed;
         }
-        const auto text = read_file(file);
+        const auto text = base::read_file(file.string());
         if (!text) {
             failed.error = fmt::format("{}: cannot be read\n", file.string());
             return failed;

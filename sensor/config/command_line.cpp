@@ -154,6 +154,9 @@ struct LongOptions {
     }
 };
 
+// An abbreviation that is meant for something else must not make the sensor send packets.
+bool may_be_abbreviated(const OptionRow& row) { return row.which != Switch::FoolNmap; }
+
 std::optional<std::size_t> row_of_letter(int letter) {
     for (std::size_t row = 0; row < kRowCount; ++row) {
         if (kRows[row].letter != 0 && kRows[row].letter == letter) {
@@ -260,6 +263,14 @@ base::Result<CommandLine> parse_command_line(std::span<char*> arguments) {
                                        : row_of_letter(found);
         if (!row) {
             continue;
+        }
+        if (found >= 1000 && !may_be_abbreviated(kRows[*row])) {
+            // glibc keeps a long option and its "=value" in one word.
+            const std::string_view word = arguments[static_cast<std::size_t>(optind - 1)];
+            if (word.substr(2, word.find('=') - 2) != kRows[*row].name) {
+                return base::fail(bad_option(fmt::format(
+                    "\"{}\": this option sends packets, so it is not abbreviated", word)));
+            }
         }
         CommandLine::Option option{*row, optarg != nullptr ? optarg : ""};
         if (auto applied = apply_early(kRows[*row], option.value, command_line); !applied) {

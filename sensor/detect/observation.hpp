@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 #include "engine/base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/port_list.hpp"
+#include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -52,6 +54,11 @@ struct Observation {
     // on_observation() runs.
     std::span<const std::uint8_t> icmp;
 };
+
+// A packet that is worth a line of its own; nullopt = `scans_only` wants none.
+std::optional<Observation> observe_packet(ObservationType type, const sensor_packet::Packet& packet,
+                                          std::uint64_t bytes, base::Timestamp now,
+                                          bool scans_only);
 
 // Who is told. Called from within a Tracker, in order of time.
 class ObservationSink {

@@ -38,20 +38,9 @@ Observation ScanReports::make(ObservationType type, ScanKind kind) const {
 
 void ScanReports::packet(ObservationType type, const sensor_packet::Packet& packet,
                          std::uint64_t bytes) {
-    if (settings_.scans_only && type != ObservationType::Traceroute &&
-        type != ObservationType::BogusFlags) {
-        return;
+    if (const auto seen = observe_packet(type, packet, bytes, now_, settings_.scans_only)) {
+        sink_.on_observation(*seen);
     }
-    Observation observation;
-    observation.type = type;
-    observation.time = now_;
-    observation.source = packet.source;
-    observation.destination = packet.destination;
-    observation.source_port = packet.source_port;
-    observation.destination_port = packet.destination_port;
-    observation.bytes = bytes;
-    observation.icmp = packet.icmp;
-    sink_.on_observation(observation);
 }
 
 void ScanReports::detected(std::uint32_t source, Counter& counter) {

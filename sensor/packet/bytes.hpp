@@ -2,9 +2,13 @@
 // A view: valid as long as the frame under it.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+
+#include "engine/base/ip_address.hpp"
 
 namespace portcullis::sensor_packet {
 
@@ -24,6 +28,18 @@ class Bytes {
     std::uint32_t u32(std::size_t at) const { return (std::uint32_t{u16(at)} << 16) | u16(at + 2); }
     std::span<const std::uint8_t> span(std::size_t at, std::size_t count) const {
         return bytes_.subspan(at, count);
+    }
+
+    // REQUIRES: has(at + 4), has(at + 16).
+    base::IpAddress ipv4(std::size_t at) const {
+        std::array<std::uint8_t, 4> address{};
+        std::copy_n(span(at, 4).begin(), 4, address.begin());
+        return base::IpAddress::v4(address);
+    }
+    base::IpAddress ipv6(std::size_t at) const {
+        std::array<std::uint8_t, 16> address{};
+        std::copy_n(span(at, 16).begin(), 16, address.begin());
+        return base::IpAddress::v6(address);
     }
 
     // What follows the first `count` bytes; empty if there are no more.

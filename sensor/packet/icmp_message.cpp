@@ -30,22 +30,6 @@ constexpr std::uint8_t kLastRedirectCode = 3;
 
 constexpr std::uint8_t kIpv6ParameterProblem = 4;
 
-base::IpAddress ipv4_at(const Bytes& bytes, std::size_t at) {
-    std::array<std::uint8_t, 4> address{};
-    std::copy_n(bytes.span(at, 4).begin(), 4, address.begin());
-    return base::IpAddress::v4(address);
-}
-
-base::IpAddress ipv6_at(const Bytes& bytes, std::size_t at) {
-    std::array<std::uint8_t, 16> address{};
-    std::copy_n(bytes.span(at, 16).begin(), 16, address.begin());
-    return base::IpAddress::v6(address);
-}
-
-std::uint32_t u32_at(const Bytes& bytes, std::size_t at) {
-    return (std::uint32_t{bytes.u16(at)} << 16) | bytes.u16(at + 2);
-}
-
 void read_payload(const Bytes& bytes, std::size_t at, Complaint& complaint) {
     complaint.source_port = bytes.u16(at);
     complaint.destination_port = bytes.u16(at + 2);
@@ -59,8 +43,8 @@ bool read_complaint(const Bytes& bytes, EmbeddedPayload payload, bool needs_payl
         return false;
     }
     complaint.protocol = bytes.u8(9);
-    complaint.source = ipv4_at(bytes, 12);
-    complaint.destination = ipv4_at(bytes, 16);
+    complaint.source = bytes.ipv4(12);
+    complaint.destination = bytes.ipv4(16);
     if (!needs_payload) {
         return true;
     }
@@ -79,7 +63,7 @@ void read_routers(const Bytes& bytes, IcmpMessage& message) {
     while (message.router_count < announced &&
            bytes.has(kIcmpHeader + (message.router_count + 1) * kRouterEntry)) {
         message.routers[message.router_count] =
-            ipv4_at(bytes, kIcmpHeader + message.router_count * kRouterEntry);
+            bytes.ipv4(kIcmpHeader + message.router_count * kRouterEntry);
         ++message.router_count;
     }
 }
@@ -103,7 +87,7 @@ std::optional<IcmpMessage> parse_icmp_message(std::span<const std::uint8_t> capt
                        read_complaint(rest, payload, true, message.complaint);
             break;
         case kRedirect:
-            message.gateway = ipv4_at(bytes, 4);
+            message.gateway = bytes.ipv4(4);
             is_whole = message.code > kLastRedirectCode ||
                        read_complaint(rest, payload, false, message.complaint);
             break;
@@ -118,7 +102,7 @@ std::optional<IcmpMessage> parse_icmp_message(std::span<const std::uint8_t> capt
             break;
         case kTimestampReply:
             is_whole = bytes.has(kTimestampMessage);
-            message.transmit_stamp = is_whole ? u32_at(bytes, 16) : 0;
+            message.transmit_stamp = is_whole ? bytes.u32(16) : 0;
             break;
         case kMaskReply:
             is_whole = bytes.has(kMaskMessage);
@@ -143,14 +127,14 @@ std::optional<IcmpMessage> parse_icmpv6_message(std::span<const std::uint8_t> ca
     if (message.type == 0 || message.type > kIpv6ParameterProblem) {
         return message;
     }
-    message.pointer = u32_at(bytes, 4);
+    message.pointer = bytes.u32(4);
     const Bytes rest = bytes.from(kIcmpHeader);
     if (!rest.has(kIpv6Header + kPorts)) {
         return std::nullopt;
     }
     message.complaint.protocol = rest.u8(6);
-    message.complaint.source = ipv6_at(rest, 8);
-    message.complaint.destination = ipv6_at(rest, 24);
+    message.complaint.source = rest.ipv6(8);
+    message.complaint.destination = rest.ipv6(24);
     read_payload(rest, kIpv6Header, message.complaint);
     return message;
 }

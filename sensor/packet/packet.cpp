@@ -31,18 +31,6 @@ constexpr std::uint8_t kProtoMobility = 135;
 constexpr std::uint8_t kProtoHostIdentity = 139;
 constexpr std::uint8_t kProtoShim6 = 140;
 
-base::IpAddress ipv4_at(const Bytes& bytes, std::size_t at) {
-    std::array<std::uint8_t, 4> address{};
-    std::copy_n(bytes.span(at, 4).begin(), 4, address.begin());
-    return base::IpAddress::v4(address);
-}
-
-base::IpAddress ipv6_at(const Bytes& bytes, std::size_t at) {
-    std::array<std::uint8_t, 16> address{};
-    std::copy_n(bytes.span(at, 16).begin(), 16, address.begin());
-    return base::IpAddress::v6(address);
-}
-
 // RFC 1071. A header whose sum over all its words, the checksum included, is 0xffff is intact; that
 // holds whatever the byte order of the sum (section 2 (B)).
 bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length) {
@@ -146,8 +134,8 @@ std::optional<Embedded> parse_embedded(const Bytes& bytes) {
             return std::nullopt;
         }
         protocol = bytes.u8(9);
-        embedded.source = ipv4_at(bytes, 12);
-        embedded.destination = ipv4_at(bytes, 16);
+        embedded.source = bytes.ipv4(12);
+        embedded.destination = bytes.ipv4(16);
     } else if (bytes.has(kIpv6Header) && (bytes.u8(0) >> 4) == 6) {
         const Ipv6Chain chain = walk_extension_headers(bytes.from(kIpv6Header), bytes.u8(6));
         if (chain.verdict != Verdict::Ok) {
@@ -155,8 +143,8 @@ std::optional<Embedded> parse_embedded(const Bytes& bytes) {
         }
         header_length = kIpv6Header + chain.length;
         protocol = chain.protocol;
-        embedded.source = ipv6_at(bytes, 8);
-        embedded.destination = ipv6_at(bytes, 24);
+        embedded.source = bytes.ipv6(8);
+        embedded.destination = bytes.ipv6(24);
     } else {
         return std::nullopt;
     }
@@ -338,13 +326,13 @@ Verdict parse_ipv6(const Bytes& bytes, Packet& packet, PacketView& view) {
 // The addresses are made in their place: copied, each would have to wait until its bytes are
 // written, which is a third of what a packet costs here.
 Packet ipv4_packet(const Bytes& bytes, PacketView& view) {
-    Packet packet{.source = ipv4_at(bytes, 12), .destination = ipv4_at(bytes, 16)};
+    Packet packet{.source = bytes.ipv4(12), .destination = bytes.ipv4(16)};
     packet.verdict = parse_ipv4(bytes, packet, view);
     return packet;
 }
 
 Packet ipv6_packet(const Bytes& bytes, PacketView& view) {
-    Packet packet{.source = ipv6_at(bytes, 8), .destination = ipv6_at(bytes, 24)};
+    Packet packet{.source = bytes.ipv6(8), .destination = bytes.ipv6(24)};
     packet.verdict = parse_ipv6(bytes, packet, view);
     return packet;
 }

@@ -138,6 +138,16 @@ TEST_CASE("command_line: what is wrong is named") {
     }
 }
 
+TEST_CASE("command_line: what sends packets is not abbreviated, everything else may be") {
+    for (const char* word : {"--foo", "--fool", "--foo=true", "--fool-nma"}) {
+        CHECK_THAT(parse({word}).error, Catch::Contains("not abbreviated"));
+    }
+    for (const char* word : {"--fool-nmap", "--fool-nmap=true", "-z"}) {
+        CHECK(parse({word}).settings[Switch::FoolNmap]);
+    }
+    CHECK(parse({"--verb"}).settings[Switch::Verbose]);
+}
+
 TEST_CASE("command_line: the help names every option and stars what is on") {
     const std::string help = help_text(SensorSettings());
     for (const char* part : {"-i, --interface IF[,IF...]", "--detect-syn-scan", "--local",
