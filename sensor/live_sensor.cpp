@@ -69,7 +69,7 @@ void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
     if (settings[Switch::TcpResolve] || settings[Switch::UdpResolve] ||
         settings[Switch::IcmpResolve]) {
         for (const base::IpAddress& address : options_.nameservers()) {
-            resolver.servers.push_back({address});
+            resolver.dns.servers.push_back({address});
         }
     }
     resolver.keeps_names = settings[Switch::DnsCache];

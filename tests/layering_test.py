@@ -16,7 +16,7 @@ OWNERS = {
     r"pugixml": ["engine/xml"],
     r"pcre2": ["engine/pattern"],
     r"pcap": ["sensor/capture"],
-    r"ares": ["sensor/resolve", "engine/names"],
+    r"ares": ["engine/base"],
     r"libmnl/|linux/netfilter": ["engine/execd", "active-response"],
     r"systemd/": ["engine/base", "engine/app"],
     r"CLI/": ["engine/app", "sensor", "active-response"],

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/dns_channel.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/result.hpp"
 #include "engine/rules/crawler_names.hpp"
@@ -28,9 +29,7 @@ namespace portcullis::names {
 bool is_crawler_name(std::string_view name);
 
 struct ResolverSettings {
-    std::string servers;  // "192.0.2.53,192.0.2.54:5353"; empty: those of resolv.conf(5)
-    std::chrono::milliseconds timeout{2'000};
-    int tries = 2;
+    base::DnsSettings dns;
     std::size_t max_known = 4'096;
     std::size_t max_questions = 64;  // open at a time
     std::size_t questions_a_second = 32;
@@ -44,7 +43,7 @@ class CrawlerResolver final : public rules::CrawlerNames {
     // `loop` must outlive it. Error "no-resolver".
     static base::Result<std::unique_ptr<CrawlerResolver>> start(base::EventLoop& loop,
                                                                 const ResolverSettings& settings);
-    ~CrawlerResolver() override;
+    ~CrawlerResolver() override = default;
     CrawlerResolver(const CrawlerResolver&) = delete;
     CrawlerResolver& operator=(const CrawlerResolver&) = delete;
 
@@ -60,26 +59,20 @@ class CrawlerResolver final : public rules::CrawlerNames {
 
   private:
     using Clock = std::chrono::steady_clock;
-    struct Channel;
-    struct Question;
     struct Known {
         bool is_crawler = false;
         Clock::time_point until;
     };
 
-    CrawlerResolver(base::EventLoop& loop, ResolverSettings settings);
-    base::Result<void> open_channel();
+    CrawlerResolver(base::EventLoop& loop, ResolverSettings settings,
+                    std::unique_ptr<base::DnsChannel> channel);
     bool may_ask();
     void send_waiting();
-    void on_name(std::unique_ptr<Question> question, int status, const char* name);
+    void on_name(const base::IpAddress& address, base::DnsStatus status, const std::string& name);
     void settle(const base::IpAddress& address, bool is_crawler, std::chrono::seconds lifetime);
-    void on_socket(int fd, bool reads, bool writes);
-    void process(int read_fd, int write_fd);
-    void arm_timer();
 
     base::EventLoop& loop_;
     ResolverSettings settings_;
-    std::unique_ptr<Channel> channel_;
     std::map<base::IpAddress, Known> known_;
     std::deque<base::IpAddress> order_;  // of known_, the oldest first
     std::set<base::IpAddress> open_;     // waiting or asked
@@ -88,7 +81,7 @@ class CrawlerResolver final : public rules::CrawlerNames {
     std::size_t asked_this_second_ = 0;
     Counters counters_;
     base::EventLoop::Source send_timer_;
-    base::EventLoop::Source timer_;
+    std::unique_ptr<base::DnsChannel> channel_;  // last: it calls back into the rest
 };
 
 }  // namespace portcullis::names

@@ -4,15 +4,14 @@
 // packets at hand are dealt with, asks for it; the answer is there for a later line. Bounded in
 // every direction: names kept, questions on the way, questions per second (spoofed sources must not
 // make us flood a name server). What does not fit is counted and asked again by the next line that
-// wants it. c-ares on the event loop, single-threaded.
+// wants it. Single-threaded.
 #pragma once
 
-#include <array>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "engine/base/dns_channel.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/ip_address.hpp"
 #include "engine/base/result.hpp"
@@ -22,18 +21,11 @@
 
 namespace portcullis::sensor_resolve {
 
-struct NameServer {
-    base::IpAddress address;
-    std::uint16_t port = 53;
-};
-
 struct ResolverSettings {
-    std::vector<NameServer> servers;  // none = nothing is ever asked
-    std::size_t max_names = 4096;     // kept at once
-    std::size_t max_questions = 64;   // on the way at once
+    base::DnsSettings dns;           // without servers nothing is ever asked
+    std::size_t max_names = 4096;    // kept at once
+    std::size_t max_questions = 64;  // on the way at once
     std::uint32_t questions_per_second = 100;
-    std::chrono::milliseconds timeout{2000};  // of the first try; the second waits longer
-    int tries = 2;
     // `dns_cache false`: names are kept for a moment only, since a name that is not kept cannot be
     // written at all.
     bool keeps_names = true;
@@ -52,7 +44,7 @@ class NameResolver final : public sensor_report::HostLookup {
     // `loop` must outlive it. Error "no-resolver".
     static base::Result<std::unique_ptr<NameResolver>> start(base::EventLoop& loop,
                                                              const ResolverSettings& settings);
-    ~NameResolver() override;
+    ~NameResolver() override = default;
     NameResolver(const NameResolver&) = delete;
     NameResolver& operator=(const NameResolver&) = delete;
 
@@ -70,16 +62,9 @@ class NameResolver final : public sensor_report::HostLookup {
     ResolverCounters counters() const;
 
   private:
-    struct Channel;  // c-ares
-    struct Question;
-
     explicit NameResolver(base::EventLoop& loop);
-    void on_answer(const base::IpAddress& address, int status,
+    void on_answer(const base::IpAddress& address, base::DnsStatus status,
                    std::span<const std::uint8_t> message);
-    void on_socket(int fd, bool reads, bool writes);
-    void note_local_port(int fd);
-    void process(int read_fd, int write_fd);
-    void arm_timer();
     bool may_ask(NameCache::Time now);
 
     base::EventLoop& loop_;
@@ -87,13 +72,10 @@ class NameResolver final : public sensor_report::HostLookup {
     NameCache cache_{0};
     std::vector<base::IpAddress> wanted_;
     std::vector<base::IpAddress> asked_;  // on the way
-    std::unique_ptr<Channel> channel_;
-    base::EventLoop::Source timer_ = base::EventLoop::no_source();
-    std::array<std::uint16_t, 32> local_ports_{};  // of the last questions
-    std::size_t next_port_ = 0;
     NameCache::Time second_began_;
     std::uint32_t asked_this_second_ = 0;
     ResolverCounters counters_;
+    std::unique_ptr<base::DnsChannel> channel_;  // last: it calls back into the rest
 };
 
 }  // namespace portcullis::sensor_resolve

@@ -1,7 +1,5 @@
 #include "sensor/resolve/ptr_record.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -181,19 +179,6 @@ bool is_host_name(std::string_view name) {
         }
         name.remove_prefix(label.size() + 1);
     }
-}
-
-std::string ptr_question(const base::IpAddress& address) {
-    if (address.is_v4()) {
-        const std::uint8_t* bytes = address.data();
-        return fmt::format("{}.{}.{}.{}.in-addr.arpa", bytes[3], bytes[2], bytes[1], bytes[0]);
-    }
-    std::string question;
-    for (std::size_t i = address.size(); i > 0; --i) {
-        const std::uint8_t byte = address.data()[i - 1];
-        question += fmt::format("{:x}.{:x}.", byte & 0x0f, byte >> 4);
-    }
-    return question + "ip6.arpa";
 }
 
 base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {

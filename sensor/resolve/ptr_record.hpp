@@ -1,4 +1,4 @@
-// PTR records: the question that asks for an address's name, and what an answer says.
+// PTR records: what an answer to the question for an address's name says.
 //
 // What a name server answers was chosen by whoever owns the address, so by the scanner himself: an
 // answer is read with every offset checked, and a name with anything but letters, digits, '-', '_'
@@ -15,9 +15,6 @@
 #include "engine/base/result.hpp"
 
 namespace portcullis::sensor_resolve {
-
-// "2.1.168.192.in-addr.arpa"; RFC 3596 section 2.5 for IPv6.
-std::string ptr_question(const base::IpAddress& address);
 
 struct PtrAnswer {
     std::string name;               // empty: the address has none, or none that may be written

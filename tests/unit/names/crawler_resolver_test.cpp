@@ -29,11 +29,11 @@ class FakeServer {
         REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
         socklen_t size = sizeof address;
         ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-        servers = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+        port = ntohs(address.sin_port);
         watch_ = loop.watch_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { answer(); });
     }
 
-    std::string servers;
+    std::uint16_t port = 0;
     std::map<Bytes, test::DnsRecord> records;  // by name
     int questions = 0;
     bool is_silent = false;
@@ -72,9 +72,9 @@ struct Lab {
     std::unique_ptr<CrawlerResolver> resolver;
 
     explicit Lab(ResolverSettings settings = {}) {
-        settings.servers = server.servers;
-        settings.timeout = std::chrono::milliseconds(50);
-        settings.tries = 1;
+        settings.dns.servers = {{*base::IpAddress::parse("127.0.0.1"), server.port}};
+        settings.dns.timeout = std::chrono::milliseconds(50);
+        settings.dns.tries = 1;
         auto started = CrawlerResolver::start(loop, settings);
         REQUIRE(started);
         resolver = std::move(*started);

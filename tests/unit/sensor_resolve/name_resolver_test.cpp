@@ -68,9 +68,9 @@ struct Lab {
 
     ResolverSettings settings() const {
         ResolverSettings made;
-        made.servers = {{*IpAddress::parse("127.0.0.1"), server.port}};
-        made.timeout = milliseconds(50);
-        made.tries = 1;
+        made.dns.servers = {{*IpAddress::parse("127.0.0.1"), server.port}};
+        made.dns.timeout = milliseconds(50);
+        made.dns.tries = 1;
         return made;
     }
     explicit Lab(std::function<void(ResolverSettings&)> edit = [](ResolverSettings&) {}) {
@@ -140,7 +140,7 @@ TEST_CASE("name_resolver: a server that does not answer costs a minute without t
 }
 
 TEST_CASE("name_resolver: an answer that lies is no name") {
-    Lab lab([](ResolverSettings& settings) { settings.timeout = milliseconds(300); });
+    Lab lab([](ResolverSettings& settings) { settings.dns.timeout = milliseconds(300); });
     lab.ask(lab.scanner);
     lab.wait_for([&] { return !lab.server.queries.empty(); });
     const auto query = lab.server.queries.front();
@@ -186,7 +186,7 @@ TEST_CASE("name_resolver: questions at once and per second are bounded") {
 }
 
 TEST_CASE("name_resolver: without servers nothing is asked") {
-    Lab lab([](ResolverSettings& settings) { settings.servers.clear(); });
+    Lab lab([](ResolverSettings& settings) { settings.dns.servers.clear(); });
     CHECK(lab.ask(lab.scanner).empty());
     CHECK(lab.resolver->counters().asked == 0);
     REQUIRE(lab.resolver->set_settings(lab.settings()));
