@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -21,6 +22,25 @@ tl::unexpected<base::Diagnostic> write_error(const std::string& path, int error)
 
 bool make_folder(const std::string& path) {
     return ::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST;
+}
+
+// A disk that was full, or a power cut, may have left half a line. It is taken away, so that the
+// next record stands on a line of its own: the event it is of is read again.
+bool cut_torn_line(int fd) {
+    constexpr off_t kLongestLine = 256 * 1024;
+    const off_t size = ::lseek(fd, 0, SEEK_END);
+    const off_t from = std::max<off_t>(size - kLongestLine, 0);
+    std::string end(static_cast<std::size_t>(size - from), '\0');
+    if (size <= 0 || ::pread(fd, end.data(), end.size(), from) != size - from ||
+        end.back() == '\n') {
+        return size >= 0;
+    }
+    const std::size_t last = end.rfind('\n');
+    if (last == std::string::npos && from > 0) {
+        return true;  // none of our lines: whatever it is, it stays
+    }
+    return ::ftruncate(fd, last == std::string::npos ? 0 : from + static_cast<off_t>(last) + 1) ==
+           0;
 }
 
 }  // namespace
@@ -51,8 +71,8 @@ base::Result<void> DatedFile::open(base::Timestamp now) {
         return write_error(month, errno);
     }
     base::UniqueFd fd(
-        ::open(dated_path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
-    if (!fd) {
+        ::open(dated_path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+    if (!fd || !cut_torn_line(fd.get())) {
         return write_error(dated_path_, errno);
     }
     if (auto linked = link_current(dated_path_); !linked) {

@@ -1,6 +1,5 @@
 #include "engine/app/list_file.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -20,19 +19,17 @@ constexpr std::string_view kCdb = ".cdb";
 }  // namespace
 
 base::Result<rules::KeyValueList> read_list(const std::string& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 &&
-        static_cast<std::uintmax_t>(status.st_size) > rules::KeyValueList::kMaxFileBytes) {
+    auto bytes = base::read_file(path, rules::KeyValueList::kMaxFileBytes + 1);
+    if (!bytes) {
+        return base::fail(bytes.error());
+    }
+    if (bytes->size() > rules::KeyValueList::kMaxFileBytes) {
         base::Diagnostic diagnostic;
         diagnostic.code = "unreadable-file";
         diagnostic.message = fmt::format("has more than {} bytes, too many for a list",
                                          rules::KeyValueList::kMaxFileBytes);
         diagnostic.place.file = path;
         return base::fail(std::move(diagnostic));
-    }
-    auto bytes = base::read_file(path, rules::KeyValueList::kMaxFileBytes);
-    if (!bytes) {
-        return base::fail(bytes.error());
     }
     if (!path.ends_with(kCdb)) {
         return rules::KeyValueList::parse(*bytes);

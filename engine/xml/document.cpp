@@ -203,6 +203,17 @@ std::optional<Document> Document::load(const std::string& path, std::string show
         diagnostics.add(std::move(text.error()));
         return std::nullopt;
     }
+    // Whoever wants no rules says so with a comment. Nothing at all is a file that is being
+    // written, or a disk that was full, and to take it would end the detection without a word.
+    if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
+        base::Diagnostic diagnostic;
+        diagnostic.code = "empty-file";
+        diagnostic.message = "there is nothing in the file";
+        diagnostic.hint = "if that is meant, write a comment into it: <!-- none -->";
+        diagnostic.place.file = std::move(shown_as);
+        diagnostics.add(std::move(diagnostic));
+        return std::nullopt;
+    }
     return parse(std::move(shown_as), *text, variables, diagnostics);
 }
 

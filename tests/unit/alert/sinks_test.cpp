@@ -141,6 +141,24 @@ TEST_CASE("sinks: after a restart the same file is continued") {
     CHECK(text.find("\ntwo\n") != std::string::npos);
 }
 
+TEST_CASE("sinks: half a line that a full disk left is taken away at the next start") {
+    Logs logs;
+    logs.outputs({.alerts_json = true}).write(logs.alert("one"));
+    const std::string whole = logs.read("alerts/alerts.json");
+    {
+        Outputs outputs = logs.outputs({.alerts_json = true});
+        const FullDisk full(whole.size() + 20);
+        outputs.write(logs.alert("torn"));
+        REQUIRE(logs.read("alerts/alerts.json").size() == whole.size() + 20);
+    }
+    logs.outputs({.alerts_json = true}).write(logs.alert("two"));
+    const std::string text = logs.read("alerts/alerts.json");
+    CHECK(text.substr(0, whole.size()) == whole);
+    CHECK(text[whole.size()] == '{');
+    CHECK(text.find("torn") == std::string::npos);
+    CHECK(text.find("\"full_log\":\"two\"") != std::string::npos);
+}
+
 TEST_CASE("sinks: a file that somebody removed is made again") {
     Logs logs;
     auto outputs = logs.outputs();
