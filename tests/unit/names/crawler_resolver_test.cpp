@@ -1,13 +1,9 @@
 #include "engine/names/crawler_resolver.hpp"
 
-#include <arpa/inet.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <map>
 
-#include "engine/base/fd.hpp"
-#include "tests/support/dns_message.hpp"
+#include "tests/support/loopback_dns.hpp"
 
 namespace portcullis::names {
 namespace {
@@ -18,52 +14,30 @@ using test::Bytes;
 constexpr unsigned kTypeA = 1;
 constexpr std::chrono::seconds kDeadline{20};
 
-// A name server on loopback, on the same loop. It knows the records that it is given.
-class FakeServer {
-  public:
+// Knows the records that it is given.
+struct FakeServer {
     explicit FakeServer(base::EventLoop& loop)
-        : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        socklen_t size = sizeof address;
-        ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-        port = ntohs(address.sin_port);
-        watch_ = loop.watch_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { answer(); });
-    }
+        : dns(loop, [this](const test::LoopbackDns::Query& query) { answer(query); }) {}
 
-    std::uint16_t port = 0;
-    std::map<Bytes, test::DnsRecord> records;  // by name
-    int questions = 0;
-    bool is_silent = false;
-
-  private:
-    void answer() {
-        Bytes query(1500);
-        sockaddr_in peer{};
-        socklen_t length = sizeof peer;
-        const ssize_t got = ::recvfrom(fd_.get(), query.data(), query.size(), MSG_DONTWAIT,
-                                       reinterpret_cast<sockaddr*>(&peer), &length);
-        if (got < 17) {
+    void answer(const test::LoopbackDns::Query& query) {
+        if (query.bytes.size() < 17) {
             return;
         }
         ++questions;
-        query.resize(static_cast<std::size_t>(got));
-        const auto name_end = std::find(query.begin() + 12, query.end(), std::uint8_t{0}) + 1;
-        const Bytes name(query.begin() + 12, name_end);
-        const auto record = records.find(name);
-        const Bytes message = record == records.end()
-                                  ? test::dns_answer(query, 3, {})
-                                  : test::dns_answer(query, 0, {record->second});
+        const auto begin = query.bytes.begin() + 12;
+        const auto end = std::find(begin, query.bytes.end(), std::uint8_t{0}) + 1;
+        const auto record = records.find(Bytes(begin, end));
         if (!is_silent) {
-            ::sendto(fd_.get(), message.data(), message.size(), 0,
-                     reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
+            dns.answer(query, record == records.end()
+                                  ? test::dns_answer(query.bytes, 3, {})
+                                  : test::dns_answer(query.bytes, 0, {record->second}));
         }
     }
 
-    base::UniqueFd fd_;
-    base::EventLoop::Source watch_ = base::EventLoop::no_source();
+    std::map<Bytes, test::DnsRecord> records;  // by name
+    int questions = 0;
+    bool is_silent = false;
+    test::LoopbackDns dns;
 };
 
 struct Lab {
@@ -72,7 +46,7 @@ struct Lab {
     std::unique_ptr<CrawlerResolver> resolver;
 
     explicit Lab(ResolverSettings settings = {}) {
-        settings.dns.servers = {{*base::IpAddress::parse("127.0.0.1"), server.port}};
+        settings.dns.servers = {{*base::IpAddress::parse("127.0.0.1"), server.dns.port()}};
         settings.dns.timeout = std::chrono::milliseconds(50);
         settings.dns.tries = 1;
         auto started = CrawlerResolver::start(loop, settings);

@@ -1,13 +1,8 @@
 #include "sensor/resolve/name_resolver.hpp"
 
-#include <arpa/inet.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
 #include <deque>
 
-#include "engine/base/fd.hpp"
-#include "tests/support/dns_message.hpp"
+#include "tests/support/loopback_dns.hpp"
 
 using namespace portcullis;
 using namespace portcullis::sensor_resolve;
@@ -18,46 +13,15 @@ using std::chrono::seconds;
 
 namespace {
 
-// A name server on loopback, on the same loop: it answers when it is told to.
-class FakeServer {
-  public:
+// Answers when it is told to.
+struct FakeServer {
+    using Query = LoopbackDns::Query;
     explicit FakeServer(base::EventLoop& loop)
-        : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        socklen_t size = sizeof address;
-        ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-        port = ntohs(address.sin_port);
-        watch_ = loop.watch_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) {
-            Query query;
-            query.bytes.resize(1500);
-            socklen_t length = sizeof query.peer;
-            const ssize_t got =
-                ::recvfrom(fd_.get(), query.bytes.data(), query.bytes.size(), MSG_DONTWAIT,
-                           reinterpret_cast<sockaddr*>(&query.peer), &length);
-            if (got > 0) {
-                query.bytes.resize(static_cast<std::size_t>(got));
-                queries.push_back(std::move(query));
-            }
-        });
-    }
-    struct Query {
-        Bytes bytes;
-        sockaddr_in peer{};
-    };
-    void answer(const Query& query, const Bytes& bytes) const {
-        ::sendto(fd_.get(), bytes.data(), bytes.size(), 0,
-                 reinterpret_cast<const sockaddr*>(&query.peer), sizeof query.peer);
-    }
+        : dns(loop, [this](Query query) { queries.push_back(std::move(query)); }) {}
+    void answer(const Query& query, const Bytes& bytes) const { dns.answer(query, bytes); }
 
-    std::uint16_t port = 0;
     std::deque<Query> queries;
-
-  private:
-    base::UniqueFd fd_;
-    base::EventLoop::Source watch_ = base::EventLoop::no_source();
+    LoopbackDns dns;
 };
 
 struct Lab {
@@ -68,7 +32,7 @@ struct Lab {
 
     ResolverSettings settings() const {
         ResolverSettings made;
-        made.dns.servers = {{*IpAddress::parse("127.0.0.1"), server.port}};
+        made.dns.servers = {{*IpAddress::parse("127.0.0.1"), server.dns.port()}};
         made.dns.timeout = milliseconds(50);
         made.dns.tries = 1;
         return made;
@@ -108,7 +72,7 @@ TEST_CASE("name_resolver: a name is there for the line after its answer, and ask
     sensor_packet::Packet packet;
     packet.transport = sensor_packet::Transport::Udp;
     packet.source = *IpAddress::parse("127.0.0.1");
-    packet.source_port = lab.server.port;
+    packet.source_port = lab.server.dns.port();
     packet.destination_port = ntohs(query.peer.sin_port);
     CHECK(lab.resolver->is_own_answer(packet));
     packet.source_port = 53;
