@@ -270,12 +270,13 @@ STEPS = [alert_and_request, rotation, odd_input, reload, kill_and_restart, clean
          full_disk, second_instance, bad_start, outputs, daemon]
 
 
-def main():
+def run_steps(make_home, steps):
+    """Each step in its turn, in one home with an engine that runs."""
     with tempfile.TemporaryDirectory(prefix="portcullis-engine.") as folder:
-        home = Home(folder)
+        home = make_home(folder)
         home.start()
         try:
-            for step in STEPS:
+            for step in steps:
                 step(home)
                 print("ok:", step.__doc__)
             assert home.stop() == 0
@@ -289,4 +290,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_steps(Home, STEPS)

@@ -7,10 +7,8 @@ usage: state_test.py SOURCE_DIR BIN_DIR
 import json
 import signal
 import subprocess
-import sys
-import tempfile
 
-from engine_test import BIN, DEADLINE, Home, until
+from engine_test import BIN, DEADLINE, Home, run_steps, until
 
 DECODERS = r"""
 <decoder name="gate"><program_name>^gate$</program_name></decoder>
@@ -120,23 +118,5 @@ def logtest_only_reads(home):
     assert home.files() == before
 
 
-def main():
-    with tempfile.TemporaryDirectory(prefix="portcullis-state.") as folder:
-        home = GateHome(folder)
-        home.start()
-        try:
-            for step in (remembers, outlives_a_kill, outlives_a_stop, logtest_only_reads):
-                step(home)
-                print("ok:", step.__doc__)
-            assert home.stop() == 0
-        except AssertionError:
-            print(home.messages()[-4000:], file=sys.stderr)
-            raise
-        finally:
-            if home.engine is not None:
-                home.engine.kill()
-                home.engine.wait()
-
-
 if __name__ == "__main__":
-    main()
+    run_steps(GateHome, (remembers, outlives_a_kill, outlives_a_stop, logtest_only_reads))
