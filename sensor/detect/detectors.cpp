@@ -35,7 +35,7 @@ constexpr std::array<DetectorRow, kScanKindCount> kDetectors{{
      milliseconds(0), seconds(50), "SYN+ACK segments that answer no SYN of ours to many ports"},
     {ScanKind::SlowScan, "TCP: slow scan", "slow_scan", Counting::DistinctPortsInWindow, 10,
      std::chrono::hours(24), seconds(3600),
-     "closed or unanswered TCP ports over many visits, each too short for the other kinds"},
+     "closed or unanswered TCP ports, in visits each too short for the other kinds"},
     {ScanKind::HostSweep, "TCP: sweep scan", "host_sweep", Counting::DistinctHosts, 10,
      milliseconds(0), seconds(50), "the same question to many hosts of the networks of promisc"},
     {ScanKind::Decoys, "TCP: scan with decoys", "decoys", Counting::Sources, 3, milliseconds(5000),
@@ -57,6 +57,22 @@ constexpr std::array<DetectorRow, kScanKindCount> kDetectors{{
 const std::array<DetectorRow, kScanKindCount>& detectors() { return kDetectors; }
 
 const DetectorRow& detector_of(ScanKind kind) { return kDetectors[static_cast<std::size_t>(kind)]; }
+
+bool is_tcp_port_scan(ScanKind kind) {
+    switch (kind) {
+        case ScanKind::PortScan:
+        case ScanKind::NullScan:
+        case ScanKind::FinScan:
+        case ScanKind::SynScan:
+        case ScanKind::XmasScan:
+        case ScanKind::AckScan:
+        case ScanKind::MaimonScan:
+        case ScanKind::SynAckScan:
+            return true;
+        default:
+            return false;
+    }
+}
 
 std::optional<ScanKind> find_scan_kind(std::string_view name) {
     for (const DetectorRow& row : kDetectors) {

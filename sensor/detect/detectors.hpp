@@ -46,7 +46,7 @@ enum class Counting : std::uint8_t {
     DistinctPortsOrRate,
     // Packets within `rate_window`.
     Rate,
-    // Distinct ports within `rate_window`, over many visits.
+    // Distinct ports within `rate_window`.
     DistinctPortsInWindow,
     // Distinct hosts that were closed or did not answer.
     DistinctHosts,
@@ -71,6 +71,8 @@ struct DetectorRow {
 // All rows; row i is that of ScanKind(i).
 const std::array<DetectorRow, kScanKindCount>& detectors();
 const DetectorRow& detector_of(ScanKind kind);
+// Whether the kind is one of those that count the TCP ports which one source touched in one visit.
+bool is_tcp_port_scan(ScanKind kind);
 // By `name`; nullopt = no such kind.
 std::optional<ScanKind> find_scan_kind(std::string_view name);
 

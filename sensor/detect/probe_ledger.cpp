@@ -387,26 +387,106 @@ void ProbeLedger::note_slow(const Probe& probe) {
     if (known != kNoIndex && table_.at(known).is_slow) {
         return;
     }
+    SlowMemory::Touch touch;
+    touch.pair = probe.pair;
+    touch.source = probe.source;
+    touch.destination = probe.destination;
+    touch.port = probe.destination_port;
+    touch.packets = probe.packets;
+    touch.bytes = probe.bytes;
+    touch.second = second();
+    SlowMemory::Limits limits = slow_limits();
+    limits.least_span =
+        static_cast<std::uint32_t>(settings_.of(kinds_of(probe.probe).front()).idle.count());
+    auto finding = slow_.add(touch, limits);
+    if (finding) {
+        finding->source = probe.source;
+        finding->destination = probe.destination;
+        SourcePorts from;
+        from.add(probe.source_port);
+        report_slow(*finding, from);
+    }
+}
+
+SlowMemory::Limits ProbeLedger::slow_limits() const {
+    const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     SlowMemory::Limits limits;
     limits.ports = settings.threshold;
     limits.window =
         static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count());
-    limits.least_span =
-        static_cast<std::uint32_t>(settings_.of(kinds_of(probe.probe).front()).idle.count());
-    const auto finding = slow_.add(
-        {probe.pair, probe.destination_port, probe.packets, probe.bytes, second()}, limits);
-    if (!finding) {
-        return;
-    }
+    return limits;
+}
+
+void ProbeLedger::begin_slow(const SlowMemory::Finding& finding) {
+    Probe probe;
+    probe.pair = finding.pair;
+    probe.source = finding.source;
+    probe.destination = finding.destination;
     const std::uint32_t source = obtain(probe);
+    table_.touch(source, second());
     Counter& counter =
         table_.obtain_counter(source, ScanKind::SlowScan, expiry_of(ScanKind::SlowScan));
-    counter.packets = finding->packets;
-    counter.bytes = finding->bytes;
-    counter.destination_ports = finding->ports;
-    counter.source_ports.add(probe.source_port);
+    counter.packets = finding.packets;
+    counter.bytes = finding.bytes;
+    counter.destination_ports = finding.ports;
     table_.at(source).is_slow = true;
-    reports_.detected(source, counter);
+}
+
+void ProbeLedger::report_slow(const SlowMemory::Finding& finding, const SourcePorts& from) {
+    const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
+    std::vector<SlowMemory::Finding> walkers{finding};
+    if (decoys.is_enabled) {
+        const auto others = slow_.in_step(
+            finding,
+            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
+        if (others.size() + 1 >= decoys.threshold) {
+            walkers.insert(walkers.end(), others.begin(), others.end());
+        }
+    }
+    for (const SlowMemory::Finding& walker : walkers) {
+        slow_.forget(walker.pair);
+        begin_slow(walker);
+    }
+    for (const SlowMemory::Finding& walker : walkers) {
+        const std::uint32_t source = table_.find(walker.pair);
+        Counter* counter =
+            source == kNoIndex ? nullptr : table_.find_counter(source, ScanKind::SlowScan);
+        // The first reports all that are in lock-step with it.
+        if (counter != nullptr && !counter->is_detected) {
+            counter->source_ports = walker.pair == finding.pair ? from : SourcePorts();
+            reports_.detected(source, *counter);
+        }
+    }
+}
+
+void ProbeLedger::on_counter_over(const SourceState& state, const Counter& counter) {
+    reports_.over(state, counter);
+    if (!is_tcp_port_scan(counter.kind) || !settings_.of(ScanKind::SlowScan).is_enabled) {
+        return;
+    }
+    if (counter.is_detected) {
+        slow_.forget(state.pair);
+    } else if (slow_.ports_of(state.pair) >= settings_.of(ScanKind::SlowScan).threshold) {
+        visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
+                           counter.source_ports});
+    }
+}
+
+void ProbeLedger::end_visits() {
+    for (std::size_t i = 0; i < visits_.size(); ++i) {  // a report may end others
+        const Visit visit = visits_[i];
+        auto finding = slow_.take(visit.pair, second(), slow_limits());
+        if (!finding) {
+            continue;
+        }
+        finding->source = visit.source;
+        finding->destination = visit.destination;
+        if (finding->ports.size() == 0) {
+            finding->ports = visit.ports;
+        }
+        report_slow(*finding, visit.source_ports);
+    }
+    visits_.clear();
 }
 
 void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
@@ -462,6 +542,7 @@ void ProbeLedger::note_host(const Probe& probe) {
 
 void ProbeLedger::sweep(std::uint32_t second) {
     table_.sweep(second);
+    end_visits();
     contacts_.expire(second);
     while (const auto report = crowds_.end_one(second)) {
         reports_.crowd(*report);
@@ -478,6 +559,8 @@ std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
 }
 
 void ProbeLedger::clear() {
+    table_.clear();
+    end_visits();
     table_.clear();
     contacts_.clear();
     slow_.clear();

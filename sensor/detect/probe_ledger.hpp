@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/crowd_watch.hpp"
@@ -81,9 +82,16 @@ class ProbeLedger final : private CounterSink {
     std::uint64_t scan_evictions() const { return table_.scan_evictions(); }
 
   private:
-    void on_counter_over(const SourceState& state, const Counter& counter) override {
-        reports_.over(state, counter);
-    }
+    // Ports that were touched in one visit too few for its kind.
+    struct Visit {
+        std::uint64_t pair = 0;
+        base::IpAddress source;
+        base::IpAddress destination;
+        DestinationPorts ports;
+        SourcePorts source_ports;
+    };
+
+    void on_counter_over(const SourceState& state, const Counter& counter) override;
 
     std::uint32_t second() const { return second_; }
     std::uint32_t expiry_of(ScanKind kind) const;
@@ -99,6 +107,12 @@ class ProbeLedger final : private CounterSink {
     std::uint32_t obtain(const Probe& probe);
 
     void note_slow(const Probe& probe);
+    SlowMemory::Limits slow_limits() const;
+    // Reports a slow scan, together with those that are in lock-step with it.
+    void report_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
+    void begin_slow(const SlowMemory::Finding& finding);
+    // Visits that are over and no other kind reported may be enough for a slow scan.
+    void end_visits();
     void note_crowd(const Probe& probe, bool is_new_source);
     void note_host(const Probe& probe);
 
@@ -109,6 +123,7 @@ class ProbeLedger final : private CounterSink {
     SlowMemory slow_;
     CrowdWatch crowds_;
     ScanReports reports_;
+    std::vector<Visit> visits_;  // that are over
     base::Timestamp now_;
     std::uint32_t second_ = 0;
     // The pair asked for last: scans and their answers come in rows.

@@ -9,21 +9,13 @@ namespace {
 
 // What sources in lock-step are reported as; nullopt = the kind is not one that decoys hide.
 std::optional<ScanKind> group_kind_of(ScanKind kind) {
-    switch (kind) {
-        case ScanKind::PortScan:
-        case ScanKind::NullScan:
-        case ScanKind::FinScan:
-        case ScanKind::SynScan:
-        case ScanKind::XmasScan:
-        case ScanKind::AckScan:
-        case ScanKind::MaimonScan:
-        case ScanKind::SynAckScan:
-            return ScanKind::Decoys;
-        case ScanKind::UdpScan:
-            return ScanKind::DatagramDecoys;
-        default:
-            return std::nullopt;
+    if (is_tcp_port_scan(kind) || kind == ScanKind::SlowScan) {
+        return ScanKind::Decoys;
     }
+    if (kind == ScanKind::UdpScan) {
+        return ScanKind::DatagramDecoys;
+    }
+    return std::nullopt;
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "sensor/detect/lock_step.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -10,8 +12,31 @@ namespace {
 constexpr std::size_t kLeastSources = 64;
 constexpr std::size_t kSourcesPerCellBucket = 8;
 constexpr std::size_t kCellBucketsPerLoud = 32;
+// Among so many sources of that time those in step are looked for.
+constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
 
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
+
+// Fewer ports than these are touched at the same time by chance.
+constexpr std::size_t kFewestInStep = 3;
+constexpr std::size_t kSameOfTen = 7;
+
+bool is_in_step(const SlowMemory::Finding& one, const SlowMemory::Finding& other,
+                std::uint32_t seconds) {
+    const auto ports = one.ports.ports();
+    const auto others = other.ports.ports();
+    std::size_t same = 0;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        const auto found = std::find(others.begin(), others.end(), ports[i]);
+        if (found == others.end()) {
+            continue;
+        }
+        const std::uint32_t a = one.seconds[i];
+        const std::uint32_t b = other.seconds[static_cast<std::size_t>(found - others.begin())];
+        same += std::max(a, b) - std::min(a, b) <= seconds ? 1 : 0;
+    }
+    return same * 10 >= ports.size() * kSameOfTen;
+}
 
 bool is_within(std::uint32_t second, std::uint32_t now, std::uint32_t window) {
     return std::uint64_t{second} + window > now;
@@ -71,41 +96,38 @@ SlowMemory::Cell& SlowMemory::make_cell(std::uint64_t pair, std::uint32_t second
     return cell;
 }
 
-SlowMemory::Loud* SlowMemory::find_loud(std::uint64_t pair) {
+std::optional<SlowMemory::LoudPlace> SlowMemory::find_loud(std::uint64_t pair) const {
     const std::size_t bucket = loud_bucket(pair);
     for (std::size_t way = 0; way < kLoudWays; ++way) {
-        if (loud_marks_[bucket][way] == fingerprint_of(pair) && loud_[bucket][way].pair == pair &&
-            loud_[bucket][way].count > 0) {
-            return &loud_[bucket][way];
+        if (loud_marks_[bucket].fingerprints[way] == fingerprint_of(pair) &&
+            loud_[bucket][way].pair == pair && loud_[bucket][way].count > 0) {
+            return LoudPlace{bucket, way};
         }
     }
-    return nullptr;
+    return std::nullopt;
 }
 
-SlowMemory::Loud* SlowMemory::make_room(std::uint64_t pair, std::uint32_t second,
-                                        std::uint32_t window) {
-    const std::size_t bucket = loud_bucket(pair);
-    std::size_t chosen = 0;
+std::optional<SlowMemory::LoudPlace> SlowMemory::make_room(std::uint64_t pair, std::uint32_t second,
+                                                           std::uint32_t window) {
+    LoudPlace place;
+    place.bucket = loud_bucket(pair);
+    LoudMarks& marks = loud_marks_[place.bucket];
     std::uint64_t lowest = ~std::uint64_t{0};
     for (std::size_t way = 0; way < kLoudWays; ++way) {
-        const Loud& loud = loud_[bucket][way];
+        const Loud& loud = loud_[place.bucket][way];
         std::uint64_t worth = 0;
-        if (loud.count > 0) {
-            const std::uint32_t latest =
-                *std::max_element(loud.seconds.begin(), loud.seconds.begin() + loud.count);
-            if (is_within(latest, second, window)) {
-                worth = (std::uint64_t{loud.count} << 32) | latest;
-            }
+        if (loud.count > 0 && is_within(marks.latest[way], second, window)) {
+            worth = (std::uint64_t{loud.count} << 32) | marks.latest[way];
         }
         if (worth < lowest) {
             lowest = worth;
-            chosen = way;
+            place.way = way;
         }
     }
-    Loud& loud = loud_[bucket][chosen];
+    Loud& loud = loud_at(place);
     if (lowest != 0) {
         if (loud.count > 2) {
-            return nullptr;
+            return std::nullopt;
         }
         Cell& cell = make_cell(loud.pair, loud.seconds[0]);
         for (std::size_t i = 0; i < loud.count; ++i) {
@@ -114,61 +136,142 @@ SlowMemory::Loud* SlowMemory::make_room(std::uint64_t pair, std::uint32_t second
     }
     loud = Loud{};
     loud.pair = pair;
-    loud_marks_[bucket][chosen] = fingerprint_of(pair);
-    return &loud;
+    marks.fingerprints[place.way] = fingerprint_of(pair);
+    return place;
 }
 
-std::optional<SlowMemory::Finding> SlowMemory::add_loud(Loud& loud, const Touch& touch,
-                                                        const Limits& limits) {
+void SlowMemory::drop_old(Loud& loud, std::uint32_t second, std::uint32_t window) {
     std::size_t kept = 0;
-    bool is_known = false;
     for (std::size_t i = 0; i < loud.count; ++i) {
-        if (!is_within(loud.seconds[i], touch.second, limits.window)) {
-            continue;
+        if (is_within(loud.seconds[i], second, window)) {
+            loud.ports[kept] = loud.ports[i];
+            loud.seconds[kept] = loud.seconds[i];
+            ++kept;
         }
-        is_known = is_known || loud.ports[i] == touch.port;
-        loud.ports[kept] = loud.ports[i];
-        loud.seconds[kept] = loud.ports[i] == touch.port ? touch.second : loud.seconds[i];
-        ++kept;
-    }
-    if (!is_known && kept == loud.ports.size()) {  // a long burst: only the latest matter
-        std::copy(loud.ports.begin() + 1, loud.ports.end(), loud.ports.begin());
-        std::copy(loud.seconds.begin() + 1, loud.seconds.end(), loud.seconds.begin());
-        --kept;
-    }
-    if (!is_known) {
-        loud.ports[kept] = touch.port;
-        loud.seconds[kept] = touch.second;
-        ++kept;
     }
     loud.count = static_cast<std::uint16_t>(kept);
-    loud.packets += touch.packets;
-    loud.bytes += touch.bytes;
-    const std::uint32_t first =
-        *std::min_element(loud.seconds.begin(), loud.seconds.begin() + loud.count);
-    if (kept < limits.ports || touch.second - first < limits.least_span) {
-        return std::nullopt;
-    }
+}
+
+SlowMemory::Finding SlowMemory::finding_of(const Loud& loud) {
     Finding finding;
-    for (std::size_t i = 0; i < kept; ++i) {
+    finding.pair = loud.pair;
+    finding.source = loud.source;
+    finding.destination = loud.destination;
+    for (std::size_t i = 0; i < loud.count && !finding.ports.is_full(); ++i) {
+        finding.seconds[finding.ports.size()] = loud.seconds[i];
         finding.ports.add(loud.ports[i]);
     }
     finding.packets = loud.packets;
     finding.bytes = loud.bytes;
+    return finding;
+}
+
+std::optional<SlowMemory::Finding> SlowMemory::add_loud(const LoudPlace& place, const Touch& touch,
+                                                        const Limits& limits) {
+    Loud& loud = loud_at(place);
+    drop_old(loud, touch.second, limits.window);
+    const auto end = loud.ports.begin() + loud.count;
+    const auto known = std::find(loud.ports.begin(), end, touch.port);
+    if (known != end) {
+        loud.seconds[static_cast<std::size_t>(known - loud.ports.begin())] = touch.second;
+    } else {
+        if (loud.count == loud.ports.size()) {  // a long burst: only the latest matter
+            std::copy(loud.ports.begin() + 1, loud.ports.end(), loud.ports.begin());
+            std::copy(loud.seconds.begin() + 1, loud.seconds.end(), loud.seconds.begin());
+            --loud.count;
+        }
+        loud.ports[loud.count] = touch.port;
+        loud.seconds[loud.count] = touch.second;
+        ++loud.count;
+    }
+    loud.source = touch.source;
+    loud.destination = touch.destination;
+    loud.packets += touch.packets;
+    loud.bytes += touch.bytes;
+    loud_marks_[place.bucket].latest[place.way] = touch.second;
+    const std::uint32_t first =
+        *std::min_element(loud.seconds.begin(), loud.seconds.begin() + loud.count);
+    if (loud.count < limits.ports || touch.second - first < limits.least_span) {
+        return std::nullopt;
+    }
+    const Finding finding = finding_of(loud);
     loud = Loud{};
     return finding;
 }
 
+std::size_t SlowMemory::ports_of(std::uint64_t pair) {
+    if (const auto loud = find_loud(pair)) {
+        return loud_at(*loud).count;
+    }
+    const Cell* cell = find_cell(pair, 0, ~std::uint32_t{0});
+    return cell == nullptr ? 0 : std::max<std::size_t>(static_cast<std::size_t>(cell->marks()), 1);
+}
+
+std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, std::uint32_t second,
+                                                    const Limits& limits) {
+    if (const auto place = find_loud(pair)) {
+        Loud& loud = loud_at(*place);
+        drop_old(loud, second, limits.window);
+        if (loud.count < limits.ports) {
+            return std::nullopt;
+        }
+        const Finding finding = finding_of(loud);
+        loud = Loud{};
+        return finding;
+    }
+    Cell* cell = find_cell(pair, second, limits.window);
+    if (cell == nullptr || cell->marks() < limits.ports) {
+        return std::nullopt;
+    }
+    Finding finding;
+    finding.pair = pair;
+    finding.packets = static_cast<std::uint64_t>(cell->marks());
+    *cell = Cell{};
+    return finding;
+}
+
+std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
+                                                     std::uint32_t seconds) const {
+    std::vector<Finding> others;
+    const std::size_t count = found.ports.size();
+    if (count < kFewestInStep) {
+        return others;
+    }
+    // Those whose turn is still to come are one touch behind.
+    const std::uint32_t not_before = found.seconds[count - 2];
+    std::size_t compared = 0;
+    for (std::size_t bucket = 0; bucket < loud_.size(); ++bucket) {
+        for (std::size_t way = 0; way < kLoudWays; ++way) {
+            if (loud_marks_[bucket].latest[way] + seconds < not_before) {
+                continue;
+            }
+            const Loud& loud = loud_[bucket][way];
+            if (loud.count == 0 || loud.pair == found.pair ||
+                loud.destination != found.destination) {
+                continue;
+            }
+            const Finding other = finding_of(loud);
+            if (is_in_step(found, other, seconds)) {
+                others.push_back(other);
+            }
+            if (++compared == kMaxCompared || others.size() + 1 == kMaxLockStep) {
+                return others;
+            }
+        }
+    }
+    return others;
+}
+
 void SlowMemory::forget(std::uint64_t pair) {
-    if (Loud* loud = find_loud(pair)) {
-        *loud = Loud{};
+    if (const auto loud = find_loud(pair)) {
+        loud_at(*loud) = Loud{};
     } else if (Cell* cell = find_cell(pair, 0, ~std::uint32_t{0})) {
         *cell = Cell{};
     }
 }
 
 std::optional<SlowMemory::Finding> SlowMemory::add(const Touch& touch, const Limits& limits) {
-    if (Loud* loud = find_loud(touch.pair)) {
+    if (const auto loud = find_loud(touch.pair)) {
         return add_loud(*loud, touch, limits);
     }
     Cell* cell = find_cell(touch.pair, touch.second, limits.window);
@@ -184,13 +287,14 @@ std::optional<SlowMemory::Finding> SlowMemory::add(const Touch& touch, const Lim
         }
         const Cell first = *cell;
         *cell = Cell{};
-        if (Loud* loud = make_room(touch.pair, touch.second, limits.window)) {
-            loud->ports[0] = first.port;
-            loud->seconds[0] = first.second;
-            loud->count = 1;
-            loud->packets = 1;
-            loud->bytes = touch.bytes;  // of the like; the first was not kept
-            return add_loud(*loud, touch, limits);
+        if (const auto place = make_room(touch.pair, touch.second, limits.window)) {
+            Loud& loud = loud_at(*place);
+            loud.ports[0] = first.port;
+            loud.seconds[0] = first.second;
+            loud.count = 1;
+            loud.packets = 1;
+            loud.bytes = touch.bytes;  // of the like; the first was not kept
+            return add_loud(*place, touch, limits);
         }
         *cell = first;
         cell->mark(first.port);
@@ -200,6 +304,7 @@ std::optional<SlowMemory::Finding> SlowMemory::add(const Touch& touch, const Lim
         return std::nullopt;
     }
     Finding finding;
+    finding.pair = touch.pair;
     finding.ports.add(touch.port);
     finding.packets = static_cast<std::uint64_t>(cell->marks());
     finding.bytes = finding.packets * touch.bytes;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/port_list.hpp"
 
@@ -22,6 +23,8 @@ class SlowMemory {
   public:
     struct Touch {
         std::uint64_t pair = 0;
+        base::IpAddress source;
+        base::IpAddress destination;
         std::uint16_t port = 0;
         std::uint16_t packets = 1;
         std::uint32_t bytes = 0;
@@ -30,13 +33,19 @@ class SlowMemory {
     struct Limits {
         std::uint16_t ports = 0;   // 1..kMaxPortThreshold
         std::uint32_t window = 0;  // seconds
-        // Ports that all came within so many seconds are the business of the fast counters.
+        // Ports that all came within so many seconds are left to the fast counters, until they
+        // are over: take().
         std::uint32_t least_span = 0;
     };
     struct Finding {
-        DestinationPorts ports;  // the last one alone, if only a bitmap is left
+        std::uint64_t pair = 0;
+        DestinationPorts ports;  // the first; if only a bitmap is left: the last one, or none
+        std::array<std::uint32_t, DestinationPorts::kCapacity> seconds{};  // of each
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
+        // If only a bitmap is left the caller must know them.
+        base::IpAddress source;
+        base::IpAddress destination;
     };
 
     // `sources`: of how many a cell is kept at most, give or take; at least 64.
@@ -50,6 +59,15 @@ class SlowMemory {
 
     // Takes in a touch. A finding: with it the pair reached the limits; it is forgotten then.
     std::optional<Finding> add(const Touch& touch, const Limits& limits);
+    // How many ports the pair touched, too old ones included.
+    std::size_t ports_of(std::uint64_t pair);
+    // What the pair touched within the window before `second`, if it reaches the limit of ports; it
+    // is forgotten then. The span does not matter.
+    std::optional<Finding> take(std::uint64_t pair, std::uint32_t second, const Limits& limits);
+    // The sources kept exactly that touched most of the same ports of `found.destination`, each at
+    // most `seconds` before or after `found`. At most as many as a group of decoys holds, found
+    // among a bounded number. They stay remembered.
+    std::vector<Finding> in_step(const Finding& found, std::uint32_t seconds) const;
     // What was touched does not count any more.
     void forget(std::uint64_t pair);
     void clear();
@@ -60,6 +78,8 @@ class SlowMemory {
 
     struct Loud {
         std::uint64_t pair = 0;
+        base::IpAddress source;
+        base::IpAddress destination;
         std::uint64_t bytes = 0;
         std::uint32_t packets = 0;
         std::uint16_t count = 0;  // 0 = free
@@ -77,7 +97,15 @@ class SlowMemory {
         int marks() const;
     };
 
-    using LoudMarks = std::array<std::uint32_t, kLoudWays>;
+    // Of the ways of a bucket: which pair is there, and when it was seen last.
+    struct alignas(64) LoudMarks {
+        std::array<std::uint32_t, kLoudWays> fingerprints{};
+        std::array<std::uint32_t, kLoudWays> latest{};
+    };
+    struct LoudPlace {
+        std::size_t bucket = 0;
+        std::size_t way = 0;
+    };
     using LoudBucket = std::array<Loud, kLoudWays>;
     using CellBucket = std::array<Cell, kCellWays>;
 
@@ -85,12 +113,17 @@ class SlowMemory {
     std::size_t cell_bucket(std::uint64_t pair) const { return pair & (cells_.size() - 1); }
     Cell* find_cell(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
     Cell& make_cell(std::uint64_t pair, std::uint32_t second);
-    Loud* find_loud(std::uint64_t pair);
-    // Room for a source with two ports; nullptr = all who are there have more.
-    Loud* make_room(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
-    std::optional<Finding> add_loud(Loud& loud, const Touch& touch, const Limits& limits);
+    Loud& loud_at(const LoudPlace& place) { return loud_[place.bucket][place.way]; }
+    std::optional<LoudPlace> find_loud(std::uint64_t pair) const;
+    // Room for a source with two ports; nullopt = all who are there have more.
+    std::optional<LoudPlace> make_room(std::uint64_t pair, std::uint32_t second,
+                                       std::uint32_t window);
+    std::optional<Finding> add_loud(const LoudPlace& place, const Touch& touch,
+                                    const Limits& limits);
+    static void drop_old(Loud& loud, std::uint32_t second, std::uint32_t window);
+    static Finding finding_of(const Loud& loud);
 
-    // The fingerprints stand apart: to find out that a source is not loud costs one cache line.
+    // The marks stand apart: to find out that a source is not loud costs one cache line.
     std::vector<LoudMarks> loud_marks_;
     std::vector<LoudBucket> loud_;
     std::vector<CellBucket> cells_;

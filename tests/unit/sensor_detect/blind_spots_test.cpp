@@ -129,7 +129,7 @@ TEST_CASE("blind_spots: ten ports over many visits are a slow scan, at any pace"
     }
 }
 
-TEST_CASE("blind_spots: what is neither ten ports nor a day nor many visits is no slow scan") {
+TEST_CASE("blind_spots: what is neither ten ports nor within a day is no slow scan") {
     SECTION("one port again and again") {
         Wire wire;
         for (int i = 0; i < 200; ++i) {
@@ -148,13 +148,14 @@ TEST_CASE("blind_spots: what is neither ten ports nor a day nor many visits is n
         }
         CHECK(wire.scans().empty());
     }
-    SECTION("fourteen at once: they are below the threshold of the port scan") {
+    SECTION("nine at once") {
         Wire wire;
-        for (int port = 1; port <= 14; ++port) {
+        for (int port = 1; port <= 9; ++port) {
             wire.connect(port_of(40000 + port), port_of(port));
             wire.refuse(port_of(40000 + port), port_of(port));
         }
         wire.pass(seconds(120));
+        wire.tracker.finish(wire.now);
         CHECK(wire.scans().empty());
     }
     SECTION("a scanner that comes back to one more port was reported already") {
@@ -168,6 +169,79 @@ TEST_CASE("blind_spots: what is neither ten ports nor a day nor many visits is n
         wire.refuse(40000, 99);
         CHECK(wire.scans() == Texts{"TCP: SYN scan detected", "TCP: SYN scan over 30/720"});
     }
+}
+
+TEST_CASE("blind_spots: a visit too short for a port scan is a slow scan when it is over") {
+    Wire wire;
+    for (int port = 1; port <= 14; ++port) {
+        wire.connect(port_of(40000 + port), port_of(port));
+        wire.refuse(port_of(40000 + port), port_of(port));
+    }
+    SECTION("by itself") {
+        wire.pass(seconds(49));
+        CHECK(wire.scans().empty());
+        wire.pass(seconds(2));
+        CHECK(wire.scans() == Texts{"TCP: slow scan detected"});
+        wire.pass(seconds(3601));
+        CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan over 14/560"});
+    }
+    SECTION("because the sensor ends") {
+        wire.tracker.finish(wire.now);
+        CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan over 14/560"});
+    }
+    SECTION("but not if it was a port scan after all") {
+        wire.connect(40015, 15);
+        wire.refuse(40015, 15);
+        wire.pass(seconds(120));
+        wire.tracker.finish(wire.now);
+        CHECK(wire.scans() == Texts{"TCP: port scan detected", "TCP: port scan over 15/600"});
+    }
+}
+
+TEST_CASE("blind_spots: slow sources in lock-step are one report") {
+    for (const int decoys : {7, 1}) {
+        for (const bool is_one_visit : {false, true}) {
+            CAPTURE(decoys, is_one_visit);
+            Wire wire;
+            for (int port = 1; port <= 12; ++port) {
+                for (int source = 0; source <= decoys; ++source) {
+                    wire.them = fmt::format("10.10.160.{}", source);
+                    wire.connect(50000, port_of(port));
+                    wire.refuse(50000, port_of(port));
+                }
+                wire.pass(is_one_visit ? milliseconds(100) : milliseconds(300'000));
+            }
+            wire.pass(seconds(4000));
+            if (decoys == 7) {
+                CHECK(wire.scans() == Texts{"TCP: scan with decoys detected",
+                                            "TCP: scan with decoys over 96/3840"});
+            } else {
+                CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan detected",
+                                            "TCP: slow scan over 12/480",
+                                            "TCP: slow scan over 12/480"});
+            }
+        }
+    }
+}
+
+TEST_CASE("blind_spots: who was named as a decoy is no slow scanner for what it asks later") {
+    Wire wire;
+    for (int port = 1; port <= 12; ++port) {
+        for (int source = 0; source <= 7; ++source) {
+            wire.them = fmt::format("10.10.160.{}", source);
+            wire.raw_syn(50000, port_of(port));
+            wire.refuse(50000, port_of(port));
+        }
+    }
+    wire.pass(seconds(100));
+    for (int source = 0; source <= 7; ++source) {
+        wire.them = fmt::format("10.10.160.{}", source);
+        wire.connect(50001, 113);
+        wire.refuse(50001, 113);
+    }
+    wire.pass(seconds(100));
+    CHECK(wire.scans() ==
+          Texts{"TCP: scan with decoys detected", "TCP: scan with decoys over 96/2304"});
 }
 
 TEST_CASE("blind_spots: a sweep over hosts is seen where their networks are watched") {
