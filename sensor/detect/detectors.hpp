@@ -30,6 +30,8 @@ enum class ScanKind : std::uint8_t {
     SynAckScan,
     SlowScan,
     HostSweep,
+    DatagramSweep,
+    EchoSweep,
     // Reported, but nobody is to be blocked for it: who did it is not known.
     Decoys,
     DatagramDecoys,
@@ -37,7 +39,7 @@ enum class ScanKind : std::uint8_t {
     SynFlood,
     Backscatter,
 };
-inline constexpr std::size_t kScanKindCount = 18;
+inline constexpr std::size_t kScanKindCount = 20;
 
 enum class Counting : std::uint8_t {
     // Distinct ports that were closed or did not answer.

@@ -3,11 +3,28 @@
 namespace portcullis::sensor_detect {
 namespace {
 
+using sensor_packet::Transport;
+
+std::uint64_t code_of(Transport transport) {
+    return transport == Transport::Tcp ? 0 : transport == Transport::Udp ? 1 : 2;
+}
+
+Transport transport_of(ProbeClass probe) {
+    switch (probe) {
+        case ProbeClass::Datagram:
+            return Transport::Udp;
+        case ProbeClass::EchoRequest:
+            return Transport::Icmp;
+        default:
+            return Transport::Tcp;
+    }
+}
+
 // The pair is a keyed hash already; the ports only have to be spread over it.
 std::uint64_t key_of_ports(std::uint64_t pair, std::uint16_t source_port,
-                           std::uint16_t destination_port, bool is_datagram) {
-    const std::uint64_t ports = (std::uint64_t{source_port} << 17) |
-                                (std::uint64_t{destination_port} << 1) | (is_datagram ? 1U : 0U);
+                           std::uint16_t destination_port, Transport transport) {
+    const std::uint64_t ports = (std::uint64_t{source_port} << 18) |
+                                (std::uint64_t{destination_port} << 2) | code_of(transport);
     return pair ^ (ports + 1) * 0x9e3779b97f4a7c15ULL;
 }
 
@@ -18,7 +35,7 @@ PendingProbes::PendingProbes(std::size_t capacity)
 
 std::uint64_t PendingProbes::key_of(const Probe& probe) {
     return key_of_ports(probe.pair, probe.source_port, probe.destination_port,
-                        probe.probe == ProbeClass::Datagram);
+                        transport_of(probe.probe));
 }
 
 std::uint32_t* PendingProbes::find_link(std::uint64_t key) {
@@ -56,11 +73,11 @@ void PendingProbes::add(const Probe& probe) {
 }
 
 std::optional<Probe> PendingProbes::settle(std::uint64_t pair, std::uint16_t source_port,
-                                           std::uint16_t destination_port, bool is_datagram) {
+                                           std::uint16_t destination_port, Transport transport) {
     if (tail_ == head_) {
         return std::nullopt;
     }
-    std::uint32_t* link = find_link(key_of_ports(pair, source_port, destination_port, is_datagram));
+    std::uint32_t* link = find_link(key_of_ports(pair, source_port, destination_port, transport));
     if (*link == kNone) {
         return std::nullopt;
     }

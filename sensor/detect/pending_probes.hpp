@@ -43,9 +43,10 @@ class PendingProbes {
     void add(const Probe& probe);
     bool is_full() const { return head_ - tail_ == slots_.size(); }
 
-    // Takes out the probe that an answer belongs to; nullopt = none is pending.
+    // Takes out the probe that an answer belongs to; nullopt = none is pending. Both versions of
+    // ICMP are one transport without ports.
     std::optional<Probe> settle(std::uint64_t pair, std::uint16_t source_port,
-                                std::uint16_t destination_port, bool is_datagram);
+                                std::uint16_t destination_port, sensor_packet::Transport transport);
 
     // When the oldest pending probe becomes overdue; nullopt = none is pending.
     std::optional<base::Timestamp> next_deadline();

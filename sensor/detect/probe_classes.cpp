@@ -69,7 +69,7 @@ struct ProbeRow {
 };
 
 // Row i is that of ProbeClass(i).
-constexpr std::array<ProbeRow, 15> kProbes{{
+constexpr std::array<ProbeRow, 17> kProbes{{
     {ProbeClass::None, Evidence::None, {}, 0},
     {ProbeClass::Connect, Evidence::Silence, {ScanKind::PortScan}, 1},
     {ProbeClass::RawSyn, Evidence::Silence, {ScanKind::SynScan, ScanKind::PortScan}, 2},
@@ -85,6 +85,8 @@ constexpr std::array<ProbeRow, 15> kProbes{{
     {ProbeClass::Hop, Evidence::None, {}, 0},
     {ProbeClass::EchoRequest, Evidence::None, {ScanKind::PingFlood}, 1},
     {ProbeClass::NextHost, Evidence::None, {ScanKind::HostSweep}, 1},
+    {ProbeClass::NextDatagramHost, Evidence::None, {ScanKind::DatagramSweep}, 1},
+    {ProbeClass::NextEchoHost, Evidence::None, {ScanKind::EchoSweep}, 1},
 }};
 
 // iplog tells a hand-made SYN by DF being clear. IPv6 has no DF; there it is the lack of the
@@ -123,6 +125,25 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 }
 
 Evidence evidence_of(ProbeClass probe) { return kProbes[static_cast<std::size_t>(probe)].evidence; }
+
+ProbeClass next_host_of(ProbeClass probe) {
+    switch (probe) {
+        case ProbeClass::Connect:
+        case ProbeClass::RawSyn:
+            return ProbeClass::NextHost;
+        case ProbeClass::Datagram:
+            return ProbeClass::NextDatagramHost;
+        case ProbeClass::EchoRequest:
+            return ProbeClass::NextEchoHost;
+        default:
+            return ProbeClass::None;
+    }
+}
+
+bool is_next_host(ProbeClass probe) {
+    return probe == ProbeClass::NextHost || probe == ProbeClass::NextDatagramHost ||
+           probe == ProbeClass::NextEchoHost;
+}
 
 std::span<const ScanKind> kinds_of(ProbeClass probe) {
     const ProbeRow& row = kProbes[static_cast<std::size_t>(probe)];

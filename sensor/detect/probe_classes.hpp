@@ -27,7 +27,10 @@ enum class ProbeClass : std::uint8_t {
     Datagram,
     Hop,  // a datagram with TTL 1: of a traceroute, perhaps
     EchoRequest,
-    NextHost,  // a probe, seen as one more host that its source asked
+    // A probe, seen as one more host that its source asked.
+    NextHost,
+    NextDatagramHost,
+    NextEchoHost,
 };
 
 // When packets of a class count.
@@ -44,6 +47,10 @@ ProbeClass classify_tcp(const sensor_packet::Packet& packet);
 ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination_port);
 
 Evidence evidence_of(ProbeClass probe);
+
+// That class of SYNs, datagrams and echo requests; None = probes of this class seek no hosts.
+ProbeClass next_host_of(ProbeClass probe);
+bool is_next_host(ProbeClass probe);
 
 // In the order in which they are asked; the first that is already detected takes the packet.
 std::span<const ScanKind> kinds_of(ProbeClass probe);

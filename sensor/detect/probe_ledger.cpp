@@ -44,7 +44,7 @@ bool is_tcp_scan_probe(ProbeClass probe) {
 
 // What must differ to count: the port, or the host for which note_host() puts a hash in its place.
 std::uint16_t door_of(ProbeClass probe, std::uint16_t source_port, std::uint16_t destination_port) {
-    return probe == ProbeClass::NextHost ? source_port : destination_port;
+    return is_next_host(probe) ? source_port : destination_port;
 }
 
 std::uint16_t door_of(const Probe& probe) {
@@ -56,7 +56,7 @@ bool is_repetition(const Contact& contact, const Probe& probe) {
     const std::uint32_t bytes = std::uint32_t{probe.packets} * probe.bytes;
     return contact.probe == probe.probe && contact.source_port == probe.source_port &&
            contact.destination_port == probe.destination_port &&
-           (is_tcp_scan_probe(probe.probe) || probe.probe == ProbeClass::NextHost) &&
+           (is_tcp_scan_probe(probe.probe) || is_next_host(probe.probe)) &&
            contact.packets + probe.packets <= std::numeric_limits<std::uint8_t>::max() &&
            contact.bytes + bytes <= std::numeric_limits<std::uint16_t>::max();
 }
@@ -70,10 +70,10 @@ void repeat(Contact& contact, const Probe& probe, std::uint32_t expires_at) {
 // The ports of a probe, for the log: what note_host() puts in their place is none.
 void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
                 std::uint16_t destination_port) {
-    if (probe != ProbeClass::EchoRequest) {
+    if (probe != ProbeClass::EchoRequest && probe != ProbeClass::NextEchoHost) {
         counter.destination_ports.add(destination_port);
     }
-    if (probe != ProbeClass::EchoRequest && probe != ProbeClass::NextHost) {
+    if (probe != ProbeClass::EchoRequest && !is_next_host(probe)) {
         counter.source_ports.add(source_port);
     }
 }
@@ -235,6 +235,10 @@ bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
 }
 
 void ProbeLedger::touch(const Probe& probe) {
+    if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came: only the host is new
+        note_host(probe);
+        return;
+    }
     std::uint32_t source = table_.find(probe.pair);
     const bool counts_now = evidence_of(probe.probe) != Evidence::Silence;
     bool is_new_source = false;
@@ -272,10 +276,8 @@ void ProbeLedger::touch(const Probe& probe) {
         if (!counts_now) {
             note_crowd(probe, is_new_source);
         }
-        if (settings_.watches_networks && is_syn(probe.probe)) {
-            note_host(probe);
-        }
     }
+    note_host(probe);
 }
 
 bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
@@ -525,12 +527,18 @@ void ProbeLedger::half_open(const Probe& probe, bool is_new_source) {
     }
 }
 
+bool ProbeLedger::seeks_hosts(ProbeClass probe) const {
+    const ProbeClass next = next_host_of(probe);
+    return settings_.watches_networks && next != ProbeClass::None &&
+           settings_.of(kinds_of(next).front()).is_enabled;
+}
+
 void ProbeLedger::note_host(const Probe& probe) {
-    if (!settings_.of(ScanKind::HostSweep).is_enabled) {
+    if (!seeks_hosts(probe.probe)) {
         return;
     }
     Probe host = probe;
-    host.probe = ProbeClass::NextHost;
+    host.probe = next_host_of(probe.probe);
     host.pair = hash_.of(probe.source, base::IpAddress(), 1);
     host.source_port = static_cast<std::uint16_t>(hash_.of(probe.destination));
     const std::uint32_t source = table_.find(host.pair);

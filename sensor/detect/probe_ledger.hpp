@@ -56,6 +56,8 @@ class ProbeLedger final : private CounterSink {
     // The door that the probe touched is closed or did not answer; for classes that count by
     // refusal this is also their reception.
     void touch(const Probe& probe);
+    // Whether a probe of that class counts for a sweep over hosts if it is not answered.
+    bool seeks_hosts(ProbeClass probe) const;
     // An echo request; true = it belongs to a flood.
     bool receive_echo(Probe& probe);
     // A packet with contradictory flags; true = a line is due.

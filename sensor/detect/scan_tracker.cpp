@@ -182,6 +182,9 @@ void ScanTracker::on_datagram(const Packet& packet) {
 
 void ScanTracker::on_echo_request(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::EchoRequest);
+    if (ledger_.seeks_hosts(probe.probe)) {
+        await_answer(probe);
+    }
     if (!ledger_.receive_echo(probe)) {
         ledger_.reports().packet(ObservationType::EchoRequest, packet, packet.payload_length);
     }
@@ -208,15 +211,18 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
         case Transport::Udp:
             flows_.remember(flow_of(packet), second());
             pending_.settle(ledger_.pair_of(packet.destination, packet.source),
-                            packet.destination_port, packet.source_port, true);
+                            packet.destination_port, packet.source_port, Transport::Udp);
             break;
         case Transport::Icmp:
         case Transport::Icmpv6:
-            if (is_unreachable(packet) && packet.embedded) {
+            if (is_echo_reply(packet)) {
+                pending_.settle(ledger_.pair_of(packet.destination, packet.source), 0, 0,
+                                packet.transport);
+            } else if (is_unreachable(packet) && packet.embedded) {
                 const auto& refused = *packet.embedded;
                 const auto probe = pending_.settle(
                     ledger_.pair_of(refused.source, refused.destination), refused.source_port,
-                    refused.destination_port, refused.transport == Transport::Udp);
+                    refused.destination_port, refused.transport);
                 if (probe) {
                     ledger_.touch(*probe);
                 }
@@ -231,7 +237,8 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         on_handshake(packet);
     }
     const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
-    const auto probe = pending_.settle(pair, packet.destination_port, packet.source_port, false);
+    const auto probe =
+        pending_.settle(pair, packet.destination_port, packet.source_port, Transport::Tcp);
     if (probe) {
         if (is_reset) {
             ledger_.touch(*probe);
@@ -292,8 +299,9 @@ void ScanTracker::pop_overdue() {
         }
         return;
     }
-    if (probe.probe != ProbeClass::Datagram &&
-        flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
+    const bool is_tcp =
+        probe.probe != ProbeClass::Datagram && probe.probe != ProbeClass::EchoRequest;
+    if (is_tcp && flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }
     ledger_.touch(probe);

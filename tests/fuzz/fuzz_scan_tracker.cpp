@@ -15,7 +15,7 @@ struct Checker final : ObservationSink {
     base::Timestamp last;
     void on_observation(const Observation& seen) override {
         // A sweep goes from one destination to the next.
-        const bool is_sweep = seen.kind == ScanKind::HostSweep;
+        const bool is_sweep = detector_of(seen.kind).counting == Counting::DistinctHosts;
         const auto key = std::tuple(seen.sources.empty() ? seen.source : seen.sources.front(),
                                     is_sweep ? base::IpAddress() : seen.destination, seen.kind);
         const bool is_start = seen.type == ObservationType::ScanDetected;

@@ -88,6 +88,11 @@ class Wire : public sensor_detect::ObservationSink {
     void answer_datagram(std::uint16_t source_port, std::uint16_t port) {
         tracker.on_outbound(answer(Transport::Udp, source_port, port), now);
     }
+    void answer_ping() {
+        Packet made = answer(Transport::Icmp, 0, 0);
+        made.icmp_type = 0;
+        tracker.on_outbound(made, now);
+    }
     void unreachable(Transport transport, std::uint16_t source_port, std::uint16_t port) {
         Packet made = answer(Transport::Icmp, 0, 0);
         made.icmp_type = 3;

@@ -272,6 +272,34 @@ TEST_CASE("blind_spots: a sweep over hosts is seen where their networks are watc
     }
 }
 
+TEST_CASE("blind_spots: a sweep by datagrams or pings counts the hosts that do not answer") {
+    struct Row {
+        bool is_ping;
+        int answering;
+        Texts scans;
+    };
+    for (const Row& row :
+         {Row{false, 0, {"UDP: sweep scan detected", "UDP: sweep scan over 12/480"}},
+          Row{true, 0, {"ICMP: sweep scan detected", "ICMP: sweep scan over 12/768"}},
+          Row{false, 3, {}}, Row{true, 3, {}}}) {
+        CAPTURE(row.is_ping, row.answering);
+        TrackerSettings settings;
+        settings.watches_networks = true;
+        Wire wire(settings);
+        for (int host = 1; host <= 12; ++host) {
+            wire.us = fmt::format("10.10.150.{}", host);
+            row.is_ping ? wire.ping() : wire.datagram(port_of(40000 + host), 161);
+            if (host <= row.answering) {
+                row.is_ping ? wire.answer_ping() : wire.answer_datagram(port_of(40000 + host), 161);
+            }
+            wire.pass(milliseconds(20));
+        }
+        wire.pass(seconds(1));
+        wire.tracker.finish(wire.now);
+        CHECK(wire.scans() == row.scans);
+    }
+}
+
 TEST_CASE("blind_spots: sources in lock-step are one report, whichever of them gets answers") {
     struct Row {
         const char* what;

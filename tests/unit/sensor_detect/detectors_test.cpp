@@ -27,7 +27,7 @@ TEST_CASE("detectors: every kind is counted by some probe, or by what several of
     std::set<ScanKind> counted{ScanKind::SlowScan,       ScanKind::Decoys,
                                ScanKind::DatagramDecoys, ScanKind::DistributedScan,
                                ScanKind::SynFlood,       ScanKind::Smurf};
-    for (int probe = 0; probe <= static_cast<int>(ProbeClass::NextHost); ++probe) {
+    for (int probe = 0; probe <= static_cast<int>(ProbeClass::NextEchoHost); ++probe) {
         for (const ScanKind kind : kinds_of(static_cast<ProbeClass>(probe))) {
             counted.insert(kind);
         }
