@@ -28,15 +28,6 @@ bool same_bits(const std::uint8_t* a, const std::uint8_t* b, int bits) {
 
 }  // namespace
 
-IpAddress IpAddress::v4(const std::array<std::uint8_t, 4>& bytes) {
-    IpAddress address;  // this is done for each packet: no loop, no call
-    address.bytes_[0] = bytes[0];
-    address.bytes_[1] = bytes[1];
-    address.bytes_[2] = bytes[2];
-    address.bytes_[3] = bytes[3];
-    return address;
-}
-
 IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) {
     if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin())) {
         return v4({bytes[12], bytes[13], bytes[14], bytes[15]});

@@ -23,7 +23,14 @@ class IpAddress {
     constexpr IpAddress() = default;
 
     // `bytes` in network order.
-    static IpAddress v4(const std::array<std::uint8_t, 4>& bytes);
+    static IpAddress v4(const std::array<std::uint8_t, 4>& bytes) {
+        IpAddress address;  // done twice for each packet: no loop, no call
+        address.bytes_[0] = bytes[0];
+        address.bytes_[1] = bytes[1];
+        address.bytes_[2] = bytes[2];
+        address.bytes_[3] = bytes[3];
+        return address;
+    }
     static IpAddress v6(const std::array<std::uint8_t, 16>& bytes);
 
     // Strict: a dotted quad or RFC 4291 text, nothing around it, no zone ("%eth0"), no shortened
