@@ -286,10 +286,16 @@ void DecoderLint::look_at_captures(const DecoderDraft& draft) {
     if (srcip != loose.end()) {
         warn(draft, element,
              regex.text->error("unanchored-srcip",
-                               "whoever writes a part of the line can choose this srcip: the first "
-                               "such text is taken, wherever it stands",
+                               srcip->is_behind_wildcard
+                                   ? "whoever writes a part of the line can choose this srcip: any "
+                                     "text may stand before such words"
+                                   : "whoever writes a part of the line can choose this srcip: the "
+                                     "first such text is taken, wherever it stands",
                                srcip->offset, srcip->length),
-             "begin the pattern with ^, or end it with $ behind the address");
+             srcip->is_behind_wildcard
+                 ? "say what stands between, such as \\S+ for a name, or end the pattern with $ "
+                   "behind the address"
+                 : "begin the pattern with ^, or end it with $ behind the address");
     }
 }
 

@@ -211,12 +211,13 @@ class LooseCaptureFinder {
     }
 
   private:
-    // A branch is loose if it may begin and end anywhere; "^" behind ".*" fixes nothing, but nobody
-    // writes that.
+    // A branch is loose if it may begin and end anywhere, or skips any text on the way.
     void look_at_branch(std::size_t branch) {
-        if (has(branch, Kind::Start) || has(branch, Kind::End)) {
+        if (has(branch, Kind::End)) {
             return;
         }
+        is_anchored_ = has(branch, Kind::Start);
+        is_behind_wildcard_ = false;
         std::size_t position = 0;
         std::string text_before;
         collect(branch, position, text_before);
@@ -242,8 +243,9 @@ class LooseCaptureFinder {
             return;
         }
         if (node.kind == Kind::Group && node.is_capture) {
-            if (takes_any_word(node.children.front()) && ends_in_word(text_before)) {
-                found_.push_back({position, node.begin, node.end - node.begin});
+            if ((!is_anchored_ || is_behind_wildcard_) && takes_any_word(node.children.front()) &&
+                ends_in_word(text_before)) {
+                found_.push_back({position, node.begin, node.end - node.begin, is_anchored_});
             }
             ++position;
         }
@@ -253,6 +255,20 @@ class LooseCaptureFinder {
         if (node.kind != Kind::Sequence) {
             text_before += '\0';
         }
+        is_behind_wildcard_ = is_behind_wildcard_ || is_wildcard(node);
+    }
+
+    // What skips over words and blanks, and so over the words of the pattern itself.
+    bool is_wildcard(const ShapeNode& node) const {
+        if (node.kind != Kind::Repeat || node.most != ShapeNode::kUnlimited) {
+            return false;
+        }
+        const ShapeNode* part = &shape_.node(node.children.front());
+        while (part->children.size() == 1) {
+            part = &shape_.node(part->children.front());
+        }
+        return part->kind == Kind::Bytes && part->bytes.test('a') && part->bytes.test('z') &&
+               part->bytes.test(' ');
     }
 
     // "from ", " by ", but not "[client " or "rhost=".
@@ -286,6 +302,8 @@ class LooseCaptureFinder {
     }
 
     const PatternShape& shape_;
+    bool is_anchored_ = false;
+    bool is_behind_wildcard_ = false;
     std::vector<LooseCapture> found_;
 };
 

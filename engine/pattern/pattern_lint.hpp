@@ -35,12 +35,13 @@ struct CaptureRange {
 };
 
 // A group whose text whoever writes the line can choose, as in "from (\\S+)": it takes any word,
-// a plain word and a blank lead up to it, and nothing fixes where in the line they stand, neither
-// "^" nor "$".
+// a plain word and a blank lead up to it, and nothing fixes where in the line they stand: neither
+// "^", without a wildcard such as ".*" behind it that skips any text, nor "$".
 struct LooseCapture {
     std::size_t position = 0;  // 0 = the first value; groups of other alternatives do not count
     std::size_t offset = 0;    // of its parenthesis in the pattern's text
     std::size_t length = 0;
+    bool is_behind_wildcard = false;  // anchored, but for that
 };
 
 // nullopt = the pattern uses something that this does not understand.

@@ -65,9 +65,12 @@ TEST_CASE("pattern_lint: a capture is loose if a plain word leads up to it and n
         std::size_t offset;  // 0 = none is loose
     };
     static constexpr Row kRows[] = {
-        {R"(login from (\S+))", 11},     {R"( from (\S+) port )", 6}, {R"(^login from (\S+))", 0},
-        {R"(from (\S+)$)", 0},           {R"(from (\d+\.\d+))", 0},   {R"(\[client (\S+)\])", 0},
-        {R"(^a (\S+)|from (.+) x)", 14},
+        {R"(login from (\S+))", 11},      {R"( from (\S+) port )", 6},
+        {R"(^login from (\S+))", 0},      {R"(from (\S+)$)", 0},
+        {R"(from (\d+\.\d+))", 0},        {R"(\[client (\S+)\])", 0},
+        {R"(^a (\S+)|from (.+) x)", 14},  {R"(^failed .* from (\S+))", 16},
+        {R"(^(.+?) by (\S+) )", 10},      {R"(^failed .* from (\S+) *$)", 0},
+        {R"(^failed \S* from (\S+))", 0}, {R"(^failed (?s:.)+? from (\S+))", 22},
     };
     for (const Row& row : kRows) {
         CAPTURE(row.text);
