@@ -45,13 +45,6 @@ Documents load_documents(const Home& home, const std::vector<config::FileReferen
     return documents;
 }
 
-std::string without_suffix(std::string_view path, std::string_view suffix) {
-    if (path.ends_with(suffix)) {
-        path.remove_suffix(suffix.size());
-    }
-    return std::string(path);
-}
-
 // Rules and ossec.conf may name a list with or without ".cdb".
 Lists load_lists(const Home& home, const std::vector<config::FileReference>& files,
                  base::Diagnostics& diagnostics) {
@@ -64,7 +57,7 @@ Lists load_lists(const Home& home, const std::vector<config::FileReference>& fil
                 file.error(why.code, fmt::format("{}: {}", why.place.file, why.message)));
             continue;
         }
-        lists.emplace(without_suffix(file.path, ".cdb"),
+        lists.emplace(std::string(rules::list_name(file.path)),
                       std::make_shared<const rules::KeyValueList>(std::move(*list)));
     }
     return lists;
@@ -92,7 +85,7 @@ rules::RuleOptions rule_options(const config::EngineConfig& engine, Lists lists)
     options.sid_history = static_cast<std::size_t>(engine.internal.sid_prev_matched_max);
     options.replaces_whole_rules = engine.full_overwrite;
     options.find_list = [lists = std::move(lists)](std::string_view path) {
-        const auto found = lists.find(without_suffix(path, ".cdb"));
+        const auto found = lists.find(rules::list_name(path));
         return found == lists.end() ? nullptr : found->second;
     };
     return options;

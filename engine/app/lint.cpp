@@ -11,6 +11,7 @@
 #include "engine/decode/decoder_lint.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/respond/binding.hpp"
+#include "engine/rules/key_value_list.hpp"
 #include "engine/rules/rule_lint.hpp"
 #include "engine/rules/rule_set.hpp"
 
@@ -93,6 +94,10 @@ std::shared_ptr<const Configuration> lint_configuration(const Home& home,
         options.replaces_whole_rules = configuration->engine.full_overwrite;
         options.sid_history =
             static_cast<std::size_t>(configuration->engine.internal.sid_prev_matched_max);
+        options.lists.emplace();
+        for (const config::FileReference& file : configuration->engine.list_files) {
+            options.lists->emplace(rules::list_name(file.path));
+        }
         rules::lint_rules(sources.rules, *analysis.rules, options, found);
     }
     std::vector<std::string> files{config_path};

@@ -25,6 +25,12 @@
 
 namespace portcullis::rules {
 
+// By which rules and ossec.conf name a list: its path, without the ".cdb" that either may write.
+inline std::string_view list_name(std::string_view path) {
+    constexpr std::string_view kSuffix = ".cdb";
+    return path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path;
+}
+
 class KeyValueList {
   public:
     // Files beyond this are for the loader to refuse: positions have 32 bits.

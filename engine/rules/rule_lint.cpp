@@ -9,7 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/did_you_mean.hpp"
 #include "engine/pattern/pattern_lint.hpp"
+#include "engine/rules/key_value_list.hpp"
 #include "engine/rules/reachability.hpp"
 #include "engine/rules/written_rule.hpp"
 
@@ -79,6 +81,7 @@ class RuleLint {
     void look_at_elements_without_effect(const WrittenRule& written);
     void look_at_twins(const WrittenRule& written);
     void look_at_patterns(const WrittenRule& written);
+    void look_at_lists(const WrittenRule& written);
     void look_at_category(const Rule& rule, const WrittenRule& written);
     void look_at_group(const WrittenRule& written);
     void look_at_composite(const Rule& rule, const WrittenRule& written);
@@ -129,6 +132,7 @@ void RuleLint::run() {
         look_at_elements_without_effect(written);
         look_at_twins(written);
         look_at_patterns(written);
+        look_at_lists(written);
         look_at_category(rule, written);
         look_at_group(written);
         look_at_composite(rule, written);
@@ -240,6 +244,29 @@ void RuleLint::look_at_patterns(const WrittenRule& written) {
             warn(written, text.element(),
                  text.error(finding.code, finding.message, finding.offset, length), finding.hint);
         }
+    }
+}
+
+// Spec: rules, section 3.3.
+void RuleLint::look_at_lists(const WrittenRule& written) {
+    if (!options_.lists) {
+        return;
+    }
+    for (const RuleDraft::Element& element : written.elements) {
+        const xml::Node& node = element.node;
+        if (lower(node.name()) != "list" || options_.lists->count(list_name(node.text())) != 0) {
+            continue;
+        }
+        std::string hint = base::did_you_mean(list_name(node.text()),
+                                              {options_.lists->begin(), options_.lists->end()});
+        if (hint.empty()) {
+            hint = "name its file with <list> in the <rules> of ossec.conf";
+        }
+        warn(written, "list",
+             node.error_in_text(
+                 "unknown-list",
+                 fmt::format("there is no list \"{}\", so this never matches", node.text())),
+             std::move(hint));
     }
 }
 

@@ -7,6 +7,8 @@
 
 #include <bitset>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,8 @@ struct RuleLintOptions {
     // As RuleOptions has them.
     bool replaces_whole_rules = false;
     std::size_t sid_history = 128;
+    // What list_name() makes of those that are configured; nullopt = not known.
+    std::optional<std::set<std::string, std::less<>>> lists;
 };
 
 // `documents` are the rule files in the order of loading and `rules` what load_rules() made of
