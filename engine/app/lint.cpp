@@ -1,6 +1,7 @@
 #include "engine/app/lint.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -29,14 +30,42 @@ void warn_of_missing_executables(const Home& home, const config::EngineConfig& e
     }
 }
 
+// Ids of the rules that only events of such decoders reach as never set a srcip. A rule hangs in
+// several places perhaps: one without a decoder above it, or with another, is enough.
+std::set<int> rules_without_srcip(const rules::RuleSet& rules, const decode::DecoderSet& decoders) {
+    const std::set<int> with_srcip = decode::decoders_with_srcip(decoders);
+    std::set<int> without;
+    for (const rules::Rule& rule : rules.rules()) {
+        without.insert(rule.id);
+    }
+    struct Above {
+        std::uint32_t end;
+        int decoder_id;  // the nearest; 0 = any
+    };
+    std::vector<Above> path;
+    const auto nodes = rules.nodes();
+    for (std::uint32_t index = 0; index < nodes.size(); ++index) {
+        while (!path.empty() && path.back().end <= index) {
+            path.pop_back();
+        }
+        const int inherited = path.empty() ? 0 : path.back().decoder_id;
+        const int decoder = nodes[index].decoder_id != 0 ? nodes[index].decoder_id : inherited;
+        if (decoder == 0 || with_srcip.count(decoder) != 0) {
+            without.erase(rules.rules()[nodes[index].rule].id);
+        }
+        path.push_back({nodes[index].end, decoder});
+    }
+    return without;
+}
+
 void lint_responses(const std::string& config_path, const rules::RuleSet& rules,
-                    base::Diagnostics& diagnostics) {
+                    const decode::DecoderSet& decoders, base::Diagnostics& diagnostics) {
     std::vector<respond::BindableRule> bindable;
     for (const rules::Rule& rule : rules.rules()) {
         bindable.push_back({rule.id, rule.level, rule.group, rule.no_response, rule.is_accurate});
     }
     config::lint_responses(config_path, base::read_file(config_path).value_or(""), bindable,
-                           diagnostics);
+                           rules_without_srcip(rules, decoders), diagnostics);
 }
 
 void lint_decoders(const ConfigurationSources& sources, base::Diagnostics& diagnostics) {
@@ -88,7 +117,7 @@ std::shared_ptr<const Configuration> lint_configuration(const Home& home,
     if (configuration != nullptr) {
         warn_of_missing_executables(home, configuration->engine, found);
         const auto& analysis = configuration->analysis;
-        lint_responses(config_path, *analysis.rules, found);
+        lint_responses(config_path, *analysis.rules, *analysis.decoders, found);
         lint_decoders(sources, found);
         rules::RuleLintOptions options = rule_lint_options(*analysis.decoders);
         options.replaces_whole_rules = configuration->engine.full_overwrite;

@@ -25,9 +25,12 @@ bool is_bindable(const BindableRule& rule) {
 
 class ResponseLint {
   public:
-    ResponseLint(const std::vector<BindableRule>& rules, base::Diagnostics& diagnostics)
-        : rules_(rules), diagnostics_(diagnostics) {}
+    ResponseLint(const std::vector<BindableRule>& rules, const std::set<int>& rules_without_srcip,
+                 base::Diagnostics& diagnostics)
+        : rules_(rules), rules_without_srcip_(rules_without_srcip), diagnostics_(diagnostics) {}
 
+    // A <command>; those of the whole file come before the first response.
+    void note_command(const xml::Node& section);
     void look_at(const xml::Node& section);
 
   private:
@@ -38,8 +41,20 @@ class ResponseLint {
     void look_at_group(const xml::Node& option);
 
     const std::vector<BindableRule>& rules_;
+    const std::set<int>& rules_without_srcip_;
     base::Diagnostics& diagnostics_;
+    std::set<std::string, std::less<>> expecting_srcip_;  // names of commands
+    bool expects_srcip_ = false;                          // the command of the response looked at
 };
+
+// Of an option that is given twice the last one counts.
+const xml::Node* find_option(const xml::Node& section, std::string_view name) {
+    const xml::Node* found = nullptr;
+    for (const xml::Node& option : section.children()) {
+        found = option.name() == name ? &option : found;
+    }
+    return found;
+}
 
 void ResponseLint::warn(std::string_view option, base::Diagnostic diagnostic, std::string hint) {
     diagnostic.severity = base::Severity::Warning;
@@ -49,15 +64,17 @@ void ResponseLint::warn(std::string_view option, base::Diagnostic diagnostic, st
     diagnostics_.add(std::move(diagnostic));
 }
 
+void ResponseLint::note_command(const xml::Node& section) {
+    const xml::Node* name = find_option(section, "name");
+    const xml::Node* expect = find_option(section, "expect");
+    if (name != nullptr && expect != nullptr &&
+        expect->text().find("srcip") != std::string_view::npos) {
+        expecting_srcip_.emplace(name->text());
+    }
+}
+
 void ResponseLint::look_at(const xml::Node& section) {
-    // Of an option that is given twice the last one counts.
-    const auto find = [&](std::string_view name) -> const xml::Node* {
-        const xml::Node* found = nullptr;
-        for (const xml::Node& option : section.children()) {
-            found = option.name() == name ? &option : found;
-        }
-        return found;
-    };
+    const auto find = [&](std::string_view name) { return find_option(section, name); };
     if (const xml::Node* disabled = find("disabled");
         disabled != nullptr && disabled->text() == "yes") {
         warn("disabled",
@@ -66,9 +83,11 @@ void ResponseLint::look_at(const xml::Node& section) {
              "remove the block, or this line to have it run");
         return;
     }
-    if (find("command") == nullptr) {
+    const xml::Node* command = find("command");
+    if (command == nullptr) {
         return;  // <repeated_offenders> alone
     }
+    expects_srcip_ = expecting_srcip_.count(command->text()) != 0;
     const xml::Node* location = find("location");
     const auto place =
         location == nullptr ? std::nullopt : parse_response_location(location->text());
@@ -144,6 +163,14 @@ void ResponseLint::look_at_id(const xml::Node& option, int id, std::size_t offse
              option.error_in_text("response-never-fires",
                                   fmt::format("rule {} {}, so no response runs for it", id, why),
                                   offset, length));
+    } else if (expects_srcip_ && rules_without_srcip_.count(id) != 0) {
+        warn("rules_id",
+             option.error_in_text("response-never-fires",
+                                  fmt::format("no event of rule {} has a srcip, which the command "
+                                              "expects, so no response runs for it",
+                                              id),
+                                  offset, length),
+             "let its decoder capture one: <order>srcip</order>");
     }
 }
 
@@ -179,20 +206,24 @@ void ResponseLint::look_at_group(const xml::Node& option) {
 
 void lint_responses(const std::string& shown_as, std::string_view text,
                     const std::vector<respond::BindableRule>& rules,
-                    base::Diagnostics& diagnostics) {
+                    const std::set<int>& rules_without_srcip, base::Diagnostics& diagnostics) {
     base::Diagnostics none;
     const auto document = xml::Document::parse(shown_as, text, xml::Variables::Ignore, none);
     if (!document) {
         return;
     }
-    ResponseLint lint(rules, diagnostics);
-    for (const xml::Node& root : document->roots()) {
-        for (const xml::Node& section : root.children()) {
-            if (section.name() == "active-response") {
-                lint.look_at(section);
+    ResponseLint lint(rules, rules_without_srcip, diagnostics);
+    const auto for_each = [&](std::string_view name, auto visit) {
+        for (const xml::Node& root : document->roots()) {
+            for (const xml::Node& section : root.children()) {
+                if (section.name() == name) {
+                    visit(section);
+                }
             }
         }
-    }
+    };
+    for_each("command", [&](const xml::Node& section) { lint.note_command(section); });
+    for_each("active-response", [&](const xml::Node& section) { lint.look_at(section); });
 }
 
 }  // namespace portcullis::config

@@ -4,6 +4,7 @@
 // without an error. All it finds are warnings; docs/diagnostics.md explains each.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +14,10 @@
 
 namespace portcullis::config {
 
-// `text` is that of the file that diagnostics call `shown_as`; `rules` are all that are loaded.
+// `text` is that of the file that diagnostics call `shown_as`; `rules` are all that are loaded,
+// `rules_without_srcip` the ids of those that no event with a srcip comes to.
 void lint_responses(const std::string& shown_as, std::string_view text,
                     const std::vector<respond::BindableRule>& rules,
-                    base::Diagnostics& diagnostics);
+                    const std::set<int>& rules_without_srcip, base::Diagnostics& diagnostics);
 
 }  // namespace portcullis::config

@@ -441,6 +441,25 @@ std::map<int, EventTypes> event_types_of(const DecoderSet& decoders) {
     return types;
 }
 
+std::set<int> decoders_with_srcip(const DecoderSet& decoders) {
+    std::set<int> ids;
+    const auto add = [&](const Decoder& decoder) {
+        const bool captures = std::any_of(
+            decoder.order.begin(), decoder.order.end(),
+            [](const OrderEntry& entry) { return entry.field == event::FieldId::SrcIp; });
+        if (captures || decoder.plugin != nullptr || decoder.accumulates) {
+            ids.insert(decoder.id);
+        }
+    };
+    for (const auto* list : {&decoders.program_decoders(), &decoders.other_decoders()}) {
+        for (const Decoder& decoder : *list) {
+            add(decoder);
+            std::for_each(decoder.children.begin(), decoder.children.end(), add);
+        }
+    }
+    return ids;
+}
+
 void lint_decoders(const std::vector<xml::Document>& documents, const DecoderLintOptions& options,
                    base::Diagnostics& diagnostics) {
     DecoderLint(options, diagnostics).run(documents);

@@ -33,4 +33,7 @@ void lint_decoders(const std::vector<xml::Document>& documents, const DecoderLin
 using EventTypes = std::bitset<8>;  // by event::EventType
 std::map<int, EventTypes> event_types_of(const DecoderSet& decoders);
 
+// The decoder ids whose events may have a srcip.
+std::set<int> decoders_with_srcip(const DecoderSet& decoders);
+
 }  // namespace portcullis::decode
