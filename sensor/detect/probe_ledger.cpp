@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -475,20 +476,21 @@ void ProbeLedger::on_counter_over(const SourceState& state, const Counter& count
 }
 
 void ProbeLedger::end_visits() {
-    for (std::size_t i = 0; i < visits_.size(); ++i) {  // a report may end others
-        const Visit visit = visits_[i];
-        auto finding = slow_.take(visit.pair, second(), slow_limits());
-        if (!finding) {
-            continue;
+    while (!visits_.empty()) {  // a report may end others, if it needs their room
+        const std::vector<Visit> ended = std::exchange(visits_, {});
+        for (const Visit& visit : ended) {
+            auto finding = slow_.take(visit.pair, second(), slow_limits());
+            if (!finding) {
+                continue;
+            }
+            finding->source = visit.source;
+            finding->destination = visit.destination;
+            if (finding->ports.size() == 0) {
+                finding->ports = visit.ports;
+            }
+            report_slow(*finding, visit.source_ports);
         }
-        finding->source = visit.source;
-        finding->destination = visit.destination;
-        if (finding->ports.size() == 0) {
-            finding->ports = visit.ports;
-        }
-        report_slow(*finding, visit.source_ports);
     }
-    visits_.clear();
 }
 
 void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {

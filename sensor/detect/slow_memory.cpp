@@ -170,8 +170,8 @@ std::optional<SlowMemory::Finding> SlowMemory::add_loud(const LoudPlace& place, 
                                                         const Limits& limits) {
     Loud& loud = loud_at(place);
     drop_old(loud, touch.second, limits.window);
-    const auto end = loud.ports.begin() + loud.count;
-    const auto known = std::find(loud.ports.begin(), end, touch.port);
+    auto* const end = loud.ports.begin() + loud.count;
+    auto* const known = std::find(loud.ports.begin(), end, touch.port);
     if (known != end) {
         loud.seconds[static_cast<std::size_t>(known - loud.ports.begin())] = touch.second;
     } else {
