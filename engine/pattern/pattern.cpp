@@ -19,6 +19,9 @@ namespace {
 // Steps of one match, PCRE2's own default: a lower limit would turn matches of the reference into
 // misses. A match that reaches it counts as none.
 constexpr std::uint32_t kMatchLimit = 10'000'000;
+// For the rest of an event that drove a pattern there: hundreds of patterns alike must not cost
+// hundreds of times the limit.
+constexpr std::uint32_t kLimitOfSuspect = 100'000;
 // Backtracking memory of the interpreter in KiB, and of JIT code in bytes (taken as needed).
 constexpr std::uint32_t kHeapLimitKib = 20'000;
 constexpr std::size_t kJitStackStart = std::size_t{32} * 1024;
@@ -103,6 +106,7 @@ struct MatchScratch::Impl {
     Handle<pcre2_jit_stack, pcre2_jit_stack_free> jit_stack;
     Handle<pcre2_match_context, pcre2_match_context_free> context;
     std::uint64_t limit_hits = 0;
+    bool is_suspect = false;  // the event drove a pattern to its limit
     bool uses_jit = true;
 };
 
@@ -110,6 +114,13 @@ MatchScratch::MatchScratch() : impl_(std::make_unique<Impl>()) {}
 MatchScratch::~MatchScratch() = default;
 MatchScratch::MatchScratch(MatchScratch&&) noexcept = default;
 MatchScratch& MatchScratch::operator=(MatchScratch&&) noexcept = default;
+
+void MatchScratch::begin_event() {
+    if (impl_->is_suspect) {
+        impl_->is_suspect = false;
+        pcre2_set_match_limit(impl_->context.get(), kMatchLimit);
+    }
+}
 
 std::uint64_t MatchScratch::limit_hits() const { return impl_->limit_hits; }
 void MatchScratch::set_jit(bool on) { impl_->uses_jit = on; }
@@ -157,6 +168,8 @@ int execute(const Regex& regex, std::string_view subject, MatchScratch::Impl& sc
                                         scratch.context.get());
     if (count < 0 && count != PCRE2_ERROR_NOMATCH) {
         ++scratch.limit_hits;
+        scratch.is_suspect = true;
+        pcre2_set_match_limit(scratch.context.get(), kLimitOfSuspect);
     }
     return count == 0 ? static_cast<int>(kOvectorPairs) : count;
 }

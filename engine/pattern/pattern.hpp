@@ -52,6 +52,10 @@ class MatchScratch {
     MatchScratch(MatchScratch&&) noexcept;
     MatchScratch& operator=(MatchScratch&&) noexcept;
 
+    // What is matched from here on is another event. Until then a limit that was hit once is a
+    // hundred times lower for all further matches, so that no line costs more than one limit and a
+    // little for each pattern.
+    void begin_event();
     // Matches given up because a limit of PCRE2 was hit; such a match counts as "no match".
     std::uint64_t limit_hits() const;
     // Off: PCRE2's interpreter is used even where JIT code exists (tests compare both).

@@ -81,6 +81,7 @@ void Analyzer::Impl::process(std::string_view line, std::string_view location, b
     }
 
     event.reset(line, location, now);
+    scratch.begin_event();
     decode::predecode(event, options.local_hostname);
     configuration->decoders->decode(event, scratch, observer);
     if (!passes_live_filters()) {

@@ -92,5 +92,12 @@ TEST_CASE("pattern: a runaway match is given up, counted, and is no match") {
         CHECK_FALSE(pattern.matches(std::string(60, 'a') + "b", scratch));
         CHECK(scratch.limit_hits() == 1);
         CHECK(pattern.matches("aaa", scratch));
+        // Some 300 000 steps: too many for the rest of this event, few enough for another.
+        const std::string costly = std::string(17, 'a') + "b";
+        CHECK_FALSE(pattern.matches(costly, scratch));
+        CHECK(scratch.limit_hits() == 2);
+        scratch.begin_event();
+        CHECK_FALSE(pattern.matches(costly, scratch));
+        CHECK(scratch.limit_hits() == 2);
     }
 }
