@@ -91,6 +91,7 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
     draft.has_errors = original.has_errors || replacement.has_errors;
     if (draft.has_errors) {  // reported already, and not worth another look
         draft.rule = replacement.rule;
+        draft.rule.composite.reset();  // its history is sought by elements that the draft lacks
         draft_ = nullptr;
         return draft;
     }
