@@ -13,6 +13,8 @@ constexpr std::size_t kSameOfTen = 7;
 // Of the sources seen last; twice what a group may hold.
 constexpr std::size_t kMaxLookedAt = 2 * kMaxLockStep;
 
+bool is_going_on(const DecoyGroup& group) { return group.going_on > 0; }
+
 }  // namespace
 
 bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other) {
@@ -39,12 +41,14 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
                                           const Counter& counter, std::uint32_t seconds) {
     std::vector<std::uint32_t> members{source};
     const SourceState& self = table.at(source);
+    const std::uint32_t since =
+        counter.door_before != 0 ? std::min(self.last_seen, counter.door_before) : self.last_seen;
     std::size_t looked_at = 0;
     for (std::uint32_t index = table.newest();
          index != kNoIndex && looked_at < kMaxLookedAt && members.size() < kMaxLockStep;
          index = table.older_than(index), ++looked_at) {
         const SourceState& state = table.at(index);
-        if (state.last_seen + seconds < self.last_seen) {
+        if (state.last_seen + seconds < since) {
             break;
         }
         if (index == source || state.destination != self.destination) {
@@ -62,10 +66,13 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
     return members;
 }
 
+bool DecoyGroups::is_full() const {
+    return groups_.size() == kMaxGroups && std::all_of(groups_.begin(), groups_.end(), is_going_on);
+}
+
 std::uint16_t DecoyGroups::make(ScanKind kind, const base::IpAddress& destination,
-                                const DestinationPorts& ports) {
-    auto free = std::find_if(groups_.begin(), groups_.end(),
-                             [](const DecoyGroup& group) { return group.going_on == 0; });
+                                const DestinationPorts& ports, std::uint32_t second) {
+    auto free = std::find_if_not(groups_.begin(), groups_.end(), is_going_on);
     if (free == groups_.end()) {
         if (groups_.size() == kMaxGroups) {
             return kNoGroup;
@@ -76,15 +83,17 @@ std::uint16_t DecoyGroups::make(ScanKind kind, const base::IpAddress& destinatio
     free->kind = kind;
     free->destination = destination;
     free->destination_ports = ports;
+    free->made_at = second;
     return static_cast<std::uint16_t>(free - groups_.begin());
 }
 
 std::uint16_t DecoyGroups::find(ScanKind kind, const base::IpAddress& destination,
-                                const DestinationPorts& ports) const {
+                                const DestinationPorts& ports, std::uint32_t since) const {
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         const DecoyGroup& group = groups_[i];
-        if (group.going_on > 0 && group.kind == kind && group.destination == destination &&
-            group.sources.size() < kMaxLockStep && is_same_walk(group.destination_ports, ports)) {
+        if (is_going_on(group) && group.made_at >= since && group.kind == kind &&
+            group.destination == destination && group.sources.size() < kMaxLockStep &&
+            is_same_walk(group.destination_ports, ports)) {
             return static_cast<std::uint16_t>(i);
         }
     }

@@ -20,9 +20,10 @@ inline constexpr std::size_t kMaxLockStep = 128;
 // apart.
 bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other);
 
-// The sources that are in lock-step with `source` in the kind of `counter`, seen less than
-// `seconds` before it and not detected yet, itself included; sorted as they were first seen. Only
-// the sources seen last are looked at, so that a flood cannot make this long.
+// The sources that are in lock-step with `source` in the kind of `counter` and not detected yet,
+// itself included; sorted as they were first seen. They were seen at most `seconds` before it was,
+// or before its last door but one: whose turn is still to come is a door behind. Only the sources
+// seen last are looked at, so that a flood cannot make this long.
 std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
                                           const Counter& counter, std::uint32_t seconds);
 
@@ -31,20 +32,24 @@ struct DecoyGroup {
     base::IpAddress destination;
     std::vector<base::IpAddress> sources;
     DestinationPorts destination_ports;
-    std::size_t going_on = 0;  // sources of which packets still come; 0 = the group is over
+    std::size_t going_on = 0;   // sources of which packets still come; 0 = the group is over
+    std::uint32_t made_at = 0;  // second
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
 };
 
 class DecoyGroups {
   public:
+    bool is_full() const;
     // The number of a group without sources; kNoGroup = there are too many.
     std::uint16_t make(ScanKind kind, const base::IpAddress& destination,
-                       const DestinationPorts& ports);
+                       const DestinationPorts& ports, std::uint32_t second);
     DecoyGroup& at(std::uint16_t group) { return groups_[group]; }
-    // A group at the same ports of `destination` that takes one more source; kNoGroup = none.
+    // A group at the same ports of `destination` that was made at `since` or later and takes one
+    // more source; kNoGroup = none. Later ones do not belong to it, or nobody who forges a group
+    // would ever be reported for what he does afterwards.
     std::uint16_t find(ScanKind kind, const base::IpAddress& destination,
-                       const DestinationPorts& ports) const;
+                       const DestinationPorts& ports, std::uint32_t since) const;
     void add(std::uint16_t group, const base::IpAddress& source);
     // A source of the group fell silent; true = it was the last.
     bool end(std::uint16_t group, const Counter& counter);

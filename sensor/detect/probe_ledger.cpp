@@ -28,19 +28,8 @@ bool is_syn(ProbeClass probe) {
 }
 
 bool is_tcp_scan_probe(ProbeClass probe) {
-    switch (probe) {
-        case ProbeClass::Connect:
-        case ProbeClass::RawSyn:
-        case ProbeClass::Null:
-        case ProbeClass::Fin:
-        case ProbeClass::Xmas:
-        case ProbeClass::Ack:
-        case ProbeClass::FinAck:
-        case ProbeClass::SynAck:
-            return true;
-        default:
-            return false;
-    }
+    const auto kinds = kinds_of(probe);
+    return !kinds.empty() && is_tcp_port_scan(kinds.front());
 }
 
 // What must differ to count: the port, or the host for which note_host() puts a hash in its place.
@@ -160,7 +149,7 @@ std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
         counter.bytes += first.bytes;
         list_ports(counter, first.probe, first.source_port, first.destination_port);
         if (first.is_touched) {
-            counter.counted_ports.add(door);
+            counter.add_door(door, first.seen);
         }
         if (settings.rate_window.count() > 0 &&
             (first.is_touched || first.probe == ProbeClass::EchoRequest)) {
@@ -215,6 +204,10 @@ ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& pro
         Counter& counter = add(kind);
         if (counter.is_detected) {
             return Reception::Taken;
+        }
+        if (is_visit_over(counter)) {
+            end_visit(table_.at(source), counter);
+            counter.latest_door = second();  // not before as much time again
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
@@ -291,7 +284,7 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
         if (counter->is_detected) {
             return true;
         }
-        counter->counted_ports.add(door_of(probe));
+        counter->add_door(door_of(probe), second());
         bool is_reached = counter->counted_ports.size() >= settings.threshold;
         if (settings.rate_window.count() > 0) {
             is_reached |= counter->rate.add(millis_of(probe.arrival), settings.rate_window,
@@ -399,8 +392,13 @@ void ProbeLedger::note_slow(const Probe& probe) {
     touch.bytes = probe.bytes;
     touch.second = second();
     SlowMemory::Limits limits = slow_limits();
-    limits.least_span =
-        static_cast<std::uint32_t>(settings_.of(kinds_of(probe.probe).front()).idle.count());
+    if (known != kNoIndex) {
+        for (const ScanKind kind : kinds_of(probe.probe)) {
+            const Counter* fast = table_.find_counter(known, kind);
+            limits.in_visit =
+                std::max(limits.in_visit, fast == nullptr ? 0 : fast->counted_ports.size());
+        }
+    }
     auto finding = slow_.add(touch, limits);
     if (finding) {
         finding->source = probe.source;
@@ -420,7 +418,7 @@ SlowMemory::Limits ProbeLedger::slow_limits() const {
     return limits;
 }
 
-void ProbeLedger::begin_slow(const SlowMemory::Finding& finding) {
+void ProbeLedger::begin_slow(const SlowMemory::Finding& finding, const SourcePorts& from) {
     Probe probe;
     probe.pair = finding.pair;
     probe.source = finding.source;
@@ -432,13 +430,15 @@ void ProbeLedger::begin_slow(const SlowMemory::Finding& finding) {
     counter.packets = finding.packets;
     counter.bytes = finding.bytes;
     counter.destination_ports = finding.ports;
+    counter.source_ports = from;
     table_.at(source).is_slow = true;
+    table_.mark_scanning(source);  // those that begin with it must not take its room
 }
 
 void ProbeLedger::report_slow(const SlowMemory::Finding& finding, const SourcePorts& from) {
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
     std::vector<SlowMemory::Finding> walkers{finding};
-    if (decoys.is_enabled) {
+    if (decoys.is_enabled && reports_.has_room_for_group()) {
         const auto others = slow_.in_step(
             finding,
             static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
@@ -448,52 +448,70 @@ void ProbeLedger::report_slow(const SlowMemory::Finding& finding, const SourcePo
     }
     for (const SlowMemory::Finding& walker : walkers) {
         slow_.forget(walker.pair);
-        begin_slow(walker);
+        begin_slow(walker, walker.pair == finding.pair ? from : SourcePorts());
     }
+    std::vector<std::uint32_t> members;
     for (const SlowMemory::Finding& walker : walkers) {
         const std::uint32_t source = table_.find(walker.pair);
-        Counter* counter =
-            source == kNoIndex ? nullptr : table_.find_counter(source, ScanKind::SlowScan);
-        // The first reports all that are in lock-step with it.
-        if (counter != nullptr && !counter->is_detected) {
-            counter->source_ports = walker.pair == finding.pair ? from : SourcePorts();
-            reports_.detected(source, *counter);
+        if (source != kNoIndex) {  // else its room was needed at once
+            members.push_back(source);
         }
+    }
+    if (members.size() > 1) {
+        reports_.detected_together(members, ScanKind::SlowScan);
+    } else if (!members.empty()) {
+        reports_.detected(members.front(),
+                          *table_.find_counter(members.front(), ScanKind::SlowScan));
     }
 }
 
 void ProbeLedger::on_counter_over(const SourceState& state, const Counter& counter) {
     reports_.over(state, counter);
-    if (!is_tcp_port_scan(counter.kind) || !settings_.of(ScanKind::SlowScan).is_enabled) {
-        return;
-    }
-    if (counter.is_detected) {
-        slow_.forget(state.pair);
-    } else if (slow_.ports_of(state.pair) >= settings_.of(ScanKind::SlowScan).threshold) {
-        visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
-                           counter.source_ports});
+    if (is_tcp_port_scan(counter.kind)) {
+        if (counter.is_detected) {
+            slow_.forget(state.pair);
+        } else {
+            end_visit(state, counter);
+        }
     }
 }
 
-void ProbeLedger::end_visits() {
+bool ProbeLedger::is_visit_over(const Counter& counter) const {
+    return is_tcp_port_scan(counter.kind) && counter.latest_door != 0 &&
+           counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
+}
+
+void ProbeLedger::end_visit(const SourceState& state, const Counter& counter) {
+    // Whoever finds no room is reported when he comes back, or never does.
+    constexpr std::size_t kMostVisits = 4096;
+    const DetectorSettings& slow = settings_.of(ScanKind::SlowScan);
+    if (slow.is_enabled && visits_.size() < kMostVisits &&
+        slow_.ports_of(state.pair) >= slow.threshold) {
+        visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
+                           counter.source_ports, counter.bytes});
+    }
+}
+
+void ProbeLedger::report_visits() {
     while (!visits_.empty()) {  // a report may end others, if it needs their room
         const std::vector<Visit> ended = std::exchange(visits_, {});
         for (const Visit& visit : ended) {
-            auto finding = slow_.take(visit.pair, second(), slow_limits());
+            auto finding = slow_.take(visit.pair, slow_limits());
             if (!finding) {
                 continue;
             }
             finding->source = visit.source;
             finding->destination = visit.destination;
-            if (finding->ports.size() == 0) {
+            if (finding->ports.size() == 0) {  // a bitmap was left
                 finding->ports = visit.ports;
+                finding->bytes = visit.bytes;
             }
             report_slow(*finding, visit.source_ports);
         }
     }
 }
 
-void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
+CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_source) const {
     CrowdWatch::Touch touch;
     touch.destination = probe.destination;
     touch.port = probe.destination_port;
@@ -502,8 +520,13 @@ void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
     touch.packets = probe.packets;
     touch.bytes = probe.bytes;
     touch.time = now_;
-    if (settings_.of(ScanKind::DistributedScan).is_enabled) {
-        if (const auto report = crowds_.add_door(touch, settings_.of(ScanKind::DistributedScan))) {
+    return touch;
+}
+
+void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
+    const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
+    if (settings.is_enabled) {
+        if (const auto report = crowds_.add_door(crowd_touch(probe, is_new_source), settings)) {
             reports_.crowd(*report);
         }
     }
@@ -513,19 +536,12 @@ void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
 }
 
 void ProbeLedger::half_open(const Probe& probe, bool is_new_source) {
-    if (!settings_.of(ScanKind::SynFlood).is_enabled) {
-        return;
-    }
-    CrowdWatch::Touch touch;
-    touch.destination = probe.destination;
-    touch.port = probe.destination_port;
-    touch.source_hash = probe.pair;
-    touch.is_new_source = is_new_source;
-    touch.packets = probe.packets;
-    touch.bytes = probe.bytes;
-    touch.time = now_;
-    if (const auto report = crowds_.add_half_open(touch, settings_.of(ScanKind::SynFlood))) {
-        reports_.crowd(*report);
+    const DetectorSettings& settings = settings_.of(ScanKind::SynFlood);
+    if (settings.is_enabled) {
+        if (const auto report =
+                crowds_.add_half_open(crowd_touch(probe, is_new_source), settings)) {
+            reports_.crowd(*report);
+        }
     }
 }
 
@@ -552,7 +568,7 @@ void ProbeLedger::note_host(const Probe& probe) {
 
 void ProbeLedger::sweep(std::uint32_t second) {
     table_.sweep(second);
-    end_visits();
+    report_visits();
     contacts_.expire(second);
     while (const auto report = crowds_.end_one(second)) {
         reports_.crowd(*report);
@@ -570,7 +586,7 @@ std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
 
 void ProbeLedger::clear() {
     table_.clear();
-    end_visits();
+    report_visits();
     table_.clear();
     contacts_.clear();
     slow_.clear();

@@ -84,13 +84,14 @@ class ProbeLedger final : private CounterSink {
     std::uint64_t scan_evictions() const { return table_.scan_evictions(); }
 
   private:
-    // Ports that were touched in one visit too few for its kind.
+    // Ports that were touched in one visit, too few for its kind.
     struct Visit {
         std::uint64_t pair = 0;
         base::IpAddress source;
         base::IpAddress destination;
         DestinationPorts ports;
         SourcePorts source_ports;
+        std::uint64_t bytes = 0;
     };
 
     void on_counter_over(const SourceState& state, const Counter& counter) override;
@@ -112,9 +113,14 @@ class ProbeLedger final : private CounterSink {
     SlowMemory::Limits slow_limits() const;
     // Reports a slow scan, together with those that are in lock-step with it.
     void report_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
-    void begin_slow(const SlowMemory::Finding& finding);
-    // Visits that are over and no other kind reported may be enough for a slow scan.
-    void end_visits();
+    void begin_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
+    // Visits that are over and no other kind reported may be enough for a slow scan: notes one, and
+    // reports what was noted.
+    void end_visit(const SourceState& state, const Counter& counter);
+    void report_visits();
+    // New doors did not come for the idle time of the kind, though other packets did.
+    bool is_visit_over(const Counter& counter) const;
+    CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
     void note_crowd(const Probe& probe, bool is_new_source);
     void note_host(const Probe& probe);
 

@@ -1,11 +1,15 @@
 #include "sensor/detect/scan_reports.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "sensor/detect/scanner_signatures.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::seconds;
 
 // What sources in lock-step are reported as; nullopt = the kind is not one that decoys hide.
 std::optional<ScanKind> group_kind_of(ScanKind kind) {
@@ -51,40 +55,62 @@ void ScanReports::detected(std::uint32_t source, Counter& counter) {
     tool(state, counter.kind);
 }
 
+std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
+    return static_cast<std::uint32_t>(
+        duration_cast<seconds>(settings_.of(group_kind).rate_window).count());
+}
+
 bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) {
     const auto kind = group_kind_of(counter.kind);
     if (!kind || !settings_.of(*kind).is_enabled) {
         return false;
     }
-    const DetectorSettings& settings = settings_.of(*kind);
-    const base::IpAddress destination = table_.at(source).destination;
+    const std::uint32_t window = decoy_window(*kind);
     // One that lagged behind the others.
-    std::uint16_t group = groups_.find(*kind, destination, counter.destination_ports);
+    const auto now =
+        static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
+    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : now;
+    const std::uint16_t group =
+        groups_.find(*kind, table_.at(source).destination, counter.destination_ports,
+                     before - std::min(before, window));
     if (group != kNoGroup) {
         join(group, source, counter);
         return true;
     }
-    const auto window =
-        std::chrono::duration_cast<std::chrono::seconds>(settings.rate_window).count();
-    const auto members =
-        find_lock_step(table_, source, counter, static_cast<std::uint32_t>(window));
-    if (members.size() < settings.threshold) {
+    if (counter.kind == ScanKind::SlowScan || groups_.is_full()) {
+        return false;  // the slow memory knows who was in step
+    }
+    const auto members = find_lock_step(table_, source, counter, window);
+    if (members.size() < settings_.of(*kind).threshold) {
         return false;
     }
-    group = groups_.make(*kind, destination, counter.destination_ports);
-    if (group == kNoGroup) {
-        return false;
-    }
+    detected_together(members, counter.kind);
+    return true;
+}
+
+void ScanReports::detected_together(const std::vector<std::uint32_t>& members, ScanKind kind) {
+    const ScanKind group_kind = *group_kind_of(kind);
+    const base::IpAddress destination = table_.at(members.front()).destination;
+    const Counter* widest = nullptr;  // it knows the most ports
     for (const std::uint32_t member : members) {
-        join(group, member, *table_.find_counter(member, counter.kind));
+        const Counter* counter = table_.find_counter(member, kind);
+        if (widest == nullptr ||
+            counter->destination_ports.size() > widest->destination_ports.size()) {
+            widest = counter;
+        }
     }
-    Observation observation = make(ObservationType::ScanDetected, *kind);
+    const std::uint16_t group = groups_.make(
+        group_kind, destination, widest->destination_ports,
+        static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count()));
+    for (const std::uint32_t member : members) {
+        join(group, member, *table_.find_counter(member, kind));
+    }
+    Observation observation = make(ObservationType::ScanDetected, group_kind);
     observation.destination = destination;
     observation.sources = groups_.at(group).sources;
-    observation.destination_ports = counter.destination_ports;
-    observation.source_ports = counter.source_ports;
+    observation.destination_ports = widest->destination_ports;
+    observation.source_ports = widest->source_ports;
     sink_.on_observation(observation);
-    return true;
 }
 
 void ScanReports::join(std::uint16_t group, std::uint32_t source, Counter& counter) {

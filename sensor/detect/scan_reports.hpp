@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/lock_step.hpp"
@@ -30,6 +31,11 @@ class ScanReports {
     void packet(ObservationType type, const sensor_packet::Packet& packet, std::uint64_t bytes);
     // A counter reached its threshold: it and those in lock-step with it are detected from now on.
     void detected(std::uint32_t source, Counter& counter);
+    // Whether detected_together() can report anything.
+    bool has_room_for_group() const { return !groups_.is_full(); }
+    // Sources in lock-step, each with a counter of `kind`, are detected as one from now on.
+    // REQUIRES: has_room_for_group(); members is not empty.
+    void detected_together(const std::vector<std::uint32_t>& members, ScanKind kind);
     // A counter is about to be dropped.
     void over(const SourceState& state, const Counter& counter);
     void crowd(const CrowdWatch::Report& report);
@@ -37,6 +43,7 @@ class ScanReports {
   private:
     Observation make(ObservationType type, ScanKind kind) const;
     bool detected_in_lock_step(std::uint32_t source, Counter& counter);
+    std::uint32_t decoy_window(ScanKind group_kind) const;
     void join(std::uint16_t group, std::uint32_t source, Counter& counter);
     void tool(const SourceState& state, ScanKind kind);
 

@@ -161,6 +161,10 @@ SlowMemory::Finding SlowMemory::finding_of(const Loud& loud) {
         finding.seconds[finding.ports.size()] = loud.seconds[i];
         finding.ports.add(loud.ports[i]);
     }
+    if (loud.count >= 2) {
+        finding.latest = loud.seconds[loud.count - 1U];
+        finding.before = loud.seconds[loud.count - 2U];
+    }
     finding.packets = loud.packets;
     finding.bytes = loud.bytes;
     return finding;
@@ -189,9 +193,7 @@ std::optional<SlowMemory::Finding> SlowMemory::add_loud(const LoudPlace& place, 
     loud.packets += touch.packets;
     loud.bytes += touch.bytes;
     loud_marks_[place.bucket].latest[place.way] = touch.second;
-    const std::uint32_t first =
-        *std::min_element(loud.seconds.begin(), loud.seconds.begin() + loud.count);
-    if (loud.count < limits.ports || touch.second - first < limits.least_span) {
+    if (loud.count < limits.ports || loud.count <= limits.in_visit) {
         return std::nullopt;
     }
     const Finding finding = finding_of(loud);
@@ -207,11 +209,10 @@ std::size_t SlowMemory::ports_of(std::uint64_t pair) {
     return cell == nullptr ? 0 : std::max<std::size_t>(static_cast<std::size_t>(cell->marks()), 1);
 }
 
-std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, std::uint32_t second,
-                                                    const Limits& limits) {
+std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, const Limits& limits) {
     if (const auto place = find_loud(pair)) {
         Loud& loud = loud_at(*place);
-        drop_old(loud, second, limits.window);
+        drop_old(loud, loud_marks_[place->bucket].latest[place->way], limits.window);
         if (loud.count < limits.ports) {
             return std::nullopt;
         }
@@ -219,7 +220,7 @@ std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, std::uin
         loud = Loud{};
         return finding;
     }
-    Cell* cell = find_cell(pair, second, limits.window);
+    Cell* cell = find_cell(pair, 0, ~std::uint32_t{0});
     if (cell == nullptr || cell->marks() < limits.ports) {
         return std::nullopt;
     }
@@ -233,17 +234,22 @@ std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, std::uin
 std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
                                                      std::uint32_t seconds) const {
     std::vector<Finding> others;
-    const std::size_t count = found.ports.size();
-    if (count < kFewestInStep) {
+    if (found.ports.size() < kFewestInStep) {
         return others;
     }
     // Those whose turn is still to come are one touch behind.
-    const std::uint32_t not_before = found.seconds[count - 2];
+    const auto is_at = [&](std::uint32_t latest, std::uint32_t second) {
+        return std::max(latest, second) - std::min(latest, second) <= seconds;
+    };
     std::size_t compared = 0;
     for (std::size_t bucket = 0; bucket < loud_.size(); ++bucket) {
         for (std::size_t way = 0; way < kLoudWays; ++way) {
-            if (loud_marks_[bucket].latest[way] + seconds < not_before) {
+            const std::uint32_t latest = loud_marks_[bucket].latest[way];
+            if (!is_at(latest, found.latest) && !is_at(latest, found.before)) {
                 continue;
+            }
+            if (++compared > kMaxCompared) {
+                return others;
             }
             const Loud& loud = loud_[bucket][way];
             if (loud.count == 0 || loud.pair == found.pair ||
@@ -253,9 +259,9 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
             const Finding other = finding_of(loud);
             if (is_in_step(found, other, seconds)) {
                 others.push_back(other);
-            }
-            if (++compared == kMaxCompared || others.size() + 1 == kMaxLockStep) {
-                return others;
+                if (others.size() + 1 == kMaxLockStep) {
+                    return others;
+                }
             }
         }
     }
@@ -300,13 +306,14 @@ std::optional<SlowMemory::Finding> SlowMemory::add(const Touch& touch, const Lim
         cell->mark(first.port);
     }
     cell->mark(touch.port);
-    if (cell->marks() < limits.ports || touch.second - cell->second < limits.least_span) {
+    const int marks = cell->marks();
+    if (marks < limits.ports || static_cast<std::size_t>(marks) <= limits.in_visit) {
         return std::nullopt;
     }
     Finding finding;
     finding.pair = touch.pair;
     finding.ports.add(touch.port);
-    finding.packets = static_cast<std::uint64_t>(cell->marks());
+    finding.packets = static_cast<std::uint64_t>(marks);
     finding.bytes = finding.packets * touch.bytes;
     *cell = Cell{};
     return finding;

@@ -5,7 +5,7 @@
 // others have a cell of 16 bytes: one port, or, if there is no room among the loud ones, a bitmap
 // of ports, which can only count too few. A source gets its exact entry with the second port; who
 // has the fewest ports gives way. A pair (source, own address) is known by its keyed hash. Fixed
-// size, no allocation after the constructor. Single-threaded.
+// size. Single-threaded.
 #pragma once
 
 #include <array>
@@ -33,14 +33,17 @@ class SlowMemory {
     struct Limits {
         std::uint16_t ports = 0;   // 1..kMaxPortThreshold
         std::uint32_t window = 0;  // seconds
-        // Ports that all came within so many seconds are left to the fast counters, until they
-        // are over: take().
-        std::uint32_t least_span = 0;
+        // So many are of a visit that is still going on: with no more than these add() leaves it to
+        // who counts the visit. take() does not look at it.
+        std::size_t in_visit = 0;
     };
     struct Finding {
         std::uint64_t pair = 0;
-        DestinationPorts ports;  // the first; if only a bitmap is left: the last one, or none
+        DestinationPorts ports;  // if only a bitmap is left: the last one, or none
         std::array<std::uint32_t, DestinationPorts::kCapacity> seconds{};  // of each
+        // Of the port touched last and the one before it, if they are kept.
+        std::uint32_t latest = 0;
+        std::uint32_t before = 0;
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
         // If only a bitmap is left the caller must know them.
@@ -61,12 +64,13 @@ class SlowMemory {
     std::optional<Finding> add(const Touch& touch, const Limits& limits);
     // How many ports the pair touched, too old ones included.
     std::size_t ports_of(std::uint64_t pair);
-    // What the pair touched within the window before `second`, if it reaches the limit of ports; it
-    // is forgotten then. The span does not matter.
-    std::optional<Finding> take(std::uint64_t pair, std::uint32_t second, const Limits& limits);
+    // What the pair touched within the window before its last touch, if it reaches the limit of
+    // ports; it is forgotten then.
+    std::optional<Finding> take(std::uint64_t pair, const Limits& limits);
     // The sources kept exactly that touched most of the same ports of `found.destination`, each at
-    // most `seconds` before or after `found`. At most as many as a group of decoys holds, found
-    // among a bounded number. They stay remembered.
+    // most `seconds` before or after `found`, and the latest as late as `found` did or a port
+    // before. At most as many as a group of decoys holds, found among a bounded number that were
+    // seen at these times. They stay remembered.
     std::vector<Finding> in_step(const Finding& found, std::uint32_t seconds) const;
     // What was touched does not count any more.
     void forget(std::uint64_t pair);

@@ -32,14 +32,24 @@ struct Counter {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;  // of IP payload
     std::uint32_t expires_at = 0;
+    // When the last door was counted that was not counted before, and the one before that.
+    std::uint32_t latest_door = 0;
+    std::uint32_t door_before = 0;
     std::uint32_t next = kNoIndex;  // of the same pair
     RateWindow rate;
-    PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered
+    PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered: add_door()
     DestinationPorts destination_ports;         // touched, for the log
     SourcePorts source_ports;
     std::uint16_t group = kNoGroup;  // of sources that scan in lock-step
     ScanKind kind = ScanKind::PortScan;
     bool is_detected = false;
+
+    void add_door(std::uint16_t door, std::uint32_t second) {
+        if (counted_ports.add(door)) {
+            door_before = latest_door;
+            latest_door = second;
+        }
+    }
 };
 
 struct SourceState {

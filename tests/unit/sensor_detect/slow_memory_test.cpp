@@ -9,7 +9,7 @@ using namespace portcullis::sensor_detect;
 namespace {
 
 constexpr std::uint32_t kDay = 86400;
-constexpr SlowMemory::Limits kLimits{10, kDay, 50};
+constexpr SlowMemory::Limits kLimits{10, kDay};
 
 // The same, with all the memory in the world.
 bool add_naively(std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>>& memory,
@@ -17,11 +17,7 @@ bool add_naively(std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>>
     auto& ports = memory[touch.pair];
     ports[touch.port] = touch.second;
     std::erase_if(ports, [&](const auto& port) { return port.second + kDay <= touch.second; });
-    std::uint32_t first = touch.second;
-    for (const auto& [port, second] : ports) {
-        first = std::min(first, second);
-    }
-    if (ports.size() < kLimits.ports || touch.second - first < kLimits.least_span) {
+    if (ports.size() < kLimits.ports) {
         return false;
     }
     ports.clear();
