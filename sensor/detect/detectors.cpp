@@ -1,5 +1,7 @@
 #include "sensor/detect/detectors.hpp"
 
+#include <algorithm>
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -38,10 +40,10 @@ constexpr std::array<DetectorRow, kScanKindCount> kDetectors{{
      "closed or unanswered TCP ports, in visits each too short for the other kinds"},
     {ScanKind::HostSweep, "TCP: sweep scan", "host_sweep", Counting::DistinctHosts, 10,
      milliseconds(0), seconds(50), "the same question to many hosts of the networks of promisc"},
-    {ScanKind::DatagramSweep, "UDP: sweep scan", "host_sweep", Counting::DistinctHosts, 10,
-     milliseconds(0), seconds(50), "the same over UDP"},
-    {ScanKind::EchoSweep, "ICMP: sweep scan", "host_sweep", Counting::DistinctHosts, 10,
-     milliseconds(0), seconds(50), "the same by pings"},
+    {ScanKind::DatagramSweep, "UDP: sweep over hosts", "host_sweep", Counting::DistinctHosts, 10,
+     milliseconds(0), seconds(50), "datagrams that many such hosts refuse"},
+    {ScanKind::EchoSweep, "ICMP: sweep over hosts", "host_sweep", Counting::DistinctHosts, 10,
+     milliseconds(0), seconds(50), "pings that many such hosts do not answer"},
     {ScanKind::Decoys, "TCP: scan with decoys", "decoys", Counting::Sources, 3, milliseconds(5000),
      seconds(50), "sources that touch the same ports in the same order at the same time"},
     {ScanKind::DatagramDecoys, "UDP: scan with decoys", "decoys", Counting::Sources, 3,
@@ -63,19 +65,7 @@ const std::array<DetectorRow, kScanKindCount>& detectors() { return kDetectors; 
 const DetectorRow& detector_of(ScanKind kind) { return kDetectors[static_cast<std::size_t>(kind)]; }
 
 bool is_tcp_port_scan(ScanKind kind) {
-    switch (kind) {
-        case ScanKind::PortScan:
-        case ScanKind::NullScan:
-        case ScanKind::FinScan:
-        case ScanKind::SynScan:
-        case ScanKind::XmasScan:
-        case ScanKind::AckScan:
-        case ScanKind::MaimonScan:
-        case ScanKind::SynAckScan:
-            return true;
-        default:
-            return false;
-    }
+    return std::find(kTcpPortScans.begin(), kTcpPortScans.end(), kind) != kTcpPortScans.end();
 }
 
 std::optional<ScanKind> find_scan_kind(std::string_view name) {

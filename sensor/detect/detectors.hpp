@@ -73,7 +73,10 @@ struct DetectorRow {
 // All rows; row i is that of ScanKind(i).
 const std::array<DetectorRow, kScanKindCount>& detectors();
 const DetectorRow& detector_of(ScanKind kind);
-// Whether the kind is one of those that count the TCP ports which one source touched in one visit.
+// The kinds that count the TCP ports which one source touches in one visit.
+inline constexpr std::array kTcpPortScans{
+    ScanKind::PortScan, ScanKind::NullScan, ScanKind::FinScan,    ScanKind::SynScan,
+    ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynAckScan};
 bool is_tcp_port_scan(ScanKind kind);
 // By `name`; nullopt = no such kind.
 std::optional<ScanKind> find_scan_kind(std::string_view name);

@@ -228,9 +228,9 @@ bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
     });
 }
 
-void ProbeLedger::touch(const Probe& probe) {
+void ProbeLedger::touch(const Probe& probe, Door door) {
     if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came: only the host is new
-        note_host(probe);
+        note_host(probe, door);
         return;
     }
     std::uint32_t source = table_.find(probe.pair);
@@ -271,7 +271,7 @@ void ProbeLedger::touch(const Probe& probe) {
             note_crowd(probe, is_new_source);
         }
     }
-    note_host(probe);
+    note_host(probe, door);
 }
 
 bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
@@ -391,22 +391,35 @@ void ProbeLedger::note_slow(const Probe& probe) {
     touch.packets = probe.packets;
     touch.bytes = probe.bytes;
     touch.second = second();
-    SlowMemory::Limits limits = slow_limits();
-    if (known != kNoIndex) {
-        for (const ScanKind kind : kinds_of(probe.probe)) {
-            const Counter* fast = table_.find_counter(known, kind);
-            limits.in_visit =
-                std::max(limits.in_visit, fast == nullptr ? 0 : fast->counted_ports.size());
-        }
+    const SlowMemory::Limits limits = slow_limits();
+    const std::size_t ports = slow_.add(touch, limits.window);
+    if (ports < limits.ports || (known != kNoIndex && ports <= ports_of_visit(known))) {
+        return;  // too few, or all of a visit that is going on: it may become another kind of scan
     }
-    auto finding = slow_.add(touch, limits);
-    if (finding) {
+    if (auto finding = slow_.take(probe.pair, limits)) {
         finding->source = probe.source;
         finding->destination = probe.destination;
+        if (finding->ports.size() == 0) {  // a bitmap was left
+            finding->ports.add(probe.destination_port);
+            finding->bytes = finding->packets * probe.bytes;
+        }
         SourcePorts from;
         from.add(probe.source_port);
         report_slow(*finding, from);
     }
+}
+
+std::size_t ProbeLedger::ports_of_visit(std::uint32_t source) {
+    PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
+    for (const ScanKind kind : kTcpPortScans) {
+        const Counter* counter = table_.find_counter(source, kind);
+        if (counter != nullptr && !counter->is_detected) {
+            for (const std::uint16_t port : counter->counted_ports.ports()) {
+                ports.add(port);
+            }
+        }
+    }
+    return ports.size();
 }
 
 SlowMemory::Limits ProbeLedger::slow_limits() const {
@@ -551,8 +564,10 @@ bool ProbeLedger::seeks_hosts(ProbeClass probe) const {
            settings_.of(kinds_of(next).front()).is_enabled;
 }
 
-void ProbeLedger::note_host(const Probe& probe) {
-    if (!seeks_hosts(probe.probe)) {
+void ProbeLedger::note_host(const Probe& probe, Door door) {
+    // What is sent by UDP and not answered has arrived, as a rule: offers of DHCP, streams.
+    const bool is_expected_silence = probe.probe == ProbeClass::Datagram && door == Door::Silent;
+    if (!seeks_hosts(probe.probe) || is_expected_silence) {
         return;
     }
     Probe host = probe;
@@ -563,7 +578,7 @@ void ProbeLedger::note_host(const Probe& probe) {
     if (source != kNoIndex) {
         table_.at(source).destination = probe.destination;  // the line names the one asked last
     }
-    touch(host);
+    touch(host, door);
 }
 
 void ProbeLedger::sweep(std::uint32_t second) {

@@ -53,9 +53,10 @@ class ProbeLedger final : private CounterSink {
 
     // Notes in `probe` where its source is kept.
     Reception receive(Probe& probe);
+    enum class Door : std::uint8_t { Refuses, Silent };
     // The door that the probe touched is closed or did not answer; for classes that count by
     // refusal this is also their reception.
-    void touch(const Probe& probe);
+    void touch(const Probe& probe, Door door);
     // Whether a probe of that class counts for a sweep over hosts if it is not answered.
     bool seeks_hosts(ProbeClass probe) const;
     // An echo request; true = it belongs to a flood.
@@ -111,6 +112,8 @@ class ProbeLedger final : private CounterSink {
 
     void note_slow(const Probe& probe);
     SlowMemory::Limits slow_limits() const;
+    // How many ports the fast counters of a source have counted and not reported.
+    std::size_t ports_of_visit(std::uint32_t source);
     // Reports a slow scan, together with those that are in lock-step with it.
     void report_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
     void begin_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
@@ -122,7 +125,7 @@ class ProbeLedger final : private CounterSink {
     bool is_visit_over(const Counter& counter) const;
     CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
     void note_crowd(const Probe& probe, bool is_new_source);
-    void note_host(const Probe& probe);
+    void note_host(const Probe& probe, Door door);
 
     const TrackerSettings& settings_;
     base::KeyedHash hash_;

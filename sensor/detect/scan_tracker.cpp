@@ -16,6 +16,8 @@ using std::chrono::seconds;
 constexpr std::uint32_t kFlowMemory = 180;
 // Our own answer may have been captured before the probe, on another interface.
 constexpr std::uint32_t kAnswerMemory = 2;
+// For so long what is left of a connection, whose handshake we saw, is no scan.
+constexpr std::uint32_t kConnectionMemory = 86400;
 // For so long after we connected to a peer its stray segments are what is left of that.
 constexpr std::uint32_t kPeerMemory = 60;
 // For so long a SYN+ACK is repeated: Linux gives up after 5 times, 31 s.
@@ -43,6 +45,17 @@ Flow flow_of(const Packet& packet) {
 // That to which a packet to us would belong if it were an answer.
 Flow flow_of(const Probe& probe, Transport transport) {
     return {probe.destination, probe.source, probe.destination_port, probe.source_port, transport};
+}
+
+// What we sent to many at once: any of them may answer.
+Flow group_flow(const base::IpAddress& ours, std::uint16_t our_port) {
+    return {ours, base::IpAddress(), our_port, 0, Transport::Udp};
+}
+
+// Multicast, or most likely a broadcast (RFC 919: the host part all ones; the mask is not known).
+bool is_sent_to_many(const base::IpAddress& address) {
+    const std::uint8_t* bytes = address.data();
+    return address.is_v4() ? (bytes[0] & 0xf0) == 0xe0 || bytes[3] == 0xff : bytes[0] == 0xff;
 }
 
 // All connections of ours to a peer together.
@@ -154,14 +167,20 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
         flows_.knows(peer_flow(packet.destination, packet.source), second(), kPeerMemory)) {
         return;
     }
+    const Probe stray = probe_of(packet, probe);
+    if (flows_.knows(flow_of(stray, Transport::Tcp), second(), kConnectionMemory)) {
+        return;
+    }
     ledger_.reports().record(packet);
-    await_answer(probe_of(packet, probe));
+    await_answer(stray);
 }
 
 void ScanTracker::on_datagram(const Packet& packet) {
     ScanReports& reports = ledger_.reports();
     Probe probe = probe_of(packet, ProbeClass::Datagram);
-    if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory)) {
+    if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory) ||
+        flows_.knows(group_flow(packet.destination, packet.destination_port), second(),
+                     kFlowMemory)) {
         reports.packet(ObservationType::Datagram, packet, packet.udp_data_length);
         return;
     }
@@ -210,6 +229,9 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             break;
         case Transport::Udp:
             flows_.remember(flow_of(packet), second());
+            if (is_sent_to_many(packet.destination)) {
+                flows_.remember(group_flow(packet.source, packet.source_port), second());
+            }
             pending_.settle(ledger_.pair_of(packet.destination, packet.source),
                             packet.destination_port, packet.source_port, Transport::Udp);
             break;
@@ -224,7 +246,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
                     ledger_.pair_of(refused.source, refused.destination), refused.source_port,
                     refused.destination_port, refused.transport);
                 if (probe) {
-                    ledger_.touch(*probe);
+                    ledger_.touch(*probe, ProbeLedger::Door::Refuses);
                 }
             }
             break;
@@ -241,7 +263,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         pending_.settle(pair, packet.destination_port, packet.source_port, Transport::Tcp);
     if (probe) {
         if (is_reset) {
-            ledger_.touch(*probe);
+            ledger_.touch(*probe, ProbeLedger::Door::Refuses);
         }
         return;
     }
@@ -249,7 +271,8 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     // filter keeps ACK segments from us, so the RST (whose SEQ is the ACK number of the segment) is
     // all that there is of an ACK scan.
     if (!is_reset || (packet.tcp_flags & sensor_packet::kAck) != 0 ||
-        flows_.knows(peer_flow(packet.source, packet.destination), second(), kPeerMemory)) {
+        flows_.knows(peer_flow(packet.source, packet.destination), second(), kPeerMemory) ||
+        flows_.knows(flow_of(packet), second(), kConnectionMemory)) {
         return;
     }
     Probe unseen;
@@ -264,7 +287,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     unseen.source_port = packet.destination_port;
     unseen.destination_port = packet.source_port;
     unseen.bytes = kUnseenBytes;
-    ledger_.touch(unseen);
+    ledger_.touch(unseen, ProbeLedger::Door::Refuses);
 }
 
 void ScanTracker::on_handshake(const Packet& packet) {
@@ -295,7 +318,7 @@ void ScanTracker::pop_overdue() {
     if (evidence_of(probe.probe) == Evidence::Refusal) {
         // A file without packets of ours: nothing could have been refused in it.
         if (counters_.outbound == 0) {
-            ledger_.touch(probe);
+            ledger_.touch(probe, ProbeLedger::Door::Silent);
         }
         return;
     }
@@ -304,7 +327,7 @@ void ScanTracker::pop_overdue() {
     if (is_tcp && flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }
-    ledger_.touch(probe);
+    ledger_.touch(probe, ProbeLedger::Door::Silent);
 }
 
 void ScanTracker::advance(base::Timestamp now) {

@@ -170,10 +170,9 @@ SlowMemory::Finding SlowMemory::finding_of(const Loud& loud) {
     return finding;
 }
 
-std::optional<SlowMemory::Finding> SlowMemory::add_loud(const LoudPlace& place, const Touch& touch,
-                                                        const Limits& limits) {
+std::size_t SlowMemory::add_loud(const LoudPlace& place, const Touch& touch, std::uint32_t window) {
     Loud& loud = loud_at(place);
-    drop_old(loud, touch.second, limits.window);
+    drop_old(loud, touch.second, window);
     auto* const end = loud.ports.begin() + loud.count;
     auto* const known = std::find(loud.ports.begin(), end, touch.port);
     if (known != end) {
@@ -193,12 +192,7 @@ std::optional<SlowMemory::Finding> SlowMemory::add_loud(const LoudPlace& place, 
     loud.packets += touch.packets;
     loud.bytes += touch.bytes;
     loud_marks_[place.bucket].latest[place.way] = touch.second;
-    if (loud.count < limits.ports || loud.count <= limits.in_visit) {
-        return std::nullopt;
-    }
-    const Finding finding = finding_of(loud);
-    loud = Loud{};
-    return finding;
+    return loud.count;
 }
 
 std::size_t SlowMemory::ports_of(std::uint64_t pair) {
@@ -276,47 +270,37 @@ void SlowMemory::forget(std::uint64_t pair) {
     }
 }
 
-std::optional<SlowMemory::Finding> SlowMemory::add(const Touch& touch, const Limits& limits) {
+std::size_t SlowMemory::add(const Touch& touch, std::uint32_t window) {
     if (const auto loud = find_loud(touch.pair)) {
-        return add_loud(*loud, touch, limits);
+        return add_loud(*loud, touch, window);
     }
-    Cell* cell = find_cell(touch.pair, touch.second, limits.window);
+    Cell* cell = find_cell(touch.pair, touch.second, window);
     if (cell == nullptr) {
         cell = &make_cell(touch.pair, touch.second);
         cell->port = touch.port;
-        return std::nullopt;
+        return 1;
     }
     if (!cell->has_bitmap()) {
         if (cell->port == touch.port) {
             cell->second = touch.second;
-            return std::nullopt;
+            return 1;
         }
         const Cell first = *cell;
         *cell = Cell{};
-        if (const auto place = make_room(touch.pair, touch.second, limits.window)) {
+        if (const auto place = make_room(touch.pair, touch.second, window)) {
             Loud& loud = loud_at(*place);
             loud.ports[0] = first.port;
             loud.seconds[0] = first.second;
             loud.count = 1;
             loud.packets = 1;
             loud.bytes = touch.bytes;  // of the like; the first was not kept
-            return add_loud(*place, touch, limits);
+            return add_loud(*place, touch, window);
         }
         *cell = first;
         cell->mark(first.port);
     }
     cell->mark(touch.port);
-    const int marks = cell->marks();
-    if (marks < limits.ports || static_cast<std::size_t>(marks) <= limits.in_visit) {
-        return std::nullopt;
-    }
-    Finding finding;
-    finding.pair = touch.pair;
-    finding.ports.add(touch.port);
-    finding.packets = static_cast<std::uint64_t>(marks);
-    finding.bytes = finding.packets * touch.bytes;
-    *cell = Cell{};
-    return finding;
+    return static_cast<std::size_t>(cell->marks());
 }
 
 }  // namespace portcullis::sensor_detect

@@ -33,20 +33,17 @@ class SlowMemory {
     struct Limits {
         std::uint16_t ports = 0;   // 1..kMaxPortThreshold
         std::uint32_t window = 0;  // seconds
-        // So many are of a visit that is still going on: with no more than these add() leaves it to
-        // who counts the visit. take() does not look at it.
-        std::size_t in_visit = 0;
     };
     struct Finding {
         std::uint64_t pair = 0;
-        DestinationPorts ports;  // if only a bitmap is left: the last one, or none
+        DestinationPorts ports;  // none, if only a bitmap is left
         std::array<std::uint32_t, DestinationPorts::kCapacity> seconds{};  // of each
         // Of the port touched last and the one before it, if they are kept.
         std::uint32_t latest = 0;
         std::uint32_t before = 0;
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
-        // If only a bitmap is left the caller must know them.
+        // Not known if only a bitmap is left, nor are the bytes.
         base::IpAddress source;
         base::IpAddress destination;
     };
@@ -60,9 +57,9 @@ class SlowMemory {
         __builtin_prefetch(&cells_[cell_bucket(pair)], 1);
     }
 
-    // Takes in a touch. A finding: with it the pair reached the limits; it is forgotten then.
-    std::optional<Finding> add(const Touch& touch, const Limits& limits);
-    // How many ports the pair touched, too old ones included.
+    // Takes in a touch; returns how many ports the pair touched within `window` seconds.
+    std::size_t add(const Touch& touch, std::uint32_t window);
+    // The same, of what is remembered, too old ones included.
     std::size_t ports_of(std::uint64_t pair);
     // What the pair touched within the window before its last touch, if it reaches the limit of
     // ports; it is forgotten then.
@@ -122,8 +119,7 @@ class SlowMemory {
     // Room for a source with two ports; nullopt = all who are there have more.
     std::optional<LoudPlace> make_room(std::uint64_t pair, std::uint32_t second,
                                        std::uint32_t window);
-    std::optional<Finding> add_loud(const LoudPlace& place, const Touch& touch,
-                                    const Limits& limits);
+    std::size_t add_loud(const LoudPlace& place, const Touch& touch, std::uint32_t window);
     static void drop_old(Loud& loud, std::uint32_t second, std::uint32_t window);
     static Finding finding_of(const Loud& loud);
 

@@ -239,6 +239,9 @@ class Model {
         if (question.counts == Counts::Silence && count(event, question.kinds, 1, 40)) {
             return;
         }
+        if (question.counts == Counts::Refusal && is_spoken_to(event, 86400)) {
+            return;
+        }
         wait(event);
         if (event.transport == Transport::Udp) {
             say(who + " datagram");
@@ -313,7 +316,7 @@ class Model {
             if (is_reset) {
                 refuse(waiting);
             }
-        } else if (is_reset && (event.flags & 0x10) == 0) {
+        } else if (is_reset && (event.flags & 0x10) == 0 && !is_spoken_to(event, 86400)) {
             Event unseen = event;
             unseen.flags = 0x10;
             if (!count(unseen, {ScanKind::AckScan}, 1, 20)) {

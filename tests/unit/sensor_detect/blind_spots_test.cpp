@@ -272,25 +272,30 @@ TEST_CASE("blind_spots: a sweep over hosts is seen where their networks are watc
     }
 }
 
-TEST_CASE("blind_spots: a sweep by datagrams or pings counts the hosts that do not answer") {
+TEST_CASE("blind_spots: a sweep by datagrams counts refusals, one by pings what does not answer") {
+    enum class Answer { None, Refusal, Reply };
     struct Row {
         bool is_ping;
-        int answering;
+        Answer answer;
         Texts scans;
     };
-    for (const Row& row :
-         {Row{false, 0, {"UDP: sweep scan detected", "UDP: sweep scan over 12/480"}},
-          Row{true, 0, {"ICMP: sweep scan detected", "ICMP: sweep scan over 12/768"}},
-          Row{false, 3, {}}, Row{true, 3, {}}}) {
-        CAPTURE(row.is_ping, row.answering);
+    const Texts by_datagrams{"UDP: sweep over hosts detected", "UDP: sweep over hosts over 12/480"};
+    const Texts by_pings{"ICMP: sweep over hosts detected", "ICMP: sweep over hosts over 12/768"};
+    for (const Row& row : {Row{false, Answer::Refusal, by_datagrams}, Row{false, Answer::Reply, {}},
+                           Row{false, Answer::None, {}}, Row{true, Answer::None, by_pings},
+                           Row{true, Answer::Reply, {}}}) {
+        CAPTURE(row.is_ping, static_cast<int>(row.answer));
         TrackerSettings settings;
         settings.watches_networks = true;
         Wire wire(settings);
         for (int host = 1; host <= 12; ++host) {
             wire.us = fmt::format("10.10.150.{}", host);
-            row.is_ping ? wire.ping() : wire.datagram(port_of(40000 + host), 161);
-            if (host <= row.answering) {
-                row.is_ping ? wire.answer_ping() : wire.answer_datagram(port_of(40000 + host), 161);
+            const std::uint16_t from = port_of(40000 + host);
+            row.is_ping ? wire.ping() : wire.datagram(from, 161);
+            if (row.answer == Answer::Reply) {
+                row.is_ping ? wire.answer_ping() : wire.answer_datagram(from, 161);
+            } else if (row.answer == Answer::Refusal) {
+                wire.unreachable(Transport::Udp, from, 161);
             }
             wire.pass(milliseconds(20));
         }
@@ -298,6 +303,61 @@ TEST_CASE("blind_spots: a sweep by datagrams or pings counts the hosts that do n
         wire.tracker.finish(wire.now);
         CHECK(wire.scans() == row.scans);
     }
+}
+
+TEST_CASE("blind_spots: decoys are one report at any pace, and hide nobody who comes later") {
+    for (const int pace : {1, 6, 15, 30, 49, 51, 300}) {
+        CAPTURE(pace);
+        Wire wire;
+        for (int port = 1; port <= 12; ++port) {
+            for (int source = 0; source < 6; ++source) {
+                wire.them = fmt::format("10.10.160.{}", source);
+                wire.raw_syn(50000, port_of(port));
+                wire.refuse(50000, port_of(port));
+            }
+            wire.pass(seconds(pace));
+        }
+        wire.pass(seconds(10));
+        const std::size_t reports = wire.scans().size();
+        CHECK(wire.scans().front() == "TCP: scan with decoys detected");
+        CHECK(reports <= 2);  // it may be over by now
+        wire.them = "10.10.170.1";
+        for (int port = 1; port <= 12; ++port) {
+            wire.raw_syn(50000, port_of(port));
+            wire.refuse(50000, port_of(port));
+        }
+        CHECK(wire.scans().size() == reports + 1);
+        CHECK(wire.scans().back() == "TCP: SYN scan detected");
+    }
+}
+
+TEST_CASE("blind_spots: a visit ends when new doors stop, whatever else comes") {
+    Wire wire;
+    for (int port = 1; port <= 12; ++port) {
+        wire.connect(port_of(40000 + port), port_of(port));
+        wire.refuse(port_of(40000 + port), port_of(port));
+    }
+    for (int i = 0; i < 3; ++i) {
+        wire.pass(seconds(40));
+        wire.connect(port_of(41000 + i), 80);
+        wire.accept(port_of(41000 + i), 80);
+    }
+    wire.pass(seconds(1));
+    CHECK(wire.scans() == Texts{"TCP: slow scan detected"});
+}
+
+TEST_CASE("blind_spots: what is left of connections whose handshake was seen is no scan") {
+    Wire wire;
+    for (int i = 0; i < 30; ++i) {
+        wire.connect(port_of(33000 + i), port_of(50000 + i));  // passive FTP: we are the server
+        wire.accept(port_of(33000 + i), port_of(50000 + i));
+        wire.pass(seconds(100));
+        wire.tcp(kFin | kAck, port_of(33000 + i), port_of(50000 + i));
+        wire.answer_tcp(kRst, port_of(33000 + i), port_of(50000 + i));
+        wire.answer_tcp(kRst, port_of(33000 + i), port_of(50000 + i));
+    }
+    wire.tracker.finish(wire.now);
+    CHECK(wire.scans().empty());
 }
 
 TEST_CASE("blind_spots: sources in lock-step are one report, whichever of them gets answers") {

@@ -37,9 +37,10 @@ TEST_CASE("detectors: every kind is counted by some probe, or by what several of
 
 TEST_CASE("detectors: only who may be blocked for it is reported with the words scan detected") {
     const std::set<std::string_view> harmless{
-        "TCP: scan with decoys", "UDP: scan with decoys", "TCP: distributed scan of ports",
-        "TCP: SYN flood",        "TCP: backscatter",      "UDP: scan/flood",
-        "ICMP: ping flood",      "ICMP/UDP: smurf attack"};
+        "TCP: scan with decoys", "UDP: scan with decoys",  "TCP: distributed scan of ports",
+        "TCP: SYN flood",        "TCP: backscatter",       "UDP: scan/flood",
+        "ICMP: ping flood",      "ICMP/UDP: smurf attack", "UDP: sweep over hosts",
+        "ICMP: sweep over hosts"};
     for (const DetectorRow& row : detectors()) {
         CAPTURE(row.name);
         CHECK(row.name.ends_with(" scan") == !harmless.count(row.name));

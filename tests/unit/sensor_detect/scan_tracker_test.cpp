@@ -269,6 +269,26 @@ TEST_CASE("scan_tracker: answers to our own queries are no scan, the same withou
     }
 }
 
+TEST_CASE("scan_tracker: so are answers to what we asked many at once") {
+    struct Row {
+        const char* group;
+        bool is_query;
+    };
+    for (const Row& row :
+         {Row{"239.255.255.250", true}, Row{"10.10.150.255", true}, Row{"10.10.150.9", false}}) {
+        CAPTURE(row.group);
+        Wire wire;
+        const std::string device = std::exchange(wire.them, row.group);
+        wire.answer_datagram(1900, 40000);
+        wire.them = device;
+        for (int i = 0; i < 30; ++i) {
+            wire.datagram(static_cast<std::uint16_t>(30000 + i), 40000);
+        }
+        wire.pass(seconds(1));
+        CHECK(wire.scans().empty() == row.is_query);
+    }
+}
+
 TEST_CASE("scan_tracker: a traceroute gives one line and no flood") {
     Wire wire;
     std::uint16_t port = 33434;

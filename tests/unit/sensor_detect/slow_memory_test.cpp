@@ -24,6 +24,11 @@ bool add_naively(std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>>
     return true;
 }
 
+std::optional<SlowMemory::Finding> add(SlowMemory& memory, const SlowMemory::Touch& touch) {
+    return memory.add(touch, kDay) < kLimits.ports ? std::nullopt
+                                                   : memory.take(touch.pair, kLimits);
+}
+
 }  // namespace
 
 TEST_CASE("slow_memory: with room enough it finds what a memory without limits finds") {
@@ -44,7 +49,7 @@ TEST_CASE("slow_memory: with room enough it finds what a memory without limits f
         touch.pair = pairs[random() % pairs.size()];
         touch.port = static_cast<std::uint16_t>(random() % 24);
         touch.second = second;
-        const bool is_found = memory.add(touch, kLimits).has_value();
+        const bool is_found = add(memory, touch).has_value();
         CAPTURE(i);
         REQUIRE(is_found == add_naively(naive, touch));
         findings += is_found ? 1 : 0;
@@ -61,21 +66,21 @@ TEST_CASE("slow_memory: a loud source stays exact while a flood of others comes 
     for (std::uint16_t port = 1; port <= 9; ++port) {
         loud.port = port;
         loud.second += 60;
-        REQUIRE_FALSE(memory.add(loud, kLimits));
+        REQUIRE_FALSE(add(memory, loud));
         for (int i = 0; i < 20000; ++i) {
             SlowMemory::Touch other;
             other.pair = random();
             other.port = 80;
             other.second = loud.second;
             if (port >= 3) {  // louder than they are
-                memory.add(other, kLimits);
+                add(memory, other);
                 other.port = 81;
-                memory.add(other, kLimits);
+                add(memory, other);
             }
         }
     }
     loud.port = 10;
-    const auto finding = memory.add(loud, kLimits);
+    const auto finding = add(memory, loud);
     REQUIRE(finding);
     CHECK(finding->ports.size() == 10);
 }
@@ -87,7 +92,7 @@ TEST_CASE("slow_memory: where there is no room a source is estimated, and never 
         made.pair = pair;
         made.port = port;
         made.second = second;
-        return memory.add(made, kLimits);
+        return add(memory, made);
     };
     // Eight louder ones in the bucket of source 3 (its low bits).
     for (std::uint64_t i = 1; i <= 8; ++i) {
