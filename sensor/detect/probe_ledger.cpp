@@ -381,6 +381,13 @@ void ProbeLedger::note_slow(const Probe& probe) {
     }
     const std::uint32_t known = table_.find(probe.pair);
     if (known != kNoIndex && table_.at(known).is_slow) {
+        // One that waited for an answer when the scan was found.
+        Counter* counter = table_.find_counter(known, ScanKind::SlowScan);
+        if (counter != nullptr && probe.arrival < table_.at(known).slow_since &&
+            evidence_of(probe.probe) == Evidence::Silence) {
+            counter->packets += probe.packets;
+            counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
+        }
         return;
     }
     SlowMemory::Touch touch;
@@ -445,6 +452,7 @@ void ProbeLedger::begin_slow(const SlowMemory::Finding& finding, const SourcePor
     counter.destination_ports = finding.ports;
     counter.source_ports = from;
     table_.at(source).is_slow = true;
+    table_.at(source).slow_since = now_;
     table_.mark_scanning(source);  // those that begin with it must not take its room
 }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/pool.hpp"
@@ -57,8 +58,9 @@ struct SourceState {
     base::IpAddress source;
     base::IpAddress destination;
     bool is_scanning = false;
-    bool is_slow = false;    // a slow scan is going on
-    std::uint32_t made = 0;  // the how many-th pair it is
+    bool is_slow = false;        // a slow scan is going on …
+    base::Timestamp slow_since;  // … and was found then
+    std::uint32_t made = 0;      // the how many-th pair it is
     std::uint32_t first_counter = kNoIndex;
     std::uint32_t last_seen = 0;
     std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
@@ -119,7 +121,7 @@ class SourceTable {
     std::uint64_t scan_evictions() const { return scan_evictions_; }
 
   private:
-    static constexpr std::uint32_t kSlots = 128;  // more than any idle time
+    static constexpr std::uint32_t kSlots = 128;  // seconds; later ones are looked at early
     struct AgeList {
         std::uint32_t oldest = kNoIndex;
         std::uint32_t newest = kNoIndex;

@@ -198,6 +198,21 @@ TEST_CASE("blind_spots: a visit too short for a port scan is a slow scan when it
     }
 }
 
+TEST_CASE("blind_spots: what waited for an answer when a slow scan was found is in its total") {
+    Wire wire;
+    for (int port = 1; port <= 9; ++port) {
+        wire.connect(port_of(40000 + port), port_of(port));
+        wire.pass(seconds(60));
+    }
+    for (int port = 10; port <= 14; ++port) {  // all of them silent
+        wire.connect(port_of(40000 + port), port_of(port));
+        wire.pass(milliseconds(10));
+    }
+    wire.pass(seconds(1));
+    wire.tracker.finish(wire.now);
+    CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan over 14/560"});
+}
+
 TEST_CASE("blind_spots: slow sources in lock-step are one report") {
     for (const int decoys : {7, 1}) {
         for (const bool is_one_visit : {false, true}) {
