@@ -599,6 +599,9 @@ void ProbeLedger::sweep(std::uint32_t second) {
 }
 
 std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
+    if (!visits_.empty()) {
+        return second() + 1;
+    }
     const auto counters = table_.next_sweep();
     const auto crowds = crowds_.next_end();
     if (!counters || !crowds) {
