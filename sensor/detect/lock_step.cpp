@@ -10,8 +10,9 @@ constexpr std::size_t kFewestPorts = 3;
 // How far a port may be from its place in the other list.
 constexpr std::size_t kMaxShift = 2;
 constexpr std::size_t kSameOfTen = 7;
-// Of the sources seen last; twice what a group may hold.
-constexpr std::size_t kMaxLookedAt = 2 * kMaxLockStep;
+// Of the sources seen last; and of those of the right time and destination.
+constexpr std::size_t kMaxLookedAt = 1024;
+constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
 
 bool is_going_on(const DecoyGroup& group) { return group.going_on > 0; }
 
@@ -41,23 +42,33 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
                                           const Counter& counter, std::uint32_t seconds) {
     std::vector<std::uint32_t> members{source};
     const SourceState& self = table.at(source);
-    const std::uint32_t since =
-        counter.door_before != 0 ? std::min(self.last_seen, counter.door_before) : self.last_seen;
-    std::size_t looked_at = 0;
-    for (std::uint32_t index = table.newest();
-         index != kNoIndex && looked_at < kMaxLookedAt && members.size() < kMaxLockStep;
-         index = table.older_than(index), ++looked_at) {
-        const SourceState& state = table.at(index);
-        if (state.last_seen + seconds < since) {
-            break;
-        }
-        if (index == source || state.destination != self.destination) {
-            continue;
-        }
-        const Counter* other = table.find_counter(index, counter.kind);
-        if (other != nullptr && !other->is_detected &&
-            is_same_walk(counter.destination_ports, other->destination_ports)) {
-            members.push_back(index);
+    // Whose turn is still to come is a door behind.
+    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : self.last_seen;
+    const std::uint32_t since = std::min(self.last_seen, before);
+    const auto is_at = [&](std::uint32_t seen, std::uint32_t second) {
+        return std::max(seen, second) - std::min(seen, second) <= seconds;
+    };
+    std::size_t compared = 0;
+    for (const bool is_scanning : {false, true}) {
+        std::size_t looked_at = 0;
+        for (std::uint32_t index = table.newest(is_scanning);
+             index != kNoIndex && looked_at < kMaxLookedAt && compared < kMaxCompared &&
+             members.size() < kMaxLockStep;
+             index = table.older_than(index), ++looked_at) {
+            const SourceState& state = table.at(index);
+            if (state.last_seen + seconds < since) {
+                break;
+            }
+            if (index == source || state.destination != self.destination ||
+                (!is_at(state.last_seen, self.last_seen) && !is_at(state.last_seen, before))) {
+                continue;
+            }
+            ++compared;
+            const Counter* other = table.find_counter(index, counter.kind);
+            if (other != nullptr && !other->is_detected &&
+                is_same_walk(counter.destination_ports, other->destination_ports)) {
+                members.push_back(index);
+            }
         }
     }
     std::sort(members.begin(), members.end(), [&](std::uint32_t a, std::uint32_t b) {

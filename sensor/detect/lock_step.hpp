@@ -21,9 +21,9 @@ inline constexpr std::size_t kMaxLockStep = 128;
 bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other);
 
 // The sources that are in lock-step with `source` in the kind of `counter` and not detected yet,
-// itself included; sorted as they were first seen. They were seen at most `seconds` before it was,
-// or before its last door but one: whose turn is still to come is a door behind. Only the sources
-// seen last are looked at, so that a flood cannot make this long.
+// itself included; sorted as they were first seen. They were seen last at most `seconds` before or
+// after it was, or before or after its last door but one: whose turn is still to come is a door
+// behind. Only the sources seen last are looked at, so that a flood cannot make this long.
 std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
                                           const Counter& counter, std::uint32_t seconds);
 

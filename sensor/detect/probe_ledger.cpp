@@ -291,8 +291,8 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
                                             probe.packets) >= settings.threshold;
         }
         if (is_reached) {
-            slow_.forget(probe.pair);
             reports_.detected(source, *counter);
+            forget_visit(probe.pair, *counter);
             return true;
         }
     }
@@ -400,8 +400,8 @@ void ProbeLedger::note_slow(const Probe& probe) {
     touch.second = second();
     const SlowMemory::Limits limits = slow_limits();
     const std::size_t ports = slow_.add(touch, limits.window);
-    if (ports < limits.ports || (known != kNoIndex && ports <= ports_of_visit(known))) {
-        return;  // too few, or all of a visit that is going on: it may become another kind of scan
+    if (ports < limits.ports || (known != kNoIndex && is_one_visit(known, ports))) {
+        return;
     }
     if (auto finding = slow_.take(probe.pair, limits)) {
         finding->source = probe.source;
@@ -416,9 +416,11 @@ void ProbeLedger::note_slow(const Probe& probe) {
     }
 }
 
-std::size_t ProbeLedger::ports_of_visit(std::uint32_t source) {
+bool ProbeLedger::is_one_visit(std::uint32_t source, std::size_t remembered) {
     PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
+    std::size_t threshold = 0;
     for (const ScanKind kind : kTcpPortScans) {
+        threshold = std::max<std::size_t>(threshold, settings_.of(kind).threshold);
         const Counter* counter = table_.find_counter(source, kind);
         if (counter != nullptr && !counter->is_detected) {
             for (const std::uint16_t port : counter->counted_ports.ports()) {
@@ -426,7 +428,8 @@ std::size_t ProbeLedger::ports_of_visit(std::uint32_t source) {
             }
         }
     }
-    return ports.size();
+    // With more than any threshold it is a mixture that no single kind would ever report.
+    return remembered <= ports.size() && ports.size() < threshold;
 }
 
 SlowMemory::Limits ProbeLedger::slow_limits() const {
@@ -490,10 +493,21 @@ void ProbeLedger::on_counter_over(const SourceState& state, const Counter& count
     reports_.over(state, counter);
     if (is_tcp_port_scan(counter.kind)) {
         if (counter.is_detected) {
-            slow_.forget(state.pair);
+            forget_visit(state.pair, counter);
         } else {
             end_visit(state, counter);
         }
+    }
+}
+
+void ProbeLedger::forget_visit(std::uint64_t pair, const Counter& counter) {
+    if (!is_tcp_port_scan(counter.kind)) {
+        return;  // a report for which nobody is blocked pardons nothing
+    }
+    if (counter.group == kNoGroup) {
+        slow_.forget(pair);
+    } else {  // nobody can say that it was he: only these ports are told
+        slow_.forget(pair, counter.counted_ports.ports());
     }
 }
 
@@ -503,11 +517,11 @@ bool ProbeLedger::is_visit_over(const Counter& counter) const {
 }
 
 void ProbeLedger::end_visit(const SourceState& state, const Counter& counter) {
-    // Whoever finds no room is reported when he comes back, or never does.
-    constexpr std::size_t kMostVisits = 4096;
+    // A source may have several before they are told. Whoever finds no room is reported when he
+    // comes back.
+    const std::size_t most = counted_sources(settings_);
     const DetectorSettings& slow = settings_.of(ScanKind::SlowScan);
-    if (slow.is_enabled && visits_.size() < kMostVisits &&
-        slow_.ports_of(state.pair) >= slow.threshold) {
+    if (slow.is_enabled && visits_.size() < most && slow_.ports_of(state.pair) >= slow.threshold) {
         visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
                            counter.source_ports, counter.bytes});
     }

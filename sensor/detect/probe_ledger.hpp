@@ -112,8 +112,11 @@ class ProbeLedger final : private CounterSink {
 
     void note_slow(const Probe& probe);
     SlowMemory::Limits slow_limits() const;
-    // How many ports the fast counters of a source have counted and not reported.
-    std::size_t ports_of_visit(std::uint32_t source);
+    // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
+    // and may yet become a scan of another kind.
+    bool is_one_visit(std::uint32_t source, std::size_t remembered);
+    // What a kind has reported is no slow scan as well.
+    void forget_visit(std::uint64_t pair, const Counter& counter);
     // Reports a slow scan, together with those that are in lock-step with it.
     void report_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
     void begin_slow(const SlowMemory::Finding& finding, const SourcePorts& from);

@@ -62,7 +62,8 @@ std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
 
 bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) {
     const auto kind = group_kind_of(counter.kind);
-    if (!kind || !settings_.of(*kind).is_enabled) {
+    // Of slow scans the slow memory knows who was in step.
+    if (!kind || counter.kind == ScanKind::SlowScan || !settings_.of(*kind).is_enabled) {
         return false;
     }
     const std::uint32_t window = decoy_window(*kind);
@@ -77,8 +78,8 @@ bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) 
         join(group, source, counter);
         return true;
     }
-    if (counter.kind == ScanKind::SlowScan || groups_.is_full()) {
-        return false;  // the slow memory knows who was in step
+    if (groups_.is_full()) {
+        return false;
     }
     const auto members = find_lock_step(table_, source, counter, window);
     if (members.size() < settings_.of(*kind).threshold) {

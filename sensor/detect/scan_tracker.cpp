@@ -47,15 +47,31 @@ Flow flow_of(const Probe& probe, Transport transport) {
     return {probe.destination, probe.source, probe.destination_port, probe.source_port, transport};
 }
 
+// Those that we ask together answer within so many seconds, and stand near.
+constexpr std::uint32_t kGroupMemory = 10;
+
+// In the same /24, or for IPv6 /64; link-local ones are.
+bool is_near(const base::IpAddress& a, const base::IpAddress& b) {
+    constexpr std::size_t kV4Bytes = 3;
+    constexpr std::size_t kV6Bytes = 8;
+    return a.family() == b.family() &&
+           std::equal(a.data(), a.data() + (a.is_v4() ? kV4Bytes : kV6Bytes), b.data());
+}
+
 // What we sent to many at once: any of them may answer.
 Flow group_flow(const base::IpAddress& ours, std::uint16_t our_port) {
     return {ours, base::IpAddress(), our_port, 0, Transport::Udp};
 }
 
-// Multicast, or most likely a broadcast (RFC 919: the host part all ones; the mask is not known).
-bool is_sent_to_many(const base::IpAddress& address) {
-    const std::uint8_t* bytes = address.data();
-    return address.is_v4() ? (bytes[0] & 0xf0) == 0xe0 || bytes[3] == 0xff : bytes[0] == 0xff;
+// Multicast, or most likely a broadcast of our network (RFC 919: the host part all ones; the mask
+// is not known).
+bool is_sent_to_many(const base::IpAddress& from, const base::IpAddress& to) {
+    const std::uint8_t* bytes = to.data();
+    if (!to.is_v4()) {
+        return bytes[0] == 0xff;
+    }
+    const bool is_everybody = std::all_of(bytes, bytes + 4, [](auto byte) { return byte == 0xff; });
+    return (bytes[0] & 0xf0) == 0xe0 || is_everybody || (bytes[3] == 0xff && is_near(from, to));
 }
 
 // All connections of ours to a peer together.
@@ -179,8 +195,9 @@ void ScanTracker::on_datagram(const Packet& packet) {
     ScanReports& reports = ledger_.reports();
     Probe probe = probe_of(packet, ProbeClass::Datagram);
     if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory) ||
-        flows_.knows(group_flow(packet.destination, packet.destination_port), second(),
-                     kFlowMemory)) {
+        (is_near(packet.source, packet.destination) &&
+         flows_.knows(group_flow(packet.destination, packet.destination_port), second(),
+                      kGroupMemory))) {
         reports.packet(ObservationType::Datagram, packet, packet.udp_data_length);
         return;
     }
@@ -229,7 +246,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             break;
         case Transport::Udp:
             flows_.remember(flow_of(packet), second());
-            if (is_sent_to_many(packet.destination)) {
+            if (is_sent_to_many(packet.source, packet.destination)) {
                 flows_.remember(group_flow(packet.source, packet.source_port), second());
             }
             pending_.settle(ledger_.pair_of(packet.destination, packet.source),

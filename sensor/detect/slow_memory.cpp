@@ -14,6 +14,8 @@ constexpr std::size_t kSourcesPerCellBucket = 8;
 constexpr std::size_t kCellBucketsPerLoud = 32;
 // Among so many sources of that time those in step are looked for.
 constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
+// Of all that were touched as late.
+constexpr std::size_t kMaxLookedAt = 4096;
 
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
@@ -211,7 +213,7 @@ std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, const Li
             return std::nullopt;
         }
         const Finding finding = finding_of(loud);
-        loud = Loud{};
+        release(*place);
         return finding;
     }
     Cell* cell = find_cell(pair, 0, ~std::uint32_t{0});
@@ -235,20 +237,27 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
     const auto is_at = [&](std::uint32_t latest, std::uint32_t second) {
         return std::max(latest, second) - std::min(latest, second) <= seconds;
     };
+    std::size_t looked_at = 0;
     std::size_t compared = 0;
     for (std::size_t bucket = 0; bucket < loud_.size(); ++bucket) {
         for (std::size_t way = 0; way < kLoudWays; ++way) {
-            const std::uint32_t latest = loud_marks_[bucket].latest[way];
+            if (loud_marks_[bucket].latest[way] + seconds < found.before) {
+                continue;
+            }
+            if (++looked_at > kMaxLookedAt) {
+                return others;
+            }
+            const Loud& loud = loud_[bucket][way];
+            if (loud.count < 2 || loud.pair == found.pair ||
+                loud.destination != found.destination) {
+                continue;
+            }
+            const std::uint32_t latest = loud.seconds[loud.count - 1U];
             if (!is_at(latest, found.latest) && !is_at(latest, found.before)) {
                 continue;
             }
             if (++compared > kMaxCompared) {
                 return others;
-            }
-            const Loud& loud = loud_[bucket][way];
-            if (loud.count == 0 || loud.pair == found.pair ||
-                loud.destination != found.destination) {
-                continue;
             }
             const Finding other = finding_of(loud);
             if (is_in_step(found, other, seconds)) {
@@ -262,9 +271,35 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
     return others;
 }
 
+void SlowMemory::release(const LoudPlace& place) {
+    loud_at(place) = Loud{};
+    loud_marks_[place.bucket].latest[place.way] = 0;
+}
+
+void SlowMemory::forget(std::uint64_t pair, std::span<const std::uint16_t> ports) {
+    const auto place = find_loud(pair);
+    if (!place) {
+        forget(pair);  // of a bitmap nothing can be taken away
+        return;
+    }
+    Loud& loud = loud_at(*place);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < loud.count; ++i) {
+        if (std::find(ports.begin(), ports.end(), loud.ports[i]) == ports.end()) {
+            loud.ports[kept] = loud.ports[i];
+            loud.seconds[kept] = loud.seconds[i];
+            ++kept;
+        }
+    }
+    loud.count = static_cast<std::uint16_t>(kept);
+    if (kept == 0) {
+        release(*place);
+    }
+}
+
 void SlowMemory::forget(std::uint64_t pair) {
     if (const auto loud = find_loud(pair)) {
-        loud_at(*loud) = Loud{};
+        release(*loud);
     } else if (Cell* cell = find_cell(pair, 0, ~std::uint32_t{0})) {
         *cell = Cell{};
     }

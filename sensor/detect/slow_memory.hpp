@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
@@ -38,7 +39,7 @@ class SlowMemory {
         std::uint64_t pair = 0;
         DestinationPorts ports;  // none, if only a bitmap is left
         std::array<std::uint32_t, DestinationPorts::kCapacity> seconds{};  // of each
-        // Of the port touched last and the one before it, if they are kept.
+        // Of the port added last and the one before it, if they are kept.
         std::uint32_t latest = 0;
         std::uint32_t before = 0;
         std::uint64_t packets = 0;
@@ -69,8 +70,9 @@ class SlowMemory {
     // before. At most as many as a group of decoys holds, found among a bounded number that were
     // seen at these times. They stay remembered.
     std::vector<Finding> in_step(const Finding& found, std::uint32_t seconds) const;
-    // What was touched does not count any more.
+    // What was touched does not count any more, or these ports of it.
     void forget(std::uint64_t pair);
+    void forget(std::uint64_t pair, std::span<const std::uint16_t> ports);
     void clear();
 
   private:
@@ -114,6 +116,7 @@ class SlowMemory {
     std::size_t cell_bucket(std::uint64_t pair) const { return pair & (cells_.size() - 1); }
     Cell* find_cell(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
     Cell& make_cell(std::uint64_t pair, std::uint32_t second);
+    void release(const LoudPlace& place);
     Loud& loud_at(const LoudPlace& place) { return loud_[place.bucket][place.way]; }
     std::optional<LoudPlace> find_loud(std::uint64_t pair) const;
     // Room for a source with two ports; nullopt = all who are there have more.

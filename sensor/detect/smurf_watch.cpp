@@ -68,23 +68,30 @@ std::uint32_t SmurfWatch::second() const {
 }
 
 void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
-    if (packet.transport != Transport::Tcp && is_echo_answer(packet) &&
-        settings_.of(ScanKind::Smurf).is_enabled) {
-        advance(now);
-        if (takes(packet)) {
-            ++taken_;
-            return;
-        }
+    const bool is_answer = packet.transport != Transport::Tcp && is_echo_answer(packet) &&
+                           settings_.of(ScanKind::Smurf).is_enabled;
+    keep_up(is_answer, now);
+    if (is_answer && takes(packet)) {
+        ++taken_;
+        return;
     }
     next_->on_inbound(packet, now);
 }
 
 void SmurfWatch::on_outbound(const Packet& packet, base::Timestamp now) {
-    if (packet.transport != Transport::Tcp && is_echo_question(packet)) {
-        advance(now);
+    const bool is_question = packet.transport != Transport::Tcp && is_echo_question(packet);
+    keep_up(is_question, now);
+    if (is_question) {
         asked_.remember(flow_to(packet.source, packet.destination), second());
     }
     next_->on_outbound(packet, now);
+}
+
+// What is over here is told before the next tracker sees a later packet: its time never goes back.
+void SmurfWatch::keep_up(bool is_for_us, base::Timestamp now) {
+    if (is_for_us || table_.size() > 0) {
+        advance(now);
+    }
 }
 
 bool SmurfWatch::takes(const Packet& packet) {

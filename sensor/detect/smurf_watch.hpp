@@ -35,6 +35,7 @@ class SmurfWatch final : public Tracker, private CounterSink {
 
   private:
     // True = the packet belongs to an attack that was reported.
+    void keep_up(bool is_for_us, base::Timestamp now);
     bool takes(const sensor_packet::Packet& packet);
     void report_detected(std::uint32_t index, Counter& counter);
     void on_counter_over(const SourceState& state, const Counter& counter) override;

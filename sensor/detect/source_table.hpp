@@ -104,9 +104,9 @@ class SourceTable {
     // Forgotten last from now on.
     void mark_scanning(std::uint32_t index);
 
-    // The one seen last of those that do not scan, and the one seen before another; kNoIndex =
-    // none.
-    std::uint32_t newest() const { return ages_[0].newest; }
+    // The one seen last of those that scan, or of those that do not, and of the same the one seen
+    // before another; kNoIndex = none.
+    std::uint32_t newest(bool is_scanning) const { return ages_[is_scanning ? 1 : 0].newest; }
     std::uint32_t older_than(std::uint32_t index) { return states_[index].older; }
 
     // The second for which sweep() is due next; nullopt = nothing is remembered.

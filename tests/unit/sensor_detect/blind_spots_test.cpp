@@ -346,6 +346,47 @@ TEST_CASE("blind_spots: decoys are one report at any pace, and hide nobody who c
     }
 }
 
+TEST_CASE("blind_spots: decoys that go on in another way are still one report") {
+    const auto round = [](Wire& wire, std::uint8_t flags, seconds pace) {
+        for (int port = 1; port <= 12; ++port) {
+            for (int source = 0; source < 8; ++source) {
+                wire.them = fmt::format("10.10.160.{}", source);
+                if (flags == kSyn) {
+                    wire.raw_syn(50000, port_of(port));
+                } else {
+                    wire.tcp(flags, 50000, port_of(port));
+                }
+                wire.refuse(50000, port_of(port));
+            }
+            wire.pass(pace);
+        }
+    };
+    Wire wire;
+    SECTION("SYN, then FIN") { round(wire, kSyn, seconds(0)); }
+    SECTION("slowly, then fast") { round(wire, kSyn, seconds(300)); }
+    wire.pass(seconds(20));
+    round(wire, kFin, seconds(0));
+    CHECK(wire.scans() == Texts(2, "TCP: scan with decoys detected"));
+}
+
+TEST_CASE("blind_spots: what nobody is blocked for does not hide a slow scan") {
+    Wire wire;
+    for (int visit = 0; visit < 3; ++visit) {
+        for (int port = 1; port <= 9; ++port) {
+            wire.raw_syn(50000, port_of(100 * visit + port));
+            wire.refuse(50000, port_of(100 * visit + port));
+        }
+        for (int i = 0; i < 10; ++i) {
+            const std::uint16_t to = port_of(20000 + 100 * visit + i);
+            wire.tcp(kSyn | kAck, 80, to);
+            wire.answer_tcp(kRst, 80, to);
+        }
+        wire.pass(seconds(60));
+    }
+    const Texts scans = wire.scans();
+    CHECK(std::count(scans.begin(), scans.end(), "TCP: slow scan detected") == 1);
+}
+
 TEST_CASE("blind_spots: a visit ends when new doors stop, whatever else comes") {
     Wire wire;
     for (int port = 1; port <= 12; ++port) {

@@ -11,19 +11,33 @@ using std::chrono::seconds;
 
 namespace {
 
+struct HandedOn {
+    int packets = 0;
+    Timestamp latest;
+    bool went_back = false;
+
+    void see(Timestamp now) {
+        went_back = went_back || now < latest;
+        latest = now;
+    }
+};
+
 class Recorder final : public Tracker {
   public:
-    explicit Recorder(int& packets) : packets_(packets) {}
+    explicit Recorder(HandedOn& handed_on) : handed_on_(handed_on) {}
     void set_settings(const TrackerSettings& /*settings*/) override {}
-    void on_inbound(const Packet& /*packet*/, Timestamp /*now*/) override { ++packets_; }
-    void on_outbound(const Packet& /*packet*/, Timestamp /*now*/) override {}
-    void advance(Timestamp /*now*/) override {}
+    void on_inbound(const Packet& /*packet*/, Timestamp now) override {
+        ++handed_on_.packets;
+        handed_on_.see(now);
+    }
+    void on_outbound(const Packet& /*packet*/, Timestamp now) override { handed_on_.see(now); }
+    void advance(Timestamp now) override { handed_on_.see(now); }
     std::optional<Timestamp> next_deadline() override { return std::nullopt; }
     void finish(Timestamp /*now*/) override {}
     TrackerCounters counters() const override { return {}; }
 
   private:
-    int& packets_;
+    HandedOn& handed_on_;
 };
 
 class Wire final : public ObservationSink {
@@ -55,7 +69,7 @@ class Wire final : public ObservationSink {
     }
 
     SmurfWatch watch;
-    int handed_on = 0;
+    HandedOn handed_on;
     std::vector<Observation> observations;
     Timestamp now{seconds(1'700'000'000)};
 };
@@ -72,7 +86,7 @@ TEST_CASE("smurf_watch: echo replies of a network that was not asked are one att
         CHECK(seen.kind == ScanKind::Smurf);
         CHECK(seen.source.to_string() == "192.0.2.0");
         CHECK(seen.source_ports.size() == (transport == Transport::Udp ? 1 : 0));
-        CHECK(wire.handed_on == 89);  // the rest belongs to the attack
+        CHECK(wire.handed_on.packets == 89);  // the rest belongs to the attack
         wire.watch.advance(wire.now + seconds(40));
         REQUIRE(wire.observations.size() == 2);
         CHECK(wire.observations.back().type == ObservationType::ScanExpired);
@@ -85,7 +99,7 @@ TEST_CASE("smurf_watch: what one host sends, what was asked for and what comes s
     Wire one_host;
     one_host.replies(500, 2);
     CHECK(one_host.observations.empty());
-    CHECK(one_host.handed_on == 500);
+    CHECK(one_host.handed_on.packets == 500);
 
     Wire asked;
     Packet question = Wire::packet(Transport::Icmp, "10.0.0.2", "192.0.2.255");
@@ -114,9 +128,20 @@ TEST_CASE("smurf_watch: what one host sends, what was asked for and what comes s
 TEST_CASE("smurf_watch: an attack does not hide a scan from port 7") {
     Wire wire;
     wire.replies(200, 50, Transport::Udp);
-    const int before = wire.handed_on;
+    const int before = wire.handed_on.packets;
     for (std::uint16_t port = 100; port < 150; ++port) {
         wire.replies(1, 50, Transport::Udp, port);
     }
-    CHECK(wire.handed_on == before + 50);
+    CHECK(wire.handed_on.packets == before + 50);
+}
+
+TEST_CASE("smurf_watch: the time that it hands on never goes back") {
+    Wire wire;
+    wire.replies(1, 1);
+    for (int i = 0; i < 100; ++i) {
+        wire.now += seconds(1);
+        wire.watch.on_inbound(Wire::packet(Transport::Tcp, "192.0.2.1", "10.0.0.2"), wire.now);
+    }
+    wire.replies(1, 1);
+    CHECK_FALSE(wire.handed_on.went_back);
 }
