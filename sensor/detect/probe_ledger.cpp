@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <utility>
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -78,13 +77,14 @@ ProbeLedger::ProbeLedger(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings),
       contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
       table_(counted_sources(settings), *this),
-      slow_(settings.max_sources),
-      reports_(settings, table_, sink) {}
+      reports_(settings, table_, sink),
+      slow_(settings, table_, reports_, *this, counted_sources(settings)) {}
 
 void ProbeLedger::set_time(base::Timestamp now) {
     now_ = now;
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
+    slow_.set_time(now);
 }
 
 std::uint64_t ProbeLedger::pair_of(const base::IpAddress& source,
@@ -205,8 +205,8 @@ ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& pro
         if (counter.is_detected) {
             return Reception::Taken;
         }
-        if (is_visit_over(counter)) {
-            end_visit(table_.at(source), counter);
+        if (slow_.is_visit_over(counter)) {
+            slow_.end_visit(table_.at(source), counter);
             counter.latest_door = second();  // not before as much time again
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
@@ -266,7 +266,7 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
-        note_slow(probe);
+        slow_.touch(probe);
         if (!counts_now) {
             note_crowd(probe, is_new_source);
         }
@@ -292,7 +292,7 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
         }
         if (is_reached) {
             reports_.detected(source, *counter);
-            forget_visit(probe.pair, *counter);
+            slow_.forget_visit(probe.pair, *counter);
             return true;
         }
     }
@@ -374,174 +374,13 @@ std::optional<bool> ProbeLedger::follow_traceroute(const Probe& probe, std::uint
     return run.is_line_due(second());
 }
 
-void ProbeLedger::note_slow(const Probe& probe) {
-    const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
-    if (!settings.is_enabled) {
-        return;
-    }
-    const std::uint32_t known = table_.find(probe.pair);
-    if (known != kNoIndex && table_.at(known).is_slow) {
-        // One that waited for an answer when the scan was found.
-        Counter* counter = table_.find_counter(known, ScanKind::SlowScan);
-        if (counter != nullptr && probe.arrival < table_.at(known).slow_since &&
-            evidence_of(probe.probe) == Evidence::Silence) {
-            counter->packets += probe.packets;
-            counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
-        }
-        return;
-    }
-    SlowMemory::Touch touch;
-    touch.pair = probe.pair;
-    touch.source = probe.source;
-    touch.destination = probe.destination;
-    touch.port = probe.destination_port;
-    touch.packets = probe.packets;
-    touch.bytes = probe.bytes;
-    touch.second = second();
-    const SlowMemory::Limits limits = slow_limits();
-    const std::size_t ports = slow_.add(touch, limits.window);
-    if (ports < limits.ports || (known != kNoIndex && is_one_visit(known, ports))) {
-        return;
-    }
-    if (auto finding = slow_.take(probe.pair, limits)) {
-        finding->source = probe.source;
-        finding->destination = probe.destination;
-        if (finding->ports.size() == 0) {  // a bitmap was left
-            finding->ports.add(probe.destination_port);
-            finding->bytes = finding->packets * probe.bytes;
-        }
-        SourcePorts from;
-        from.add(probe.source_port);
-        report_slow(*finding, from);
-    }
-}
-
-bool ProbeLedger::is_one_visit(std::uint32_t source, std::size_t remembered) {
-    PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
-    std::size_t threshold = 0;
-    for (const ScanKind kind : kTcpPortScans) {
-        threshold = std::max<std::size_t>(threshold, settings_.of(kind).threshold);
-        const Counter* counter = table_.find_counter(source, kind);
-        if (counter != nullptr && !counter->is_detected) {
-            for (const std::uint16_t port : counter->counted_ports.ports()) {
-                ports.add(port);
-            }
-        }
-    }
-    // With more than any threshold it is a mixture that no single kind would ever report.
-    return remembered <= ports.size() && ports.size() < threshold;
-}
-
-SlowMemory::Limits ProbeLedger::slow_limits() const {
-    const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
-    SlowMemory::Limits limits;
-    limits.ports = settings.threshold;
-    limits.window =
-        static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count());
-    return limits;
-}
-
-void ProbeLedger::begin_slow(const SlowMemory::Finding& finding, const SourcePorts& from) {
-    Probe probe;
-    probe.pair = finding.pair;
-    probe.source = finding.source;
-    probe.destination = finding.destination;
-    const std::uint32_t source = obtain(probe);
-    table_.touch(source, second());
-    Counter& counter =
-        table_.obtain_counter(source, ScanKind::SlowScan, expiry_of(ScanKind::SlowScan));
-    counter.packets = finding.packets;
-    counter.bytes = finding.bytes;
-    counter.destination_ports = finding.ports;
-    counter.source_ports = from;
-    table_.at(source).is_slow = true;
-    table_.at(source).slow_since = now_;
-    table_.mark_scanning(source);  // those that begin with it must not take its room
-}
-
-void ProbeLedger::report_slow(const SlowMemory::Finding& finding, const SourcePorts& from) {
-    const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
-    std::vector<SlowMemory::Finding> walkers{finding};
-    if (decoys.is_enabled && reports_.has_room_for_group()) {
-        const auto others = slow_.in_step(
-            finding,
-            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
-        if (others.size() + 1 >= decoys.threshold) {
-            walkers.insert(walkers.end(), others.begin(), others.end());
-        }
-    }
-    for (const SlowMemory::Finding& walker : walkers) {
-        slow_.forget(walker.pair);
-        begin_slow(walker, walker.pair == finding.pair ? from : SourcePorts());
-    }
-    std::vector<std::uint32_t> members;
-    for (const SlowMemory::Finding& walker : walkers) {
-        const std::uint32_t source = table_.find(walker.pair);
-        if (source != kNoIndex) {  // else its room was needed at once
-            members.push_back(source);
-        }
-    }
-    if (members.size() > 1) {
-        reports_.detected_together(members, ScanKind::SlowScan);
-    } else if (!members.empty()) {
-        reports_.detected(members.front(),
-                          *table_.find_counter(members.front(), ScanKind::SlowScan));
-    }
-}
-
 void ProbeLedger::on_counter_over(const SourceState& state, const Counter& counter) {
     reports_.over(state, counter);
     if (is_tcp_port_scan(counter.kind)) {
         if (counter.is_detected) {
-            forget_visit(state.pair, counter);
+            slow_.forget_visit(state.pair, counter);
         } else {
-            end_visit(state, counter);
-        }
-    }
-}
-
-void ProbeLedger::forget_visit(std::uint64_t pair, const Counter& counter) {
-    if (!is_tcp_port_scan(counter.kind)) {
-        return;  // a report for which nobody is blocked pardons nothing
-    }
-    if (counter.group == kNoGroup) {
-        slow_.forget(pair);
-    } else {  // nobody can say that it was he: only these ports are told
-        slow_.forget(pair, counter.counted_ports.ports());
-    }
-}
-
-bool ProbeLedger::is_visit_over(const Counter& counter) const {
-    return is_tcp_port_scan(counter.kind) && counter.latest_door != 0 &&
-           counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
-}
-
-void ProbeLedger::end_visit(const SourceState& state, const Counter& counter) {
-    // A source may have several before they are told. Whoever finds no room is reported when he
-    // comes back.
-    const std::size_t most = counted_sources(settings_);
-    const DetectorSettings& slow = settings_.of(ScanKind::SlowScan);
-    if (slow.is_enabled && visits_.size() < most && slow_.ports_of(state.pair) >= slow.threshold) {
-        visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
-                           counter.source_ports, counter.bytes});
-    }
-}
-
-void ProbeLedger::report_visits() {
-    while (!visits_.empty()) {  // a report may end others, if it needs their room
-        const std::vector<Visit> ended = std::exchange(visits_, {});
-        for (const Visit& visit : ended) {
-            auto finding = slow_.take(visit.pair, slow_limits());
-            if (!finding) {
-                continue;
-            }
-            finding->source = visit.source;
-            finding->destination = visit.destination;
-            if (finding->ports.size() == 0) {  // a bitmap was left
-                finding->ports = visit.ports;
-                finding->bytes = visit.bytes;
-            }
-            report_slow(*finding, visit.source_ports);
+            slow_.end_visit(state, counter);
         }
     }
 }
@@ -605,7 +444,7 @@ void ProbeLedger::note_host(const Probe& probe, Door door) {
 
 void ProbeLedger::sweep(std::uint32_t second) {
     table_.sweep(second);
-    report_visits();
+    slow_.report_visits();
     contacts_.expire(second);
     while (const auto report = crowds_.end_one(second)) {
         reports_.crowd(*report);
@@ -613,7 +452,7 @@ void ProbeLedger::sweep(std::uint32_t second) {
 }
 
 std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
-    if (!visits_.empty()) {
+    if (slow_.has_visits()) {
         return second() + 1;
     }
     const auto counters = table_.next_sweep();
@@ -626,7 +465,7 @@ std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
 
 void ProbeLedger::clear() {
     table_.clear();
-    report_visits();
+    slow_.report_visits();
     table_.clear();
     contacts_.clear();
     slow_.clear();

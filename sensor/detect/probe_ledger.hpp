@@ -2,26 +2,25 @@
 //
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
 // FirstContact of 32 bytes and moves to the SourceTable with the second thing that it does; what it
-// touched is counted there, in the SlowMemory of a day and in the CrowdWatch of many sources.
+// touched is counted there, in the SlowScans of a day and in the CrowdWatch of many sources.
 // Single-threaded; bounded by its parts; no allocation in the steady state.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/first_contacts.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
-#include "sensor/detect/slow_memory.hpp"
+#include "sensor/detect/slow_scans.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 
 namespace portcullis::sensor_detect {
 
-class ProbeLedger final : private CounterSink {
+class ProbeLedger final : private CounterSink, private SourceMaker {
   public:
     // `settings` and `sink` must outlive the ledger; the sizes in `settings` count at this moment.
     ProbeLedger(const TrackerSettings& settings, ObservationSink& sink);
@@ -85,16 +84,6 @@ class ProbeLedger final : private CounterSink {
     std::uint64_t scan_evictions() const { return table_.scan_evictions(); }
 
   private:
-    // Ports that were touched in one visit, too few for its kind.
-    struct Visit {
-        std::uint64_t pair = 0;
-        base::IpAddress source;
-        base::IpAddress destination;
-        DestinationPorts ports;
-        SourcePorts source_ports;
-        std::uint64_t bytes = 0;
-    };
-
     void on_counter_over(const SourceState& state, const Counter& counter) override;
 
     std::uint32_t second() const { return second_; }
@@ -108,24 +97,8 @@ class ProbeLedger final : private CounterSink {
     // Counts a door; true = the source is a scanner, now or before.
     bool count_door(std::uint32_t source, const Probe& probe);
     bool is_reached_by_one(ProbeClass probe) const;
-    std::uint32_t obtain(const Probe& probe);
+    std::uint32_t obtain(const Probe& probe) override;
 
-    void note_slow(const Probe& probe);
-    SlowMemory::Limits slow_limits() const;
-    // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
-    // and may yet become a scan of another kind.
-    bool is_one_visit(std::uint32_t source, std::size_t remembered);
-    // What a kind has reported is no slow scan as well.
-    void forget_visit(std::uint64_t pair, const Counter& counter);
-    // Reports a slow scan, together with those that are in lock-step with it.
-    void report_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
-    void begin_slow(const SlowMemory::Finding& finding, const SourcePorts& from);
-    // Visits that are over and no other kind reported may be enough for a slow scan: notes one, and
-    // reports what was noted.
-    void end_visit(const SourceState& state, const Counter& counter);
-    void report_visits();
-    // New doors did not come for the idle time of the kind, though other packets did.
-    bool is_visit_over(const Counter& counter) const;
     CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
     void note_crowd(const Probe& probe, bool is_new_source);
     void note_host(const Probe& probe, Door door);
@@ -134,10 +107,9 @@ class ProbeLedger final : private CounterSink {
     base::KeyedHash hash_;
     FirstContacts contacts_;
     SourceTable table_;
-    SlowMemory slow_;
     CrowdWatch crowds_;
     ScanReports reports_;
-    std::vector<Visit> visits_;  // that are over
+    SlowScans slow_;
     base::Timestamp now_;
     std::uint32_t second_ = 0;
     // The pair asked for last: scans and their answers come in rows.

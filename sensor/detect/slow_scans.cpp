@@ -1,0 +1,187 @@
+#include "sensor/detect/slow_scans.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sensor/detect/probe_classes.hpp"
+
+namespace portcullis::sensor_detect {
+
+using std::chrono::duration_cast;
+using std::chrono::seconds;
+
+SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, ScanReports& reports,
+                     SourceMaker& sources, std::size_t most_visits)
+    : settings_(settings),
+      table_(table),
+      reports_(reports),
+      sources_(sources),
+      most_visits_(most_visits),
+      memory_(settings.max_sources) {}
+
+std::uint32_t SlowScans::second() const {
+    return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
+}
+
+void SlowScans::touch(const Probe& probe) {
+    const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
+    if (!settings.is_enabled) {
+        return;
+    }
+    const std::uint32_t known = table_.find(probe.pair);
+    if (known != kNoIndex && table_.at(known).is_slow) {
+        // One that waited for an answer when the scan was found.
+        Counter* counter = table_.find_counter(known, ScanKind::SlowScan);
+        if (counter != nullptr && probe.arrival < table_.at(known).slow_since &&
+            evidence_of(probe.probe) == Evidence::Silence) {
+            counter->packets += probe.packets;
+            counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
+        }
+        return;
+    }
+    SlowMemory::Touch touch;
+    touch.pair = probe.pair;
+    touch.source = probe.source;
+    touch.destination = probe.destination;
+    touch.port = probe.destination_port;
+    touch.packets = probe.packets;
+    touch.bytes = probe.bytes;
+    touch.second = second();
+    const SlowMemory::Limits enough = limits();
+    const std::size_t ports = memory_.add(touch, enough.window);
+    if (ports < enough.ports || (known != kNoIndex && is_one_visit(known, ports))) {
+        return;
+    }
+    if (auto finding = memory_.take(probe.pair, enough)) {
+        finding->source = probe.source;
+        finding->destination = probe.destination;
+        if (finding->ports.size() == 0) {  // a bitmap was left
+            finding->ports.add(probe.destination_port);
+            finding->bytes = finding->packets * probe.bytes;
+        }
+        SourcePorts from;
+        from.add(probe.source_port);
+        report(*finding, from);
+    }
+}
+
+bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
+    PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
+    std::size_t threshold = 0;
+    for (const ScanKind kind : kTcpPortScans) {
+        threshold = std::max<std::size_t>(threshold, settings_.of(kind).threshold);
+        const Counter* counter = table_.find_counter(source, kind);
+        if (counter != nullptr && !counter->is_detected) {
+            for (const std::uint16_t port : counter->counted_ports.ports()) {
+                ports.add(port);
+            }
+        }
+    }
+    // With more than any threshold it is a mixture that no single kind would ever report.
+    return remembered <= ports.size() && ports.size() < threshold;
+}
+
+SlowMemory::Limits SlowScans::limits() const {
+    const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
+    SlowMemory::Limits limits;
+    limits.ports = settings.threshold;
+    limits.window =
+        static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count());
+    return limits;
+}
+
+void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& from) {
+    Probe probe;
+    probe.pair = finding.pair;
+    probe.source = finding.source;
+    probe.destination = finding.destination;
+    const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
+    const std::uint32_t source = sources_.obtain(probe);
+    table_.touch(source, second());
+    Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
+    counter.packets = finding.packets;
+    counter.bytes = finding.bytes;
+    counter.destination_ports = finding.ports;
+    counter.source_ports = from;
+    table_.at(source).is_slow = true;
+    table_.at(source).slow_since = now_;
+    table_.mark_scanning(source);  // those that begin with it must not take its room
+}
+
+void SlowScans::report(const SlowMemory::Finding& finding, const SourcePorts& from) {
+    const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
+    std::vector<SlowMemory::Finding> walkers{finding};
+    if (decoys.is_enabled && reports_.has_room_for_group()) {
+        const auto others = memory_.in_step(
+            finding,
+            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
+        if (others.size() + 1 >= decoys.threshold) {
+            walkers.insert(walkers.end(), others.begin(), others.end());
+        }
+    }
+    for (const SlowMemory::Finding& walker : walkers) {
+        memory_.forget(walker.pair);
+        begin(walker, walker.pair == finding.pair ? from : SourcePorts());
+    }
+    std::vector<std::uint32_t> members;
+    for (const SlowMemory::Finding& walker : walkers) {
+        const std::uint32_t source = table_.find(walker.pair);
+        if (source != kNoIndex) {  // else its room was needed at once
+            members.push_back(source);
+        }
+    }
+    if (members.size() > 1) {
+        reports_.detected_together(members, ScanKind::SlowScan);
+    } else if (!members.empty()) {
+        reports_.detected(members.front(),
+                          *table_.find_counter(members.front(), ScanKind::SlowScan));
+    }
+}
+
+void SlowScans::forget_visit(std::uint64_t pair, const Counter& counter) {
+    if (!is_tcp_port_scan(counter.kind)) {
+        return;  // a report for which nobody is blocked pardons nothing
+    }
+    if (counter.group == kNoGroup) {
+        memory_.forget(pair);
+    } else {  // nobody can say that it was he: only these ports are told
+        memory_.forget(pair, counter.counted_ports.ports());
+    }
+}
+
+bool SlowScans::is_visit_over(const Counter& counter) const {
+    return is_tcp_port_scan(counter.kind) && counter.latest_door != 0 &&
+           counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
+}
+
+void SlowScans::end_visit(const SourceState& state, const Counter& counter) {
+    // A source may have several before they are told. Whoever finds no room is reported when he
+    // comes back.
+    const DetectorSettings& slow = settings_.of(ScanKind::SlowScan);
+    if (slow.is_enabled && visits_.size() < most_visits_ &&
+        memory_.ports_of(state.pair) >= slow.threshold) {
+        visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
+                           counter.source_ports, counter.bytes});
+    }
+}
+
+void SlowScans::report_visits() {
+    while (!visits_.empty()) {  // a report may end others, if it needs their room
+        const std::vector<Visit> ended = std::exchange(visits_, {});
+        for (const Visit& visit : ended) {
+            auto finding = memory_.take(visit.pair, limits());
+            if (!finding) {
+                continue;
+            }
+            finding->source = visit.source;
+            finding->destination = visit.destination;
+            if (finding->ports.size() == 0) {  // a bitmap was left
+                finding->ports = visit.ports;
+                finding->bytes = visit.bytes;
+            }
+            report(*finding, visit.source_ports);
+        }
+    }
+}
+
+}  // namespace portcullis::sensor_detect

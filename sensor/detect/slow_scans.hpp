@@ -1,0 +1,83 @@
+// SlowScans: what a source touched within a day may be a scan, though no visit of it was enough for
+// any other kind.
+//
+// Beside ProbeLedger, which counts visits and tells of them; the memory itself is SlowMemory. A
+// visit is what the fast counters of a source have counted until no new door comes for their idle
+// time. Doors of a visit that is going on wait for its end: it may become a scan of another kind,
+// which is told once. Single-threaded; allocates for reports alone.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sensor/detect/pending_probes.hpp"
+#include "sensor/detect/scan_reports.hpp"
+#include "sensor/detect/slow_memory.hpp"
+#include "sensor/detect/source_table.hpp"
+#include "sensor/detect/tracker_settings.hpp"
+
+namespace portcullis::sensor_detect {
+
+// Who can give a source room in the table.
+class SourceMaker {
+  public:
+    virtual ~SourceMaker() = default;
+    // The place of the probe's source in the table, with what it did so far.
+    virtual std::uint32_t obtain(const Probe& probe) = 0;
+};
+
+class SlowScans {
+  public:
+    // All references must outlive the object; `settings` may change, but for its sizes. At most
+    // `most_visits` wait to be told.
+    SlowScans(const TrackerSettings& settings, SourceTable& table, ScanReports& reports,
+              SourceMaker& sources, std::size_t most_visits);
+
+    void set_time(base::Timestamp now) { now_ = now; }
+    // The memory of touch(), asked for early.
+    void prefetch(std::uint64_t pair) const { memory_.prefetch(pair); }
+
+    // A TCP door is closed or did not answer, and no other kind reported it.
+    void touch(const Probe& probe);
+    // New doors did not come for the idle time of the kind, though other packets did.
+    bool is_visit_over(const Counter& counter) const;
+    // The visit that `counter` counted was reported by no other kind: it may be enough. Told by
+    // report_visits().
+    void end_visit(const SourceState& state, const Counter& counter);
+    // What another kind has reported is no slow scan as well.
+    void forget_visit(std::uint64_t pair, const Counter& counter);
+
+    bool has_visits() const { return !visits_.empty(); }
+    void report_visits();
+    void clear() { memory_.clear(); }
+
+  private:
+    struct Visit {
+        std::uint64_t pair = 0;
+        base::IpAddress source;
+        base::IpAddress destination;
+        DestinationPorts ports;
+        SourcePorts source_ports;
+        std::uint64_t bytes = 0;
+    };
+
+    std::uint32_t second() const;
+    SlowMemory::Limits limits() const;
+    // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
+    // and may yet become a scan of another kind.
+    bool is_one_visit(std::uint32_t source, std::size_t remembered);
+    // Reports a slow scan, together with those that are in lock-step with it.
+    void report(const SlowMemory::Finding& finding, const SourcePorts& from);
+    void begin(const SlowMemory::Finding& finding, const SourcePorts& from);
+
+    const TrackerSettings& settings_;
+    SourceTable& table_;
+    ScanReports& reports_;
+    SourceMaker& sources_;
+    std::size_t most_visits_;
+    SlowMemory memory_;
+    std::vector<Visit> visits_;  // that are over
+    base::Timestamp now_;
+};
+
+}  // namespace portcullis::sensor_detect
