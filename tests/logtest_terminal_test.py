@@ -59,7 +59,7 @@ class Terminal:
             if ready:
                 with contextlib.suppress(OSError):
                     os.read(self.master, 65536)
-        return self.process.wait(1)
+        return self.process.wait(20)
 
     def close(self):
         self.process.kill()
