@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "sensor/detect/compat_tracker.hpp"
@@ -110,15 +109,18 @@ void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
 bool Sensor::is_ours(const base::IpAddress& address) const {
     // Hosts have a few addresses, and comparing for order costs more than for equality.
     constexpr std::size_t kFew = 8;
-    const auto is_same = [&](const base::IpAddress& ours) {
-        return ours.family() == address.family() &&
-               (address.is_v4() ? std::memcmp(ours.data(), address.data(), 4) == 0
-                                : std::memcmp(ours.data(), address.data(), 16) == 0);
-    };
-    const bool is_local = local_.size() <= kFew
-                              ? std::any_of(local_.begin(), local_.end(), is_same)
-                              : std::binary_search(local_.begin(), local_.end(), address);
-    return is_local || (!promisc_.empty() && promisc_.contains(address));
+    if (local_.size() > kFew) {
+        if (std::binary_search(local_.begin(), local_.end(), address)) {
+            return true;
+        }
+    } else {
+        for (const base::IpAddress& ours : local_) {  // std::find unrolls, which costs more
+            if (ours == address) {
+                return true;
+            }
+        }
+    }
+    return !promisc_.empty() && promisc_.contains(address);
 }
 
 Sensor::Direction Sensor::direction_of(const Packet& packet) const {

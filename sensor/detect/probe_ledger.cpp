@@ -463,15 +463,19 @@ std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
     return std::min(*counters, *crowds);
 }
 
-void ProbeLedger::clear() {
+void ProbeLedger::end_all() {
     table_.clear();
     slow_.report_visits();
     table_.clear();
-    contacts_.clear();
-    slow_.clear();
     while (const auto report = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {
         reports_.crowd(*report);
     }
+}
+
+void ProbeLedger::clear() {
+    end_all();
+    contacts_.clear();
+    slow_.clear();
 }
 
 }  // namespace portcullis::sensor_detect

@@ -76,7 +76,9 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     // The second for which sweep() may have something to tell; nullopt = nothing is going on.
     std::optional<std::uint32_t> next_sweep() const;
     bool has_counters() const { return table_.size() > 0 || crowds_.next_end().has_value(); }
-    // Ends everything and forgets it.
+    // Ends everything that is going on.
+    void end_all();
+    // The same, and forgets what might become something.
     void clear();
 
     std::size_t size() const { return contacts_.size() + table_.size(); }

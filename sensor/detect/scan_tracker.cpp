@@ -401,7 +401,7 @@ std::optional<base::Timestamp> ScanTracker::next_deadline() {
 
 void ScanTracker::finish(base::Timestamp now) {
     advance(now);
-    ledger_.clear();
+    ledger_.end_all();
 }
 
 TrackerCounters ScanTracker::counters() const {
