@@ -5,10 +5,10 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,12 +49,21 @@ class IpAddress {
 
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for a literal 0
     auto operator<=>(const IpAddress&) const = default;
-    // As the generated one would be, but two words instead of a call: it is asked for each packet.
+    // As the generated one would be. It is asked several times for each packet, of addresses that
+    // were written just before: a word as it was written, and no call.
     bool operator==(const IpAddress& other) const {
-        using Words = std::array<std::uint64_t, 2>;
-        const auto mine = std::bit_cast<Words>(bytes_);
-        const auto theirs = std::bit_cast<Words>(other.bytes_);
-        return family_ == other.family_ && mine[0] == theirs[0] && mine[1] == theirs[1];
+        const auto is_same = [&](auto word, std::size_t at) {
+            auto mine = word;
+            auto theirs = word;
+            std::memcpy(&mine, &bytes_[at], sizeof mine);
+            std::memcpy(&theirs, &other.bytes_[at], sizeof theirs);
+            return mine == theirs;
+        };
+        if (family_ != other.family_) {
+            return false;
+        }
+        return is_v4() ? is_same(std::uint32_t{0}, 0)
+                       : is_same(std::uint64_t{0}, 0) && is_same(std::uint64_t{0}, 8);
     }
 
   private:

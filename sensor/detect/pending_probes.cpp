@@ -9,17 +9,6 @@ std::uint64_t code_of(Transport transport) {
     return transport == Transport::Tcp ? 0 : transport == Transport::Udp ? 1 : 2;
 }
 
-Transport transport_of(ProbeClass probe) {
-    switch (probe) {
-        case ProbeClass::Datagram:
-            return Transport::Udp;
-        case ProbeClass::EchoRequest:
-            return Transport::Icmp;
-        default:
-            return Transport::Tcp;
-    }
-}
-
 // The pair is a keyed hash already; the ports only have to be spread over it.
 std::uint64_t key_of_ports(std::uint64_t pair, std::uint16_t source_port,
                            std::uint16_t destination_port, Transport transport) {

@@ -14,6 +14,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
 #include "sensor/detect/probe_classes.hpp"
+#include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -77,7 +78,7 @@ class PendingProbes {
     std::uint32_t* find_link(std::uint64_t key);
     Slot& slot_at(std::uint64_t position) { return slots_[position & (slots_.size() - 1)]; }
 
-    std::vector<Slot> slots_;
+    ZeroedArray<Slot> slots_;  // none is read before it was written
     std::vector<std::uint32_t> buckets_;
     std::uint64_t head_ = 0;  // next position to write
     std::uint64_t tail_ = 0;  // oldest position

@@ -126,6 +126,20 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 
 Evidence evidence_of(ProbeClass probe) { return kProbes[static_cast<std::size_t>(probe)].evidence; }
 
+sensor_packet::Transport transport_of(ProbeClass probe) {
+    switch (probe) {
+        case ProbeClass::Datagram:
+        case ProbeClass::Hop:
+        case ProbeClass::NextDatagramHost:
+            return sensor_packet::Transport::Udp;
+        case ProbeClass::EchoRequest:
+        case ProbeClass::NextEchoHost:
+            return sensor_packet::Transport::Icmp;
+        default:
+            return sensor_packet::Transport::Tcp;
+    }
+}
+
 ProbeClass next_host_of(ProbeClass probe) {
     switch (probe) {
         case ProbeClass::Connect:

@@ -48,6 +48,9 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 
 Evidence evidence_of(ProbeClass probe);
 
+// What carries probes of that class; Icmp stands for both versions.
+sensor_packet::Transport transport_of(ProbeClass probe);
+
 // That class of SYNs, datagrams and echo requests; None = probes of this class seek no hosts.
 ProbeClass next_host_of(ProbeClass probe);
 bool is_next_host(ProbeClass probe);

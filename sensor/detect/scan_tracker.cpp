@@ -339,9 +339,8 @@ void ScanTracker::pop_overdue() {
         }
         return;
     }
-    const bool is_tcp =
-        probe.probe != ProbeClass::Datagram && probe.probe != ProbeClass::EchoRequest;
-    if (is_tcp && flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
+    if (transport_of(probe.probe) == Transport::Tcp &&
+        flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }
     ledger_.touch(probe, ProbeLedger::Door::Silent);

@@ -47,14 +47,13 @@ bool is_within(std::uint32_t second, std::uint32_t now, std::uint32_t window) {
 }  // namespace
 
 SlowMemory::SlowMemory(std::size_t sources)
-    : cells_(std::bit_ceil(std::max(sources, kLeastSources)) / kSourcesPerCellBucket) {
-    loud_.resize(std::max<std::size_t>(cells_.size() / kCellBucketsPerLoud, 1));
-    loud_marks_.resize(loud_.size());
-}
+    : cells_(std::bit_ceil(std::max(sources, kLeastSources)) / kSourcesPerCellBucket),
+      loud_(std::max<std::size_t>(cells_.size() / kCellBucketsPerLoud, 1)),
+      loud_marks_(loud_.size()) {}
 
 void SlowMemory::clear() {
     std::fill(loud_marks_.begin(), loud_marks_.end(), LoudMarks{});
-    std::fill(loud_.begin(), loud_.end(), LoudBucket{});
+    loud_.clear();
     std::fill(cells_.begin(), cells_.end(), CellBucket{});
 }
 

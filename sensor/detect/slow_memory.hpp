@@ -17,6 +17,7 @@
 #include "engine/base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/port_list.hpp"
+#include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -127,9 +128,9 @@ class SlowMemory {
     static Finding finding_of(const Loud& loud);
 
     // The marks stand apart: to find out that a source is not loud costs one cache line.
-    std::vector<LoudMarks> loud_marks_;
-    std::vector<LoudBucket> loud_;
     std::vector<CellBucket> cells_;
+    ZeroedArray<LoudBucket> loud_;
+    std::vector<LoudMarks> loud_marks_;
 };
 
 }  // namespace portcullis::sensor_detect
