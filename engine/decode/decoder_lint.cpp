@@ -423,6 +423,20 @@ void DecoderLint::look_at_family(const Family& children) {
 
 }  // namespace
 
+namespace {
+
+template <class Visit>
+void for_each_decoder(const DecoderSet& decoders, const Visit& visit) {
+    for (const auto* list : {&decoders.program_decoders(), &decoders.other_decoders()}) {
+        for (const Decoder& decoder : *list) {
+            visit(decoder);
+            std::for_each(decoder.children.begin(), decoder.children.end(), visit);
+        }
+    }
+}
+
+}  // namespace
+
 std::map<int, EventTypes> event_types_of(const DecoderSet& decoders) {
     std::map<int, EventTypes> types;
     const auto add = [&](const Decoder& decoder) {
@@ -432,12 +446,7 @@ std::map<int, EventTypes> event_types_of(const DecoderSet& decoders) {
         }
         known.set(static_cast<std::size_t>(decoder.type));
     };
-    for (const auto* list : {&decoders.program_decoders(), &decoders.other_decoders()}) {
-        for (const Decoder& decoder : *list) {
-            add(decoder);
-            std::for_each(decoder.children.begin(), decoder.children.end(), add);
-        }
-    }
+    for_each_decoder(decoders, add);
     return types;
 }
 
@@ -451,12 +460,7 @@ std::set<int> decoders_with_srcip(const DecoderSet& decoders) {
             ids.insert(decoder.id);
         }
     };
-    for (const auto* list : {&decoders.program_decoders(), &decoders.other_decoders()}) {
-        for (const Decoder& decoder : *list) {
-            add(decoder);
-            std::for_each(decoder.children.begin(), decoder.children.end(), add);
-        }
-    }
+    for_each_decoder(decoders, add);
     return ids;
 }
 

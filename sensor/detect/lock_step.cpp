@@ -5,11 +5,8 @@
 namespace portcullis::sensor_detect {
 namespace {
 
-// Fewer ports than these are touched in the same order by chance.
-constexpr std::size_t kFewestPorts = 3;
 // How far a port may be from its place in the other list.
 constexpr std::size_t kMaxShift = 2;
-constexpr std::size_t kSameOfTen = 7;
 // Of the sources seen last; and of those of the right time and destination.
 constexpr std::size_t kMaxLookedAt = 1024;
 constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
@@ -21,7 +18,7 @@ bool is_going_on(const DecoyGroup& group) { return group.going_on > 0; }
 bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other) {
     const auto a = one.ports();
     const auto b = other.ports();
-    if (a.size() < kFewestPorts) {
+    if (a.size() < kFewestInStep) {
         return false;
     }
     std::size_t same = 0;
@@ -35,7 +32,7 @@ bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other) {
             }
         }
     }
-    return same * 10 >= a.size() * kSameOfTen;
+    return is_most(same, a.size());
 }
 
 std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
@@ -45,9 +42,6 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
     // Whose turn is still to come is a door behind.
     const std::uint32_t before = counter.door_before != 0 ? counter.door_before : self.last_seen;
     const std::uint32_t since = std::min(self.last_seen, before);
-    const auto is_at = [&](std::uint32_t seen, std::uint32_t second) {
-        return std::max(seen, second) - std::min(seen, second) <= seconds;
-    };
     std::size_t compared = 0;
     for (const bool is_scanning : {false, true}) {
         std::size_t looked_at = 0;
@@ -60,7 +54,8 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
                 break;
             }
             if (index == source || state.destination != self.destination ||
-                (!is_at(state.last_seen, self.last_seen) && !is_at(state.last_seen, before))) {
+                (!is_close(state.last_seen, self.last_seen, seconds) &&
+                 !is_close(state.last_seen, before, seconds))) {
                 continue;
             }
             ++compared;

@@ -16,6 +16,15 @@ namespace portcullis::sensor_detect {
 // The most sources of one group: as many decoys as nmap takes.
 inline constexpr std::size_t kMaxLockStep = 128;
 
+// Fewer ports than these are touched alike by chance.
+inline constexpr std::size_t kFewestInStep = 3;
+// Whether `same` of `all` ports are enough: some packets are lost or overtake each other.
+constexpr bool is_most(std::size_t same, std::size_t all) { return same * 10 >= all * 7; }
+// Whether two times, in seconds since 1970, are at most `seconds` apart.
+constexpr bool is_close(std::uint32_t a, std::uint32_t b, std::uint32_t seconds) {
+    return (a > b ? a - b : b - a) <= seconds;
+}
+
 // Whether two lists of the first ports touched are the same walk, some lost or overtaking packets
 // apart.
 bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other);

@@ -55,6 +55,10 @@ void ScanReports::detected(std::uint32_t source, Counter& counter) {
     tool(state, counter.kind);
 }
 
+std::uint32_t ScanReports::second() const {
+    return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
+}
+
 std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
     return static_cast<std::uint32_t>(
         duration_cast<seconds>(settings_.of(group_kind).rate_window).count());
@@ -68,9 +72,7 @@ bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) 
     }
     const std::uint32_t window = decoy_window(*kind);
     // One that lagged behind the others.
-    const auto now =
-        static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
-    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : now;
+    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : second();
     const std::uint16_t group =
         groups_.find(*kind, table_.at(source).destination, counter.destination_ports,
                      before - std::min(before, window));
@@ -100,9 +102,8 @@ void ScanReports::detected_together(const std::vector<std::uint32_t>& members, S
             widest = counter;
         }
     }
-    const std::uint16_t group = groups_.make(
-        group_kind, destination, widest->destination_ports,
-        static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count()));
+    const std::uint16_t group =
+        groups_.make(group_kind, destination, widest->destination_ports, second());
     for (const std::uint32_t member : members) {
         join(group, member, *table_.find_counter(member, kind));
     }

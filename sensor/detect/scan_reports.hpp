@@ -43,6 +43,7 @@ class ScanReports {
   private:
     Observation make(ObservationType type, ScanKind kind) const;
     bool detected_in_lock_step(std::uint32_t source, Counter& counter);
+    std::uint32_t second() const;
     std::uint32_t decoy_window(ScanKind group_kind) const;
     void join(std::uint16_t group, std::uint32_t source, Counter& counter);
     void tool(const SourceState& state, ScanKind kind);

@@ -19,10 +19,6 @@ constexpr std::size_t kMaxLookedAt = 4096;
 
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
-// Fewer ports than these are touched at the same time by chance.
-constexpr std::size_t kFewestInStep = 3;
-constexpr std::size_t kSameOfTen = 7;
-
 bool is_in_step(const SlowMemory::Finding& one, const SlowMemory::Finding& other,
                 std::uint32_t seconds) {
     const auto ports = one.ports.ports();
@@ -33,11 +29,10 @@ bool is_in_step(const SlowMemory::Finding& one, const SlowMemory::Finding& other
         if (found == others.end()) {
             continue;
         }
-        const std::uint32_t a = one.seconds[i];
-        const std::uint32_t b = other.seconds[static_cast<std::size_t>(found - others.begin())];
-        same += std::max(a, b) - std::min(a, b) <= seconds ? 1 : 0;
+        const auto at = static_cast<std::size_t>(found - others.begin());
+        same += is_close(one.seconds[i], other.seconds[at], seconds) ? 1 : 0;
     }
-    return same * 10 >= ports.size() * kSameOfTen;
+    return is_most(same, ports.size());
 }
 
 bool is_within(std::uint32_t second, std::uint32_t now, std::uint32_t window) {
@@ -233,9 +228,6 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
         return others;
     }
     // Those whose turn is still to come are one touch behind.
-    const auto is_at = [&](std::uint32_t latest, std::uint32_t second) {
-        return std::max(latest, second) - std::min(latest, second) <= seconds;
-    };
     std::size_t looked_at = 0;
     std::size_t compared = 0;
     for (std::size_t bucket = 0; bucket < loud_.size(); ++bucket) {
@@ -252,7 +244,8 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
                 continue;
             }
             const std::uint32_t latest = loud.seconds[loud.count - 1U];
-            if (!is_at(latest, found.latest) && !is_at(latest, found.before)) {
+            if (!is_close(latest, found.latest, seconds) &&
+                !is_close(latest, found.before, seconds)) {
                 continue;
             }
             if (++compared > kMaxCompared) {

@@ -52,17 +52,24 @@ void SlowScans::touch(const Probe& probe) {
     if (ports < enough.ports || (known != kNoIndex && is_one_visit(known, ports))) {
         return;
     }
-    if (auto finding = memory_.take(probe.pair, enough)) {
-        finding->source = probe.source;
-        finding->destination = probe.destination;
-        if (finding->ports.size() == 0) {  // a bitmap was left
-            finding->ports.add(probe.destination_port);
-            finding->bytes = finding->packets * probe.bytes;
-        }
-        SourcePorts from;
-        from.add(probe.source_port);
-        report(*finding, from);
+    Visit last{probe.pair, probe.source, probe.destination, {}, {}, ports * probe.bytes};
+    last.ports.add(probe.destination_port);
+    last.source_ports.add(probe.source_port);
+    tell(last);
+}
+
+void SlowScans::tell(const Visit& visit) {
+    auto finding = memory_.take(visit.pair, limits());
+    if (!finding) {
+        return;
     }
+    finding->source = visit.source;
+    finding->destination = visit.destination;
+    if (finding->ports.size() == 0) {  // a bitmap was left
+        finding->ports = visit.ports;
+        finding->bytes = visit.bytes;
+    }
+    report(*finding, visit.source_ports);
 }
 
 bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
@@ -169,17 +176,7 @@ void SlowScans::report_visits() {
     while (!visits_.empty()) {  // a report may end others, if it needs their room
         const std::vector<Visit> ended = std::exchange(visits_, {});
         for (const Visit& visit : ended) {
-            auto finding = memory_.take(visit.pair, limits());
-            if (!finding) {
-                continue;
-            }
-            finding->source = visit.source;
-            finding->destination = visit.destination;
-            if (finding->ports.size() == 0) {  // a bitmap was left
-                finding->ports = visit.ports;
-                finding->bytes = visit.bytes;
-            }
-            report(*finding, visit.source_ports);
+            tell(visit);
         }
     }
 }

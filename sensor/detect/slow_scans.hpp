@@ -66,6 +66,8 @@ class SlowScans {
     // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
     // and may yet become a scan of another kind.
     bool is_one_visit(std::uint32_t source, std::size_t remembered);
+    // Reports what is remembered of a source if it is enough; what that lacks is of its last visit.
+    void tell(const Visit& visit);
     // Reports a slow scan, together with those that are in lock-step with it.
     void report(const SlowMemory::Finding& finding, const SourcePorts& from);
     void begin(const SlowMemory::Finding& finding, const SourcePorts& from);
