@@ -227,11 +227,11 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
     if (found.ports.size() < kFewestInStep) {
         return others;
     }
-    // Those whose turn is still to come are one touch behind.
     std::size_t looked_at = 0;
     std::size_t compared = 0;
     for (std::size_t bucket = 0; bucket < loud_.size(); ++bucket) {
         for (std::size_t way = 0; way < kLoudWays; ++way) {
+            // Those whose turn is still to come are one port behind.
             if (loud_marks_[bucket].latest[way] + seconds < found.before) {
                 continue;
             }
