@@ -60,7 +60,7 @@ std::unique_ptr<sensor_packet::Reassembly> make_reassembly(const SensorSettings&
 bool is_seen_by_iplog(const sensor_capture::Frame& frame, const Packet& packet) {
     constexpr std::size_t kEtherType = 12;
     constexpr std::uint8_t kIpv4 = 0x08;  // of 0x0800
-    return packet.source.is_v4() &&
+    return packet.source.is_v4() && packet.verdict != Verdict::ArpRequest &&
            (frame.link != sensor_packet::LinkType::Ethernet ||
             (frame.bytes[kEtherType] == kIpv4 && frame.bytes[kEtherType + 1] == 0));
 }
@@ -137,13 +137,32 @@ void Sensor::note_time(base::Timestamp time) {
     }
 }
 
+Packet Sensor::parse(const sensor_capture::Frame& frame, PacketView& view) const {
+    Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view);
+    if (packet.verdict == Verdict::BadChecksum && !counts_as_iplog_ && is_ours(packet.source)) {
+        packet = sensor_packet::parse_frame(frame.link, frame.bytes, view,
+                                            sensor_packet::HeaderChecksum::MayBeUnset);
+    }
+    packet.interface_index = frame.interface_index;
+    return packet;
+}
+
 void Sensor::on_frame(const sensor_capture::Frame& frame) {
     PacketView view;
-    Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view);
+    Packet packet = parse(frame, view);
     ++verdicts_[static_cast<std::size_t>(packet.verdict)];
-    if (packet.verdict == Verdict::OtherLink || packet.verdict == Verdict::OtherTransport ||
-        packet.verdict == Verdict::Malformed ||
+    if (packet.verdict == Verdict::OtherLink || packet.verdict == Verdict::Malformed ||
         (counts_as_iplog_ && !is_seen_by_iplog(frame, packet))) {
+        return;
+    }
+    if (packet.verdict == Verdict::ArpRequest) {
+        if (!promisc_.empty() && is_ours(packet.destination)) {
+            note_time(frame.time);
+            tracker_->on_arp_request(packet.source, packet.destination, frame.time);
+        }
+        return;
+    }
+    if (packet.verdict == Verdict::Ok && count_if_unknown_to_iplog(packet)) {
         return;
     }
     const Direction direction = direction_of(packet);
@@ -193,7 +212,15 @@ bool Sensor::reassemble(Direction direction, Packet& packet, PacketView& view,
     }
     packet = result.packet;
     view = result.view;
-    return true;
+    return !count_if_unknown_to_iplog(packet);
+}
+
+bool Sensor::count_if_unknown_to_iplog(const Packet& packet) {
+    using sensor_packet::Transport;
+    const bool is_unknown = counts_as_iplog_ && (packet.transport == Transport::Sctp ||
+                                                 packet.transport == Transport::Other);
+    other_transports_ += is_unknown ? 1 : 0;
+    return is_unknown;
 }
 
 void Sensor::report(ObservationType type, const Packet& packet, base::Timestamp time) {
@@ -237,7 +264,8 @@ SensorCounters Sensor::counters() const {
             {"malformed_packets",
              count(Verdict::Malformed) + count(Verdict::ShortPacket) + reassembled.malformed},
             {"bad_checksums", count(Verdict::BadChecksum)},
-            {"other_packets", count(Verdict::OtherLink) + count(Verdict::OtherTransport)},
+            {"other_packets",
+             count(Verdict::OtherLink) + count(Verdict::ArpRequest) + other_transports_},
             {"sources_forgotten_early", tracked.source_evictions},
             {"scanners_forgotten_early", tracked.scan_evictions},
             {"probes_forgotten_early", tracked.probes_left_early},

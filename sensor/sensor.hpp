@@ -69,6 +69,12 @@ class Sensor final : public sensor_capture::FrameSink {
     SensorCounters counters() const;
 
   private:
+    // What the frame holds. On its way out a packet of ours may lack its IPv4 header checksum.
+    sensor_packet::Packet parse(const sensor_capture::Frame& frame,
+                                sensor_packet::PacketView& view) const;
+    // With iplog_compat: counts a packet of SCTP or another IP protocol that iplog does not know.
+    // Returns whether the packet is one.
+    bool count_if_unknown_to_iplog(const sensor_packet::Packet& packet);
     bool is_ours(const base::IpAddress& address) const;
     // Both: one host that is watched over asks another one. None: two others, who concern nobody.
     enum class Direction : std::uint8_t { None, Inbound, Outbound, Both };
@@ -94,6 +100,7 @@ class Sensor final : public sensor_capture::FrameSink {
     sensor_report::Reporter reporter_;
     std::unique_ptr<sensor_detect::Tracker> tracker_;
     std::array<std::uint64_t, sensor_packet::kVerdictCount> verdicts_{};
+    std::uint64_t other_transports_ = 0;
     base::Timestamp last_packet_;
     std::function<void(base::Timestamp)> on_first_packet_;
     std::function<bool(const sensor_packet::Packet&)> is_own_traffic_;

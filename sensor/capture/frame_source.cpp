@@ -1,6 +1,7 @@
 #include "sensor/capture/frame_source.hpp"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <pcap/pcap.h>
 #include <stdio_ext.h>
 #include <sys/socket.h>
@@ -73,16 +74,18 @@ base::Timestamp time_of(const pcap_pkthdr& header) {
 
 class PcapSource final : public FrameSource {
   public:
-    PcapSource(Pcap pcap, std::string name, LinkType link, int fd,
+    // `interface_index`: 0 for files.
+    PcapSource(Pcap pcap, std::string name, LinkType link, int fd, std::uint32_t interface_index,
                std::vector<char> file_buffer = {})
         : file_buffer_(std::move(file_buffer)),
           pcap_(std::move(pcap)),
           name_(std::move(name)),
           link_(link),
-          fd_(fd) {}
+          fd_(fd),
+          interface_index_(interface_index) {}
 
     base::Result<int> read(int limit, FrameSink& sink) override {
-        Delivery delivery{&sink, link_};
+        Delivery delivery{&sink, link_, interface_index_};
         const int count =
             pcap_dispatch(pcap_.get(), limit, deliver, reinterpret_cast<unsigned char*>(&delivery));
         if (count < 0) {
@@ -117,14 +120,15 @@ class PcapSource final : public FrameSource {
     struct Delivery {
         FrameSink* sink;
         LinkType link;
+        std::uint32_t interface_index;
     };
 
     // NOLINTNEXTLINE(readability-non-const-parameter): the signature is libpcap's
     static void deliver(unsigned char* user, const pcap_pkthdr* header,
                         const unsigned char* bytes) {
         const auto* delivery = reinterpret_cast<const Delivery*>(user);
-        delivery->sink->on_frame(
-            {time_of(*header), std::span(bytes, header->caplen), delivery->link});
+        delivery->sink->on_frame({time_of(*header), std::span(bytes, header->caplen),
+                                  delivery->link, delivery->interface_index});
     }
 
     std::vector<char> file_buffer_;  // of the file behind pcap_
@@ -132,6 +136,7 @@ class PcapSource final : public FrameSource {
     std::string name_;
     LinkType link_;
     int fd_;
+    std::uint32_t interface_index_;
 };
 
 // libpcap reads each packet with two calls of fread(3): with stdio's own buffer of 4 KB and a lock
@@ -179,7 +184,7 @@ base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& 
     if (!link) {
         return base::fail(link.error());
     }
-    return std::make_unique<PcapSource>(std::move(pcap), path, *link, -1, std::move(buffer));
+    return std::make_unique<PcapSource>(std::move(pcap), path, *link, -1, 0, std::move(buffer));
 }
 
 base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& name,
@@ -214,7 +219,8 @@ base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& nam
     if (fd < 0) {
         return unusable("it cannot be waited for");
     }
-    auto source = std::make_unique<PcapSource>(std::move(pcap), name, *link, fd);
+    auto source = std::make_unique<PcapSource>(std::move(pcap), name, *link, fd,
+                                               ::if_nametoindex(name.c_str()));
     if (!source->set_filter({})) {
         return unusable("the kernel refuses the filter");
     }

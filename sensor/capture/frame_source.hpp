@@ -23,6 +23,8 @@ struct Frame {
     base::Timestamp time;                 // of the capture
     std::span<const std::uint8_t> bytes;  // as much as was captured
     LinkType link = LinkType::Ethernet;
+    // Of the kernel, of the interface that captured it; 0 = not known: a file, or "any".
+    std::uint32_t interface_index = 0;
 };
 
 class FrameSink {

@@ -61,7 +61,8 @@ bool matches(const PacketFilter& filter, const Packet& packet) {
            (!filter.icmp_type || matches(*filter.icmp_type, packet));
 }
 
-FilterProtocol protocol_of(Transport transport) {
+// nullopt = no rule can name it.
+std::optional<FilterProtocol> protocol_of(Transport transport) {
     switch (transport) {
         case Transport::Tcp:
             return FilterProtocol::Tcp;
@@ -69,9 +70,12 @@ FilterProtocol protocol_of(Transport transport) {
             return FilterProtocol::Udp;
         case Transport::Icmp:
         case Transport::Icmpv6:
+            return FilterProtocol::Icmp;
+        case Transport::Sctp:
+        case Transport::Other:
             break;
     }
-    return FilterProtocol::Icmp;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -94,7 +98,11 @@ void PacketFilters::add_first(FilterProtocol protocol, PacketFilter filter) {
 }
 
 bool PacketFilters::ignores(const Packet& packet) const {
-    const List& list = lists_[static_cast<std::size_t>(protocol_of(packet.transport))];
+    const auto protocol = protocol_of(packet.transport);
+    if (!protocol) {
+        return false;
+    }
+    const List& list = lists_[static_cast<std::size_t>(*protocol)];
     for (const PacketFilter& filter : list.filters) {
         if (matches(filter, packet)) {
             return filter.is_ignored;

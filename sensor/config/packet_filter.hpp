@@ -51,6 +51,7 @@ class PacketFilters {
     // Before all others (`ignore_dns`).
     void add_first(FilterProtocol protocol, PacketFilter filter);
 
+    // False for packets of other transports: each rule names one of TCP, UDP and ICMP.
     // REQUIRES: packet.verdict == Ok.
     bool ignores(const sensor_packet::Packet& packet) const;
 

@@ -90,6 +90,8 @@ void CompatTracker::on_inbound(const Packet& packet, base::Timestamp now) {
             on_icmp(packet);
             break;
         case Transport::Icmpv6:
+        case Transport::Sctp:
+        case Transport::Other:
             break;
     }
 }

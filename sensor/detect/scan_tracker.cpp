@@ -141,6 +141,9 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
                                          packet.payload_length);
             }
             break;
+        case Transport::Sctp:
+        case Transport::Other:
+            break;
     }
 }
 
@@ -257,7 +260,8 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             if (is_echo_reply(packet)) {
                 pending_.settle(ledger_.pair_of(packet.destination, packet.source), 0, 0,
                                 packet.transport);
-            } else if (is_unreachable(packet) && packet.embedded) {
+            } else if (is_unreachable(packet) && packet.embedded &&
+                       has_ports(packet.embedded->transport)) {
                 const auto& refused = *packet.embedded;
                 const auto probe = pending_.settle(
                     ledger_.pair_of(refused.source, refused.destination), refused.source_port,
@@ -266,6 +270,9 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
                     ledger_.touch(*probe, ProbeLedger::Door::Refuses);
                 }
             }
+            break;
+        case Transport::Sctp:
+        case Transport::Other:
             break;
     }
 }

@@ -87,6 +87,12 @@ void SmurfWatch::on_outbound(const Packet& packet, base::Timestamp now) {
     next_->on_outbound(packet, now);
 }
 
+void SmurfWatch::on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
+                                base::Timestamp now) {
+    keep_up(false, now);
+    next_->on_arp_request(sender, target, now);
+}
+
 // What is over here is told before the next tracker sees a later packet: its time never goes back.
 void SmurfWatch::keep_up(bool is_for_us, base::Timestamp now) {
     if (is_for_us || table_.size() > 0) {

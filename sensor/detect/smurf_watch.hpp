@@ -28,6 +28,8 @@ class SmurfWatch final : public Tracker, private CounterSink {
     void set_settings(const TrackerSettings& settings) override;
     void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
     void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
+    void on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
+                        base::Timestamp now) override;
     void advance(base::Timestamp now) override;
     std::optional<base::Timestamp> next_deadline() override;
     void finish(base::Timestamp now) override;

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/ip_address.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/packet/packet.hpp"
 
@@ -33,6 +34,10 @@ class Tracker {
     virtual void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
     // A packet of ours to elsewhere; REQUIRES: verdict == Ok.
     virtual void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
+    // Somebody in a watched network (promisc) asks by ARP for the link address of `target`, one of
+    // the watched addresses. Both are IPv4 and differ.
+    virtual void on_arp_request(const base::IpAddress& /*sender*/,
+                                const base::IpAddress& /*target*/, base::Timestamp /*now*/) {}
     // Lets time pass: probes become overdue, quiet scans end.
     virtual void advance(base::Timestamp now) = 0;
     // When advance() has something to do at the earliest; nullopt = nothing waits.

@@ -11,7 +11,7 @@ constexpr std::size_t kVlanTag = 4;
 
 // What the link header says of the packet behind it.
 struct LinkHeader {
-    enum class Says : std::uint8_t { Malformed, Ipv4, Ipv6, Ip, Other };
+    enum class Says : std::uint8_t { Malformed, Ipv4, Ipv6, Ip, Arp, Other };
     Says says = Says::Malformed;
     std::size_t length = 0;  // bytes
 };
@@ -31,7 +31,16 @@ LinkHeader after_tags(const Bytes& frame, std::uint16_t type, std::size_t length
         type = frame.u16(length + 2);
         length += kVlanTag;
     }
-    return {type == 0x0800 ? Says::Ipv4 : type == 0x86dd ? Says::Ipv6 : Says::Other, length};
+    switch (type) {
+        case 0x0800:
+            return {Says::Ipv4, length};
+        case 0x86dd:
+            return {Says::Ipv6, length};
+        case 0x0806:
+            return {Says::Arp, length};
+        default:
+            return {Says::Other, length};
+    }
 }
 
 LinkHeader ethernet_header(const Bytes& frame) {
@@ -89,9 +98,25 @@ constexpr std::array<LinkRow, 6> kLinks{{
     {LinkType::Loop, loop_header},
 }};
 
+// RFC 826, with the addresses of Ethernet and IPv4.
+Packet parse_arp(const Bytes& bytes) {
+    constexpr std::size_t kLength = 28;
+    constexpr std::size_t kSender = 14;
+    constexpr std::size_t kTarget = 24;
+    const bool is_request = bytes.has(kLength) && bytes.u16(0) == 1 && bytes.u16(2) == 0x0800 &&
+                            bytes.u8(4) == 6 && bytes.u8(5) == 4 && bytes.u16(6) == 1;
+    if (!is_request || bytes.u32(kSender) == 0 || bytes.u32(kSender) == bytes.u32(kTarget)) {
+        return Packet{.verdict = Verdict::OtherLink};
+    }
+    return Packet{.verdict = Verdict::ArpRequest,
+                  .source = bytes.ipv4(kSender),
+                  .destination = bytes.ipv4(kTarget)};
+}
+
 }  // namespace
 
-Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketView& view) {
+Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketView& view,
+                   HeaderChecksum checksum) {
     // Most frames are of Ethernet; an indirect call would be a good part of what they cost.
     const LinkHeader header = link == LinkType::Ethernet
                                   ? ethernet_header(Bytes(frame))
@@ -101,12 +126,15 @@ Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketVie
                           header.says == Says::Other ? Verdict::OtherLink : Verdict::Malformed};
     }
     const auto packet = frame.subspan(header.length);
+    if (header.says == Says::Arp) {
+        return parse_arp(Bytes(packet));
+    }
     const bool is_contradicted = header.says != Says::Ip && !packet.empty() &&
                                  (packet[0] >> 4) != (header.says == Says::Ipv4 ? 4 : 6);
     if (is_contradicted) {
         return Packet{.verdict = Verdict::Malformed};
     }
-    return parse_ip(packet, view);
+    return parse_ip(packet, view, checksum);
 }
 
 }  // namespace portcullis::sensor_packet

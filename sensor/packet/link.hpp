@@ -21,6 +21,11 @@ enum class LinkType : std::uint8_t {
 };
 
 // Reads a frame of which `frame` was captured. The views of `view` point into it.
-Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketView& view);
+//
+// An ARP request over Ethernet for an IPv4 address gets the verdict ArpRequest, its sender as
+// `source` and its target as `destination`. Address probes and announcements (RFC 5227: sender
+// 0.0.0.0, or sender and target the same) are OtherLink, because nobody asks for a host there.
+Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketView& view,
+                   HeaderChecksum checksum = HeaderChecksum::Verified);
 
 }  // namespace portcullis::sensor_packet

@@ -16,6 +16,8 @@ constexpr std::size_t kIpv6Header = 40;
 constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kUdpHeader = 8;
 constexpr std::size_t kIcmpHeader = 8;
+constexpr std::size_t kSctpHeader = 12;
+constexpr std::size_t kSctpChunkHeader = 4;
 
 // IP protocol numbers (IANA).
 constexpr std::uint8_t kProtoHopByHop = 0;
@@ -27,44 +29,84 @@ constexpr std::uint8_t kProtoFragment = 44;
 constexpr std::uint8_t kProtoAuthentication = 51;
 constexpr std::uint8_t kProtoIcmpv6 = 58;
 constexpr std::uint8_t kProtoDestinationOptions = 60;
+constexpr std::uint8_t kProtoSctp = 132;
 constexpr std::uint8_t kProtoMobility = 135;
 constexpr std::uint8_t kProtoHostIdentity = 139;
 constexpr std::uint8_t kProtoShim6 = 140;
 
-// RFC 1071. A header whose sum over all its words, the checksum included, is 0xffff is intact; that
-// holds whatever the byte order of the sum (section 2 (B)).
-bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length) {
-    const std::uint8_t* const header = bytes.span(0, header_length).data();
+// Sum of the 16-bit words of `bytes` (RFC 1071) in the byte order of the host, four bytes at a
+// time, not yet folded to 16 bits. Section 2 (B): the byte order does not matter as long as it is
+// the same for all.
+std::uint64_t word_sum(std::span<const std::uint8_t> bytes) {
+    const std::uint8_t* at = bytes.data();
+    std::size_t left = bytes.size();
     std::uint64_t sum = 0;
-    for (std::size_t at = 0; at < header_length; at += 4) {  // a multiple of 4
+    for (; left >= sizeof(std::uint32_t); left -= sizeof(std::uint32_t)) {
         std::uint32_t word = 0;
-        std::memcpy(&word, header + at, sizeof word);
+        std::memcpy(&word, at, sizeof word);
+        sum += word;
+        at += sizeof word;
+    }
+    if (left > 0) {
+        std::uint32_t word = 0;  // filled up with zeros
+        std::memcpy(&word, at, left);
         sum += word;
     }
+    return sum;
+}
+
+// What carries a checksum is intact if the sum over all of it is 0xffff.
+bool is_sum_right(std::uint64_t sum) {
     sum = (sum & 0xffffffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     return sum == 0xffff;
 }
 
+bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length,
+                            HeaderChecksum checksum) {
+    constexpr std::size_t kChecksum = 10;
+    return is_sum_right(word_sum(bytes.span(0, header_length))) ||
+           (checksum == HeaderChecksum::MayBeUnset && bytes.u16(kChecksum) == 0);
+}
+
+// TCP and UDP. `segment`: all bytes that the checksum covers, at most kLongestChecksummed; the
+// pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) is made from `packet`.
+bool is_segment_checksum_right(std::span<const std::uint8_t> segment, const Packet& packet) {
+    const std::array<std::uint8_t, 4> protocol_and_length{
+        0, packet.protocol, 0, static_cast<std::uint8_t>(segment.size())};
+    static_assert(kLongestChecksummed <= 0xff);
+    const base::IpAddress& from = packet.source;
+    const base::IpAddress& to = packet.destination;
+    return is_sum_right(word_sum(segment) + word_sum(std::span(from.data(), from.size())) +
+                        word_sum(std::span(to.data(), to.size())) + word_sum(protocol_and_length));
+}
+
+// Whether the addresses in the IP header are those of the pseudo header.
+enum class PseudoHeader : std::uint8_t { Known, Unknown };
+
 // Each family has its own ICMP; hosts do not take that of the other one.
-std::optional<Transport> transport_of(std::uint8_t protocol, bool is_v4) {
+Transport transport_of(std::uint8_t protocol, bool is_v4) {
     switch (protocol) {
         case kProtoTcp:
             return Transport::Tcp;
         case kProtoUdp:
             return Transport::Udp;
         case kProtoIcmp:
-            return is_v4 ? std::optional(Transport::Icmp) : std::nullopt;
+            return is_v4 ? Transport::Icmp : Transport::Other;
         case kProtoIcmpv6:
-            return is_v4 ? std::nullopt : std::optional(Transport::Icmpv6);
+            return is_v4 ? Transport::Other : Transport::Icmpv6;
+        case kProtoSctp:
+            return Transport::Sctp;
         default:
-            return std::nullopt;
+            return Transport::Other;
     }
 }
 
 struct Ipv6Chain {
     Verdict verdict = Verdict::Ok;
+    // Unknown: a routing header names another destination, an option another source (RFC 6275).
+    PseudoHeader pseudo_header = PseudoHeader::Known;
     std::uint8_t protocol = 0;
     std::size_t length = 0;  // bytes of extension headers
     // Verdict Fragment: what the fragment header says.
@@ -81,9 +123,11 @@ Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
     for (;;) {
         const Bytes header = bytes.from(chain.length);
         switch (chain.protocol) {
-            case kProtoHopByHop:
             case kProtoRouting:
             case kProtoDestinationOptions:
+                chain.pseudo_header = PseudoHeader::Unknown;
+                [[fallthrough]];
+            case kProtoHopByHop:
             case kProtoMobility:
             case kProtoHostIdentity:
             case kProtoShim6:
@@ -122,18 +166,18 @@ Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
     }
 }
 
-// The packet inside an ICMP error: its addresses and the first four bytes of its transport header.
-// Routers may cut it there (RFC 792), so nothing more is asked for.
+// The packet inside an ICMP error: its addresses, its protocol and, if that has ports, the first
+// four bytes of its transport header. Routers may cut it there (RFC 792), so nothing more is asked
+// for.
 std::optional<Embedded> parse_embedded(const Bytes& bytes) {
     Embedded embedded;
     std::size_t header_length = 0;
-    std::uint8_t protocol = 0;
     if (bytes.has(kIpv4Header) && (bytes.u8(0) >> 4) == 4) {
         header_length = std::size_t{bytes.u8(0)} % 16 * 4;
         if (header_length < kIpv4Header || (bytes.u16(6) & 0x1fff) != 0) {
             return std::nullopt;
         }
-        protocol = bytes.u8(9);
+        embedded.protocol = bytes.u8(9);
         embedded.source = bytes.ipv4(12);
         embedded.destination = bytes.ipv4(16);
     } else if (bytes.has(kIpv6Header) && (bytes.u8(0) >> 4) == 6) {
@@ -142,16 +186,19 @@ std::optional<Embedded> parse_embedded(const Bytes& bytes) {
             return std::nullopt;
         }
         header_length = kIpv6Header + chain.length;
-        protocol = chain.protocol;
+        embedded.protocol = chain.protocol;
         embedded.source = bytes.ipv6(8);
         embedded.destination = bytes.ipv6(24);
     } else {
         return std::nullopt;
     }
-    if ((protocol != kProtoTcp && protocol != kProtoUdp) || !bytes.has(header_length + 4)) {
+    embedded.transport = transport_of(embedded.protocol, embedded.source.is_v4());
+    if (!has_ports(embedded.transport)) {
+        return embedded;
+    }
+    if (!bytes.has(header_length + 4)) {
         return std::nullopt;
     }
-    embedded.transport = protocol == kProtoTcp ? Transport::Tcp : Transport::Udp;
     embedded.source_port = bytes.u16(header_length);
     embedded.destination_port = bytes.u16(header_length + 2);
     return embedded;
@@ -176,7 +223,7 @@ std::uint32_t option_kinds(const Bytes& options) {
     return kinds;
 }
 
-Verdict parse_tcp(const Bytes& bytes, Packet& packet) {
+Verdict parse_tcp(const Bytes& bytes, Packet& packet, PseudoHeader pseudo_header) {
     if (!bytes.has(kTcpHeader)) {
         return Verdict::Malformed;
     }
@@ -188,16 +235,21 @@ Verdict parse_tcp(const Bytes& bytes, Packet& packet) {
     packet.destination_port = bytes.u16(2);
     packet.tcp_flags = bytes.u8(13);
     packet.tcp_header_length = header_length;
+    packet.tcp_data_length = static_cast<std::uint16_t>(packet.payload_length - header_length);
     packet.tcp_sequence = bytes.u32(4);
     packet.tcp_acknowledgement = bytes.u32(8);
     packet.tcp_window = bytes.u16(14);
     if (header_length > kTcpHeader) {
         packet.tcp_options = option_kinds(bytes.first(header_length).from(kTcpHeader));
     }
+    if (pseudo_header == PseudoHeader::Known && bytes.size() <= kLongestChecksummed &&
+        bytes.size() == packet.payload_length) {
+        packet.is_checksum_wrong = !is_segment_checksum_right(bytes.all(), packet);
+    }
     return Verdict::Ok;
 }
 
-Verdict parse_udp(const Bytes& bytes, Packet& packet) {
+Verdict parse_udp(const Bytes& bytes, Packet& packet, PseudoHeader pseudo_header) {
     if (!bytes.has(kUdpHeader)) {
         return Verdict::Malformed;
     }
@@ -211,6 +263,14 @@ Verdict parse_udp(const Bytes& bytes, Packet& packet) {
     packet.source_port = bytes.u16(0);
     packet.destination_port = bytes.u16(2);
     packet.udp_data_length = static_cast<std::uint16_t>(length - kUdpHeader);
+    // RFC 768: 0 = the sender made none. RFC 8200 section 8.1: over IPv6 hosts discard that.
+    constexpr std::size_t kChecksum = 6;
+    const bool has_none = packet.source.is_v4() && bytes.u16(kChecksum) == 0;
+    if (pseudo_header == PseudoHeader::Known && !has_none && length <= kLongestChecksummed &&
+        bytes.has(length)) {
+        packet.is_checksum_wrong = (bytes.u16(kChecksum) == 0) ||
+                                   !is_segment_checksum_right(bytes.span(0, length), packet);
+    }
     return Verdict::Ok;
 }
 
@@ -236,29 +296,42 @@ Verdict parse_icmp(const Bytes& bytes, Packet& packet) {
     return Verdict::Ok;
 }
 
-// `bytes`: the transport header and what was captured behind it, no more than the IP length says.
-Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, Packet& packet,
-                        PacketView& view) {
-    const auto transport = transport_of(protocol, packet.source.is_v4());
-    if (!transport) {
-        return Verdict::OtherTransport;
+// A packet without a chunk is none that a host would take (RFC 9260 section 3).
+Verdict parse_sctp(const Bytes& bytes, Packet& packet) {
+    if (!bytes.has(kSctpHeader + kSctpChunkHeader)) {
+        return Verdict::Malformed;
     }
+    packet.source_port = bytes.u16(0);
+    packet.destination_port = bytes.u16(2);
+    packet.sctp_verification_tag = bytes.u32(4);
+    packet.sctp_chunk = bytes.u8(kSctpHeader);
+    return Verdict::Ok;
+}
+
+// `bytes`: the transport header and what was captured behind it, no more than the IP length says.
+Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, PseudoHeader pseudo_header,
+                        Packet& packet, PacketView& view) {
     view.payload = bytes.all();
-    packet.transport = *transport;
-    switch (*transport) {
+    packet.protocol = protocol;
+    packet.transport = transport_of(protocol, packet.source.is_v4());
+    switch (packet.transport) {
         case Transport::Tcp:
-            return parse_tcp(bytes, packet);
+            return parse_tcp(bytes, packet, pseudo_header);
         case Transport::Udp:
-            return parse_udp(bytes, packet);
+            return parse_udp(bytes, packet, pseudo_header);
         case Transport::Icmp:
         case Transport::Icmpv6:
             return parse_icmp(bytes, packet);
+        case Transport::Sctp:
+            return parse_sctp(bytes, packet);
+        case Transport::Other:
+            break;
     }
-    return Verdict::OtherTransport;
+    return Verdict::Ok;
 }
 
 // REQUIRES: `bytes` holds the fixed header; `packet` has its addresses.
-Verdict parse_ipv4(const Bytes& bytes, Packet& packet, PacketView& view) {
+Verdict parse_ipv4(const Bytes& bytes, HeaderChecksum checksum, Packet& packet, PacketView& view) {
     const std::size_t header_length = std::size_t{bytes.u8(0)} % 16 * 4;
     const std::size_t total_length = bytes.u16(2);
     if (header_length < kIpv4Header || total_length < header_length) {
@@ -267,7 +340,7 @@ Verdict parse_ipv4(const Bytes& bytes, Packet& packet, PacketView& view) {
     if (!bytes.has(header_length)) {
         return Verdict::Malformed;
     }
-    if (!is_ipv4_checksum_right(bytes, header_length)) {
+    if (!is_ipv4_checksum_right(bytes, header_length, checksum)) {
         return Verdict::BadChecksum;
     }
     packet.ttl = bytes.u8(8);
@@ -286,13 +359,16 @@ Verdict parse_ipv4(const Bytes& bytes, Packet& packet, PacketView& view) {
         view.fragment.bytes = payload.all();
         return Verdict::Fragment;
     }
-    return parse_transport(payload, bytes.u8(9), packet, view);
+    // Options may hold a source route, whose end is the destination of the pseudo header.
+    const auto pseudo_header =
+        header_length == kIpv4Header ? PseudoHeader::Known : PseudoHeader::Unknown;
+    return parse_transport(payload, bytes.u8(9), pseudo_header, packet, view);
 }
 
 // The extension headers at the start of `bytes` and the transport behind them. `length`: of it all
 // by the length field.
 Verdict parse_ipv6_payload(const Bytes& bytes, std::size_t length, std::uint8_t protocol,
-                           Packet& packet, PacketView& view) {
+                           PseudoHeader pseudo_header, Packet& packet, PacketView& view) {
     const Ipv6Chain chain = walk_extension_headers(bytes, protocol);
     if (chain.verdict == Verdict::Malformed || chain.length > length) {
         return Verdict::Malformed;
@@ -308,7 +384,10 @@ Verdict parse_ipv6_payload(const Bytes& bytes, std::size_t length, std::uint8_t 
         view.fragment.bytes = rest.all();
         return Verdict::Fragment;
     }
-    return parse_transport(rest, chain.protocol, packet, view);
+    if (chain.pseudo_header == PseudoHeader::Unknown) {
+        pseudo_header = PseudoHeader::Unknown;
+    }
+    return parse_transport(rest, chain.protocol, pseudo_header, packet, view);
 }
 
 // REQUIRES: as for parse_ipv4().
@@ -319,15 +398,15 @@ Verdict parse_ipv6(const Bytes& bytes, Packet& packet, PacketView& view) {
     }
     packet.ttl = bytes.u8(7);
     const std::size_t payload = bytes.u16(4);
-    return parse_ipv6_payload(bytes.from(kIpv6Header).first(payload), payload, bytes.u8(6), packet,
-                              view);
+    return parse_ipv6_payload(bytes.from(kIpv6Header).first(payload), payload, bytes.u8(6),
+                              PseudoHeader::Known, packet, view);
 }
 
 // The addresses are made in their place: copied, each would have to wait until its bytes are
 // written, which is a third of what a packet costs here.
-Packet ipv4_packet(const Bytes& bytes, PacketView& view) {
+Packet ipv4_packet(const Bytes& bytes, PacketView& view, HeaderChecksum checksum) {
     Packet packet{.source = bytes.ipv4(12), .destination = bytes.ipv4(16)};
-    packet.verdict = parse_ipv4(bytes, packet, view);
+    packet.verdict = parse_ipv4(bytes, checksum, packet, view);
     return packet;
 }
 
@@ -354,11 +433,11 @@ bool is_echo_reply(const Packet& packet) {
            (packet.transport == Transport::Icmpv6 && packet.icmp_type == 129);
 }
 
-Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view) {
+Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view, HeaderChecksum checksum) {
     const Bytes bytes(captured);
     const int version = bytes.has(1) ? bytes.u8(0) >> 4 : 0;
     if (version == 4 && bytes.has(kIpv4Header)) {
-        return ipv4_packet(bytes, view);
+        return ipv4_packet(bytes, view, checksum);
     }
     if (version == 6 && bytes.has(kIpv6Header)) {
         return ipv6_packet(bytes, view);
@@ -371,10 +450,11 @@ void parse_reassembled(std::span<const std::uint8_t> payload, std::uint32_t leng
     packet.payload_length = length;
     const Bytes bytes(payload);
     if (packet.source.is_v4()) {
-        packet.verdict = parse_transport(bytes, protocol, packet, view);
+        packet.verdict = parse_transport(bytes, protocol, PseudoHeader::Unknown, packet, view);
         return;
     }
-    packet.verdict = parse_ipv6_payload(bytes, length, protocol, packet, view);
+    packet.verdict =
+        parse_ipv6_payload(bytes, length, protocol, PseudoHeader::Unknown, packet, view);
     if (packet.verdict == Verdict::Fragment) {
         packet.verdict = Verdict::Malformed;  // a fragment header behind a fragment header
     }

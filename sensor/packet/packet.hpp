@@ -17,19 +17,38 @@
 
 namespace portcullis::sensor_packet {
 
-enum class Transport : std::uint8_t { Tcp, Udp, Icmp, Icmpv6 };
+enum class Transport : std::uint8_t {
+    Tcp,
+    Udp,
+    Icmp,    // over IPv4 only
+    Icmpv6,  // over IPv6 only
+    Sctp,    // RFC 9260
+    Other,   // any other IP protocol; Packet::protocol names it
+};
 
-// Why a frame was or was not understood. One counter each in PacketCounters.
+// True for the transports whose packets have ports.
+constexpr bool has_ports(Transport transport) {
+    return transport == Transport::Tcp || transport == Transport::Udp ||
+           transport == Transport::Sctp;
+}
+
+// Why a frame was or was not understood. One counter each in Sensor.
 enum class Verdict : std::uint8_t {
     Ok,
-    OtherLink,       // ARP and whatever else is neither IPv4 nor IPv6
-    OtherTransport,  // IP, but none of the four transports
-    Fragment,        // a piece of a datagram: for a Reassembler
-    Malformed,       // lengths that contradict each other, headers cut short
-    ShortPacket,     // IPv4: header length below 20, or more than the total length
-    BadChecksum,     // IPv4 header checksum
+    OtherLink,    // neither IPv4 nor IPv6 nor an ArpRequest
+    ArpRequest,   // RFC 826: `source` asks for the link address of `destination`
+    Fragment,     // a piece of a datagram: for a Reassembler
+    Malformed,    // lengths that contradict each other, headers cut short
+    ShortPacket,  // IPv4: header length below 20, or more than the total length
+    BadChecksum,  // IPv4 header checksum
 };
 inline constexpr std::size_t kVerdictCount = 7;
+
+// Which IPv4 header checksums are right.
+enum class HeaderChecksum : std::uint8_t {
+    Verified,    // the sum over the header
+    MayBeUnset,  // 0 as well: a network card can fill it in after the packet was captured
+};
 
 // Bits of Packet::tcp_flags (RFC 9293 section 3.1).
 inline constexpr std::uint8_t kFin = 0x01;
@@ -46,27 +65,41 @@ struct Embedded {
     base::IpAddress source;
     base::IpAddress destination;
     Transport transport = Transport::Tcp;
-    std::uint16_t source_port = 0;
+    std::uint16_t source_port = 0;  // both 0 unless has_ports(transport)
     std::uint16_t destination_port = 0;
+    std::uint8_t protocol = 0;  // as Packet::protocol
 };
 
 struct Packet {
     Verdict verdict = Verdict::OtherLink;
     Transport transport = Transport::Tcp;
+    // Verdict Ok: the IP protocol number of what `payload_length` counts; for IPv6 the one behind
+    // all extension headers.
+    std::uint8_t protocol = 0;
+    // TCP or UDP whose checksum the receiver finds wrong, so that no host answers it. A partial
+    // checksum (only the pseudo header is summed, the card does the rest) is wrong as well. False
+    // whenever that is not known: for segments above kLongestChecksummed or not captured whole,
+    // reassembled datagrams, IPv4 options, and routing headers and destination options of IPv6,
+    // which can change the addresses of the pseudo header.
+    bool is_checksum_wrong = false;
     // The addresses are set as soon as the IP header could be read, whatever the verdict.
     base::IpAddress source{};
     base::IpAddress destination{};
+    // Kernel index of the interface that captured it; 0 = not known, as in a file. Not set by the
+    // functions here.
+    std::uint32_t interface_index = 0;
     std::uint8_t ttl = 0;  // hop limit for IPv6
     bool dont_fragment = false;
     // Bytes behind the IP header and IPv6 extension headers, by the length field: the transport
     // header and its data, also when less was captured.
     std::uint32_t payload_length = 0;
 
-    std::uint16_t source_port = 0;  // TCP and UDP
+    std::uint16_t source_port = 0;  // both 0 unless has_ports(transport)
     std::uint16_t destination_port = 0;
 
     std::uint8_t tcp_flags = 0;
     std::uint8_t tcp_header_length = 0;  // bytes, 20..60
+    std::uint16_t tcp_data_length = 0;   // bytes, by the length field of IP
     // What tells one sender's stack from another's.
     std::uint16_t ip_id = 0;  // IPv4
     std::uint16_t tcp_window = 0;
@@ -75,13 +108,20 @@ struct Packet {
     std::uint32_t tcp_options = 0;      // bit k: an option of kind k, for kinds below 32
     std::uint16_t udp_data_length = 0;  // the length field less the header
 
+    std::uint8_t sctp_chunk = 0;  // type of the first chunk (RFC 9260 section 3.2)
+    std::uint32_t sctp_verification_tag = 0;
+
     std::uint8_t icmp_type = 0;
     std::uint8_t icmp_code = 0;
-    std::optional<Embedded> embedded{};  // of an error with a readable TCP or UDP packet in it
+    std::optional<Embedded> embedded{};  // of an error with a readable packet in it
     // ICMP and ICMPv6: the message as captured, for icmp_message.hpp. The one view in a Packet: it
     // dies with the frame.
     std::span<const std::uint8_t> icmp{};
 };
+
+// Checksums of longer segments are not verified: bulk would cost more than all the rest, and the
+// kernel filter keeps no more of them.
+inline constexpr std::size_t kLongestChecksummed = 160;
 
 // True for the errors that say "nothing listens there" or "not for you": ICMP type 3, ICMPv6
 // type 1.
@@ -108,7 +148,8 @@ struct PacketView {
 };
 
 // Reads an IPv4 or IPv6 packet, told apart by the version nibble, of which `captured` is known.
-Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view);
+Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view,
+                HeaderChecksum checksum = HeaderChecksum::Verified);
 
 // Reads the payload of a datagram that was put together from fragments: `packet` is that of the
 // piece at offset 0 and gets transport, ports and verdict; `payload` holds as many of its `length`

@@ -45,7 +45,9 @@ void tcp4_vlan(benchmark::State& state) {
     parse(state, tagged(test::ipv4("10.0.0.1", "10.0.0.2", 6, test::tcp(1000, 80, kSyn))));
 }
 void udp4(benchmark::State& state) {
-    parse(state, test::ipv4("10.0.0.1", "10.0.0.2", 17, test::udp(1000, 53, 40)));
+    test::Frame frame = test::ipv4("10.0.0.1", "10.0.0.2", 17, test::udp(1000, 53, 40));
+    test::seal_segment(frame);
+    parse(state, frame);
 }
 void tcp6(benchmark::State& state) { parse(state, chain_of(0)); }
 void tcp6_chain_of_four(benchmark::State& state) { parse(state, chain_of(4)); }

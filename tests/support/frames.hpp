@@ -1,5 +1,5 @@
-// Frames: Ethernet frames as bytes, for tests of the sensor. Lengths and checksum are right unless
-// a test changes them afterwards.
+// Frames: Ethernet frames as bytes, for tests of the sensor. Lengths and the IPv4 header checksum
+// are right unless a test changes them afterwards; seal_segment() sets that of TCP and UDP.
 #pragma once
 
 #include <cstdint>
@@ -27,18 +27,45 @@ inline void append(Frame& bytes, const Frame& more) {
     bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
-// Sets the IPv4 header checksum of an Ethernet frame.
-inline void seal(Frame& frame) {
-    const std::size_t length = std::size_t{frame[14]} % 16 * 4;
-    put16(frame, 24, 0);
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < length; i += 2) {
-        sum += static_cast<std::uint32_t>((frame[14 + i] << 8) | frame[15 + i]);
+// RFC 1071: the sum of `length` bytes from `at`, as 16-bit words and folded.
+inline std::uint32_t checksum_sum(const Frame& bytes, std::size_t at, std::size_t length,
+                                  std::uint32_t sum = 0) {
+    for (std::size_t i = 0; i < length; ++i) {
+        sum += i % 2 == 0 ? std::uint32_t{bytes[at + i]} << 8 : bytes[at + i];
     }
     while ((sum >> 16) != 0) {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    put16(frame, 24, ~sum & 0xffff);
+    return sum;
+}
+
+// Sets the IPv4 header checksum of an Ethernet frame.
+inline void seal(Frame& frame) {
+    put16(frame, 24, 0);
+    put16(frame, 24, ~checksum_sum(frame, 14, std::size_t{frame[14]} % 16 * 4) & 0xffff);
+}
+
+// What seal_segment() sums: all of it, or what the kernel leaves for a network card that does the
+// rest.
+enum class Summed : std::uint8_t { All, PseudoHeader };
+
+// Sets the checksum of TCP or UDP in an Ethernet frame of IPv4, or of IPv6 without extension
+// headers. The IP length says where the segment ends.
+inline void seal_segment(Frame& frame, Summed summed = Summed::All) {
+    const bool is_v4 = frame[12] == 0x08;
+    const std::size_t at = is_v4 ? 14 + std::size_t{frame[14]} % 16 * 4 : 14 + 40;
+    const std::size_t end = is_v4 ? 14 + ((std::size_t{frame[16]} << 8) | frame[17])
+                                  : at + ((std::size_t{frame[18]} << 8) | frame[19]);
+    const std::uint8_t protocol = is_v4 ? frame[23] : frame[20];
+    const std::size_t checksum = at + (protocol == 6 ? 16 : 6);
+    put16(frame, checksum, 0);
+    std::uint32_t sum = checksum_sum(frame, is_v4 ? 26 : 22, is_v4 ? 8 : 32,
+                                     static_cast<std::uint32_t>(protocol + (end - at)));
+    if (summed == Summed::All) {
+        sum = ~checksum_sum(frame, at, end - at, sum) & 0xffff;
+        sum = sum == 0 && protocol == 17 ? 0xffff : sum;  // RFC 768
+    }
+    put16(frame, checksum, sum);
 }
 
 inline Frame tcp(std::uint16_t source_port, std::uint16_t destination_port, std::uint8_t flags,
@@ -58,6 +85,31 @@ inline Frame udp(std::uint16_t source_port, std::uint16_t destination_port, std:
     put16(datagram, 4, datagram.size());
     put16(datagram, 6, 0);
     return datagram;
+}
+
+// With one chunk, without data.
+inline Frame sctp(std::uint16_t source_port, std::uint16_t destination_port, std::uint8_t chunk,
+                  std::uint32_t verification_tag = 0) {
+    Frame packet(16, 0);
+    put16(packet, 0, source_port);
+    put16(packet, 2, destination_port);
+    put16(packet, 4, verification_tag >> 16);
+    put16(packet, 6, verification_tag & 0xffff);
+    packet[12] = chunk;
+    put16(packet, 14, 4);
+    return packet;
+}
+
+// An ARP request over Ethernet.
+inline Frame arp_request(const std::string& sender, const std::string& target) {
+    Frame frame(14 + 28, 0);
+    const Frame head{0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1};
+    std::copy(head.begin(), head.end(), frame.begin() + 12);
+    const auto from = *base::IpAddress::parse(sender);
+    const auto to = *base::IpAddress::parse(target);
+    std::copy_n(from.data(), 4, frame.begin() + 28);
+    std::copy_n(to.data(), 4, frame.begin() + 38);
+    return frame;
 }
 
 inline Frame icmp(std::uint8_t type, std::uint8_t code, const Frame& rest) {

@@ -65,6 +65,48 @@ TEST_CASE("link: the packet behind every kind of link header is read") {
     }
 }
 
+TEST_CASE("link: an ARP request names who asks for whom") {
+    const Frame request = arp_request("10.0.0.1", "10.0.0.2");
+    Frame in_vlan = request;
+    const Frame tag{0x81, 0, 0, 7};
+    in_vlan.insert(in_vlan.begin() + 12, tag.begin(), tag.end());
+    const auto changed = [&](std::size_t at, std::uint8_t value) {
+        Frame frame = request;
+        frame.at(at) = value;
+        return frame;
+    };
+    struct Row {
+        const char* what;
+        LinkType link;
+        Frame frame;
+        bool is_request;
+    };
+    const Row rows[] = {
+        {"request", LinkType::Ethernet, request, true},
+        {"in a VLAN", LinkType::Ethernet, in_vlan, true},
+        {"cooked", LinkType::LinuxCooked, behind(cooked(0x0806), request), true},
+        {"cooked v2", LinkType::LinuxCooked2, behind(cooked2(0x0806), request), true},
+        {"reply", LinkType::Ethernet, changed(21, 2), false},
+        {"of another hardware", LinkType::Ethernet, changed(15, 6), false},
+        {"for another protocol", LinkType::Ethernet, changed(16, 0x86), false},
+        {"link addresses of another length", LinkType::Ethernet, changed(18, 8), false},
+        {"network addresses of another length", LinkType::Ethernet, changed(19, 16), false},
+        {"probe", LinkType::Ethernet, arp_request("0.0.0.0", "10.0.0.2"), false},
+        {"announcement", LinkType::Ethernet, arp_request("10.0.0.2", "10.0.0.2"), false},
+        {"cut short", LinkType::Ethernet, Frame(request.begin(), request.end() - 1), false},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        PacketView view;
+        const Packet packet = parse_frame(row.link, row.frame, view);
+        CHECK(packet.verdict == (row.is_request ? Verdict::ArpRequest : Verdict::OtherLink));
+        if (row.is_request) {
+            CHECK(packet.source.to_string() == "10.0.0.1");
+            CHECK(packet.destination.to_string() == "10.0.0.2");
+        }
+    }
+}
+
 TEST_CASE("link: what is no IP, contradicts itself or is cut short is told apart") {
     const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
     struct Row {

@@ -87,6 +87,189 @@ TEST_CASE("packet: an ICMP error shows the ports of the packet it refuses") {
     CHECK(packet6.embedded->destination_port == 6);
 }
 
+TEST_CASE("packet: an ICMP error shows the protocol of the packet it refuses") {
+    struct Row {
+        const char* what;
+        std::uint8_t protocol;
+        Frame packet;
+        Transport transport;
+        std::uint16_t destination_port;
+    };
+    const Row rows[] = {
+        {"TCP", 6, tcp(4000, 80, kSyn), Transport::Tcp, 80},
+        {"SCTP", 132, sctp(4000, 2905, 1), Transport::Sctp, 2905},
+        {"ICMP", 1, icmp(8, 0, {}), Transport::Icmp, 0},
+        {"nothing behind the IP header", 103, {}, Transport::Other, 0},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const Frame refused_frame = ipv4(kThem, kUs, row.protocol, row.packet);
+        Frame refused(refused_frame.begin() + 14, refused_frame.end());
+        refused.resize(std::max<std::size_t>(refused.size(), 28));  // RFC 792: 64 bits of it
+        const Packet packet = parse_ethernet(ipv4(kUs, kThem, 1, icmp(3, 2, refused)));
+        REQUIRE(packet.embedded);
+        CHECK(packet.embedded->protocol == row.protocol);
+        CHECK(packet.embedded->transport == row.transport);
+        CHECK(packet.embedded->destination_port == row.destination_port);
+    }
+}
+
+TEST_CASE("packet: other IP protocols are named by their number and have no ports") {
+    struct Row {
+        const char* what;
+        Frame frame;
+        std::uint8_t protocol;
+    };
+    const Row rows[] = {
+        {"GRE", ipv4(kThem, kUs, 47, Frame(8, 1)), 47},
+        {"a protocol without a byte", ipv4(kThem, kUs, 200, {}), 200},
+        {"ICMPv6 in IPv4", ipv4(kThem, kUs, 58, icmp(128, 0, {})), 58},
+        {"ICMP in IPv6", ipv6("fd00::1", "fd00::2", 1, icmp(8, 0, {})), 1},
+        {"ESP behind an extension header",
+         ipv6("fd00::1", "fd00::2", 60, extension(50, Frame(8, 1))), 50},
+        {"no next header", ipv6("fd00::1", "fd00::2", 59, {}), 59},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const Packet packet = parse_ethernet(row.frame);
+        CHECK(packet.verdict == Verdict::Ok);
+        CHECK(packet.transport == Transport::Other);
+        CHECK(packet.protocol == row.protocol);
+        CHECK(packet.source_port == 0);
+        CHECK(packet.destination_port == 0);
+    }
+    CHECK(parse_ethernet(ipv4(kThem, kUs, 6, tcp(1, 2, kSyn))).protocol == 6);
+    CHECK(parse_ethernet(ipv6("fd00::1", "fd00::2", 60, extension(17, udp(1, 2, 3)))).protocol ==
+          17);
+}
+
+TEST_CASE("packet: SCTP gives ports, verification tag and the type of the first chunk") {
+    for (const Frame& frame :
+         {ipv4(kThem, kUs, 132, sctp(40000, 2905, 10, 0xfeedbeef)),
+          ipv6("fd00::1", "fd00::2", 132, sctp(40000, 2905, 10, 0xfeedbeef))}) {
+        const Packet packet = parse_ethernet(frame);
+        REQUIRE(packet.verdict == Verdict::Ok);
+        CHECK(packet.transport == Transport::Sctp);
+        CHECK(packet.protocol == 132);
+        CHECK(packet.source_port == 40000);
+        CHECK(packet.destination_port == 2905);
+        CHECK(packet.sctp_chunk == 10);
+        CHECK(packet.sctp_verification_tag == 0xfeedbeef);
+    }
+}
+
+TEST_CASE("packet: the data of a segment is counted by the IP length, not by what was captured") {
+    Frame segment = tcp(1, 80, kPsh | kAck, 12);
+    append(segment, Frame(100, 'x'));
+    const Frame frame = ipv4(kThem, kUs, 6, segment);
+    CHECK(parse_ethernet(frame).tcp_data_length == 100);
+    CHECK(parse_ethernet(cut(frame, 14 + 20 + 32)).tcp_data_length == 100);
+    CHECK(parse_ethernet(cut(ipv4(kThem, kUs, 6, tcp(1, 80, kSyn)), 60)).tcp_data_length == 0);
+}
+
+TEST_CASE("packet: a checksum is wrong where the receiver would discard the segment") {
+    Frame odd_data = tcp(1000, 80, kSyn | kFin, 4);
+    append(odd_data, {1, 2, 3, 4, 5});
+    Frame long_data = tcp(1000, 80, kSyn);
+    append(long_data, Frame(141, 'x'));
+    Frame longest_data = tcp(1000, 80, kSyn);
+    append(longest_data, Frame(140, 'x'));
+    const Frame tcp4 = ipv4(kThem, kUs, 6, tcp(1000, 80, kSyn, 4));
+    const Frame tcp4_odd = ipv4(kThem, kUs, 6, odd_data);
+    const Frame udp4 = ipv4(kThem, kUs, 17, udp(1000, 53, 11));
+    const Frame tcp6 = ipv6("fd00::1", "fd00::2", 6, tcp(1000, 80, kSyn, 4));
+    const Frame udp6 = ipv6("fd00::1", "fd00::2", 17, udp(1000, 53, 11));
+    Frame routed = ipv4(kThem, kUs, 6, tcp(1000, 80, kSyn));
+    routed.insert(routed.begin() + 34, {1, 1, 1, 0});
+    routed[14] = 0x46;
+    put16(routed, 16, 20 + 4 + 20);
+    seal(routed);
+    const auto summed = [](Frame frame, Summed part = Summed::All) {
+        seal_segment(frame, part);
+        return frame;
+    };
+    const auto broken = [&](Frame frame) {
+        frame = summed(frame);
+        frame.back() ^= 1;
+        return frame;
+    };
+    struct Row {
+        const char* what;
+        Frame frame;
+        bool is_wrong;
+    };
+    const Row rows[] = {
+        {"TCP over IPv4, right", summed(tcp4), false},
+        {"TCP over IPv4, wrong", broken(tcp4), true},
+        {"TCP over IPv4, none", tcp4, true},
+        {"TCP over IPv4, partial", summed(tcp4, Summed::PseudoHeader), true},
+        {"TCP, odd length, right", summed(tcp4_odd), false},
+        {"TCP, odd length, wrong in the last byte", broken(tcp4_odd), true},
+        {"TCP, trailing padding of Ethernet", cut(summed(tcp4), 80), false},
+        {"TCP, wrong, trailing padding", cut(broken(tcp4), 80), true},
+        {"TCP over IPv6, right", summed(tcp6), false},
+        {"TCP over IPv6, wrong", broken(tcp6), true},
+        {"TCP over IPv6, partial", summed(tcp6, Summed::PseudoHeader), true},
+        {"TCP, longest that is verified, right", summed(ipv4(kThem, kUs, 6, longest_data)), false},
+        {"TCP, longest that is verified, wrong", broken(ipv4(kThem, kUs, 6, longest_data)), true},
+        {"TCP, wrong, too long", broken(ipv4(kThem, kUs, 6, long_data)), false},
+        {"TCP, wrong, not captured whole", cut(broken(tcp4_odd), tcp4_odd.size() - 1), false},
+        {"TCP, wrong, behind IPv4 options", routed, false},
+        {"TCP, wrong, behind a routing header",
+         ipv6("fd00::1", "fd00::2", 43, extension(6, tcp(1000, 80, kSyn))), false},
+        {"TCP, wrong, behind destination options",
+         ipv6("fd00::1", "fd00::2", 60, extension(6, tcp(1000, 80, kSyn))), false},
+        {"TCP, wrong, behind hop-by-hop options",
+         ipv6("fd00::1", "fd00::2", 0, extension(6, tcp(1000, 80, kSyn))), true},
+        {"UDP over IPv4, right", summed(udp4), false},
+        {"UDP over IPv4, wrong", broken(udp4), true},
+        {"UDP over IPv4, none", udp4, false},
+        {"UDP over IPv4, partial", summed(udp4, Summed::PseudoHeader), true},
+        {"UDP over IPv6, right", summed(udp6), false},
+        {"UDP over IPv6, wrong", broken(udp6), true},
+        {"UDP over IPv6, none", udp6, true},
+        {"UDP, wrong, not captured whole", cut(broken(udp4), udp4.size() - 1), false},
+        {"SCTP is not verified", ipv4(kThem, kUs, 132, sctp(1, 2, 1)), false},
+        {"ICMP is not verified", ipv4(kThem, kUs, 1, icmp(8, 0, {})), false},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const Packet packet = parse_ethernet(row.frame);
+        CHECK(packet.verdict == Verdict::Ok);
+        CHECK(packet.is_checksum_wrong == row.is_wrong);
+    }
+    // The length field of UDP, not that of IP, says what is summed.
+    Frame datagram = ipv4(kThem, kUs, 17, udp(1000, 53, 9));
+    seal_segment(datagram);
+    append(datagram, {1, 2, 3});
+    put16(datagram, 16, 20 + 8 + 9 + 3);
+    seal(datagram);
+    CHECK_FALSE(parse_ethernet(datagram).is_checksum_wrong);
+    datagram.at(14 + 20 + 8 + 8) ^= 1;
+    CHECK(parse_ethernet(datagram).is_checksum_wrong);
+}
+
+TEST_CASE("packet: an IPv4 header checksum of 0 is right only where it may be unset") {
+    Frame unset = ipv4(kUs, kThem, 6, tcp(80, 1000, kSyn | kAck));
+    put16(unset, 24, 0);
+    const Frame wrong = changed(unset, 25, 1);
+    struct Row {
+        const Frame& frame;
+        HeaderChecksum checksum;
+        Verdict verdict;
+    };
+    const Row rows[] = {
+        {unset, HeaderChecksum::Verified, Verdict::BadChecksum},
+        {unset, HeaderChecksum::MayBeUnset, Verdict::Ok},
+        {wrong, HeaderChecksum::MayBeUnset, Verdict::BadChecksum},
+    };
+    for (const Row& row : rows) {
+        PacketView view;
+        CHECK(parse_frame(LinkType::Ethernet, row.frame, view, row.checksum).verdict ==
+              row.verdict);
+    }
+}
+
 TEST_CASE("packet: IPv6 extension headers are walked to the transport header") {
     const Frame chain = extension(60, extension(43, extension(6, tcp(1000, 80, kFin))));
     const Packet packet = parse_ethernet(ipv6("fd00::1", "fd00::2", 0, chain));
@@ -108,9 +291,7 @@ TEST_CASE("packet: every frame gets the verdict that its bytes deserve") {
         {"whole segment", segment, Verdict::Ok},
         {"padded to 60 bytes, as Ethernet does", cut(segment, 60), Verdict::Ok},
         {"ARP", changed(changed(segment, 12, 0x08), 13, 0x06), Verdict::OtherLink},
-        {"GRE", ipv4(kThem, kUs, 47, Frame(8, 0)), Verdict::OtherTransport},
-        {"ICMPv6 in IPv4", ipv4(kThem, kUs, 58, icmp(128, 0, {})), Verdict::OtherTransport},
-        {"ICMP in IPv6", ipv6("fd00::1", "fd00::2", 1, icmp(8, 0, {})), Verdict::OtherTransport},
+        {"SCTP without a chunk", ipv4(kThem, kUs, 132, Frame(15, 0)), Verdict::Malformed},
         {"empty", {}, Verdict::Malformed},
         {"half a link header", Frame(7, 0), Verdict::Malformed},
         {"link header alone", cut(segment, 14), Verdict::Malformed},
