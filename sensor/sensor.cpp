@@ -104,6 +104,7 @@ void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
     }
     std::sort(addresses.begin(), addresses.end());
     local_ = std::move(addresses);
+    tracker_->set_own_addresses(local_);
 }
 
 bool Sensor::is_ours(const base::IpAddress& address) const {
@@ -121,6 +122,23 @@ bool Sensor::is_ours(const base::IpAddress& address) const {
         }
     }
     return !promisc_.empty() && promisc_.contains(address);
+}
+
+bool Sensor::is_broadcast_of_watched(const base::IpAddress& address) const {
+    if (promisc_.empty() || !address.is_v4()) {
+        return false;
+    }
+    constexpr int kLongestWithBroadcast = 30;  // RFC 3021
+    const base::Cidr* network = promisc_.find(address);
+    if (network == nullptr || network->prefix_length > kLongestWithBroadcast) {
+        return false;
+    }
+    std::uint32_t host = 0;
+    for (const std::uint8_t byte : std::span(address.data(), address.size())) {
+        host = (host << 8) | byte;
+    }
+    const std::uint32_t mask = 0xffffffffU >> network->prefix_length;
+    return (host & mask) == mask;
 }
 
 Sensor::Direction Sensor::direction_of(const Packet& packet) const {
@@ -166,7 +184,8 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
         return;
     }
     const Direction direction = direction_of(packet);
-    if (direction == Direction::None) {
+    if (direction == Direction::None ||
+        (!counts_as_iplog_ && is_broadcast_of_watched(packet.destination))) {
         return;
     }
     note_time(frame.time);

@@ -64,6 +64,7 @@ class Parser {
                                         sensor_detect::TrackerSettings&));
     void apply_threshold() { apply_rest(sensor_config::apply_threshold); }
     void apply_max_sources() { apply_rest(sensor_config::apply_max_sources); }
+    void apply_ipv6_prefix() { apply_rest(sensor_config::apply_ipv6_prefix); }
     void apply_line_limit();
     void apply_log() { apply_filter(false); }
     void apply_ignore() { apply_filter(true); }
@@ -95,6 +96,7 @@ const Parser::Keyword Parser::kKeywords[] = {
     {"ignore", &Parser::apply_ignore},
     {"threshold", &Parser::apply_threshold},
     {"max_sources", &Parser::apply_max_sources},
+    {"ipv6_prefix", &Parser::apply_ipv6_prefix},
     {"line_limit", &Parser::apply_line_limit},
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -15,6 +17,10 @@ using sensor_detect::DetectorRow;
 using sensor_detect::DetectorSettings;
 
 constexpr std::uint32_t kMaxSeconds = 86400;
+constexpr std::uint32_t kMaxRate = 65535;
+// IPv6 prefixes below are more than one customer's (RFC 6177); 128 is a single address.
+constexpr std::uint32_t kMinIpv6Prefix = 48;
+constexpr std::uint32_t kMaxIpv6Prefix = 128;
 // Below, a flood would displace every scan; above, the memory is not bounded by what a host has.
 constexpr std::uint32_t kMinSources = 1024;
 constexpr std::uint32_t kMaxSources = 4'194'304;
@@ -69,31 +75,48 @@ std::string apply_threshold(std::span<const std::string_view> words,
         return fmt::format("Invalid threshold: {} must be in range 1 - {}", words[1],
                            max_count(*row));
     }
-    std::optional<std::uint32_t> window;
-    std::optional<std::uint32_t> idle;
+    struct Option {
+        std::string_view word;
+        bool exists;
+        std::uint32_t max;
+        std::string_view what;
+        std::optional<std::uint32_t> value;
+    };
+    Option in{"in", row->rate_window.count() > 0, kMaxSeconds, "seconds", {}};
+    Option idle{"idle", true, kMaxSeconds, "seconds", {}};
+    Option repeat{"repeat", row->repeat.count() > 0, kMaxSeconds, "seconds", {}};
+    Option rate{"rate", row->rate_threshold > 0, kMaxRate, "rate", {}};
+    const std::array<Option*, 4> options{&in, &idle, &repeat, &rate};
     for (std::size_t at = 2; at < words.size(); at += 2) {
         const std::string word = lower(words[at]);
-        const bool is_window = word == "in" && row->rate_window.count() > 0;
-        if (!is_window && word != "idle") {
+        const auto* const option =
+            std::find_if(options.begin(), options.end(),
+                         [&](const Option* each) { return each->exists && each->word == word; });
+        if (option == options.end()) {
             return fmt::format("Invalid threshold keyword: {}", words[at]);
         }
         if (at + 1 == words.size()) {
             return "Missing threshold parameter";
         }
-        std::optional<std::uint32_t>& place = is_window ? window : idle;
-        place = number_of(words[at + 1], 1, kMaxSeconds);
-        if (!place) {
-            return fmt::format("Invalid seconds: {} must be in range 1 - {}", words[at + 1],
-                               kMaxSeconds);
+        (*option)->value = number_of(words[at + 1], 1, (*option)->max);
+        if (!(*option)->value) {
+            return fmt::format("Invalid {}: {} must be in range 1 - {}", (*option)->what,
+                               words[at + 1], (*option)->max);
         }
     }
     for_each_kind(keyword, settings, [&](DetectorSettings& kind) {
         kind.threshold = static_cast<std::uint16_t>(*count);
-        if (window) {
-            kind.rate_window = std::chrono::seconds(*window);
+        if (in.value) {
+            kind.rate_window = std::chrono::seconds(*in.value);
         }
-        if (idle) {
-            kind.idle = std::chrono::seconds(*idle);
+        if (idle.value) {
+            kind.idle = std::chrono::seconds(*idle.value);
+        }
+        if (repeat.value) {
+            kind.repeat = std::chrono::seconds(*repeat.value);
+        }
+        if (rate.value) {
+            kind.rate_threshold = *rate.value;
         }
     });
     return {};
@@ -110,6 +133,20 @@ std::string apply_max_sources(std::span<const std::string_view> words,
                            kMinSources, kMaxSources);
     }
     settings.max_sources = *count;
+    return {};
+}
+
+std::string apply_ipv6_prefix(std::span<const std::string_view> words,
+                              sensor_detect::TrackerSettings& settings) {
+    if (words.size() != 1) {
+        return "Missing ipv6_prefix parameter";
+    }
+    const auto length = number_of(words[0], kMinIpv6Prefix, kMaxIpv6Prefix);
+    if (!length) {
+        return fmt::format("Invalid ipv6_prefix: {} must be in range {} - {}", words[0],
+                           kMinIpv6Prefix, kMaxIpv6Prefix);
+    }
+    settings.ipv6_prefix = static_cast<std::uint8_t>(*length);
     return {};
 }
 

@@ -1,8 +1,9 @@
 // The rules of iplog.conf about how much is a scan, and how many sources are remembered.
 //
-//   rule = "threshold" KIND COUNT { "in" SECONDS | "idle" SECONDS } | "max_sources" COUNT
+//   rule = "threshold" KIND COUNT { "in" SECONDS | "idle" SECONDS | "repeat" SECONDS | "rate" COUNT }
+//        | "max_sources" COUNT | "ipv6_prefix" BITS
 //
-// KIND is the keyword of a row of detectors.cpp. Both take the rest of their line. Plain functions,
+// KIND is the keyword of a row of detectors.cpp. All take the rest of their line. Plain functions,
 // thread-safe.
 #pragma once
 
@@ -19,6 +20,8 @@ namespace portcullis::sensor_config {
 std::string apply_threshold(std::span<const std::string_view> words,
                             sensor_detect::TrackerSettings& settings);
 std::string apply_max_sources(std::span<const std::string_view> words,
+                              sensor_detect::TrackerSettings& settings);
+std::string apply_ipv6_prefix(std::span<const std::string_view> words,
                               sensor_detect::TrackerSettings& settings);
 
 // Switches all kinds of a keyword on or off; false = there is no such kind.

@@ -5,7 +5,12 @@
 namespace portcullis::sensor_detect {
 namespace {
 
-constexpr std::uint32_t kNoPort = 0x10000;
+// In the place of a port, for what is counted per address; for refused connections it is added to
+// the port.
+constexpr std::uint32_t kDoors = 0x10000;
+constexpr std::uint32_t kDatagrams = 0x10001;
+constexpr std::uint32_t kSynAcks = 0x10002;
+constexpr std::uint32_t kRefused = 0x20000;
 
 std::uint32_t second_of(base::Timestamp time) {
     return static_cast<std::uint32_t>(
@@ -32,9 +37,10 @@ std::uint64_t CrowdWatch::place_of(const base::IpAddress& destination, std::uint
 }
 
 CrowdWatch::Crowd* CrowdWatch::obtain(std::vector<Crowd>& crowds, std::uint64_t place,
-                                      const Touch& touch, std::uint16_t port) {
+                                      ScanKind kind, const Touch& touch, std::uint16_t port) {
     Crowd& crowd = crowds[place & (crowds.size() - 1)];
-    if (crowd.is_used && crowd.port == port && crowd.destination == touch.destination) {
+    if (crowd.is_used && crowd.port == port && crowd.destination == touch.destination &&
+        (crowd.kind == kind || crowd.is_reported)) {
         return &crowd;
     }
     if (crowd.is_reported) {
@@ -43,6 +49,7 @@ CrowdWatch::Crowd* CrowdWatch::obtain(std::vector<Crowd>& crowds, std::uint64_t 
     crowd = Crowd{};
     crowd.destination = touch.destination;
     crowd.port = port;
+    crowd.kind = kind;
     crowd.is_used = true;
     return &crowd;
 }
@@ -60,16 +67,17 @@ void CrowdWatch::count(Crowd& crowd, const Touch& touch, const DetectorSettings&
     crowd.bytes += std::uint64_t{touch.packets} * touch.bytes;
 }
 
-CrowdWatch::Report CrowdWatch::report(ScanKind kind, Crowd& crowd) {
+CrowdWatch::Report CrowdWatch::make_report(Crowd& crowd) {
     crowd.is_reported = true;
-    reported_.push_back({kind, &crowd});
-    return {kind,          false,         crowd.destination, crowd.first_ports,
+    reported_.push_back(&crowd);
+    return {crowd.kind,    false,         crowd.destination, crowd.first_ports,
             crowd.sources, crowd.packets, crowd.bytes};
 }
 
 std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
                                                        const DetectorSettings& settings) {
-    Crowd* crowd = obtain(by_address_, place_of(touch.destination, kNoPort), touch, 0);
+    Crowd* crowd = obtain(by_address_, place_of(touch.destination, kDoors),
+                          ScanKind::DistributedScan, touch, 0);
     if (crowd == nullptr) {
         return std::nullopt;
     }
@@ -83,18 +91,28 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
     if (crowd->is_reported) {
         return std::nullopt;
     }
-    const int ports = crowd->ports.add(touch.port, second, window);
+    const int ports = crowd->ports.add(touch.port, second, window, touch.source_hash);
     const int sources = crowd->some_sources.add(touch.source_hash, second, window);
-    if (ports < settings.threshold || sources * kPortsPerSource < settings.threshold) {
+    if (ports < settings.threshold || sources < kFewestSources) {
         return std::nullopt;
     }
     crowd->sources = std::max(crowd->sources, static_cast<std::uint32_t>(sources));
-    return report(ScanKind::DistributedScan, *crowd);
+    return make_report(*crowd);
 }
 
-std::optional<CrowdWatch::Report> CrowdWatch::add_half_open(const Touch& touch,
-                                                            const DetectorSettings& settings) {
-    Crowd* crowd = obtain(by_port_, place_of(touch.destination, touch.port), touch, touch.port);
+void CrowdWatch::forget_doors(const base::IpAddress& destination, std::uint64_t source_hash) {
+    Crowd& crowd = by_address_[place_of(destination, kDoors) & (by_address_.size() - 1)];
+    if (crowd.is_used && !crowd.is_reported && crowd.kind == ScanKind::DistributedScan &&
+        crowd.destination == destination) {
+        crowd.ports.forget(source_hash);
+    }
+}
+
+std::optional<CrowdWatch::Report> CrowdWatch::add_attempt(ScanKind kind, const Touch& touch,
+                                                          const DetectorSettings& settings) {
+    const std::uint32_t offset = kind == ScanKind::RefusedConnections ? kRefused : 0;
+    Crowd* crowd =
+        obtain(by_port_, place_of(touch.destination, touch.port + offset), kind, touch, touch.port);
     if (crowd == nullptr) {
         return std::nullopt;
     }
@@ -107,39 +125,68 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_half_open(const Touch& touch,
     }
     crowd->first_ports.add(touch.port);
     crowd->sources = std::max(crowd->sources, 1U);
-    return report(ScanKind::SynFlood, *crowd);
+    return make_report(*crowd);
+}
+
+std::optional<CrowdWatch::Report> CrowdWatch::add_source(ScanKind kind, const Touch& touch,
+                                                         const DetectorSettings& settings) {
+    const std::uint32_t place = kind == ScanKind::SynAckReflection ? kSynAcks : kDatagrams;
+    Crowd* crowd = obtain(by_address_, place_of(touch.destination, place), kind, touch, 0);
+    if (crowd == nullptr) {
+        return std::nullopt;
+    }
+    if (second_of(touch.time) >= crowd->expires_at && !crowd->is_reported) {
+        crowd->first_ports = DestinationPorts();
+        crowd->source_ports.clear();
+    }
+    count(*crowd, touch, settings);
+    crowd->first_ports.add(touch.port);
+    crowd->source_ports.add(touch.source_port);
+    const auto time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(touch.time.time_since_epoch());
+    const auto rate = crowd->rate.add(time, settings.rate_window, 1);
+    if (crowd->is_reported || rate < settings.threshold) {
+        return std::nullopt;
+    }
+    if (kind == ScanKind::DatagramFlood && !crowd->source_ports.is_full()) {
+        crowd->kind = ScanKind::DatagramReflection;
+    }
+    return make_report(*crowd);
 }
 
 bool CrowdWatch::covers(const base::IpAddress& destination, std::uint16_t port) const {
     if (reported_.empty()) {
         return false;
     }
-    const auto is_reported = [&](const std::vector<Crowd>& crowds, std::uint64_t place) {
+    const auto is_reported = [&](const std::vector<Crowd>& crowds, std::uint64_t place,
+                                 ScanKind kind) {
         const Crowd& crowd = crowds[place & (crowds.size() - 1)];
-        return crowd.is_reported && crowd.destination == destination &&
+        return crowd.is_reported && crowd.kind == kind && crowd.destination == destination &&
                (crowd.port == port || &crowds == &by_address_);
     };
-    return is_reported(by_address_, place_of(destination, kNoPort)) ||
-           is_reported(by_port_, place_of(destination, port));
+    return is_reported(by_address_, place_of(destination, kDoors), ScanKind::DistributedScan) ||
+           is_reported(by_port_, place_of(destination, port), ScanKind::SynFlood) ||
+           is_reported(by_port_, place_of(destination, port + kRefused),
+                       ScanKind::RefusedConnections);
 }
 
 std::optional<std::uint32_t> CrowdWatch::next_end() const {
     std::optional<std::uint32_t> next;
-    for (const Reported& reported : reported_) {
-        next = std::min(next.value_or(reported.crowd->expires_at), reported.crowd->expires_at);
+    for (const Crowd* crowd : reported_) {
+        next = std::min(next.value_or(crowd->expires_at), crowd->expires_at);
     }
     return next;
 }
 
 std::optional<CrowdWatch::Report> CrowdWatch::end_one(std::uint32_t second) {
-    const auto over = std::find_if(
-        reported_.begin(), reported_.end(),
-        [&](const Reported& reported) { return reported.crowd->expires_at <= second; });
+    const auto over = std::find_if(reported_.begin(), reported_.end(), [&](const Crowd* crowd) {
+        return crowd->expires_at <= second;
+    });
     if (over == reported_.end()) {
         return std::nullopt;
     }
-    Crowd& crowd = *over->crowd;
-    const Report ended{over->kind,    true,          crowd.destination, crowd.first_ports,
+    Crowd& crowd = **over;
+    const Report ended{crowd.kind,    true,          crowd.destination, crowd.first_ports,
                        crowd.sources, crowd.packets, crowd.bytes};
     crowd = Crowd{};
     reported_.erase(over);

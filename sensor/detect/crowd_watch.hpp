@@ -1,7 +1,8 @@
-// CrowdWatch: what many sources do together: a scan of which each does a little, a flood of SYNs.
+// CrowdWatch: what many sources do together: a scan of which each does a little, a flood of SYNs or
+// datagrams, answers of many services to what somebody asked in our name.
 //
-// One crowd per own address (distributed scan) and one per own port (SYN flood), in tables of fixed
-// size where a crowd that was reported keeps its place and any other gives way. Distinct ports and
+// One crowd per own address (distributed scan, floods of datagrams, reflections) and one per own
+// port (SYN flood, refused connections), in tables of fixed size where a crowd that was reported keeps its place and any other gives way. Distinct ports and
 // sources are counted exactly, as far as thresholds go. Single-threaded; no allocation after the
 // constructor.
 #pragma once
@@ -26,8 +27,9 @@ namespace portcullis::sensor_detect {
 template <std::size_t kMost>
 class DistinctInWindow {
   public:
-    // Returns how many there are.
-    int add(std::uint64_t value, std::uint32_t second, std::uint32_t window) {
+    // Returns how many there are. `owner`: for forget().
+    int add(std::uint64_t value, std::uint32_t second, std::uint32_t window,
+            std::uint64_t owner = 0) {
         const auto end = values_.begin() + size_;
         const auto known = std::find(values_.begin(), end, value);
         auto place = static_cast<std::size_t>(known - values_.begin());
@@ -38,10 +40,22 @@ class DistinctInWindow {
         size_ = std::max(size_, place + 1);
         values_[place] = value;
         seconds_[place] = second;
+        owners_[place] = static_cast<std::uint32_t>(owner);
         latest_ = second;
         return static_cast<int>(
             std::count_if(seconds_.begin(), seconds_.begin() + size_,
                           [&](std::uint32_t at) { return std::uint64_t{at} + window > second; }));
+    }
+    // The values whose last add() named this owner.
+    void forget(std::uint64_t owner) {
+        for (std::size_t i = size_; i > 0; --i) {
+            if (owners_[i - 1] == static_cast<std::uint32_t>(owner)) {
+                --size_;
+                values_[i - 1] = values_[size_];
+                seconds_[i - 1] = seconds_[size_];
+                owners_[i - 1] = owners_[size_];
+            }
+        }
     }
     // Nothing was added within the window before `second`.
     bool is_empty_at(std::uint32_t second, std::uint32_t window) const {
@@ -53,6 +67,7 @@ class DistinctInWindow {
     std::uint32_t latest_ = 0;
     std::array<std::uint64_t, kMost> values_{};
     std::array<std::uint32_t, kMost> seconds_{};
+    std::array<std::uint32_t, kMost> owners_{};
 };
 
 class CrowdWatch {
@@ -60,6 +75,7 @@ class CrowdWatch {
     struct Touch {
         base::IpAddress destination;
         std::uint16_t port = 0;
+        std::uint16_t source_port = 0;
         std::uint64_t source_hash = 0;
         bool is_new_source = false;  // it did nothing else before
         std::uint16_t packets = 1;
@@ -81,8 +97,17 @@ class CrowdWatch {
     // A closed or silent port was touched by a source that is no scanner. A report: with it there
     // are enough of them.
     std::optional<Report> add_door(const Touch& touch, const DetectorSettings& settings);
-    // A connection to a port was not completed.
-    std::optional<Report> add_half_open(const Touch& touch, const DetectorSettings& settings);
+    // The source turned out to be a scanner by itself: the ports that it touched are no part of what
+    // several sources do together.
+    void forget_doors(const base::IpAddress& destination, std::uint64_t source_hash);
+    // A connection to a port was not completed; `kind`: SynFlood, or RefusedConnections.
+    std::optional<Report> add_attempt(ScanKind kind, const Touch& touch,
+                                      const DetectorSettings& settings);
+    // A source that did nothing before sent a datagram that was not answered (DatagramFlood), or a
+    // SYN+ACK that nobody asked for (SynAckReflection). Of datagrams from few source ports the
+    // report says DatagramReflection: services answer.
+    std::optional<Report> add_source(ScanKind kind, const Touch& touch,
+                                     const DetectorSettings& settings);
 
     // Whether a connection attempt of somebody new to that port belongs to a crowd that was
     // reported: there is no line for it then.
@@ -94,21 +119,25 @@ class CrowdWatch {
     std::optional<Report> end_one(std::uint32_t second);
 
   private:
-    // One port probed by many is a flood or a worm; a scan is told by that each source brings
-    // others. So many sources for each port that the threshold asks for: a third.
-    static constexpr int kPortsPerSource = 3;
-    static constexpr std::size_t kMaxSources = kMaxPortThreshold / kPortsPerSource + 1;
+    // Fewer sources are no crowd. Many on one port are a flood or a worm; in a distributed scan the
+    // number of distinct ports decides.
+    static constexpr int kFewestSources = 2;
+    static constexpr std::size_t kMaxSources = 8;
+    // Datagrams of so many source ports at most are answers of services.
+    static constexpr std::size_t kServicePorts = 8;
 
     struct Crowd {
         base::IpAddress destination;
         std::uint16_t port = 0;
+        ScanKind kind = ScanKind::DistributedScan;
         bool is_used = false;
         bool is_reported = false;
         std::uint32_t expires_at = 0;  // seconds since 1970
         std::uint32_t sources = 0;     // that came new
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
-        RateWindow rate;                             // SYN flood
+        RateWindow rate;                             // attempts, or new sources
+        PortList<kServicePorts> source_ports;        // new sources
         DistinctInWindow<kMaxPortThreshold> ports;   // distributed scan
         DistinctInWindow<kMaxSources> some_sources;  // the same
         DestinationPorts first_ports;
@@ -117,10 +146,10 @@ class CrowdWatch {
     static constexpr std::size_t kPorts = 1024;
 
     // The crowd of a place; nullptr = a reported one has it.
-    static Crowd* obtain(std::vector<Crowd>& crowds, std::uint64_t place, const Touch& touch,
-                         std::uint16_t port);
+    static Crowd* obtain(std::vector<Crowd>& crowds, std::uint64_t place, ScanKind kind,
+                         const Touch& touch, std::uint16_t port);
     static void count(Crowd& crowd, const Touch& touch, const DetectorSettings& settings);
-    Report report(ScanKind kind, Crowd& crowd);
+    Report make_report(Crowd& crowd);
     std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const;
 
     base::KeyedHash hash_;
@@ -129,11 +158,7 @@ class CrowdWatch {
     mutable std::uint64_t last_hash_ = 0;
     std::vector<Crowd> by_address_;
     std::vector<Crowd> by_port_;
-    struct Reported {
-        ScanKind kind;
-        Crowd* crowd;
-    };
-    std::vector<Reported> reported_;
+    std::vector<Crowd*> reported_;
 };
 
 }  // namespace portcullis::sensor_detect

@@ -27,7 +27,7 @@ enum class ScanKind : std::uint8_t {
     // What iplog is blind to.
     AckScan,
     MaimonScan,
-    SynAckScan,
+    SynAckProbes,
     SlowScan,
     HostSweep,
     DatagramSweep,
@@ -38,20 +38,36 @@ enum class ScanKind : std::uint8_t {
     DistributedScan,
     SynFlood,
     Backscatter,
+    // Seen since: each of them at the end, so that the numbers of the others stay.
+    SynFinScan,
+    SctpScan,
+    ProtocolScan,
+    SlowSweep,
+    SlowEchoSweep,
+    OpenPortProbing,
+    RefusedConnections,
+    DatagramFlood,
+    DatagramReflection,
+    SynAckReflection,
+    DatagramBackscatter,
 };
-inline constexpr std::size_t kScanKindCount = 20;
+inline constexpr std::size_t kScanKindCount = 31;
 
 enum class Counting : std::uint8_t {
     // Distinct ports that were closed or did not answer.
     DistinctPorts,
-    // The same, or that many closed or unanswered packets within `rate_window`.
+    // The same, or `rate_threshold` closed or unanswered packets within `rate_window`.
     DistinctPortsOrRate,
     // Packets within `rate_window`.
     Rate,
     // Distinct ports within `rate_window`.
     DistinctPortsInWindow,
-    // Distinct hosts that were closed or did not answer.
+    // Distinct hosts.
     DistinctHosts,
+    // Distinct hosts within `rate_window`.
+    DistinctHostsInWindow,
+    // Distinct IP protocols.
+    DistinctProtocols,
     // Sources that touch the same ports in the same order, each at most `rate_window` ago.
     Sources,
 };
@@ -66,8 +82,11 @@ struct DetectorRow {
     Counting counting;
     std::uint16_t threshold;
     std::chrono::milliseconds rate_window;  // 0 = there is none
-    std::chrono::seconds idle;              // without a packet for so long, it is over
+    std::chrono::seconds idle;              // time without a packet after which it is over
+    // Shortest time between two lines about the same source and kind; 0 = there is one line.
+    std::chrono::seconds repeat;
     std::string_view help;
+    std::uint32_t rate_threshold = 0;  // DistinctPortsOrRate: packets within `rate_window`
 };
 
 // All rows; row i is that of ScanKind(i).
@@ -76,7 +95,7 @@ const DetectorRow& detector_of(ScanKind kind);
 // The kinds that count the TCP ports which one source touches in one visit.
 inline constexpr std::array kTcpPortScans{
     ScanKind::PortScan, ScanKind::NullScan, ScanKind::FinScan,    ScanKind::SynScan,
-    ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynAckScan};
+    ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynFinScan};
 bool is_tcp_port_scan(ScanKind kind);
 // By `name`; nullopt = no such kind.
 std::optional<ScanKind> find_scan_kind(std::string_view name);

@@ -72,6 +72,33 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
     return members;
 }
 
+DestinationPorts first_ports_of(const Counter& counter) {
+    DestinationPorts ports;
+    for (const std::uint16_t port : counter.counted_ports.ports()) {
+        ports.add(port);
+    }
+    return ports;
+}
+
+std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counter& counter) {
+    const auto ports = counter.counted_ports.ports();
+    std::size_t found = 0;
+    std::size_t looked_at = 0;
+    for (std::uint32_t index = table.newest(true); index != kNoIndex && looked_at < kMaxLookedAt;
+         index = table.older_than(index), ++looked_at) {
+        const Counter* other = index == source ? nullptr : table.find_counter(index, counter.kind);
+        if (other == nullptr || other->group != counter.group) {
+            continue;
+        }
+        const auto same = std::count_if(ports.begin(), ports.end(), [&](std::uint16_t port) {
+            // What it touched since it was asked about, and before.
+            return other->counted_ports.contains(port) || other->destination_ports.contains(port);
+        });
+        found += is_most(static_cast<std::size_t>(same), ports.size()) ? 1 : 0;
+    }
+    return found;
+}
+
 bool DecoyGroups::is_full() const {
     return groups_.size() == kMaxGroups && std::all_of(groups_.begin(), groups_.end(), is_going_on);
 }
@@ -112,6 +139,12 @@ void DecoyGroups::add(std::uint16_t group, const base::IpAddress& source) {
         sources.push_back(source);  // else it was quiet meanwhile
     }
     ++groups_[group].going_on;
+}
+
+bool DecoyGroups::remove(std::uint16_t group, const base::IpAddress& source) {
+    auto& sources = groups_[group].sources;
+    sources.erase(std::remove(sources.begin(), sources.end(), source), sources.end());
+    return --groups_[group].going_on == 0;
 }
 
 bool DecoyGroups::end(std::uint16_t group, const Counter& counter) {

@@ -36,6 +36,13 @@ bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other);
 std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
                                           const Counter& counter, std::uint32_t seconds);
 
+// The first ports that a detected source touched since the last line about it.
+DestinationPorts first_ports_of(const Counter& counter);
+
+// The sources of the same group as `source` that touched most of the ports which it touched since
+// the last line. Only the sources seen last are looked at.
+std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counter& counter);
+
 struct DecoyGroup {
     ScanKind kind = ScanKind::Decoys;
     base::IpAddress destination;
@@ -60,6 +67,8 @@ class DecoyGroups {
     std::uint16_t find(ScanKind kind, const base::IpAddress& destination,
                        const DestinationPorts& ports, std::uint32_t since) const;
     void add(std::uint16_t group, const base::IpAddress& source);
+    // A source turned out to scan by itself; true = it was the last of which packets still came.
+    bool remove(std::uint16_t group, const base::IpAddress& source);
     // A source of the group fell silent; true = it was the last.
     bool end(std::uint16_t group, const Counter& counter);
 

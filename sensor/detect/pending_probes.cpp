@@ -5,8 +5,20 @@ namespace {
 
 using sensor_packet::Transport;
 
+// Slots before the oldest one is forgotten for which its bucket is fetched.
+constexpr std::size_t kAhead = 4;
+
 std::uint64_t code_of(Transport transport) {
-    return transport == Transport::Tcp ? 0 : transport == Transport::Udp ? 1 : 2;
+    switch (transport) {
+        case Transport::Tcp:
+            return 0;
+        case Transport::Udp:
+            return 1;
+        case Transport::Sctp:
+            return 3;
+        default:
+            return 2;
+    }
 }
 
 // The pair is a keyed hash already; the ports only have to be spread over it.
@@ -35,34 +47,56 @@ std::uint32_t* PendingProbes::find_link(std::uint64_t key) {
     return link;
 }
 
+void PendingProbes::forget_oldest() {
+    if (head_ - tail_ > kAhead) {
+        __builtin_prefetch(&buckets_[slot_at(tail_ + kAhead).key & (buckets_.size() - 1)], 1);
+    }
+    Slot& slot = slot_at(tail_);
+    if (slot.state != State::Free) {
+        *find_link(slot.key) = slot.next;
+        slot.state = State::Free;
+    }
+    ++tail_;
+}
+
 void PendingProbes::add(const Probe& probe) {
     const std::uint64_t key = key_of(probe);
+    bool was_counted = probe.was_counted;
     std::uint32_t* link = find_link(key);
     if (*link != kNone) {
         Slot& known = slots_[*link];
-        if (known.probe.probe == probe.probe) {
+        if (known.state == State::Pending && known.probe.probe == probe.probe) {
             if (known.probe.packets < 0xffff) {
                 ++known.probe.packets;
             }
             return;
         }
-        // The same ports for another purpose (a FIN after a SYN): the older question is dropped,
-        // one answer could not be told from the other.
-        known.is_pending = false;
+        // Sent again, or the same ports for another purpose (a FIN after a SYN): an answer cannot
+        // be attributed to one of two, so the older one is dropped.
+        was_counted = was_counted ||
+                      ((known.state == State::Unanswered || known.probe.was_counted) &&
+                       known.probe.probe == probe.probe &&
+                       known.probe.arrival + kRetention >= probe.arrival);
+        known.state = State::Free;
         *link = known.next;
+    }
+    if (head_ - tail_ == slots_.size()) {
+        forget_oldest();
     }
     std::uint32_t& bucket = buckets_[key & (buckets_.size() - 1)];
     Slot& slot = slot_at(head_);
     slot.probe = probe;
+    slot.probe.was_counted = was_counted;
     slot.key = key;
     slot.next = bucket;
-    slot.is_pending = true;
+    slot.state = State::Pending;
     bucket = static_cast<std::uint32_t>(head_ & (slots_.size() - 1));
     ++head_;
 }
 
 std::optional<Probe> PendingProbes::settle(std::uint64_t pair, std::uint16_t source_port,
-                                           std::uint16_t destination_port, Transport transport) {
+                                           std::uint16_t destination_port, Transport transport,
+                                           base::Timestamp now) {
     if (tail_ == head_) {
         return std::nullopt;
     }
@@ -71,26 +105,76 @@ std::optional<Probe> PendingProbes::settle(std::uint64_t pair, std::uint16_t sou
         return std::nullopt;
     }
     Slot& slot = slots_[*link];
+    if (slot.state == State::Accepted) {
+        return std::nullopt;
+    }
     *link = slot.next;
-    slot.is_pending = false;
+    const bool is_late = slot.state == State::Unanswered;
+    slot.state = State::Free;
+    if (is_late && slot.probe.arrival + kRetention < now) {
+        return std::nullopt;
+    }
+    slot.probe.was_counted = slot.probe.was_counted || is_late;
+    return slot.probe;
+}
+
+std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t source_port,
+                                           std::uint16_t destination_port,
+                                           std::uint32_t next_sequence, base::Timestamp now) {
+    if (tail_ == head_) {
+        return std::nullopt;
+    }
+    const std::uint32_t* link =
+        find_link(key_of_ports(pair, source_port, destination_port, Transport::Tcp));
+    if (*link == kNone) {
+        return std::nullopt;
+    }
+    Slot& slot = slots_[*link];
+    if (slot.state == State::Accepted || slot.probe.arrival + kRetention < now) {
+        return std::nullopt;
+    }
+    const bool is_late = slot.state == State::Unanswered;
+    slot.state = State::Accepted;
+    Probe probe = slot.probe;
+    probe.was_counted = probe.was_counted || is_late;
+    slot.probe.contact = next_sequence;  // whoever looks for it there finds nothing else
+    return probe;
+}
+
+std::optional<Probe> PendingProbes::end_connection(std::uint64_t pair, std::uint16_t source_port,
+                                                   std::uint16_t destination_port,
+                                                   std::uint32_t sequence, base::Timestamp now) {
+    if (tail_ == head_) {
+        return std::nullopt;
+    }
+    std::uint32_t* link =
+        find_link(key_of_ports(pair, source_port, destination_port, Transport::Tcp));
+    if (*link == kNone || slots_[*link].state != State::Accepted) {
+        return std::nullopt;
+    }
+    Slot& slot = slots_[*link];
+    *link = slot.next;
+    slot.state = State::Free;
+    if (slot.probe.contact != sequence || slot.probe.arrival + kRetention < now) {
+        return std::nullopt;
+    }
     return slot.probe;
 }
 
 std::optional<base::Timestamp> PendingProbes::next_deadline() {
-    while (tail_ != head_ && !slot_at(tail_).is_pending) {
-        ++tail_;
+    while (due_ != head_ && slot_at(due_).state != State::Pending) {
+        ++due_;
     }
-    if (tail_ == head_) {
+    if (due_ == head_) {
         return std::nullopt;
     }
-    return slot_at(tail_).probe.arrival + kPatience;
+    return slot_at(due_).probe.arrival + kPatience;
 }
 
 Probe PendingProbes::pop_oldest() {
-    Slot& slot = slot_at(tail_);
-    *find_link(slot.key) = slot.next;
-    slot.is_pending = false;
-    ++tail_;
+    Slot& slot = slot_at(due_);
+    slot.state = State::Unanswered;
+    ++due_;
     return slot.probe;
 }
 

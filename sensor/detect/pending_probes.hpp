@@ -1,9 +1,11 @@
-// PendingProbes: probes that our host has not answered yet.
+// PendingProbes: probes that our host has not answered yet, and for some seconds those that it
+// answered late or did not answer.
 //
-// A ring in order of arrival with a hash index over it. Every probe leaves it in one of two ways:
-// settle() when our answer is seen, or pop_overdue() when none came within kPatience. Bounded: at
-// capacity the oldest leaves early, which is counted. Single-threaded, no allocation after the
-// constructor.
+// A ring in order of arrival with a hash index over it. A probe is pending until settle() finds its
+// answer or pop_oldest() takes it for unanswered after kPatience. What was popped stays known for
+// kRetention, so that a late answer can take back what its silence was counted for; a connection
+// that was accepted stays known as long, so that its end can be judged. Bounded: at capacity the
+// oldest leaves early, which is counted. Single-threaded, no allocation after the constructor.
 #pragma once
 
 #include <chrono>
@@ -20,6 +22,9 @@ namespace portcullis::sensor_detect {
 
 // How long our own host has for an answer. It needs microseconds; the rest is for a busy one.
 inline constexpr std::chrono::milliseconds kPatience{300};
+// Time in which an answer still takes back that its probe was counted as unanswered: a resolver
+// that asks others answers after seconds.
+inline constexpr std::chrono::seconds kRetention{10};
 
 struct Probe {
     base::Timestamp arrival;
@@ -28,10 +33,13 @@ struct Probe {
     base::IpAddress destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
-    std::uint16_t packets = 1;  // how many alike came meanwhile
+    std::uint16_t packets = 1;  // the number of equal ones that came meanwhile
     std::uint16_t bytes = 0;    // of IP payload, of the first
     ProbeClass probe = ProbeClass::None;
-    std::uint32_t contact = 0;  // FirstContacts::Place, if it is still there
+    bool is_wrong : 1 = false;     // its checksum is: silence says nothing of the port
+    bool is_bare : 1 = false;      // a SYN without the options of any operating system
+    bool was_counted : 1 = false;  // as unanswered; the answer is late
+    std::uint32_t contact = 0;     // FirstContacts::Place, if it is still there
 };
 static_assert(sizeof(Probe) == 64);
 
@@ -42,46 +50,57 @@ class PendingProbes {
     // A probe like it (same pair, ports and transport) that is still pending only counts it.
     // REQUIRES: !is_full(), arrivals never decrease.
     void add(const Probe& probe);
-    bool is_full() const { return head_ - tail_ == slots_.size(); }
+    bool is_full() const { return head_ - due_ == slots_.size(); }
 
-    // Takes out the probe that an answer belongs to; nullopt = none is pending. Both versions of
-    // ICMP are one transport without ports.
+    // Takes out the probe that an answer at `now` belongs to; nullopt = none is known. Both
+    // versions of ICMP are one transport without ports.
     std::optional<Probe> settle(std::uint64_t pair, std::uint16_t source_port,
-                                std::uint16_t destination_port, sensor_packet::Transport transport);
+                                std::uint16_t destination_port, sensor_packet::Transport transport,
+                                base::Timestamp now);
+    // The same for a TCP connection that we accept. It stays known until end_connection().
+    // `next_sequence`: what the source's next segment begins with.
+    std::optional<Probe> accept(std::uint64_t pair, std::uint16_t source_port,
+                                std::uint16_t destination_port, std::uint32_t next_sequence,
+                                base::Timestamp now);
+    // The connection that a RST or FIN of the source with `sequence` ends without that it sent a
+    // byte; nullopt = it sent some, or is not known.
+    std::optional<Probe> end_connection(std::uint64_t pair, std::uint16_t source_port,
+                                        std::uint16_t destination_port, std::uint32_t sequence,
+                                        base::Timestamp now);
 
     // When the oldest pending probe becomes overdue; nullopt = none is pending.
     std::optional<base::Timestamp> next_deadline();
-    // Takes out the oldest. REQUIRES: next_deadline() has a value.
+    // The oldest pending probe, which counts as unanswered from now on. REQUIRES: next_deadline()
+    // has a value.
     Probe pop_oldest();
     // Fetches what pop_oldest() will need in `ahead` calls; returns that probe, nullptr = there are
     // not so many. It may have been settled.
     const Probe* prefetch(std::size_t ahead) {
-        if (head_ - tail_ <= ahead) {
-            return nullptr;
-        }
-        const Slot& slot = slot_at(tail_ + ahead);
-        __builtin_prefetch(&buckets_[slot.key & (buckets_.size() - 1)], 1);
-        return &slot.probe;
+        return head_ - due_ <= ahead ? nullptr : &slot_at(due_ + ahead).probe;
     }
 
   private:
     static constexpr std::uint32_t kNone = 0xffffffff;
+    enum class State : std::uint8_t { Free, Pending, Unanswered, Accepted };
     struct Slot {
         Probe probe;
         std::uint64_t key = 0;
         std::uint32_t next = kNone;
-        bool is_pending = false;
+        State state = State::Free;
     };
 
     static std::uint64_t key_of(const Probe& probe);
     // The link that leads to the probe, or to kNone.
     std::uint32_t* find_link(std::uint64_t key);
     Slot& slot_at(std::uint64_t position) { return slots_[position & (slots_.size() - 1)]; }
+    void forget_oldest();
 
     ZeroedArray<Slot> slots_;  // none is read before it was written
     std::vector<std::uint32_t> buckets_;
-    std::uint64_t head_ = 0;  // next position to write
-    std::uint64_t tail_ = 0;  // oldest position
+    // Positions: of the next to write, of the oldest that may be pending, of the oldest known.
+    std::uint64_t head_ = 0;
+    std::uint64_t due_ = 0;
+    std::uint64_t tail_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

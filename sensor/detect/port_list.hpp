@@ -23,6 +23,22 @@ class PortList {
         ports_[size_++] = port;
         return true;
     }
+    // True if `port` was there; the order of the others stays.
+    bool remove(std::uint16_t port) {
+        const auto end = ports_.begin() + size_;
+        const auto found = std::find(ports_.begin(), end, port);
+        if (found == end) {
+            return false;
+        }
+        std::copy(found + 1, end, found);
+        --size_;
+        return true;
+    }
+    bool contains(std::uint16_t port) const {
+        const auto end = ports_.begin() + size_;
+        return std::find(ports_.begin(), end, port) != end;
+    }
+    void clear() { size_ = 0; }
     std::size_t size() const { return size_; }
     bool is_full() const { return size_ == N; }
     std::span<const std::uint16_t> ports() const { return std::span(ports_).first(size_); }

@@ -1,5 +1,6 @@
 #include "sensor/detect/probe_classes.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace portcullis::sensor_detect {
@@ -23,34 +24,25 @@ constexpr std::uint16_t kFirstHighPort = 1024;
 constexpr std::uint16_t kFirstEphemeralPort = 32768;
 
 constexpr ProbeClass class_of_flags(std::uint8_t flags) {
-    const int contradictory = ((flags & kSyn) != 0 ? 1 : 0) + ((flags & kFin) != 0 ? 1 : 0) +
-                              ((flags & kRst) != 0 ? 1 : 0);
-    if (contradictory > 1) {
-        return ProbeClass::Bogus;
+    if ((flags & kRst) != 0) {
+        return ProbeClass::None;  // no host answers it
     }
-    switch (flags) {
-        case 0:
-            return ProbeClass::Null;
-        case kFin:
-            return ProbeClass::Fin;
-        case kFin | kUrg | kPsh:
-        case kUrg | kPsh:
-        case kFin | kUrg:
-        case kFin | kPsh:
-        case kUrg:
-        case kPsh:
-            return ProbeClass::Xmas;
-        case kAck:
-        case kAck | kPsh:
-            return ProbeClass::Ack;
-        case kFin | kAck:
+    const bool has_fin = (flags & kFin) != 0;
+    if ((flags & kAck) != 0) {
+        if (has_fin) {
             return ProbeClass::FinAck;
-        case kSyn | kAck:
-            return ProbeClass::SynAck;
-        default:
-            break;
+        }
+        return (flags & kSyn) != 0 ? ProbeClass::SynAck : ProbeClass::Ack;
     }
-    return (flags & kSyn) != 0 && (flags & kAck) == 0 ? ProbeClass::Connect : ProbeClass::None;
+    if ((flags & kSyn) != 0) {
+        // No stack sends PSH or URG with a SYN.
+        return has_fin ? ProbeClass::SynFin
+                       : (flags & (kPsh | kUrg)) != 0 ? ProbeClass::RawSyn : ProbeClass::Connect;
+    }
+    if (flags == 0) {
+        return ProbeClass::Null;
+    }
+    return flags == kFin ? ProbeClass::Fin : ProbeClass::Xmas;
 }
 
 constexpr auto kClassByFlags = [] {
@@ -69,24 +61,28 @@ struct ProbeRow {
 };
 
 // Row i is that of ProbeClass(i).
-constexpr std::array<ProbeRow, 17> kProbes{{
+constexpr std::array<ProbeRow, 21> kProbes{{
     {ProbeClass::None, Evidence::None, {}, 0},
     {ProbeClass::Connect, Evidence::Silence, {ScanKind::PortScan}, 1},
     {ProbeClass::RawSyn, Evidence::Silence, {ScanKind::SynScan, ScanKind::PortScan}, 2},
     {ProbeClass::Null, Evidence::Silence, {ScanKind::NullScan}, 1},
     {ProbeClass::Fin, Evidence::Silence, {ScanKind::FinScan}, 1},
     {ProbeClass::Xmas, Evidence::Silence, {ScanKind::XmasScan}, 1},
+    {ProbeClass::SynFin, Evidence::Silence, {ScanKind::SynFinScan}, 1},
     {ProbeClass::Bogus, Evidence::None, {}, 0},
     {ProbeClass::Ack, Evidence::Refusal, {ScanKind::AckScan}, 1},
     {ProbeClass::FinAck, Evidence::Refusal, {ScanKind::MaimonScan}, 1},
-    {ProbeClass::SynAck, Evidence::Refusal, {ScanKind::SynAckScan}, 1},
-    {ProbeClass::SynAckReply, Evidence::Refusal, {ScanKind::Backscatter}, 1},
+    {ProbeClass::SynAck, Evidence::Refusal, {ScanKind::SynAckProbes, ScanKind::Backscatter}, 2},
     {ProbeClass::Datagram, Evidence::Silence, {ScanKind::UdpScan}, 1},
+    {ProbeClass::DatagramReply, Evidence::Silence, {ScanKind::DatagramBackscatter}, 1},
     {ProbeClass::Hop, Evidence::None, {}, 0},
     {ProbeClass::EchoRequest, Evidence::None, {ScanKind::PingFlood}, 1},
+    {ProbeClass::SctpInit, Evidence::Silence, {ScanKind::SctpScan}, 1},
     {ProbeClass::NextHost, Evidence::None, {ScanKind::HostSweep}, 1},
     {ProbeClass::NextDatagramHost, Evidence::None, {ScanKind::DatagramSweep}, 1},
     {ProbeClass::NextEchoHost, Evidence::None, {ScanKind::EchoSweep}, 1},
+    {ProbeClass::OpenPort, Evidence::None, {ScanKind::OpenPortProbing}, 1},
+    {ProbeClass::Protocol, Evidence::None, {ScanKind::ProtocolScan}, 1},
 }};
 
 // iplog tells a hand-made SYN by DF being clear. IPv6 has no DF; there it is the lack of the
@@ -96,11 +92,21 @@ bool is_hand_made(const Packet& packet) {
                                  : packet.tcp_header_length <= kLongestBareHeader;
 }
 
-// What a service sends to a client, and a scanner only if he wants to pass for one.
+// What a service sends to a client. Ephemeral ports of ours are asked by no scanner that wants to
+// know what we serve, whatever port it sends from.
 bool is_reply(std::uint16_t source_port, std::uint16_t destination_port) {
-    return destination_port >= kFirstHighPort && source_port < kFirstEphemeralPort &&
-           source_port < destination_port;
+    return (destination_port >= kFirstHighPort && source_port < kFirstEphemeralPort &&
+            source_port < destination_port) ||
+           (destination_port >= kFirstEphemeralPort && source_port >= kFirstHighPort);
 }
+
+// Services over UDP that are asked in other hosts' names, of those above the well-known ports (IANA).
+constexpr std::array<std::uint16_t, 12> kHighServices{1194, 1434, 1900, 3283, 3478,  3702,
+                                                      4500, 5060, 5353, 5683, 11211, 27015};
+
+bool has_timestamps(const Packet& packet) { return (packet.tcp_options & (1U << 8)) != 0; }
+
+bool has_data(const Packet& packet) { return packet.payload_length > packet.tcp_header_length; }
 
 }  // namespace
 
@@ -111,17 +117,30 @@ ProbeClass classify_tcp(const Packet& packet) {
             return is_hand_made(packet) ? ProbeClass::RawSyn : probe;
         case ProbeClass::Ack:
         case ProbeClass::FinAck:
-            return is_reply(packet.source_port, packet.destination_port) ? ProbeClass::None : probe;
-        case ProbeClass::SynAck:
-            return is_reply(packet.source_port, packet.destination_port) ? ProbeClass::SynAckReply
-                                                                         : probe;
+            return is_reply(packet.source_port, packet.destination_port) || has_data(packet) ||
+                           has_timestamps(packet)
+                       ? ProbeClass::None
+                       : probe;
         default:
             return probe;
     }
 }
 
+bool has_contradictory_flags(const Packet& packet) {
+    const std::uint8_t flags = packet.tcp_flags & (kSyn | kFin | kRst);
+    return (flags & (flags - 1)) != 0;
+}
+
 ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination_port) {
     return is_reply(source_port, destination_port) ? ProbeClass::None : ProbeClass::Ack;
+}
+
+ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port) {
+    const bool is_service =
+        source_port < kFirstHighPort ||
+        std::find(kHighServices.begin(), kHighServices.end(), source_port) != kHighServices.end();
+    return is_service && destination_port >= kFirstHighPort ? ProbeClass::DatagramReply
+                                                            : ProbeClass::Datagram;
 }
 
 Evidence evidence_of(ProbeClass probe) { return kProbes[static_cast<std::size_t>(probe)].evidence; }
@@ -129,12 +148,15 @@ Evidence evidence_of(ProbeClass probe) { return kProbes[static_cast<std::size_t>
 sensor_packet::Transport transport_of(ProbeClass probe) {
     switch (probe) {
         case ProbeClass::Datagram:
+        case ProbeClass::DatagramReply:
         case ProbeClass::Hop:
         case ProbeClass::NextDatagramHost:
             return sensor_packet::Transport::Udp;
         case ProbeClass::EchoRequest:
         case ProbeClass::NextEchoHost:
             return sensor_packet::Transport::Icmp;
+        case ProbeClass::SctpInit:
+            return sensor_packet::Transport::Sctp;
         default:
             return sensor_packet::Transport::Tcp;
     }
@@ -144,6 +166,12 @@ ProbeClass next_host_of(ProbeClass probe) {
     switch (probe) {
         case ProbeClass::Connect:
         case ProbeClass::RawSyn:
+        case ProbeClass::Null:
+        case ProbeClass::Fin:
+        case ProbeClass::Xmas:
+        case ProbeClass::SynFin:
+        case ProbeClass::Ack:
+        case ProbeClass::FinAck:
             return ProbeClass::NextHost;
         case ProbeClass::Datagram:
             return ProbeClass::NextDatagramHost;

@@ -18,40 +18,53 @@ enum class ProbeClass : std::uint8_t {
     Null,
     Fin,
     Xmas,
-    Bogus,  // flags that contradict each other
-    // Also parts of ordinary connections: only our RST tells that there is none.
+    SynFin,
+    Bogus,  // flags that contradict each other, for the line about them
+    // Also parts of ordinary connections: only our refusal tells that there is none.
     Ack,
     FinAck,
     SynAck,
-    SynAckReply,  // from a service's port to a high one: an answer, if to nothing we asked
     Datagram,
-    Hop,  // a datagram with TTL 1: of a traceroute, perhaps
+    DatagramReply,  // from a service's port to a high one: an answer, if to nothing we asked
+    Hop,            // a datagram with TTL 1: of a traceroute, perhaps
     EchoRequest,
+    SctpInit,  // INIT or COOKIE ECHO
     // A probe, seen as one more host that its source asked.
     NextHost,
     NextDatagramHost,
     NextEchoHost,
+    OpenPort,  // a connection to an open port that ended without a byte from the source
+    Protocol,  // a packet of another IP protocol
 };
 
 // When packets of a class count.
 enum class Evidence : std::uint8_t {
     None,     // they are no question to a port
     Silence,  // a closed port is one that refuses or does not answer
-    Refusal,  // a RST of ours alone
+    Refusal,  // a refusal of ours alone
 };
 
-// REQUIRES: packet.transport == Tcp. ECE and CWR hide nothing: they are not looked at.
+// The class of a segment. A segment with data or timestamps is of a connection, whatever our answer
+// is: no scanner sends them with ACK, and a connection that this host forgot does. ECE and CWR are
+// not looked at. docs/tcp-flags.md has a row for each set of flags. REQUIRES: packet.transport ==
+// Tcp.
 ProbeClass classify_tcp(const sensor_packet::Packet& packet);
+
+// More than one of SYN, FIN and RST: no stack sends that (RFC 9293 section 3.10.7).
+bool has_contradictory_flags(const sensor_packet::Packet& packet);
 
 // A segment of no connection, of which our RST is all that was seen.
 ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination_port);
+
+// Datagram, or DatagramReply.
+ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port);
 
 Evidence evidence_of(ProbeClass probe);
 
 // What carries probes of that class; Icmp stands for both versions.
 sensor_packet::Transport transport_of(ProbeClass probe);
 
-// That class of SYNs, datagrams and echo requests; None = probes of this class seek no hosts.
+// The class as which a probe counts for sweeps over hosts; None = it does not.
 ProbeClass next_host_of(ProbeClass probe);
 bool is_next_host(ProbeClass probe);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "sensor/detect/counting.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -12,11 +14,26 @@ using std::chrono::seconds;
 
 // A line for bogus flags of one source at most that often.
 constexpr std::uint32_t kBogusLineInterval = 60;
-// For so long a source is remembered that did nothing that counts.
+// Time for which a source is remembered that did nothing that counts.
 constexpr std::uint32_t kKeepWithoutKind = 60;
 
 // A part of the sources has room for counters. A flood of forged ones rarely needs it.
 constexpr std::size_t kSourcesPerCounted = 4;
+
+// Sums over several addresses that are kept at once, those of slow scans included.
+constexpr std::size_t kMostExtents = 8192;
+
+// Sources that seek hosts slowly, of which a cell is kept.
+constexpr std::size_t kSlowHostSources = 16384;
+
+// Open ports are counted within this time, in seconds.
+constexpr std::uint32_t kOpenPortSpan = 60;
+
+// A host that is asked for its hardware address again within this time did not answer.
+constexpr std::uint32_t kArpRetry = 10;
+
+// What the keyed hash of a source without a target is for.
+enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
 
 std::size_t counted_sources(const TrackerSettings& settings) {
     return std::max<std::size_t>(settings.max_sources / kSourcesPerCounted, 1);
@@ -31,7 +48,8 @@ bool is_tcp_scan_probe(ProbeClass probe) {
     return !kinds.empty() && is_tcp_port_scan(kinds.front());
 }
 
-// What must differ to count: the port, or the host for which note_host() puts a hash in its place.
+// What must differ to count: the port, or the host for which host_probe_of() puts a hash in its
+// place.
 std::uint16_t door_of(ProbeClass probe, std::uint16_t source_port, std::uint16_t destination_port) {
     return is_next_host(probe) ? source_port : destination_port;
 }
@@ -56,15 +74,12 @@ void repeat(Contact& contact, const Probe& probe, std::uint32_t expires_at) {
     contact.expires_at = expires_at;
 }
 
-// The ports of a probe, for the log: what note_host() puts in their place is none.
-void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
-                std::uint16_t destination_port) {
-    if (probe != ProbeClass::EchoRequest && probe != ProbeClass::NextEchoHost) {
-        counter.destination_ports.add(destination_port);
-    }
-    if (probe != ProbeClass::EchoRequest && !is_next_host(probe)) {
-        counter.source_ports.add(source_port);
-    }
+// IPv6 addresses that are no subscriber's own network: those of neighbours on the link.
+bool is_neighbour(const base::IpAddress& source, const base::IpAddress& destination) {
+    constexpr std::size_t kPrefixBytes = 8;
+    const std::uint8_t* bytes = source.data();
+    const bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+    return is_link_local || std::equal(bytes, bytes + kPrefixBytes, destination.data());
 }
 
 milliseconds millis_of(base::Timestamp time) {
@@ -75,16 +90,59 @@ milliseconds millis_of(base::Timestamp time) {
 
 ProbeLedger::ProbeLedger(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings),
+      extents_(kMostExtents),
       contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
       table_(counted_sources(settings), *this),
-      reports_(settings, table_, sink),
-      slow_(settings, table_, reports_, *this, counted_sources(settings)) {}
+      reports_(settings, extents_, sink),
+      slow_(settings, table_, extents_, reports_, *this, counted_sources(settings)),
+      wide_(settings, hash_, {table_, contacts_}, extents_, reports_, *this),
+      slow_hosts_(kSlowHostSources) {}
+
+void ProbeLedger::set_own_addresses(std::span<const base::IpAddress> addresses) {
+    const auto of_v4 = std::count_if(addresses.begin(), addresses.end(),
+                                     [](const base::IpAddress& each) { return each.is_v4(); });
+    has_several_v4_ = of_v4 > 1;
+    has_several_v6_ = static_cast<std::ptrdiff_t>(addresses.size()) - of_v4 > 1;
+}
+
+bool ProbeLedger::is_wide(const base::IpAddress& source,
+                          const base::IpAddress& destination) const {
+    if (source.is_v4()) {
+        return has_several_v4_ || settings_.watches_networks;
+    }
+    return has_several_v6_ || settings_.watches_networks || !is_neighbour(source, destination);
+}
+
+std::uint64_t ProbeLedger::key_of(const base::IpAddress& source,
+                                  const base::IpAddress& destination, std::uint64_t pair) const {
+    if (!is_wide(source, destination)) {
+        return pair;
+    }
+    const auto use = static_cast<std::uint64_t>(KeyUse::Source);
+    if (source.is_v4() || is_neighbour(source, destination)) {
+        return hash_.of(source, base::IpAddress(), use);
+    }
+    return hash_.of(network_of(source, settings_.ipv6_prefix), base::IpAddress(), use);
+}
+
+// Old connections that this host forgot have a source port each; a slow ACK scan has one.
+std::uint64_t ProbeLedger::slow_key_of(const Probe& probe) const {
+    const std::uint64_t key = key_of(probe);
+    return evidence_of(probe.probe) == Evidence::Refusal ? hash_.of(key + probe.source_port) : key;
+}
+
+std::uint8_t ProbeLedger::target_of(const Probe& probe) const {
+    return is_wide(probe.source, probe.destination)
+               ? static_cast<std::uint8_t>(hash_.of(probe.destination))
+               : std::uint8_t{0};
+}
 
 void ProbeLedger::set_time(base::Timestamp now) {
     now_ = now;
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
     slow_.set_time(now);
+    wide_.set_second(second_);
 }
 
 std::uint64_t ProbeLedger::pair_of(const base::IpAddress& source,
@@ -127,16 +185,21 @@ Contact ProbeLedger::contact_of(const Probe& probe) const {
     return contact;
 }
 
+std::uint32_t ProbeLedger::make(const Probe& probe) {
+    const std::uint32_t source = table_.make(probe.pair, probe.source, probe.destination, second());
+    table_.at(source).interface = interface_;
+    return source;
+}
+
 std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
     const Contact first = contact;
     contacts_.remove(contact);
-    const std::uint32_t source = table_.make(probe.pair, probe.source, probe.destination, second());
+    const std::uint32_t source = make(probe);
     if (first.probe == ProbeClass::Bogus) {
         table_.at(source).bogus_line_at = first.seen;
     } else if (first.probe == ProbeClass::Hop) {
         TracerouteRun& run = table_.at(source).traceroute;
         run.follow(1, first.seen);
-        run.is_line_due(first.seen);
     }
     const std::uint16_t door = door_of(first.probe, first.source_port, first.destination_port);
     for (const ScanKind kind : kinds_of(first.probe)) {
@@ -149,7 +212,7 @@ std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
         counter.bytes += first.bytes;
         list_ports(counter, first.probe, first.source_port, first.destination_port);
         if (first.is_touched) {
-            counter.add_door(door, first.seen);
+            add_door(counter, door, first.source_port, first.destination_port, first.seen);
         }
         if (settings.rate_window.count() > 0 &&
             (first.is_touched || first.probe == ProbeClass::EchoRequest)) {
@@ -168,21 +231,25 @@ std::uint32_t ProbeLedger::obtain(const Probe& probe) {
     if (Contact* contact = contacts_.find(probe.pair, second())) {
         return promote(*contact, probe);
     }
-    return table_.make(probe.pair, probe.source, probe.destination, second());
+    return make(probe);
 }
 
 ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
+    if (!wide_.is_empty() && is_wide(probe.source, probe.destination) &&
+        wide_.receive(probe, key_of(probe))) {
+        return Reception::Taken;
+    }
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
         Contact* contact = contacts_.find(probe.pair, second());
-        if (contact == nullptr) {
-            probe.contact = contacts_.place_of(contacts_.add(contact_of(probe)));
-            return Reception::NewSource;
-        }
-        if (is_repetition(*contact, probe)) {
+        if (contact == nullptr || is_repetition(*contact, probe)) {
+            if (contact == nullptr) {
+                contact = &contacts_.add(contact_of(probe));
+            } else {
+                repeat(*contact, probe, expiry_of(probe.probe));
+            }
             probe.contact = contacts_.place_of(*contact);
-            repeat(*contact, probe, expiry_of(probe.probe));
-            return Reception::NewSource;
+            return is_taken_by_slow_scan(probe) ? Reception::Silent : Reception::NewSource;
         }
         source = promote(*contact, probe);
     }
@@ -191,34 +258,61 @@ ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
 
 ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& probe) {
     table_.touch(source, second());
-    const auto add = [&](ScanKind kind) -> Counter& {
-        Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
-        counter.packets += probe.packets;
-        counter.bytes += std::uint64_t{probe.packets} * probe.bytes;
-        return counter;
-    };
     for (const ScanKind kind : kinds_of(probe.probe)) {
         if (!settings_.of(kind).is_enabled) {
             continue;
         }
-        Counter& counter = add(kind);
+        Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+        counter.packets += probe.packets;
+        counter.bytes += std::uint64_t{probe.packets} * probe.bytes;
         if (counter.is_detected) {
+            follow(source, counter, probe);
             return Reception::Taken;
         }
         if (slow_.is_visit_over(counter)) {
-            slow_.end_visit(table_.at(source), counter);
+            slow_.end_visit(table_.at(source), key_of(probe), counter);
             counter.latest_door = second();  // not before as much time again
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
-    if (table_.at(source).is_slow && is_tcp_scan_probe(probe.probe)) {
-        if (table_.find_counter(source, ScanKind::SlowScan) != nullptr) {
-            add(ScanKind::SlowScan);
-            return Reception::Silent;
-        }
-        table_.at(source).is_slow = false;
+    return is_taken_by_slow_scan(probe) ? Reception::Silent : Reception::Known;
+}
+
+void ProbeLedger::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
+    if (!counter.has_next_line_begun) {
+        slow_.forget_visit(slow_key_of(probe), counter);
+        counter.begin_next_line();
     }
-    return Reception::Known;
+    if (!is_repetition_due(counter, settings_.of(counter.kind), probe, door_of(probe), second())) {
+        return;
+    }
+    if (counter.group == kNoGroup) {
+        reports_.report_repetition(table_.at(source), counter);
+        counter.begin_next_line();
+    } else {
+        reports_.judge_member(table_, source, counter);
+    }
+}
+
+bool ProbeLedger::is_taken_by_slow_scan(const Probe& probe) {
+    if (!slow_.has_running() || !is_tcp_scan_probe(probe.probe)) {
+        return false;
+    }
+    const std::uint32_t source = table_.find(slow_key_of(probe));
+    if (source == kNoIndex || !table_.at(source).is_slow) {
+        return false;
+    }
+    Counter* counter = table_.find_counter(source, ScanKind::SlowScan);
+    if (counter == nullptr) {
+        table_.at(source).is_slow = false;
+        return false;
+    }
+    table_.touch(source, second());
+    counter->expires_at = std::max(counter->expires_at, expiry_of(ScanKind::SlowScan));
+    counter->packets += probe.packets;
+    counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
+    follow(source, *counter, probe);
+    return true;
 }
 
 bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
@@ -229,8 +323,10 @@ bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
 }
 
 void ProbeLedger::touch(const Probe& probe, Door door) {
-    if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came: only the host is new
-        note_host(probe, door);
+    if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came
+        if (seeks_hosts(probe.probe)) {
+            note_slow_host(host_probe_of(probe));
+        }
         return;
     }
     std::uint32_t source = table_.find(probe.pair);
@@ -262,19 +358,31 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
             }
         }
     }
-    if (source != kNoIndex && count_door(source, probe)) {
+    if (source != kNoIndex && count_door(source, probe, door)) {
+        return;
+    }
+    if (is_next_host(probe.probe)) {
+        return;
+    }
+    if (is_wide(probe.source, probe.destination) &&
+        wide_.touch(probe, key_of(probe), door == Door::Refuses)) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
-        slow_.touch(probe);
-        if (!counts_now) {
-            note_crowd(probe, is_new_source);
-        }
+        slow_.touch(probe, slow_key_of(probe), target_of(probe));
     }
-    note_host(probe, door);
+    if (!counts_now) {
+        note_crowd(probe, door, is_new_source);
+    }
+    // What is sent by UDP and not answered has arrived, as a rule: offers of DHCP, streams.
+    const bool is_expected_silence = probe.probe == ProbeClass::Datagram && door == Door::Silent;
+    if (seeks_hosts(probe.probe) && !is_expected_silence) {
+        note_host(probe);
+        note_slow_host(host_probe_of(probe));
+    }
 }
 
-bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
+bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door) {
     for (const ScanKind kind : kinds_of(probe.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
         Counter* counter = table_.find_counter(source, kind);
@@ -284,19 +392,97 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe) {
         if (counter->is_detected) {
             return true;
         }
-        counter->add_door(door_of(probe), second());
-        bool is_reached = counter->counted_ports.size() >= settings.threshold;
-        if (settings.rate_window.count() > 0) {
-            is_reached |= counter->rate.add(millis_of(probe.arrival), settings.rate_window,
-                                            probe.packets) >= settings.threshold;
+        add_door(*counter, door_of(probe), probe.source_port, probe.destination_port, second());
+        counter->was_refused |= door == Door::Refuses;
+        if (settings.rate_threshold > 0) {
+            const std::uint32_t rate = add_datagrams(*counter, probe, settings.rate_window);
+            counter->rate_reached = is_rate_enough(*counter, settings, rate) ? rate : 0;
         }
-        if (is_reached) {
-            reports_.detected(source, *counter);
-            slow_.forget_visit(probe.pair, *counter);
+        if (!are_ports_enough(*counter, settings) && counter->rate_reached == 0) {
+            continue;
+        }
+        if (!reports_.report_detection(table_, source, *counter)) {
             return true;
         }
+        slow_.forget_visit(slow_key_of(probe), *counter);
+        if (counter->group == kNoGroup) {
+            crowds_.forget_doors(probe.destination, probe.pair);
+            wide_.forget(key_of(probe), kind);
+        }
+        return true;
     }
     return false;
+}
+
+void ProbeLedger::take_back(const Probe& probe) {
+    const std::uint32_t source = table_.find(probe.pair);
+    if (source != kNoIndex) {
+        for (const ScanKind kind : kinds_of(probe.probe)) {
+            Counter* counter = table_.find_counter(source, kind);
+            if (counter != nullptr && !counter->is_detected) {
+                counter->counted_ports.remove(door_of(probe));
+            }
+        }
+    } else if (Contact* contact = contacts_.find(probe.pair, second(), probe.contact)) {
+        contact->is_touched = contact->is_touched &&
+                              (contact->probe != probe.probe ||
+                               contact->destination_port != probe.destination_port);
+    }
+    if (is_wide(probe.source, probe.destination)) {
+        wide_.take_back(probe, key_of(probe));
+    }
+    if (is_tcp_scan_probe(probe.probe)) {
+        slow_.take_back(probe, slow_key_of(probe), target_of(probe));
+    }
+}
+
+void ProbeLedger::count_at_once(const Probe& probe) {
+    const std::uint32_t source = obtain(probe);
+    if (count(source, probe) != Reception::Taken) {
+        count_door(source, probe, Door::Silent);
+    }
+}
+
+void ProbeLedger::note_protocol(const Probe& probe) {
+    if (settings_.of(ScanKind::ProtocolScan).is_enabled) {
+        count_at_once(probe);
+    }
+}
+
+void ProbeLedger::note_open_port(const Probe& probe) {
+    Probe open = probe;
+    if (settings_.of(ScanKind::OpenPortProbing).is_enabled) {
+        open.probe = ProbeClass::OpenPort;
+        const std::uint32_t source = obtain(open);
+        Counter* counter = table_.find_counter(source, ScanKind::OpenPortProbing);
+        if (counter != nullptr && !counter->is_detected &&
+            counter->answer_at + kOpenPortSpan <= second()) {
+            counter->forget_ports();
+            counter->answer_at = second();
+        }
+        count_at_once(open);
+        counter = table_.find_counter(source, ScanKind::OpenPortProbing);
+        if (counter != nullptr && counter->answer_at == 0) {
+            counter->answer_at = second();
+        }
+    }
+    if (seeks_hosts(probe.probe)) {
+        note_host(probe);
+    }
+}
+
+void ProbeLedger::note_answer(std::uint64_t pair, const base::IpAddress& source,
+                              const base::IpAddress& destination) {
+    if (const std::uint32_t known = table_.find(pair); known != kNoIndex) {
+        table_.for_each_counter(known, [&](Counter& counter) {
+            if (counter.is_detected) {
+                sensor_detect::note_answer(counter, settings_.of(counter.kind), second());
+            }
+        });
+    }
+    if (!wide_.is_empty() && is_wide(source, destination)) {
+        wide_.note_answer(key_of(source, destination, pair));
+    }
 }
 
 bool ProbeLedger::receive_echo(Probe& probe) {
@@ -320,7 +506,8 @@ bool ProbeLedger::receive_echo(Probe& probe) {
     if (counter.rate.add(millis_of(now_), settings.rate_window, 1) < settings.threshold) {
         return false;
     }
-    reports_.detected(source, counter);
+    counter.rate_reached = settings.threshold;
+    reports_.report_detection(table_, source, counter);
     return true;
 }
 
@@ -359,7 +546,7 @@ std::optional<bool> ProbeLedger::follow_traceroute(const Probe& probe, std::uint
             Contact first = contact_of(probe);
             first.probe = ProbeClass::Hop;
             contacts_.add(first);
-            return true;
+            return false;
         }
         if (ttl != 1 && contact->probe != ProbeClass::Hop) {
             return std::nullopt;
@@ -371,17 +558,28 @@ std::optional<bool> ProbeLedger::follow_traceroute(const Probe& probe, std::uint
         return std::nullopt;
     }
     table_.touch(source, second());
-    return run.is_line_due(second());
+    return run.has_shape() && run.is_line_due(second());
 }
 
 void ProbeLedger::on_counter_over(const SourceState& state, const Counter& counter) {
-    reports_.over(state, counter);
-    if (is_tcp_port_scan(counter.kind)) {
+    reports_.report_end(state, counter);
+    if (counter.kind == ScanKind::SlowScan) {
+        slow_.on_over();
+    }
+    const bool is_of_pair = state.destination != base::IpAddress();
+    if (is_of_pair && is_tcp_port_scan(counter.kind)) {
+        const std::uint64_t key = key_of(state.source, state.destination, state.pair);
         if (counter.is_detected) {
-            slow_.forget_visit(state.pair, counter);
+            slow_.forget_visit(key, counter);
         } else {
-            slow_.end_visit(state, counter);
+            slow_.end_visit(state, key, counter);
         }
+    }
+}
+
+void ProbeLedger::on_source_dropped(const SourceState& state) {
+    if (state.extent != kNoIndex) {
+        extents_.give_back(state.extent);
     }
 }
 
@@ -389,6 +587,7 @@ CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_sourc
     CrowdWatch::Touch touch;
     touch.destination = probe.destination;
     touch.port = probe.destination_port;
+    touch.source_port = probe.source_port;
     touch.source_hash = probe.pair;
     touch.is_new_source = is_new_source;
     touch.packets = probe.packets;
@@ -397,25 +596,50 @@ CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_sourc
     return touch;
 }
 
-void ProbeLedger::note_crowd(const Probe& probe, bool is_new_source) {
-    const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
-    if (settings.is_enabled) {
-        if (const auto report = crowds_.add_door(crowd_touch(probe, is_new_source), settings)) {
-            reports_.crowd(*report);
-        }
-    }
-    if (is_syn(probe.probe)) {
-        half_open(probe, is_new_source);
+void ProbeLedger::report(const std::optional<CrowdWatch::Report>& crowd) {
+    if (crowd) {
+        reports_.report_crowd(*crowd);
     }
 }
 
-void ProbeLedger::half_open(const Probe& probe, bool is_new_source) {
+void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) {
+    if (transport_of(probe.probe) == sensor_packet::Transport::Udp) {
+        if (is_new_source) {
+            note_unasked(ScanKind::DatagramFlood, probe);
+        }
+        return;
+    }
+    if (!is_tcp_scan_probe(probe.probe)) {
+        return;
+    }
+    const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
+    if (settings.is_enabled) {
+        report(crowds_.add_door(crowd_touch(probe, is_new_source), settings));
+    }
+    if (!is_syn(probe.probe)) {
+        return;
+    }
+    // What is refused was no attempt to exhaust anything, unless the SYNs are made by hand.
+    const DetectorSettings& refused = settings_.of(ScanKind::RefusedConnections);
+    if (door == Door::Silent || probe.is_bare) {
+        note_half_open(probe, is_new_source);
+    } else if (refused.is_enabled) {
+        report(crowds_.add_attempt(ScanKind::RefusedConnections, crowd_touch(probe, is_new_source),
+                                   refused));
+    }
+}
+
+void ProbeLedger::note_half_open(const Probe& probe, bool is_new_source) {
     const DetectorSettings& settings = settings_.of(ScanKind::SynFlood);
     if (settings.is_enabled) {
-        if (const auto report =
-                crowds_.add_half_open(crowd_touch(probe, is_new_source), settings)) {
-            reports_.crowd(*report);
-        }
+        report(crowds_.add_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source), settings));
+    }
+}
+
+void ProbeLedger::note_unasked(ScanKind kind, const Probe& probe) {
+    const DetectorSettings& settings = settings_.of(kind);
+    if (settings.is_enabled) {
+        report(crowds_.add_source(kind, crowd_touch(probe, true), settings));
     }
 }
 
@@ -425,29 +649,111 @@ bool ProbeLedger::seeks_hosts(ProbeClass probe) const {
            settings_.of(kinds_of(next).front()).is_enabled;
 }
 
-void ProbeLedger::note_host(const Probe& probe, Door door) {
-    // What is sent by UDP and not answered has arrived, as a rule: offers of DHCP, streams.
-    const bool is_expected_silence = probe.probe == ProbeClass::Datagram && door == Door::Silent;
-    if (!seeks_hosts(probe.probe) || is_expected_silence) {
-        return;
-    }
+Probe ProbeLedger::host_probe_of(const Probe& probe) const {
     Probe host = probe;
     host.probe = next_host_of(probe.probe);
-    host.pair = hash_.of(probe.source, base::IpAddress(), 1);
+    // Strays of connections that many hosts forgot have a source port each.
+    const std::uint64_t sender =
+        evidence_of(probe.probe) == Evidence::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
+    host.pair = hash_.of(probe.source, base::IpAddress(),
+                         static_cast<std::uint64_t>(KeyUse::Host) + sender);
     host.source_port = static_cast<std::uint16_t>(hash_.of(probe.destination));
+    return host;
+}
+
+void ProbeLedger::note_host(const Probe& probe) {
+    const Probe host = host_probe_of(probe);
     const std::uint32_t source = table_.find(host.pair);
     if (source != kNoIndex) {
         table_.at(source).destination = probe.destination;  // the line names the one asked last
     }
-    touch(host, door);
+    touch(host, Door::Silent);
+}
+
+void ProbeLedger::note_slow_host(const Probe& host) {
+    const ScanKind kind = host.probe == ProbeClass::NextHost       ? ScanKind::SlowSweep
+                          : host.probe == ProbeClass::NextEchoHost ? ScanKind::SlowEchoSweep
+                                                                   : ScanKind::DatagramSweep;
+    const DetectorSettings& settings = settings_.of(kind);
+    if (kind == ScanKind::DatagramSweep || !settings.is_enabled) {
+        return;
+    }
+    Probe slow = host;
+    slow.pair = hash_.of(host.pair + static_cast<std::uint64_t>(KeyUse::SlowHost) +
+                         static_cast<std::uint64_t>(kind) * 16);
+    const std::uint32_t known = table_.find(slow.pair);
+    Counter* counter = known == kNoIndex ? nullptr : table_.find_counter(known, kind);
+    if (counter != nullptr) {
+        table_.touch(known, second());
+        counter->packets += host.packets;
+        counter->bytes += std::uint64_t{host.packets} * host.bytes;
+        counter->expires_at = expiry_of(kind);
+        follow(known, *counter, host);
+        return;
+    }
+    // The fast sweep has seen as many: it will report them, or has done so.
+    const std::uint32_t fast = table_.find(host.pair);
+    const Counter* swept =
+        fast == kNoIndex ? nullptr : table_.find_counter(fast, kinds_of(host.probe).front());
+    if (swept != nullptr && swept->is_detected) {
+        slow_hosts_.forget(slow.pair);
+        return;
+    }
+    SlowMemory::Touch touch;
+    touch.pair = slow.pair;
+    touch.source = host.source;
+    touch.destination = host.destination;
+    touch.port = host.source_port;
+    touch.packets = host.packets;
+    touch.bytes = host.bytes;
+    touch.second = second();
+    const SlowMemory::Limits limits{
+        settings.threshold, settings.threshold,
+        static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count())};
+    if (!limits.are_reached(slow_hosts_.add(touch, limits.window))) {
+        return;
+    }
+    const auto finding = slow_hosts_.take(slow.pair, limits);
+    const std::uint32_t source = obtain(slow);
+    Counter& begun = table_.obtain_counter(source, kind, expiry_of(kind));
+    begun.packets = finding ? finding->packets : 1;
+    begun.bytes = finding ? finding->bytes : host.bytes;
+    list_ports(begun, host.probe, host.source_port, host.destination_port);
+    reports_.report_detection(table_, source, begun);
+}
+
+void ProbeLedger::note_arp(const base::IpAddress& sender, const base::IpAddress& target) {
+    if (!seeks_hosts(ProbeClass::EchoRequest)) {
+        return;
+    }
+    Probe asked;
+    asked.arrival = now_;
+    asked.source = sender;
+    asked.destination = target;
+    asked.pair = pair_of(sender, target);
+    asked.probe = ProbeClass::EchoRequest;
+    // Beside other questions of its sender to many hosts, a request is one more of them: the host
+    // that does not answer it is asked nothing else. Alone it counts when it is repeated.
+    const std::uint32_t sweeping = table_.find(host_probe_of(asked).pair);
+    if (sweeping != kNoIndex && table_.find_counter(sweeping, ScanKind::EchoSweep) == nullptr &&
+        table_.find_counter(sweeping, ScanKind::HostSweep) != nullptr) {
+        asked.probe = ProbeClass::Connect;
+    }
+    const Flow flow{sender, target, 0, 0, sensor_packet::Transport::Other};
+    const bool is_repeated = arp_requests_.knows(flow, second(), kArpRetry);
+    arp_requests_.remember(flow, second());
+    if (sweeping != kNoIndex || is_repeated) {
+        note_host(asked);
+    }
 }
 
 void ProbeLedger::sweep(std::uint32_t second) {
     table_.sweep(second);
+    wide_.sweep(second);
     slow_.report_visits();
     contacts_.expire(second);
-    while (const auto report = crowds_.end_one(second)) {
-        reports_.crowd(*report);
+    while (const auto ended = crowds_.end_one(second)) {
+        reports_.report_crowd(*ended);
     }
 }
 
@@ -455,20 +761,22 @@ std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
     if (slow_.has_visits()) {
         return second() + 1;
     }
-    const auto counters = table_.next_sweep();
-    const auto crowds = crowds_.next_end();
-    if (!counters || !crowds) {
-        return counters ? counters : crowds;
+    std::optional<std::uint32_t> next;
+    for (const auto& due : {table_.next_sweep(), wide_.next_sweep(), crowds_.next_end()}) {
+        if (due && (!next || *due < *next)) {
+            next = due;
+        }
     }
-    return std::min(*counters, *crowds);
+    return next;
 }
 
 void ProbeLedger::end_all() {
     table_.clear();
+    wide_.clear();
     slow_.report_visits();
     table_.clear();
-    while (const auto report = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {
-        reports_.crowd(*report);
+    while (const auto ended = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {
+        reports_.report_crowd(*ended);
     }
 }
 
@@ -476,6 +784,8 @@ void ProbeLedger::clear() {
     end_all();
     contacts_.clear();
     slow_.clear();
+    slow_hosts_.clear();
+    arp_requests_ = FlowMemory();
 }
 
 }  // namespace portcullis::sensor_detect

@@ -1,22 +1,26 @@
-// ProbeLedger: what each source asked and which doors it touched: when is it a scan?
+// ProbeLedger: what each source asked and which ports it touched: when is it a scan?
 //
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
 // FirstContact of 32 bytes and moves to the SourceTable with the second thing that it does; what it
-// touched is counted there, in the SlowScans of a day and in the CrowdWatch of many sources.
-// Single-threaded; bounded by its parts; no allocation in the steady state.
+// touched is counted there, in the WideScans over all targets, in the SlowScans of a day and in the
+// CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation in the steady
+// state.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/first_contacts.hpp"
+#include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
 #include "sensor/detect/slow_scans.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
+#include "sensor/detect/wide_scans.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -34,6 +38,11 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     };
 
     ScanReports& reports() { return reports_; }
+    // The addresses of this host: whether there is more than one of a family decides whether
+    // sources are counted over all of them.
+    void set_own_addresses(std::span<const base::IpAddress> addresses);
+    // The interface of the inbound packets that follow; 0 = not known.
+    void set_interface(std::uint32_t interface) { interface_ = interface; }
     // The keyed hash by which a pair is known.
     std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
@@ -53,19 +62,36 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     // Notes in `probe` where its source is kept.
     Reception receive(Probe& probe);
     enum class Door : std::uint8_t { Refuses, Silent };
-    // The door that the probe touched is closed or did not answer; for classes that count by
+    // The port that the probe touched is closed or did not answer; for classes that count by
     // refusal this is also their reception.
     void touch(const Probe& probe, Door door);
-    // Whether a probe of that class counts for a sweep over hosts if it is not answered.
+    // The port was open after all: its answer was late.
+    void take_back(const Probe& probe);
+    // Whether a probe of that class counts for a sweep over hosts.
     bool seeks_hosts(ProbeClass probe) const;
+    // One more host that the source of the probe asked, whatever its answer. REQUIRES:
+    // seeks_hosts().
+    void note_host(const Probe& probe);
+    // A connection that was accepted ended without a byte from its source, or was not completed.
+    void note_open_port(const Probe& probe);
+    // A packet of an IP protocol besides the usual ones, whose number is its destination_port.
+    void note_protocol(const Probe& probe);
+    // Our host answered a TCP probe that is not pending: its source is detected, as a rule.
+    void note_answer(std::uint64_t pair, const base::IpAddress& source,
+                     const base::IpAddress& destination);
+    // A datagram or SYN+ACK of a source that did nothing before, which nobody asked for.
+    void note_unasked(ScanKind kind, const Probe& probe);
+    // A request of `sender` for the hardware address of `target` (RFC 826), which is a host of the
+    // networks that are watched over.
+    void note_arp(const base::IpAddress& sender, const base::IpAddress& target);
     // An echo request; true = it belongs to a flood.
     bool receive_echo(Probe& probe);
     // A packet with contradictory flags; true = a line is due.
     bool receive_bogus(const Probe& probe);
     // A datagram that may belong to a traceroute; nullopt = it does not; true = a line is due.
     std::optional<bool> follow_traceroute(const Probe& probe, std::uint8_t ttl);
-    // The connection to that port was not completed.
-    void half_open(const Probe& probe, bool is_new_source);
+    // A connection to that port was not completed.
+    void note_half_open(const Probe& probe, bool is_new_source);
     // No line for a connection attempt of somebody new there.
     bool is_crowded(const base::IpAddress& destination, std::uint16_t port) const {
         return crowds_.covers(destination, port);
@@ -75,7 +101,9 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void sweep(std::uint32_t second);
     // The second for which sweep() may have something to tell; nullopt = nothing is going on.
     std::optional<std::uint32_t> next_sweep() const;
-    bool has_counters() const { return table_.size() > 0 || crowds_.next_end().has_value(); }
+    bool has_counters() const {
+        return table_.size() > 0 || !wide_.is_empty() || crowds_.next_end().has_value();
+    }
     // Ends everything that is going on.
     void end_all();
     // The same, and forgets what might become something.
@@ -87,33 +115,61 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
 
   private:
     void on_counter_over(const SourceState& state, const Counter& counter) override;
+    void on_source_dropped(const SourceState& state) override;
 
     std::uint32_t second() const { return second_; }
     std::uint32_t expiry_of(ScanKind kind) const;
     std::uint32_t expiry_of(ProbeClass probe) const;
     Contact contact_of(const Probe& probe) const;
+    std::uint32_t make(const Probe& probe);
     // The contact moves to the table, with what it did.
     std::uint32_t promote(Contact& contact, const Probe& probe);
     // Counts a packet for the kinds of the probe.
     Reception count(std::uint32_t source, const Probe& probe);
-    // Counts a door; true = the source is a scanner, now or before.
-    bool count_door(std::uint32_t source, const Probe& probe);
+    // A counter that is detected took a probe: whether a line about it is due.
+    void follow(std::uint32_t source, Counter& counter, const Probe& probe);
+    // Whether a slow scan is going on that the probe belongs to.
+    bool is_taken_by_slow_scan(const Probe& probe);
+    // Counts a port; true = the source is a scanner, now or before.
+    bool count_door(std::uint32_t source, const Probe& probe, Door door);
     bool is_reached_by_one(ProbeClass probe) const;
     std::uint32_t obtain(const Probe& probe) override;
+    // Counts a probe whose answer does not matter.
+    void count_at_once(const Probe& probe);
+
+    // Whether sources of that family are counted over all targets, and the key for that. For
+    // others the pair is the key of all counts.
+    bool is_wide(const base::IpAddress& source, const base::IpAddress& destination) const;
+    std::uint64_t key_of(const base::IpAddress& source, const base::IpAddress& destination,
+                         std::uint64_t pair) const;
+    std::uint64_t key_of(const Probe& probe) const {
+        return key_of(probe.source, probe.destination, probe.pair);
+    }
+    std::uint64_t slow_key_of(const Probe& probe) const;
+    std::uint8_t target_of(const Probe& probe) const;
 
     CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
-    void note_crowd(const Probe& probe, bool is_new_source);
-    void note_host(const Probe& probe, Door door);
+    void note_crowd(const Probe& probe, Door door, bool is_new_source);
+    void report(const std::optional<CrowdWatch::Report>& crowd);
+    Probe host_probe_of(const Probe& probe) const;
+    void note_slow_host(const Probe& host);
 
     const TrackerSettings& settings_;
     base::KeyedHash hash_;
+    Extents extents_;
     FirstContacts contacts_;
     SourceTable table_;
     CrowdWatch crowds_;
     ScanReports reports_;
     SlowScans slow_;
+    WideScans wide_;
+    SlowMemory slow_hosts_;
+    FlowMemory arp_requests_;
     base::Timestamp now_;
     std::uint32_t second_ = 0;
+    std::uint32_t interface_ = 0;
+    bool has_several_v4_ = false;
+    bool has_several_v6_ = false;
     // The pair asked for last: scans and their answers come in rows.
     base::IpAddress last_source_;
     base::IpAddress last_destination_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "sensor/detect/scanner_signatures.hpp"
 
@@ -32,27 +33,64 @@ Observation ScanReports::make(ObservationType type, ScanKind kind) const {
     return observation;
 }
 
-void ScanReports::packet(ObservationType type, const sensor_packet::Packet& packet,
-                         std::uint64_t bytes) {
+void ScanReports::describe(const SourceState& state, Observation& observation) {
+    observation.source = state.source;
+    observation.destination = state.destination;
+    if (state.extent == kNoIndex) {
+        return;
+    }
+    const Extent& extent = extents_[state.extent];
+    const auto targets = extent.targets.addresses();
+    if (targets.size() > 1) {
+        observation.destinations = targets;
+    } else if (!targets.empty()) {
+        observation.destination = targets.front();
+    }
+    if (extent.sources.size() > 1) {
+        observation.source_prefix = settings_.ipv6_prefix;
+        observation.source = network_of(state.source, settings_.ipv6_prefix);
+    }
+}
+
+void ScanReports::report_packet(ObservationType type, const sensor_packet::Packet& packet,
+                                std::uint64_t bytes) {
     if (const auto seen = observe_packet(type, packet, bytes, now_, settings_.scans_only)) {
         sink_.on_observation(*seen);
     }
 }
 
-void ScanReports::detected(std::uint32_t source, Counter& counter) {
-    if (detected_in_lock_step(source, counter)) {
-        return;
+bool ScanReports::report_detection(SourceTable& table, std::uint32_t source, Counter& counter) {
+    const SourceState& state = table.at(source);
+    if (return_path_ != nullptr && state.interface != 0 && !counter.was_refused &&
+        return_path_->judge(state.source, state.interface) == ReturnPath::Filtered) {
+        counter.forget_ports();
+        return false;
     }
-    counter.is_detected = true;
-    table_.mark_scanning(source);
-    const SourceState& state = table_.at(source);
+    if (!report_in_lock_step(table, source, counter)) {
+        counter.is_detected = true;
+        table.mark_scanning(source);
+        send_detection(state, counter, false);
+        report_tool(state, counter.kind);
+    }
+    return true;
+}
+
+void ScanReports::report_repetition(const SourceState& state, Counter& counter) {
+    send_detection(state, counter, true);
+}
+
+void ScanReports::send_detection(const SourceState& state, Counter& counter, bool is_repeated) {
     Observation observation = make(ObservationType::ScanDetected, counter.kind);
-    observation.source = state.source;
-    observation.destination = state.destination;
+    describe(state, observation);
     observation.destination_ports = counter.destination_ports;
     observation.source_ports = counter.source_ports;
+    observation.is_repeated = is_repeated;
+    observation.is_route_asymmetric =
+        return_path_ != nullptr && state.interface != 0 &&
+        return_path_->judge(state.source, state.interface) == ReturnPath::Other;
+    counter.line_at = second();
+    counter.is_unblocked = false;
     sink_.on_observation(observation);
-    tool(state, counter.kind);
 }
 
 std::uint32_t ScanReports::second() const {
@@ -64,7 +102,7 @@ std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
         duration_cast<seconds>(settings_.of(group_kind).rate_window).count());
 }
 
-bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) {
+bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter) {
     const auto kind = group_kind_of(counter.kind);
     // Of slow scans the slow memory knows who was in step.
     if (!kind || counter.kind == ScanKind::SlowScan || !settings_.of(*kind).is_enabled) {
@@ -74,93 +112,120 @@ bool ScanReports::detected_in_lock_step(std::uint32_t source, Counter& counter) 
     // One that lagged behind the others.
     const std::uint32_t before = counter.door_before != 0 ? counter.door_before : second();
     const std::uint16_t group =
-        groups_.find(*kind, table_.at(source).destination, counter.destination_ports,
+        groups_.find(*kind, table.at(source).destination, counter.destination_ports,
                      before - std::min(before, window));
     if (group != kNoGroup) {
-        join(group, source, counter);
+        join(table, group, source, counter);
         return true;
     }
     if (groups_.is_full()) {
         return false;
     }
-    const auto members = find_lock_step(table_, source, counter, window);
+    const auto members = find_lock_step(table, source, counter, window);
     if (members.size() < settings_.of(*kind).threshold) {
         return false;
     }
-    detected_together(members, counter.kind);
+    report_together(table, members, counter.kind);
     return true;
 }
 
-void ScanReports::detected_together(const std::vector<std::uint32_t>& members, ScanKind kind) {
+void ScanReports::report_together(SourceTable& table, const std::vector<std::uint32_t>& members,
+                                  ScanKind kind) {
     const ScanKind group_kind = *group_kind_of(kind);
-    const base::IpAddress destination = table_.at(members.front()).destination;
     const Counter* widest = nullptr;  // it knows the most ports
     for (const std::uint32_t member : members) {
-        const Counter* counter = table_.find_counter(member, kind);
+        const Counter* counter = table.find_counter(member, kind);
         if (widest == nullptr ||
             counter->destination_ports.size() > widest->destination_ports.size()) {
             widest = counter;
         }
     }
-    const std::uint16_t group =
-        groups_.make(group_kind, destination, widest->destination_ports, second());
+    const std::uint16_t group = groups_.make(group_kind, table.at(members.front()).destination,
+                                             widest->destination_ports, second());
     for (const std::uint32_t member : members) {
-        join(group, member, *table_.find_counter(member, kind));
+        join(table, group, member, *table.find_counter(member, kind));
     }
     Observation observation = make(ObservationType::ScanDetected, group_kind);
-    observation.destination = destination;
+    describe(table.at(members.front()), observation);
+    observation.source_prefix = 0;
     observation.sources = groups_.at(group).sources;
     observation.destination_ports = widest->destination_ports;
     observation.source_ports = widest->source_ports;
     sink_.on_observation(observation);
 }
 
-void ScanReports::join(std::uint16_t group, std::uint32_t source, Counter& counter) {
+void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t source,
+                       Counter& counter) {
     counter.is_detected = true;
     counter.group = group;
-    table_.mark_scanning(source);
-    groups_.add(group, table_.at(source).source);
+    table.mark_scanning(source);
+    groups_.add(group, table.at(source).source);
 }
 
-void ScanReports::tool(const SourceState& state, ScanKind kind) {
+void ScanReports::judge_member(SourceTable& table, std::uint32_t source, Counter& counter) {
+    const std::size_t others = count_in_step(table, source, counter);
+    if (others + 1 >= settings_.of(groups_.at(counter.group).kind).threshold) {
+        // The latest ports stay, for the others who come to them.
+        const DestinationPorts ports = first_ports_of(counter);
+        counter.begin_next_line();
+        counter.destination_ports = ports;
+        return;
+    }
+    const std::uint16_t left = std::exchange(counter.group, kNoGroup);
+    if (groups_.remove(left, table.at(source).source)) {
+        send_group_end(table.at(source), left);
+    }
+    send_detection(table.at(source), counter, false);
+    report_tool(table.at(source), counter.kind);
+    counter.begin_next_line();
+}
+
+void ScanReports::report_tool(const SourceState& state, ScanKind kind) {
     if (!settings_.names_tool || detector_of(kind).name.substr(0, 4) != "TCP:") {
         return;
     }
-    const auto* signature = find_scanner(history_.last(state.source, state.destination));
+    Observation observation = make(ObservationType::ScannerIdentified, kind);
+    describe(state, observation);
+    if (observation.source_prefix != 0) {
+        return;  // a network is no scanner
+    }
+    const auto* signature = find_scanner(history_.last(state.source, observation.destination));
     if (signature == nullptr) {
         return;
     }
-    Observation observation = make(ObservationType::ScannerIdentified, kind);
-    observation.source = state.source;
-    observation.destination = state.destination;
     observation.tool = signature->name;
     sink_.on_observation(observation);
 }
 
-void ScanReports::over(const SourceState& state, const Counter& counter) {
-    if (!counter.is_detected) {
-        return;
-    }
-    Observation observation = make(ObservationType::ScanExpired, counter.kind);
-    observation.destination = state.destination;
-    if (counter.group == kNoGroup) {
-        observation.source = state.source;
-        observation.packets = counter.packets;
-        observation.bytes = counter.bytes;
-    } else {
-        if (!groups_.end(counter.group, counter)) {
-            return;
-        }
-        const DecoyGroup& group = groups_.at(counter.group);
-        observation.kind = group.kind;
-        observation.sources = group.sources;
-        observation.packets = group.packets;
-        observation.bytes = group.bytes;
-    }
+void ScanReports::send_group_end(const SourceState& member, std::uint16_t of) {
+    const DecoyGroup& group = groups_.at(of);
+    Observation observation = make(ObservationType::ScanExpired, group.kind);
+    describe(member, observation);
+    observation.source_prefix = 0;
+    observation.sources = group.sources;
+    observation.packets = group.packets;
+    observation.bytes = group.bytes;
     sink_.on_observation(observation);
 }
 
-void ScanReports::crowd(const CrowdWatch::Report& report) {
+void ScanReports::report_end(const SourceState& state, const Counter& counter) {
+    if (!counter.is_detected) {
+        return;
+    }
+    if (counter.group != kNoGroup) {
+        if (groups_.end(counter.group, counter)) {
+            send_group_end(state, counter.group);
+        }
+        return;
+    }
+    Observation observation = make(ObservationType::ScanExpired, counter.kind);
+    describe(state, observation);
+    observation.packets = counter.packets;
+    observation.bytes = counter.bytes;
+    sink_.on_observation(observation);
+}
+
+void ScanReports::report_crowd(const CrowdWatch::Report& report) {
     Observation observation = make(
         report.is_over ? ObservationType::ScanExpired : ObservationType::ScanDetected, report.kind);
     observation.destination = report.destination;

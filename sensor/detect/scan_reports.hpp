@@ -1,16 +1,18 @@
-// ScanReports: how a finding becomes an Observation: the sources that scan in lock-step as one, a
+// ScanReports: how a detection becomes an Observation: the sources that scan in lock-step as one, a
 // scan with the tool that it looks like behind it.
 //
-// Between ScanTracker, which finds, and the sink. Single-threaded.
+// Between ProbeLedger, which detects, and the sink. Single-threaded.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "sensor/detect/crowd_watch.hpp"
+#include "sensor/detect/extent.hpp"
 #include "sensor/detect/lock_step.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/probe_history.hpp"
+#include "sensor/detect/return_path.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/packet/packet.hpp"
@@ -19,38 +21,57 @@ namespace portcullis::sensor_detect {
 
 class ScanReports {
   public:
-    // All references must outlive the object; `settings` may change.
-    ScanReports(const TrackerSettings& settings, SourceTable& table, ObservationSink& sink)
-        : settings_(settings), table_(table), sink_(sink) {}
+    // All references must outlive the object; `settings` may change. `extents` are those of all
+    // tables that are handed over.
+    ScanReports(const TrackerSettings& settings, Extents& extents, ObservationSink& sink)
+        : settings_(settings), extents_(extents), sink_(sink) {}
 
     void set_time(base::Timestamp now) { now_ = now; }
+    // nullptr = nobody knows, as with capture files. It must outlive its use.
+    void set_return_path(ReturnPathJudge* judge) { return_path_ = judge; }
 
-    // The headers of a TCP probe, for the question which tool makes them.
-    void record(const sensor_packet::Packet& packet) { history_.record(packet); }
+    // Keeps the headers of a TCP probe, for the question which tool makes them.
+    void record_probe(const sensor_packet::Packet& packet) { history_.record(packet); }
 
-    void packet(ObservationType type, const sensor_packet::Packet& packet, std::uint64_t bytes);
+    void report_packet(ObservationType type, const sensor_packet::Packet& packet,
+                       std::uint64_t bytes);
     // A counter reached its threshold: it and those in lock-step with it are detected from now on.
-    void detected(std::uint32_t source, Counter& counter);
-    // Whether detected_together() can report anything.
+    // False = the host drops what this source sends, so that it learnt nothing: nothing is reported,
+    // and the count starts anew.
+    bool report_detection(SourceTable& table, std::uint32_t source, Counter& counter);
+    // A detected source goes on: one more line about it.
+    void report_repetition(const SourceState& state, Counter& counter);
+    // Whether report_together() can report anything.
     bool has_room_for_group() const { return !groups_.is_full(); }
     // Sources in lock-step, each with a counter of `kind`, are detected as one from now on.
     // REQUIRES: has_room_for_group(); members is not empty.
-    void detected_together(const std::vector<std::uint32_t>& members, ScanKind kind);
+    void report_together(SourceTable& table, const std::vector<std::uint32_t>& members,
+                         ScanKind kind);
+    // A member of a group touched a threshold of ports since the last time it was asked about.
+    // Touched by too few of the others: it leaves the group, and is reported as a scanner of its
+    // own.
+    void judge_member(SourceTable& table, std::uint32_t source, Counter& counter);
     // A counter is about to be dropped.
-    void over(const SourceState& state, const Counter& counter);
-    void crowd(const CrowdWatch::Report& report);
+    void report_end(const SourceState& state, const Counter& counter);
+    void report_crowd(const CrowdWatch::Report& report);
 
   private:
     Observation make(ObservationType type, ScanKind kind) const;
-    bool detected_in_lock_step(std::uint32_t source, Counter& counter);
+    // What a line says of a source and its targets.
+    void describe(const SourceState& state, Observation& observation);
+    void send_detection(const SourceState& state, Counter& counter, bool is_repeated);
+    // The last member of a group that was still going on is `member`.
+    void send_group_end(const SourceState& member, std::uint16_t of);
+    bool report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter);
     std::uint32_t second() const;
     std::uint32_t decoy_window(ScanKind group_kind) const;
-    void join(std::uint16_t group, std::uint32_t source, Counter& counter);
-    void tool(const SourceState& state, ScanKind kind);
+    void join(SourceTable& table, std::uint16_t group, std::uint32_t source, Counter& counter);
+    void report_tool(const SourceState& state, ScanKind kind);
 
     const TrackerSettings& settings_;
-    SourceTable& table_;
+    Extents& extents_;
     ObservationSink& sink_;
+    ReturnPathJudge* return_path_ = nullptr;
     ProbeHistory history_;
     DecoyGroups groups_;
     base::Timestamp now_;

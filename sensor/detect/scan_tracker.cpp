@@ -1,6 +1,7 @@
 #include "sensor/detect/scan_tracker.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace portcullis::sensor_detect {
@@ -16,12 +17,40 @@ using std::chrono::seconds;
 constexpr std::uint32_t kFlowMemory = 180;
 // Our own answer may have been captured before the probe, on another interface.
 constexpr std::uint32_t kAnswerMemory = 2;
-// For so long what is left of a connection, whose handshake we saw, is no scan.
+// Time in which the rest of a connection whose handshake we saw is no scan.
 constexpr std::uint32_t kConnectionMemory = 86400;
-// For so long after we connected to a peer its stray segments are what is left of that.
+// Time after our own connection to a peer in which its stray segments are taken for left-overs of
+// that.
 constexpr std::uint32_t kPeerMemory = 60;
-// For so long a SYN+ACK is repeated: Linux gives up after 5 times, 31 s.
+// Time in which a SYN+ACK is repeated: Linux gives up after 5 times, 31 s.
 constexpr std::uint32_t kHandshakeMemory = 40;
+// Time in which a peer of a working connection may find the same port closed: its service restarts.
+constexpr std::uint32_t kServedMemory = 3600;
+// Time in which the silence of a host that refused by ICMP is a refusal too: such answers have a
+// limit, on Linux one a second for each peer (net.ipv4.icmp_ratelimit).
+constexpr std::uint32_t kRejectMemory = 10;
+// A source of SYN+ACKs is a new one after this time.
+constexpr std::uint32_t kUnaskedMemory = 60;
+
+// FTP, and FTP over TLS: control connections, and where the server sends data from (RFC 959
+// section 3.2).
+struct FtpPorts {
+    std::uint16_t control;
+    std::uint16_t data;
+};
+constexpr FtpPorts kFtpPorts[] = {{21, 20}, {990, 989}};
+constexpr std::uint16_t kFirstHighPort = 1024;
+
+// A SYN whose header is not longer has no option but MSS, if any: no current operating system sends
+// that.
+constexpr std::uint8_t kLongestBareHeader = 24;
+
+// Chunks of SCTP (RFC 9260 section 3.2).
+constexpr std::uint8_t kSctpInit = 1;
+constexpr std::uint8_t kSctpInitAck = 2;
+constexpr std::uint8_t kSctpAbort = 6;
+constexpr std::uint8_t kSctpCookieEcho = 10;
+constexpr std::uint8_t kSctpCookieAck = 11;
 
 // What is known of a segment of which only our RST was seen: a bare header.
 constexpr std::uint16_t kUnseenBytes = 20;
@@ -79,11 +108,26 @@ Flow peer_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Tcp};
 }
 
+// All connections of a peer to a port of ours together.
+Flow served_flow(const base::IpAddress& ours, const base::IpAddress& theirs,
+                 std::uint16_t our_port) {
+    return {ours, theirs, our_port, 0, Transport::Tcp};
+}
+
+// That we refused something of a peer by ICMP; that it sent us SYN+ACKs.
+Flow rejected_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
+    return {ours, theirs, 0, 0, Transport::Icmp};
+}
+Flow unasked_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
+    return {ours, theirs, 0, 0, Transport::Other};
+}
+
 }  // namespace
 
 TrackerSettings::TrackerSettings() {
     for (const DetectorRow& row : detectors()) {
-        of(row.kind) = {true, row.threshold, row.rate_window, row.idle};
+        of(row.kind) = {true,     row.threshold, row.rate_window,
+                        row.idle, row.repeat,    row.rate_threshold};
     }
 }
 
@@ -111,6 +155,8 @@ Probe ScanTracker::probe_of(const Packet& packet, ProbeClass probe) {
     made.bytes = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(packet.payload_length, std::numeric_limits<std::uint16_t>::max()));
     made.probe = probe;
+    made.is_wrong = packet.is_checksum_wrong;
+    made.is_bare = packet.tcp_header_length <= kLongestBareHeader;
     return made;
 }
 
@@ -123,6 +169,7 @@ bool ScanTracker::is_watched(ProbeClass probe) const {
 void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     ++counters_.inbound;
+    ledger_.set_interface(packet.interface_index);
     switch (packet.transport) {
         case Transport::Tcp:
             on_tcp(packet);
@@ -135,40 +182,61 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
             if (is_echo_request(packet)) {
                 on_echo_request(packet);
             } else if (is_echo_reply(packet)) {
-                ledger_.reports().packet(ObservationType::EchoReply, packet, packet.payload_length);
+                ledger_.reports().report_packet(ObservationType::EchoReply, packet,
+                                                packet.payload_length);
             } else {
-                ledger_.reports().packet(ObservationType::IcmpMessage, packet,
-                                         packet.payload_length);
+                ledger_.reports().report_packet(ObservationType::IcmpMessage, packet,
+                                                packet.payload_length);
             }
             break;
         case Transport::Sctp:
+            on_sctp(packet);
+            break;
         case Transport::Other:
+            on_other_protocol(packet);
             break;
     }
 }
 
+void ScanTracker::on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
+                                 base::Timestamp now) {
+    advance(now);
+    ledger_.note_arp(sender, target);
+}
+
 void ScanTracker::on_tcp(const Packet& packet) {
     const ProbeClass kind = classify_tcp(packet);
+    if (settings_.bogus && has_contradictory_flags(packet) &&
+        ledger_.receive_bogus(probe_of(packet, ProbeClass::Bogus))) {
+        ledger_.reports().record_probe(packet);
+        ledger_.reports().report_packet(ObservationType::BogusFlags, packet, 0);
+    }
+    if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
+        on_connection_segment(packet);
+    }
     switch (evidence_of(kind)) {
         case Evidence::None:
-            if (kind == ProbeClass::Bogus && settings_.bogus &&
-                ledger_.receive_bogus(probe_of(packet, kind))) {
-                ledger_.reports().record(packet);
-                ledger_.reports().packet(ObservationType::BogusFlags, packet, 0);
-            }
             return;
         case Evidence::Refusal:
-            on_stray(packet, kind);
+            if (kind == ProbeClass::SynAck) {
+                on_syn_ack(packet);
+            } else {
+                on_stray(packet, kind);
+            }
             return;
         case Evidence::Silence:
             break;
+    }
+    if (packet.source_port < kFirstHighPort && is_asked_for(packet)) {
+        ledger_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+        return;
     }
     Probe probe = probe_of(packet, kind);
     const auto reception = ledger_.receive(probe);
     if (reception == ProbeLedger::Reception::Taken) {
         return;
     }
-    ledger_.reports().record(packet);
+    ledger_.reports().record_probe(packet);
     await_answer(probe);
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         return;
@@ -177,8 +245,45 @@ void ScanTracker::on_tcp(const Packet& packet) {
                            (reception == ProbeLedger::Reception::NewSource &&
                             ledger_.is_crowded(packet.destination, packet.destination_port));
     if (!is_silent) {
-        ledger_.reports().packet(ObservationType::ConnectionAttempt, packet, 0);
+        ledger_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
     }
+}
+
+void ScanTracker::on_connection_segment(const Packet& packet) {
+    const std::uint8_t flags = packet.tcp_flags;
+    const bool is_reset = (flags & sensor_packet::kRst) != 0;
+    if (is_reset || (flags & sensor_packet::kFin) != 0) {
+        const auto ended = pending_.end_connection(
+            ledger_.pair_of(packet.source, packet.destination), packet.source_port,
+            packet.destination_port, packet.tcp_sequence, now_);
+        const bool has_data = packet.payload_length > packet.tcp_header_length;
+        if (ended && !has_data) {
+            ledger_.note_open_port(*ended);
+        }
+        return;
+    }
+    // With only one side in the capture, a segment that acknowledges something shows that we sent
+    // it.
+    if (counters_.outbound == 0 && (flags & sensor_packet::kAck) != 0 &&
+        (flags & sensor_packet::kSyn) == 0) {
+        const auto answered =
+            pending_.settle(ledger_.pair_of(packet.source, packet.destination), packet.source_port,
+                            packet.destination_port, Transport::Tcp, now_);
+        if (answered && answered->was_counted) {
+            ledger_.take_back(*answered);
+        }
+    }
+}
+
+bool ScanTracker::is_asked_for(const Packet& packet) const {
+    if (packet.destination_port < kFirstHighPort) {
+        return false;
+    }
+    return std::any_of(std::begin(kFtpPorts), std::end(kFtpPorts), [&](const FtpPorts& ftp) {
+        const Flow control{packet.destination, packet.source, 0, ftp.control, Transport::Tcp};
+        return packet.source_port == ftp.data &&
+               peers_.knows(control, second(), kConnectionMemory);
+    });
 }
 
 void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
@@ -190,24 +295,61 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
     if (flows_.knows(flow_of(stray, Transport::Tcp), second(), kConnectionMemory)) {
         return;
     }
-    ledger_.reports().record(packet);
+    ledger_.reports().record_probe(packet);
     await_answer(stray);
+}
+
+void ScanTracker::on_syn_ack(const Packet& packet) {
+    const Probe answer = probe_of(packet, ProbeClass::SynAck);
+    if (flows_.knows(peer_flow(packet.destination, packet.source), second(), kPeerMemory) ||
+        flows_.knows(flow_of(answer, Transport::Tcp), second(), kConnectionMemory)) {
+        return;
+    }
+    const Flow unasked = unasked_flow(packet.destination, packet.source);
+    if (!peers_.knows(unasked, second(), kUnaskedMemory)) {
+        ledger_.note_unasked(ScanKind::SynAckReflection, answer);
+    }
+    peers_.remember(unasked, second());
+    ledger_.reports().record_probe(packet);
+    await_answer(answer);
+}
+
+bool ScanTracker::is_of_conversation(const Probe& probe) const {
+    Flow flow{probe.destination, probe.source, 0, 0, Transport::Udp};
+    if (!peers_.knows(flow, second(), kFlowMemory)) {
+        return false;
+    }
+    flow.their_port = probe.destination_port;  // VXLAN: both send to the same port
+    if (peers_.knows(flow, second(), kFlowMemory)) {
+        return true;
+    }
+    flow.their_port = 0;
+    // Of RTP and RTCP each pair of ports is one conversation (RFC 3550 section 11).
+    for (const int other : {0, 1}) {
+        flow.our_port = static_cast<std::uint16_t>(probe.destination_port ^ other);
+        if (peers_.knows(flow, second(), kFlowMemory)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void ScanTracker::on_datagram(const Packet& packet) {
     ScanReports& reports = ledger_.reports();
-    Probe probe = probe_of(packet, ProbeClass::Datagram);
+    Probe probe =
+        probe_of(packet, classify_datagram(packet.source_port, packet.destination_port));
     if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory) ||
+        is_of_conversation(probe) ||
         (is_near(packet.source, packet.destination) &&
          flows_.knows(group_flow(packet.destination, packet.destination_port), second(),
                       kGroupMemory))) {
-        reports.packet(ObservationType::Datagram, packet, packet.udp_data_length);
+        reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
         return;
     }
     if (settings_.traceroute) {
         if (const auto is_line_due = ledger_.follow_traceroute(probe, packet.ttl)) {
             if (*is_line_due) {
-                reports.packet(ObservationType::Traceroute, packet, 0);
+                reports.report_packet(ObservationType::Traceroute, packet, 0);
             }
             return;
         }
@@ -216,17 +358,37 @@ void ScanTracker::on_datagram(const Packet& packet) {
         return;
     }
     await_answer(probe);
-    reports.packet(ObservationType::Datagram, packet, packet.udp_data_length);
+    reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
 }
 
 void ScanTracker::on_echo_request(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::EchoRequest);
     if (ledger_.seeks_hosts(probe.probe)) {
+        ledger_.note_host(probe);
         await_answer(probe);
     }
     if (!ledger_.receive_echo(probe)) {
-        ledger_.reports().packet(ObservationType::EchoRequest, packet, packet.payload_length);
+        ledger_.reports().report_packet(ObservationType::EchoRequest, packet,
+                                        packet.payload_length);
     }
+}
+
+void ScanTracker::on_sctp(const Packet& packet) {
+    if (packet.sctp_chunk != kSctpInit && packet.sctp_chunk != kSctpCookieEcho) {
+        return;
+    }
+    Probe probe = probe_of(packet, ProbeClass::SctpInit);
+    if (is_watched(probe.probe) &&
+        ledger_.receive(probe) != ProbeLedger::Reception::Taken) {
+        await_answer(probe);
+    }
+}
+
+void ScanTracker::on_other_protocol(const Packet& packet) {
+    Probe probe = probe_of(packet, ProbeClass::Protocol);
+    probe.source_port = 0;
+    probe.destination_port = packet.protocol;
+    ledger_.note_protocol(probe);
 }
 
 void ScanTracker::await_answer(const Probe& probe) {
@@ -240,56 +402,113 @@ void ScanTracker::await_answer(const Probe& probe) {
     pending_.add(probe);
 }
 
+void ScanTracker::touch(const Probe& probe, ProbeLedger::Door door) {
+    if (transport_of(probe.probe) == Transport::Tcp &&
+        peers_.knows(served_flow(probe.destination, probe.source, probe.destination_port), second(),
+                     kServedMemory)) {
+        return;
+    }
+    ledger_.touch(probe, door);
+}
+
 void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     ++counters_.outbound;
+    const auto settle = [&](std::uint16_t their_port, std::uint16_t our_port) {
+        return pending_.settle(ledger_.pair_of(packet.destination, packet.source), their_port,
+                               our_port, packet.transport, now_);
+    };
     switch (packet.transport) {
         case Transport::Tcp:
             on_tcp_answer(packet);
             break;
-        case Transport::Udp:
+        case Transport::Udp: {
             flows_.remember(flow_of(packet), second());
             if (is_sent_to_many(packet.source, packet.destination)) {
                 flows_.remember(group_flow(packet.source, packet.source_port), second());
             }
-            pending_.settle(ledger_.pair_of(packet.destination, packet.source),
-                            packet.destination_port, packet.source_port, Transport::Udp);
+            Flow flow{packet.source, packet.destination, 0, 0, Transport::Udp};
+            peers_.remember(flow, second());
+            flow.our_port = packet.source_port;
+            peers_.remember(flow, second());
+            flow.our_port = 0;
+            flow.their_port = packet.destination_port;
+            peers_.remember(flow, second());
+            const auto probe = settle(packet.destination_port, packet.source_port);
+            if (probe && probe->was_counted) {
+                ledger_.take_back(*probe);
+            }
             break;
+        }
         case Transport::Icmp:
         case Transport::Icmpv6:
             if (is_echo_reply(packet)) {
-                pending_.settle(ledger_.pair_of(packet.destination, packet.source), 0, 0,
-                                packet.transport);
-            } else if (is_unreachable(packet) && packet.embedded &&
-                       has_ports(packet.embedded->transport)) {
-                const auto& refused = *packet.embedded;
-                const auto probe = pending_.settle(
-                    ledger_.pair_of(refused.source, refused.destination), refused.source_port,
-                    refused.destination_port, refused.transport);
-                if (probe) {
+                settle(0, 0);
+            } else if (is_unreachable(packet) && packet.embedded) {
+                on_unreachable(packet);
+            }
+            break;
+        case Transport::Sctp: {
+            const bool is_refusal = packet.sctp_chunk == kSctpAbort;
+            if (is_refusal || packet.sctp_chunk == kSctpInitAck ||
+                packet.sctp_chunk == kSctpCookieAck) {
+                const auto probe = settle(packet.destination_port, packet.source_port);
+                if (probe && is_refusal && !probe->was_counted) {
                     ledger_.touch(*probe, ProbeLedger::Door::Refuses);
+                } else if (probe && !is_refusal && probe->was_counted) {
+                    ledger_.take_back(*probe);
                 }
             }
             break;
-        case Transport::Sctp:
+        }
         case Transport::Other:
             break;
     }
 }
 
+void ScanTracker::on_unreachable(const Packet& packet) {
+    const auto& refused = *packet.embedded;
+    const auto probe =
+        pending_.settle(ledger_.pair_of(refused.source, refused.destination), refused.source_port,
+                        refused.destination_port, refused.transport, now_);
+    if (!probe) {
+        return;
+    }
+    if (evidence_of(probe->probe) == Evidence::Refusal) {
+        peers_.remember(rejected_flow(probe->destination, probe->source), second());
+    }
+    if (!probe->was_counted) {
+        touch(*probe, ProbeLedger::Door::Refuses);
+    }
+}
+
 void ScanTracker::on_tcp_answer(const Packet& packet) {
     const bool is_reset = (packet.tcp_flags & sensor_packet::kRst) != 0;
-    if (!is_reset && (packet.tcp_flags & sensor_packet::kSyn) != 0) {
+    const bool is_handshake = !is_reset && (packet.tcp_flags & sensor_packet::kSyn) != 0;
+    if (is_handshake) {
         on_handshake(packet);
     }
     const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
     const auto probe =
-        pending_.settle(pair, packet.destination_port, packet.source_port, Transport::Tcp);
+        is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
+                                       packet.tcp_acknowledgement, now_)
+                     : pending_.settle(pair, packet.destination_port, packet.source_port,
+                                       Transport::Tcp, now_);
     if (probe) {
-        if (is_reset) {
-            ledger_.touch(*probe, ProbeLedger::Door::Refuses);
+        if (!is_reset) {
+            if (probe->was_counted) {
+                ledger_.take_back(*probe);
+            }
+            if (is_handshake && probe->is_bare && ledger_.seeks_hosts(probe->probe)) {
+                ledger_.note_host(*probe);
+            }
+        } else if (!probe->was_counted) {
+            touch(*probe, ProbeLedger::Door::Refuses);
         }
         return;
+    }
+    if (is_reset || is_handshake) {
+        ledger_.note_answer(pair, packet.destination, packet.source);
     }
     // RFC 9293 section 3.10.7: a RST has no ACK if it answers a segment that had one. The kernel
     // filter keeps ACK segments from us, so the RST (whose SEQ is the ACK number of the segment) is
@@ -311,14 +530,22 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     unseen.source_port = packet.destination_port;
     unseen.destination_port = packet.source_port;
     unseen.bytes = kUnseenBytes;
-    ledger_.touch(unseen, ProbeLedger::Door::Refuses);
+    touch(unseen, ProbeLedger::Door::Refuses);
 }
 
 void ScanTracker::on_handshake(const Packet& packet) {
     const Flow flow = flow_of(packet);
     if ((packet.tcp_flags & sensor_packet::kAck) == 0) {
         flows_.remember(peer_flow(packet.source, packet.destination), second());
+        for (const FtpPorts& ftp : kFtpPorts) {
+            if (packet.destination_port == ftp.control) {
+                peers_.remember({packet.source, packet.destination, 0, ftp.control, Transport::Tcp},
+                                second());
+            }
+        }
     } else {
+        peers_.remember(served_flow(packet.source, packet.destination, packet.source_port),
+                        second());
         const std::uint32_t last = flows_.last(flow);
         if (last != 0 && last < second() && last + kHandshakeMemory >= second()) {
             Probe unfinished;
@@ -328,7 +555,9 @@ void ScanTracker::on_handshake(const Packet& packet) {
             unfinished.destination = packet.source;
             unfinished.source_port = packet.destination_port;
             unfinished.destination_port = packet.source_port;
-            ledger_.half_open(unfinished, false);
+            unfinished.probe = ProbeClass::Connect;
+            ledger_.note_half_open(unfinished, false);
+            ledger_.note_open_port(unfinished);
         }
     }
     flows_.remember(flow, second());
@@ -339,10 +568,14 @@ void ScanTracker::pop_overdue() {
         ledger_.prefetch_touch(*later);
     }
     const Probe probe = pending_.pop_oldest();
+    if (probe.is_wrong) {  // the host has dropped it: its silence says nothing
+        return;
+    }
     if (evidence_of(probe.probe) == Evidence::Refusal) {
-        // A file without packets of ours: nothing could have been refused in it.
-        if (counters_.outbound == 0) {
-            ledger_.touch(probe, ProbeLedger::Door::Silent);
+        // In a file without packets of ours nothing could have been refused.
+        if (counters_.outbound == 0 ||
+            peers_.knows(rejected_flow(probe.destination, probe.source), second(), kRejectMemory)) {
+            touch(probe, ProbeLedger::Door::Silent);
         }
         return;
     }
@@ -350,7 +583,7 @@ void ScanTracker::pop_overdue() {
         flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }
-    ledger_.touch(probe, ProbeLedger::Door::Silent);
+    touch(probe, ProbeLedger::Door::Silent);
 }
 
 void ScanTracker::advance(base::Timestamp now) {
@@ -391,6 +624,7 @@ void ScanTracker::start_over_at(base::Timestamp now) {
     set_time(now);
     ledger_.clear();
     flows_ = FlowMemory();
+    peers_ = FlowMemory();
     next_second_ = base::Timestamp(duration_cast<seconds>(now.time_since_epoch())) + seconds(1);
 }
 

@@ -1,8 +1,8 @@
 // ScanTracker: from packets to observations: who knocks, who scans, and when it is over.
 //
-// A scan is what touches many doors, not what knocks often. A probe waits in PendingProbes until
+// A scan is what touches many ports, not what sends often. A probe waits in PendingProbes until
 // our host's own answer (a RST, an ICMP unreachable: closed; anything else: open) or its silence
-// tells what it touched; what was touched goes to the ProbeLedger. What is counted for which kind
+// shows what it touched; what was touched goes to the ProbeLedger. What is counted for which kind
 // and from which number on it is reported is data: detectors.cpp and probe_classes.cpp.
 //
 // Single-threaded; time comes with each call and never goes back (a step back is ignored). Bounded:
@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "engine/base/clock.hpp"
 #include "sensor/detect/flow_memory.hpp"
@@ -32,6 +33,14 @@ class ScanTracker final : public Tracker {
 
     void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
     void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
+    void on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
+                        base::Timestamp now) override;
+    void set_own_addresses(std::span<const base::IpAddress> addresses) override {
+        ledger_.set_own_addresses(addresses);
+    }
+    void set_return_path(ReturnPathJudge* judge) override {
+        ledger_.reports().set_return_path(judge);
+    }
     void advance(base::Timestamp now) override;
     std::optional<base::Timestamp> next_deadline() override;
     // Ends all scans now, as at the end of the program.
@@ -45,6 +54,22 @@ class ScanTracker final : public Tracker {
     // A segment that only our RST tells from one of a connection.
     void on_stray(const sensor_packet::Packet& packet, ProbeClass probe);
     void on_datagram(const sensor_packet::Packet& packet);
+    // A SYN+ACK that may answer a SYN of ours.
+    void on_syn_ack(const sensor_packet::Packet& packet);
+    void on_sctp(const sensor_packet::Packet& packet);
+    void on_other_protocol(const sensor_packet::Packet& packet);
+    // A RST or FIN may end a connection that we accepted; in a capture without packets of ours any
+    // segment shows that we did.
+    void on_connection_segment(const sensor_packet::Packet& packet);
+    // Whether a datagram belongs to a conversation: we sent some to that peer from its port, or to
+    // the port that it is sent to.
+    bool is_of_conversation(const Probe& probe) const;
+    // Whether a connection is one that we asked the peer for (FTP's active mode).
+    bool is_asked_for(const sensor_packet::Packet& packet) const;
+    // The port that a probe touched is closed or did not answer. Not if its source had a working
+    // connection to it of late: a service that restarts.
+    void touch(const Probe& probe, ProbeLedger::Door door);
+    void on_unreachable(const sensor_packet::Packet& packet);
     void on_echo_request(const sensor_packet::Packet& packet);
     void on_tcp_answer(const sensor_packet::Packet& packet);
     void on_handshake(const sensor_packet::Packet& packet);
@@ -61,6 +86,7 @@ class ScanTracker final : public Tracker {
     ProbeLedger ledger_;
     PendingProbes pending_;
     FlowMemory flows_;
+    FlowMemory peers_;  // what is known of a peer whatever one of the ports is
     base::Timestamp now_;
     base::Timestamp next_second_;  // the ledger is swept when it is reached
     TrackerCounters counters_;

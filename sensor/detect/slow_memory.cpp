@@ -136,16 +136,33 @@ std::optional<SlowMemory::LoudPlace> SlowMemory::make_room(std::uint64_t pair, s
     return place;
 }
 
+std::size_t SlowMemory::Loud::find(std::uint16_t port, std::uint8_t target) const {
+    std::size_t at = 0;
+    while (at < count && (ports[at] != port || targets[at] != target)) {
+        ++at;
+    }
+    return at;
+}
+
+void SlowMemory::Loud::remove(std::size_t at) {
+    std::copy(ports.begin() + at + 1, ports.begin() + count, ports.begin() + at);
+    std::copy(targets.begin() + at + 1, targets.begin() + count, targets.begin() + at);
+    std::copy(seconds.begin() + at + 1, seconds.begin() + count, seconds.begin() + at);
+    const std::uint32_t below = (std::uint32_t{1} << at) - 1;
+    crafted = (crafted & below) | ((crafted >> 1) & ~below);
+    --count;
+}
+
+SlowMemory::Count SlowMemory::Loud::counted() const {
+    return {count, static_cast<std::size_t>(std::popcount(crafted))};
+}
+
 void SlowMemory::drop_old(Loud& loud, std::uint32_t second, std::uint32_t window) {
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < loud.count; ++i) {
-        if (is_within(loud.seconds[i], second, window)) {
-            loud.ports[kept] = loud.ports[i];
-            loud.seconds[kept] = loud.seconds[i];
-            ++kept;
+    for (std::size_t i = loud.count; i > 0; --i) {
+        if (!is_within(loud.seconds[i - 1], second, window)) {
+            loud.remove(i - 1);
         }
     }
-    loud.count = static_cast<std::uint16_t>(kept);
 }
 
 SlowMemory::Finding SlowMemory::finding_of(const Loud& loud) {
@@ -163,47 +180,54 @@ SlowMemory::Finding SlowMemory::finding_of(const Loud& loud) {
     }
     finding.packets = loud.packets;
     finding.bytes = loud.bytes;
+    finding.extent = loud.extent;
     return finding;
 }
 
-std::size_t SlowMemory::add_loud(const LoudPlace& place, const Touch& touch, std::uint32_t window) {
+SlowMemory::Count SlowMemory::add_loud(const LoudPlace& place, const Touch& touch,
+                                       std::uint32_t window) {
+    static_assert(kMaxPortThreshold <= 32, "Loud::crafted has a bit for each port");
     Loud& loud = loud_at(place);
     drop_old(loud, touch.second, window);
-    auto* const end = loud.ports.begin() + loud.count;
-    auto* const known = std::find(loud.ports.begin(), end, touch.port);
-    if (known != end) {
-        loud.seconds[static_cast<std::size_t>(known - loud.ports.begin())] = touch.second;
-    } else {
-        if (loud.count == loud.ports.size()) {  // a long burst: only the latest matter
-            std::copy(loud.ports.begin() + 1, loud.ports.end(), loud.ports.begin());
-            std::copy(loud.seconds.begin() + 1, loud.seconds.end(), loud.seconds.begin());
-            --loud.count;
-        }
-        loud.ports[loud.count] = touch.port;
-        loud.seconds[loud.count] = touch.second;
+    std::size_t at = loud.find(touch.port, touch.target);
+    if (at == loud.ports.size()) {  // a long burst: only the latest matter
+        loud.remove(0);
+        --at;
+    }
+    if (at == loud.count) {
+        loud.ports[at] = touch.port;
+        loud.targets[at] = touch.target;
         ++loud.count;
     }
+    loud.seconds[at] = touch.second;
+    loud.crafted |= std::uint32_t{touch.is_crafted} << at;
     loud.source = touch.source;
     loud.destination = touch.destination;
+    loud.extent.sources.add(touch.source);
+    loud.extent.targets.add(touch.destination);
     loud.packets += touch.packets;
     loud.bytes += touch.bytes;
     loud_marks_[place.bucket].latest[place.way] = touch.second;
-    return loud.count;
+    return loud.counted();
 }
 
-std::size_t SlowMemory::ports_of(std::uint64_t pair) {
+// Of a bitmap it is not known which ports were crafted: connect() has the higher limit.
+SlowMemory::Count SlowMemory::count_of(std::uint64_t pair) {
     if (const auto loud = find_loud(pair)) {
-        return loud_at(*loud).count;
+        return loud_at(*loud).counted();
     }
     const Cell* cell = find_cell(pair, 0, ~std::uint32_t{0});
-    return cell == nullptr ? 0 : std::max<std::size_t>(static_cast<std::size_t>(cell->marks()), 1);
+    if (cell == nullptr) {
+        return {};
+    }
+    return {std::max<std::size_t>(static_cast<std::size_t>(cell->marks()), 1), 0};
 }
 
 std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, const Limits& limits) {
     if (const auto place = find_loud(pair)) {
         Loud& loud = loud_at(*place);
         drop_old(loud, loud_marks_[place->bucket].latest[place->way], limits.window);
-        if (loud.count < limits.ports) {
+        if (!limits.are_reached(loud.counted())) {
             return std::nullopt;
         }
         const Finding finding = finding_of(loud);
@@ -219,6 +243,24 @@ std::optional<SlowMemory::Finding> SlowMemory::take(std::uint64_t pair, const Li
     finding.packets = static_cast<std::uint64_t>(cell->marks());
     *cell = Cell{};
     return finding;
+}
+
+void SlowMemory::take_back(const Touch& touch) {
+    if (const auto place = find_loud(touch.pair)) {
+        Loud& loud = loud_at(*place);
+        const std::size_t at = loud.find(touch.port, touch.target);
+        if (at < loud.count) {
+            loud.remove(at);
+            if (loud.count == 0) {
+                release(*place);
+            }
+        }
+        return;
+    }
+    Cell* cell = find_cell(touch.pair, 0, ~std::uint32_t{0});
+    if (cell != nullptr && !cell->has_bitmap() && cell->port == touch.port) {
+        *cell = Cell{};
+    }
 }
 
 std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
@@ -275,16 +317,12 @@ void SlowMemory::forget(std::uint64_t pair, std::span<const std::uint16_t> ports
         return;
     }
     Loud& loud = loud_at(*place);
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < loud.count; ++i) {
-        if (std::find(ports.begin(), ports.end(), loud.ports[i]) == ports.end()) {
-            loud.ports[kept] = loud.ports[i];
-            loud.seconds[kept] = loud.seconds[i];
-            ++kept;
+    for (std::size_t i = loud.count; i > 0; --i) {
+        if (std::find(ports.begin(), ports.end(), loud.ports[i - 1]) != ports.end()) {
+            loud.remove(i - 1);
         }
     }
-    loud.count = static_cast<std::uint16_t>(kept);
-    if (kept == 0) {
+    if (loud.count == 0) {
         release(*place);
     }
 }
@@ -297,37 +335,41 @@ void SlowMemory::forget(std::uint64_t pair) {
     }
 }
 
-std::size_t SlowMemory::add(const Touch& touch, std::uint32_t window) {
+SlowMemory::Count SlowMemory::add(const Touch& touch, std::uint32_t window) {
     if (const auto loud = find_loud(touch.pair)) {
         return add_loud(*loud, touch, window);
     }
+    const Count one{1, touch.is_crafted ? std::size_t{1} : 0};
     Cell* cell = find_cell(touch.pair, touch.second, window);
     if (cell == nullptr) {
         cell = &make_cell(touch.pair, touch.second);
         cell->port = touch.port;
-        return 1;
+        return one;
     }
     if (!cell->has_bitmap()) {
         if (cell->port == touch.port) {
             cell->second = touch.second;
-            return 1;
+            return one;
         }
         const Cell first = *cell;
         *cell = Cell{};
         if (const auto place = make_room(touch.pair, touch.second, window)) {
+            // Of the first no more is known than its port: it is taken for one of the same kind.
             Loud& loud = loud_at(*place);
             loud.ports[0] = first.port;
+            loud.targets[0] = touch.target;
             loud.seconds[0] = first.second;
+            loud.crafted = touch.is_crafted ? 1 : 0;
             loud.count = 1;
             loud.packets = 1;
-            loud.bytes = touch.bytes;  // of the like; the first was not kept
+            loud.bytes = touch.bytes;
             return add_loud(*place, touch, window);
         }
         *cell = first;
         cell->mark(first.port);
     }
     cell->mark(touch.port);
-    return static_cast<std::size_t>(cell->marks());
+    return {static_cast<std::size_t>(cell->marks()), 0};
 }
 
 }  // namespace portcullis::sensor_detect

@@ -1,11 +1,12 @@
-// SlowMemory: which pairs touched which TCP ports within a day, for the scans that are slower than
-// every other counter.
+// SlowMemory: which sources touched which TCP ports of ours within a day, for the scans that are
+// slower than every other counter.
 //
 // Two layers. The sources that touched most are kept exactly: each port with its last time. All
 // others have a cell of 16 bytes: one port, or, if there is no room among the loud ones, a bitmap
 // of ports, which can only count too few. A source gets its exact entry with the second port; who
-// has the fewest ports gives way. A pair (source, own address) is known by its keyed hash. Fixed
-// size. Single-threaded.
+// has the fewest ports gives way. A source is known by the keyed hash of what its user counts
+// together: the pair (source, own address), or the source alone. The same port of two targets
+// counts twice. Fixed size. Single-threaded.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 
 #include "engine/base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
+#include "sensor/detect/extent.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 
@@ -28,13 +30,25 @@ class SlowMemory {
         base::IpAddress source;
         base::IpAddress destination;
         std::uint16_t port = 0;
+        std::uint8_t target = 0;  // distinguishes the targets of one source
+        bool is_crafted = false;  // no connect() makes such a probe
         std::uint16_t packets = 1;
         std::uint32_t bytes = 0;
         std::uint32_t second = 0;
     };
+    // How many ports were touched, and how many of them by crafted probes.
+    struct Count {
+        std::size_t ports = 0;
+        std::size_t crafted = 0;
+    };
     struct Limits {
-        std::uint16_t ports = 0;   // 1..kMaxPortThreshold
-        std::uint32_t window = 0;  // seconds
+        std::uint16_t crafted = 0;  // 1..kMaxPortThreshold
+        std::uint16_t ports = 0;    // the same
+        std::uint32_t window = 0;   // seconds
+
+        bool are_reached(const Count& count) const {
+            return count.crafted >= crafted || count.ports >= ports;
+        }
     };
     struct Finding {
         std::uint64_t pair = 0;
@@ -48,6 +62,7 @@ class SlowMemory {
         // Not known if only a bitmap is left, nor are the bytes.
         base::IpAddress source;
         base::IpAddress destination;
+        Extent extent;  // more than one address in either list: it is their sum
     };
 
     // `sources`: of how many a cell is kept at most, give or take; at least 64.
@@ -59,10 +74,12 @@ class SlowMemory {
         __builtin_prefetch(&cells_[cell_bucket(pair)], 1);
     }
 
-    // Takes in a touch; returns how many ports the pair touched within `window` seconds.
-    std::size_t add(const Touch& touch, std::uint32_t window);
-    // The same, of what is remembered, too old ones included.
-    std::size_t ports_of(std::uint64_t pair);
+    // Takes in a touch; returns what the pair touched within `window` seconds.
+    Count add(const Touch& touch, std::uint32_t window);
+    // What is remembered, too old ones included.
+    Count count_of(std::uint64_t pair);
+    // The port was open after all.
+    void take_back(const Touch& touch);
     // What the pair touched within the window before its last touch, if it reaches the limit of
     // ports; it is forgotten then.
     std::optional<Finding> take(std::uint64_t pair, const Limits& limits);
@@ -86,9 +103,16 @@ class SlowMemory {
         base::IpAddress destination;
         std::uint64_t bytes = 0;
         std::uint32_t packets = 0;
-        std::uint16_t count = 0;  // 0 = free
+        std::uint16_t count = 0;    // 0 = free
+        std::uint32_t crafted = 0;  // bit i: port i was touched by a crafted probe
         std::array<std::uint16_t, kMaxPortThreshold> ports{};
+        std::array<std::uint8_t, kMaxPortThreshold> targets{};
         std::array<std::uint32_t, kMaxPortThreshold> seconds{};
+        Extent extent;
+
+        std::size_t find(std::uint16_t port, std::uint8_t target) const;
+        void remove(std::size_t at);
+        Count counted() const;
     };
     struct Cell {
         std::uint32_t fingerprint = 0;
@@ -123,7 +147,7 @@ class SlowMemory {
     // Room for a source with two ports; nullopt = all who are there have more.
     std::optional<LoudPlace> make_room(std::uint64_t pair, std::uint32_t second,
                                        std::uint32_t window);
-    std::size_t add_loud(const LoudPlace& place, const Touch& touch, std::uint32_t window);
+    Count add_loud(const LoudPlace& place, const Touch& touch, std::uint32_t window);
     static void drop_old(Loud& loud, std::uint32_t second, std::uint32_t window);
     static Finding finding_of(const Loud& loud);
 

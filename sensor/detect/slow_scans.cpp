@@ -10,10 +10,11 @@ namespace portcullis::sensor_detect {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, ScanReports& reports,
-                     SourceMaker& sources, std::size_t most_visits)
+SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, Extents& extents,
+                     ScanReports& reports, SourceMaker& sources, std::size_t most_visits)
     : settings_(settings),
       table_(table),
+      extents_(extents),
       reports_(reports),
       sources_(sources),
       most_visits_(most_visits),
@@ -23,39 +24,56 @@ std::uint32_t SlowScans::second() const {
     return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
 }
 
-void SlowScans::touch(const Probe& probe) {
+SlowMemory::Touch SlowScans::touch_of(const Probe& probe, std::uint64_t key,
+                                      std::uint8_t target) const {
+    SlowMemory::Touch touch;
+    touch.pair = key;
+    touch.source = probe.source;
+    touch.destination = probe.destination;
+    touch.port = probe.destination_port;
+    touch.target = target;
+    touch.is_crafted = probe.probe != ProbeClass::Connect;
+    touch.packets = probe.packets;
+    touch.bytes = probe.bytes;
+    touch.second = second();
+    return touch;
+}
+
+void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target) {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     if (!settings.is_enabled) {
         return;
     }
-    const std::uint32_t known = table_.find(probe.pair);
-    if (known != kNoIndex && table_.at(known).is_slow) {
+    const std::uint32_t slow = table_.find(key);
+    if (slow != kNoIndex && table_.at(slow).is_slow) {
         // One that waited for an answer when the scan was found.
-        Counter* counter = table_.find_counter(known, ScanKind::SlowScan);
-        if (counter != nullptr && probe.arrival < table_.at(known).slow_since &&
+        Counter* counter = table_.find_counter(slow, ScanKind::SlowScan);
+        if (counter != nullptr && probe.arrival < table_.at(slow).slow_since &&
             evidence_of(probe.probe) == Evidence::Silence) {
             counter->packets += probe.packets;
             counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
         }
         return;
     }
-    SlowMemory::Touch touch;
-    touch.pair = probe.pair;
-    touch.source = probe.source;
-    touch.destination = probe.destination;
-    touch.port = probe.destination_port;
-    touch.packets = probe.packets;
-    touch.bytes = probe.bytes;
-    touch.second = second();
     const SlowMemory::Limits enough = limits();
-    const std::size_t ports = memory_.add(touch, enough.window);
-    if (ports < enough.ports || (known != kNoIndex && is_one_visit(known, ports))) {
+    const SlowMemory::Count count = memory_.add(touch_of(probe, key, target), enough.window);
+    if (!enough.are_reached(count)) {
         return;
     }
-    Visit last{probe.pair, probe.source, probe.destination, {}, {}, ports * probe.bytes};
+    const std::uint32_t known = key == probe.pair ? slow : table_.find(probe.pair);
+    if (known != kNoIndex && is_one_visit(known, count.ports)) {
+        return;
+    }
+    Visit last{key, probe.source, probe.destination, {}, {}, count.ports * probe.bytes};
     last.ports.add(probe.destination_port);
     last.source_ports.add(probe.source_port);
     tell(last);
+}
+
+void SlowScans::take_back(const Probe& probe, std::uint64_t key, std::uint8_t target) {
+    if (settings_.of(ScanKind::SlowScan).is_enabled) {
+        memory_.take_back(touch_of(probe, key, target));
+    }
 }
 
 void SlowScans::tell(const Visit& visit) {
@@ -91,7 +109,10 @@ bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
 SlowMemory::Limits SlowScans::limits() const {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     SlowMemory::Limits limits;
-    limits.ports = settings.threshold;
+    limits.crafted = settings.threshold;
+    // A page with ten pictures on ten ports makes its visitor touch them by connect().
+    limits.ports = std::min<std::uint16_t>(
+        static_cast<std::uint16_t>(settings.threshold + settings.threshold / 2), kMaxPortThreshold);
     limits.window =
         static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count());
     return limits;
@@ -105,11 +126,21 @@ void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& fro
     const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
     const std::uint32_t source = sources_.obtain(probe);
     table_.touch(source, second());
+    running_ += table_.find_counter(source, ScanKind::SlowScan) == nullptr ? 1 : 0;
     Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
     counter.packets = finding.packets;
     counter.bytes = finding.bytes;
     counter.destination_ports = finding.ports;
     counter.source_ports = from;
+    if (finding.extent.targets.size() > 1 || finding.extent.sources.size() > 1) {
+        std::uint32_t& extent = table_.at(source).extent;
+        if (extent == kNoIndex) {
+            extent = extents_.take().value_or(kNoIndex);
+        }
+        if (extent != kNoIndex) {
+            extents_[extent] = finding.extent;
+        }
+    }
     table_.at(source).is_slow = true;
     table_.at(source).slow_since = now_;
     table_.mark_scanning(source);  // those that begin with it must not take its room
@@ -138,21 +169,21 @@ void SlowScans::report(const SlowMemory::Finding& finding, const SourcePorts& fr
         }
     }
     if (members.size() > 1) {
-        reports_.detected_together(members, ScanKind::SlowScan);
+        reports_.report_together(table_, members, ScanKind::SlowScan);
     } else if (!members.empty()) {
-        reports_.detected(members.front(),
-                          *table_.find_counter(members.front(), ScanKind::SlowScan));
+        reports_.report_detection(table_, members.front(),
+                                  *table_.find_counter(members.front(), ScanKind::SlowScan));
     }
 }
 
-void SlowScans::forget_visit(std::uint64_t pair, const Counter& counter) {
+void SlowScans::forget_visit(std::uint64_t key, const Counter& counter) {
     if (!is_tcp_port_scan(counter.kind)) {
         return;  // a report for which nobody is blocked pardons nothing
     }
     if (counter.group == kNoGroup) {
-        memory_.forget(pair);
-    } else {  // nobody can say that it was he: only these ports are told
-        memory_.forget(pair, counter.counted_ports.ports());
+        memory_.forget(key);
+    } else {  // the source may be forged: only these ports are reported
+        memory_.forget(key, counter.counted_ports.ports());
     }
 }
 
@@ -161,13 +192,12 @@ bool SlowScans::is_visit_over(const Counter& counter) const {
            counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
 }
 
-void SlowScans::end_visit(const SourceState& state, const Counter& counter) {
-    // A source may have several before they are told. Whoever finds no room is reported when he
-    // comes back.
-    const DetectorSettings& slow = settings_.of(ScanKind::SlowScan);
-    if (slow.is_enabled && visits_.size() < most_visits_ &&
-        memory_.ports_of(state.pair) >= slow.threshold) {
-        visits_.push_back({state.pair, state.source, state.destination, counter.destination_ports,
+void SlowScans::end_visit(const SourceState& state, std::uint64_t key, const Counter& counter) {
+    // A source may have several before they are reported. A source that does not fit is reported
+    // the next time it sends a probe.
+    if (settings_.of(ScanKind::SlowScan).is_enabled && visits_.size() < most_visits_ &&
+        limits().are_reached(memory_.count_of(key))) {
+        visits_.push_back({key, state.source, state.destination, counter.destination_ports,
                            counter.source_ports, counter.bytes});
     }
 }

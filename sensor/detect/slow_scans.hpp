@@ -30,22 +30,29 @@ class SlowScans {
   public:
     // All references must outlive the object; `settings` may change, but for its sizes. At most
     // `most_visits` wait to be told.
-    SlowScans(const TrackerSettings& settings, SourceTable& table, ScanReports& reports,
-              SourceMaker& sources, std::size_t most_visits);
+    SlowScans(const TrackerSettings& settings, SourceTable& table, Extents& extents,
+              ScanReports& reports, SourceMaker& sources, std::size_t most_visits);
 
     void set_time(base::Timestamp now) { now_ = now; }
     // The memory of touch(), asked for early.
     void prefetch(std::uint64_t pair) const { memory_.prefetch(pair); }
 
-    // A TCP door is closed or did not answer, and no other kind reported it.
-    void touch(const Probe& probe);
+    // A TCP port is closed or did not answer, and no other kind reported it. In all calls `key` is
+    // the keyed hash of what is counted together: the probe's pair, or its source over all targets.
+    void touch(const Probe& probe, std::uint64_t key, std::uint8_t target);
+    // The port was open after all.
+    void take_back(const Probe& probe, std::uint64_t key, std::uint8_t target);
+    // A slow scan is going on that a probe may belong to.
+    bool has_running() const { return running_ > 0; }
+    // The counter of a slow scan is about to be dropped.
+    void on_over() { --running_; }
     // New doors did not come for the idle time of the kind, though other packets did.
     bool is_visit_over(const Counter& counter) const;
     // The visit that `counter` counted was reported by no other kind: it may be enough. Told by
     // report_visits().
-    void end_visit(const SourceState& state, const Counter& counter);
+    void end_visit(const SourceState& state, std::uint64_t key, const Counter& counter);
     // What another kind has reported is no slow scan as well.
-    void forget_visit(std::uint64_t pair, const Counter& counter);
+    void forget_visit(std::uint64_t key, const Counter& counter);
 
     bool has_visits() const { return !visits_.empty(); }
     void report_visits();
@@ -66,6 +73,7 @@ class SlowScans {
     // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
     // and may yet become a scan of another kind.
     bool is_one_visit(std::uint32_t source, std::size_t remembered);
+    SlowMemory::Touch touch_of(const Probe& probe, std::uint64_t key, std::uint8_t target) const;
     // Reports what is remembered of a source if it is enough; what that lacks is of its last visit.
     void tell(const Visit& visit);
     // Reports a slow scan, together with those that are in lock-step with it.
@@ -74,11 +82,13 @@ class SlowScans {
 
     const TrackerSettings& settings_;
     SourceTable& table_;
+    Extents& extents_;
     ScanReports& reports_;
     SourceMaker& sources_;
     std::size_t most_visits_;
     SlowMemory memory_;
     std::vector<Visit> visits_;  // that are over
+    std::size_t running_ = 0;    // counters of slow scans in the table
     base::Timestamp now_;
 };
 

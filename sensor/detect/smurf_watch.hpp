@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "engine/base/keyed_hash.hpp"
 #include "sensor/detect/flow_memory.hpp"
@@ -30,6 +31,10 @@ class SmurfWatch final : public Tracker, private CounterSink {
     void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
     void on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
                         base::Timestamp now) override;
+    void set_own_addresses(std::span<const base::IpAddress> addresses) override {
+        next_->set_own_addresses(addresses);
+    }
+    void set_return_path(ReturnPathJudge* judge) override { next_->set_return_path(judge); }
     void advance(base::Timestamp now) override;
     std::optional<base::Timestamp> next_deadline() override;
     void finish(base::Timestamp now) override;

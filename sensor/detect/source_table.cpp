@@ -200,6 +200,7 @@ void SourceTable::drop(std::uint32_t index) {
     }
     *link = state.chain_next;
     unlink_age(index);
+    sink_.on_source_dropped(state);
     if (latest_ == index) {
         latest_ = kNoIndex;
     }

@@ -29,6 +29,9 @@ inline constexpr std::uint32_t kNoIndex = std::numeric_limits<std::uint32_t>::ma
 inline constexpr std::uint16_t kNoGroup = 0xffff;
 
 // One kind of one pair. It lives until no packet came for the kind's idle time.
+//
+// Until the detection the lists hold what counts for it. From then on they hold what is new since
+// the last line about it, for the next one (begin_next_line()).
 struct Counter {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;  // of IP payload
@@ -37,19 +40,40 @@ struct Counter {
     std::uint32_t latest_door = 0;
     std::uint32_t door_before = 0;
     std::uint32_t next = kNoIndex;  // of the same pair
+    // Second of the last line; of our last answer to the source since the detection.
+    std::uint32_t line_at = 0;
+    std::uint32_t answer_at = 0;
+    // Packets within the kind's window by which it was detected; 0 = by ports.
+    std::uint32_t rate_reached = 0;
     RateWindow rate;
     PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered: add_door()
     DestinationPorts destination_ports;         // touched, for the log
     SourcePorts source_ports;
-    std::uint16_t group = kNoGroup;  // of sources that scan in lock-step
+    std::uint16_t group = kNoGroup;         // of sources that scan in lock-step
+    std::uint16_t unanswered = 0;           // probes since our last answer; detected ones only
+    std::uint16_t latest_source_port = 0;   // of the door that was counted last …
+    std::uint16_t latest_port = 0;          // … and its port
+    std::uint8_t rising_doors = 0;          // doors whose ports are both one more than of the last
     ScanKind kind = ScanKind::PortScan;
     bool is_detected = false;
+    bool has_next_line_begun = false;  // the lists are of what came since the last line
+    bool is_unblocked = false;         // answered again after a time in which nothing was
+    bool was_refused = false;          // our host refused one of these ports
 
     void add_door(std::uint16_t door, std::uint32_t second) {
         if (counted_ports.add(door)) {
             door_before = latest_door;
             latest_door = second;
         }
+    }
+    void begin_next_line() {
+        has_next_line_begun = true;
+        forget_ports();
+    }
+    void forget_ports() {
+        counted_ports.clear();
+        destination_ports.clear();
+        source_ports.clear();
     }
 };
 
@@ -65,6 +89,8 @@ struct SourceState {
     std::uint32_t last_seen = 0;
     std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
     std::uint32_t bogus_line_at = 0;
+    std::uint32_t interface = 0;       // on which it was first heard of; 0 = not known
+    std::uint32_t extent = kNoIndex;   // WideScans: of which addresses it is the sum
     TracerouteRun traceroute;
     // Links of the hash chain, of the list by age, of the wheel slot.
     std::uint32_t chain_next = kNoIndex;
@@ -79,6 +105,8 @@ class CounterSink {
   public:
     virtual ~CounterSink() = default;
     virtual void on_counter_over(const SourceState& state, const Counter& counter) = 0;
+    // All its counters are gone already.
+    virtual void on_source_dropped(const SourceState& /*state*/) {}
 };
 
 class SourceTable {
@@ -108,6 +136,13 @@ class SourceTable {
     // before another; kNoIndex = none.
     std::uint32_t newest(bool is_scanning) const { return ages_[is_scanning ? 1 : 0].newest; }
     std::uint32_t older_than(std::uint32_t index) { return states_[index].older; }
+    // Calls `use` with each counter of a pair.
+    template <class Use>
+    void for_each_counter(std::uint32_t index, Use use) {
+        for (std::uint32_t i = states_[index].first_counter; i != kNoIndex; i = counters_[i].next) {
+            use(counters_[i]);
+        }
+    }
 
     // The second for which sweep() is due next; nullopt = nothing is remembered.
     std::optional<std::uint32_t> next_sweep() const;

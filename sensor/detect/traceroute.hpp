@@ -19,6 +19,9 @@ struct TracerouteRun {
 
     // Takes in a datagram; false = it is none of this run, and starts none.
     bool follow(std::uint8_t hops, std::uint32_t now);
+    // Whether what came so far is a traceroute: its TTL rose, or one TTL was asked three times, as
+    // traceroute does. One datagram with TTL 1 is none: protocols of neighbours send it.
+    bool has_shape() const { return ttl > 1 || at_this_ttl >= 3; }
     // Whether a line is due: iplog writes one for the same traceroute every 15 s at most.
     bool is_line_due(std::uint32_t now);
 };

@@ -1,15 +1,17 @@
 // Tracker: the seam between packets and observations.
 //
-// Two kinds: ScanTracker, which counts doors, and CompatTracker, which counts packets as
+// Two kinds: ScanTracker, which counts ports, and CompatTracker, which counts packets as
 // iplog 2.2.3 did; which one it is is decided once, when the sensor starts. Single-threaded; time
 // comes with each call. Observations are made from within the calls.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
+#include "sensor/detect/return_path.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/packet/packet.hpp"
 
@@ -38,6 +40,10 @@ class Tracker {
     // the watched addresses. Both are IPv4 and differ.
     virtual void on_arp_request(const base::IpAddress& /*sender*/,
                                 const base::IpAddress& /*target*/, base::Timestamp /*now*/) {}
+    // The addresses of this host, whenever they change.
+    virtual void set_own_addresses(std::span<const base::IpAddress> /*addresses*/) {}
+    // Who knows by which interface we answer a source; nullptr = nobody. It must outlive its use.
+    virtual void set_return_path(ReturnPathJudge* /*judge*/) {}
     // Lets time pass: probes become overdue, quiet scans end.
     virtual void advance(base::Timestamp now) = 0;
     // When advance() has something to do at the earliest; nullopt = nothing waits.

@@ -16,6 +16,8 @@ struct DetectorSettings {
     std::uint16_t threshold = 0;  // at most kMaxPortThreshold where ports, hosts, sources count
     std::chrono::milliseconds rate_window{0};
     std::chrono::seconds idle{0};
+    std::chrono::seconds repeat{0};    // DetectorRow::repeat
+    std::uint32_t rate_threshold = 0;  // DetectorRow::rate_threshold
 };
 
 struct TrackerSettings {
@@ -31,6 +33,7 @@ struct TrackerSettings {
     bool scans_only = false;                 // no line for single packets
     bool names_tool = true;                  // a second line: which tool a TCP scan looks like
     bool watches_networks = false;           // promiscuous: host sweeps are looked for
+    std::uint8_t ipv6_prefix = 64;           // IPv6 sources that share so many bits are one
     std::size_t max_pending_probes = 32768;  // a power of two
     std::size_t max_sources = 262144;        // with all other state less than 64 MB
 };

@@ -43,14 +43,19 @@ void append_destination(std::string_view destination, std::string& out) {
     }
 }
 
+// What the numbers of a kind are.
+std::string_view unit_of(sensor_detect::ScanKind kind) {
+    return kind == sensor_detect::ScanKind::ProtocolScan ? "protocol" : "port";
+}
+
 // "", " [port 1]", " [ports 1,2]", or with dots if the list is full: more may have come.
 template <std::size_t N>
-void append_ports(const sensor_detect::PortList<N>& list, std::string& out) {
+void append_ports(std::string_view unit, const sensor_detect::PortList<N>& list, std::string& out) {
     if (list.size() == 0) {
         return;
     }
-    out += list.size() == 1 ? " [port " : " [ports ";
-    fmt::format_to(to(out), "{}", fmt::join(list.ports(), ","));
+    fmt::format_to(to(out), " [{}{} {}", unit, list.size() == 1 ? "" : "s",
+                   fmt::join(list.ports(), ","));
     out += list.is_full() ? ",...]" : "]";
 }
 
@@ -94,12 +99,35 @@ void format_echo(std::string_view what, const Line& line, std::string& out) {
     fmt::format_to(to(out), " ({} bytes)", line.bytes);
 }
 
+// What is said of a detection in brackets at its end, if it is so.
+struct NoteRow {
+    bool Line::*is_set;
+    std::string_view text;
+};
+constexpr NoteRow kNotes[] = {
+    {&Line::is_repeated, "again"},
+    {&Line::is_route_asymmetric, "asymmetric route"},
+};
+
+void append_notes(const Line& line, std::string& out) {
+    std::string_view before = " (";
+    for (const NoteRow& row : kNotes) {
+        if (line.*row.is_set) {
+            out += before;
+            out += row.text;
+            before = ", ";
+        }
+    }
+    out += before == ", " ? ")" : "";
+}
+
 void format_detected(const Line& line, std::string& out) {
     fmt::format_to(to(out), "{} detected", detector_of(line.kind).name);
     append_destination(line.destination, out);
-    append_ports(line.destination_ports, out);
+    append_ports(unit_of(line.kind), line.destination_ports, out);
     fmt::format_to(to(out), " from {}", line.source);
-    append_ports(line.source_ports, out);
+    append_ports("port", line.source_ports, out);
+    append_notes(line, out);
 }
 
 void format_expired(const Line& line, std::string& out) {
@@ -213,12 +241,15 @@ bool read_endpoint(std::string_view text, std::string_view& host, std::uint16_t&
 
 // `text` holds nothing but a port list in the form that append_ports() writes.
 template <std::size_t N>
-bool read_ports(std::string_view text, sensor_detect::PortList<N>& list) {
+bool read_ports(std::string_view unit, std::string_view text, sensor_detect::PortList<N>& list) {
     if (text.empty()) {
         return true;
     }
-    const bool is_one = take(text, "[port ");
-    if ((!is_one && !take(text, "[ports ")) || !take_back(text, "]")) {
+    if (!take(text, "[") || !take(text, unit)) {
+        return false;
+    }
+    const bool is_one = take(text, " ");
+    if ((!is_one && !take(text, "s ")) || !take_back(text, "]")) {
         return false;
     }
     const bool has_dots = take_back(text, ",...");
@@ -233,14 +264,38 @@ bool read_ports(std::string_view text, sensor_detect::PortList<N>& list) {
 
 // A port list at the end of `text`, with the blank before it, is cut off and read.
 template <std::size_t N>
-bool take_ports_back(std::string_view& text, sensor_detect::PortList<N>& list) {
-    const auto at = text.rfind(" [port");
+bool take_ports_back(std::string_view unit, std::string_view& text,
+                     sensor_detect::PortList<N>& list) {
+    const auto at = text.rfind(" [");
     if (at == std::string_view::npos) {
         return true;
     }
     const std::string_view ports = text.substr(at + 1);
     text = text.substr(0, at);
-    return read_ports(ports, list);
+    return read_ports(unit, ports, list);
+}
+
+// The notes at the end of `text`, if what is in brackets there are notes; a host may end in
+// brackets too.
+bool take_notes_back(std::string_view& text, Line& line) {
+    const auto at = text.rfind(" (");
+    std::string_view notes = at == std::string_view::npos ? "" : text.substr(at + 2);
+    if (!take_back(notes, ")")) {
+        return true;
+    }
+    std::size_t taken = 0;
+    for (const NoteRow& row : kNotes) {
+        std::string_view rest = notes;
+        if ((taken == 0 || take(rest, ", ")) && take(rest, row.text)) {
+            line.*row.is_set = true;
+            notes = rest;
+            ++taken;
+        }
+    }
+    if (taken > 0) {
+        text = text.substr(0, at);
+    }
+    return taken == 0 || notes.empty();
 }
 
 bool parse_attempt(std::string_view text, Line& line) {
@@ -322,6 +377,9 @@ bool parse_traceroute(std::string_view text, Line& line) {
 }
 
 bool parse_detected(std::string_view text, Line& line) {
+    if (!take_notes_back(text, line)) {
+        return false;
+    }
     std::string_view target;
     std::string_view source = text;
     if (take(source, "from ")) {
@@ -329,14 +387,14 @@ bool parse_detected(std::string_view text, Line& line) {
     } else if (!take_until(source, " from ", target)) {
         return false;
     }
-    if (!take_ports_back(source, line.source_ports) || !read_host(source, line.source)) {
+    if (!take_ports_back("port", source, line.source_ports) || !read_host(source, line.source)) {
         return false;
     }
     if (take(target, "to ")) {
-        return take_ports_back(target, line.destination_ports) &&
+        return take_ports_back(unit_of(line.kind), target, line.destination_ports) &&
                read_host(target, line.destination);
     }
-    return read_ports(target, line.destination_ports);
+    return read_ports(unit_of(line.kind), target, line.destination_ports);
 }
 
 bool parse_scanner(std::string_view text, Line& line) {

@@ -17,7 +17,8 @@ struct Line {
     sensor_detect::ObservationType type = sensor_detect::ObservationType::ConnectionAttempt;
     // HOST: an address, a name, or "name (address)"; HOSTS where a kind has several sources.
     std::string_view source;
-    // The same; empty = `log_dest` is off and the line does not say.
+    // The same; empty = `log_dest` is off and the line does not say. Where a scan has several:
+    // "ADDRESS,ADDRESS,…", with ",..." behind the last if there may be more.
     std::string_view destination;
     // "ssh" or "port 22": attempt and datagram.
     std::string_view service;
@@ -39,6 +40,9 @@ struct Line {
     sensor_detect::DestinationPorts destination_ports;                 // detected
     sensor_detect::SourcePorts source_ports;                           // detected
     std::string_view tool;                                             // identified
+    // Detected, as notes at the end.
+    bool is_repeated = false;
+    bool is_route_asymmetric = false;
 
     friend bool operator==(const Line&, const Line&) = default;
 };

@@ -7,6 +7,7 @@
 #include <array>
 #include <iterator>
 
+#include "sensor/detect/extent.hpp"
 #include "sensor/report/icmp_text.hpp"
 
 namespace portcullis::sensor_report {
@@ -51,10 +52,13 @@ Family family_of(const Observation& observation) {
             break;
     }
     const std::string_view name = sensor_detect::detector_of(observation.kind).name;
-    if (name.substr(0, 3) == "TCP") {
+    if (name.starts_with("TCP")) {
         return Family::Tcp;
     }
-    return name.substr(0, 3) == "UDP" ? Family::Udp : Family::Icmp;
+    if (name.starts_with("UDP")) {
+        return Family::Udp;
+    }
+    return name.starts_with("ICMP") ? Family::Icmp : Family::Ip;
 }
 
 // A flood of packets must not become a flood of lines; what was found out is always written.
@@ -89,7 +93,23 @@ void Reporter::write_host(const base::IpAddress& address, bool resolve, std::str
     }
 }
 
-// One host, "A, B, C", or "60 sources".
+// One host, or "A,B,C" of several.
+void Reporter::write_destinations(const Observation& observation, bool resolve) {
+    if (observation.destinations.empty()) {
+        write_host(observation.destination, resolve, destination_);
+        return;
+    }
+    destination_.clear();
+    for (const base::IpAddress& address : observation.destinations) {
+        destination_ += destination_.empty() ? "" : ",";
+        append_address(address, destination_);
+    }
+    // As with ports: a full list may not be all.
+    destination_ +=
+        observation.destinations.size() == sensor_detect::AddressList::kCapacity ? ",..." : "";
+}
+
+// One host, a network, "A, B, C", or "60 sources".
 void Reporter::write_sources(const Observation& observation, bool resolve) {
     if (!observation.sources.empty()) {
         std::string host;
@@ -101,6 +121,10 @@ void Reporter::write_sources(const Observation& observation, bool resolve) {
         }
     } else if (observation.source_count > 0) {
         source_ = fmt::format("{} sources", observation.source_count);
+    } else if (observation.source_prefix != 0) {
+        source_.clear();
+        append_address(observation.source, source_);
+        fmt::format_to(std::back_inserter(source_), "/{}", observation.source_prefix);
     } else {
         write_host(observation.source, resolve, source_);
     }
@@ -228,7 +252,7 @@ void Reporter::write_line(const Observation& observation, std::string_view user)
     write_sources(observation, resolve);
     line.source = source_;
     if (settings_.log_destination && observation.type != ObservationType::ScannerIdentified) {
-        write_host(observation.destination, resolve, destination_);
+        write_destinations(observation, resolve);
         line.destination = destination_;
     }
     if (observation.type == ObservationType::ConnectionAttempt) {
@@ -246,6 +270,8 @@ void Reporter::write_line(const Observation& observation, std::string_view user)
     line.destination_ports = observation.destination_ports;
     line.source_ports = observation.source_ports;
     line.tool = observation.tool;
+    line.is_repeated = observation.is_repeated;
+    line.is_route_asymmetric = observation.is_route_asymmetric;
     line.user = user;
     message_.clear();
     format_line(line, message_);

@@ -49,6 +49,7 @@ class Reporter final : public sensor_detect::ObservationSink {
     // False = there is nothing to write.
     bool describe_icmp(const sensor_detect::Observation& observation, bool resolve, Line& line);
     void write_host(const base::IpAddress& address, bool resolve, std::string& out) const;
+    void write_destinations(const sensor_detect::Observation& observation, bool resolve);
     void write_sources(const sensor_detect::Observation& observation, bool resolve);
     void write_service(Protocol protocol, std::uint16_t port);
 

@@ -1,0 +1,121 @@
+#include "sensor/detect/counting.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace portcullis::sensor_detect {
+namespace {
+
+// Shares of the rate that a single stream may have (see is_rate_enough()).
+constexpr std::uint32_t kRefusedShare = 100;
+constexpr std::uint32_t kManyPortsShare = 200;
+constexpr std::size_t kManyPorts = 10;
+
+// An ACK scan sends from one port, or from one port a round (nmap's retries).
+constexpr std::size_t kPortsPerSourcePort = 3;
+
+constexpr std::uint32_t kLargestDatagram = 1500;  // of one count
+
+bool is_about_strays(ScanKind kind) {
+    return kind == ScanKind::AckScan || kind == ScanKind::MaimonScan;
+}
+
+// Connections that this host forgot (after a restart, a failover) have a source port each; a scan
+// asks many ports from one or two. hping3 counts both ports up.
+bool is_of_one_sender(const Counter& counter) {
+    const std::size_t doors = counter.counted_ports.size();
+    const bool has_few = !counter.source_ports.is_full() &&
+                         counter.source_ports.size() * kPortsPerSourcePort <= doors;
+    return has_few || counter.rising_doors * std::size_t{10} >= doors * 7;
+}
+
+}  // namespace
+
+void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
+                std::uint16_t destination_port) {
+    if (probe == ProbeClass::EchoRequest || probe == ProbeClass::NextEchoHost) {
+        return;
+    }
+    counter.destination_ports.add(destination_port);
+    if (!is_next_host(probe) && probe != ProbeClass::Protocol) {
+        counter.source_ports.add(source_port);
+    }
+}
+
+void add_door(Counter& counter, std::uint16_t door, std::uint16_t source_port,
+              std::uint16_t destination_port, std::uint32_t second) {
+    const std::size_t before = counter.counted_ports.size();
+    counter.add_door(door, second);
+    if (counter.counted_ports.size() == before || !is_about_strays(counter.kind)) {
+        return;
+    }
+    const bool is_rising =
+        source_port == static_cast<std::uint16_t>(counter.latest_source_port + 1) &&
+        destination_port == static_cast<std::uint16_t>(counter.latest_port + 1);
+    if (is_rising || before == 0) {
+        ++counter.rising_doors;
+    }
+    counter.latest_source_port = source_port;
+    counter.latest_port = destination_port;
+}
+
+std::uint32_t add_datagrams(Counter& counter, const Probe& probe,
+                            std::chrono::milliseconds window) {
+    const auto time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(probe.arrival.time_since_epoch());
+    return counter.rate.add(time, window, probe.packets * (1 + probe.bytes / kLargestDatagram));
+}
+
+bool are_ports_enough(const Counter& counter, const DetectorSettings& settings) {
+    if (counter.counted_ports.size() < settings.threshold) {
+        return false;
+    }
+    if (counter.kind == ScanKind::SynAckProbes) {
+        return counter.source_ports.size() > 1;  // else it is the backscatter of one service
+    }
+    return !is_about_strays(counter.kind) || is_of_one_sender(counter);
+}
+
+bool is_rate_enough(const Counter& counter, const DetectorSettings& settings, std::uint32_t rate) {
+    const bool is_refused = counter.was_refused && counter.source_ports.is_full();
+    return rate >= settings.rate_threshold ||
+           (is_refused && rate >= settings.rate_threshold / kRefusedShare) ||
+           (counter.counted_ports.size() >= kManyPorts &&
+            rate >= settings.rate_threshold / kManyPortsShare);
+}
+
+bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
+                       std::uint16_t door, std::uint32_t second) {
+    if (settings.repeat.count() == 0) {
+        return false;
+    }
+    if (counter.unanswered < std::numeric_limits<std::uint16_t>::max()) {
+        ++counter.unanswered;
+    }
+    // The port whose answer showed that the block is over is one of them.
+    const std::size_t wanted = std::max<std::size_t>(settings.threshold - counter.is_unblocked, 1);
+    bool is_enough = counter.counted_ports.size() >= wanted;
+    if (!is_enough && counter.counted_ports.add(door)) {
+        list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
+        is_enough = counter.counted_ports.size() >= wanted;
+    }
+    if (counter.rate_reached != 0) {
+        list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
+        is_enough |= add_datagrams(counter, probe, settings.rate_window) >= counter.rate_reached;
+    }
+    return is_enough &&
+           (second >= counter.line_at + settings.repeat.count() ||
+            (counter.is_unblocked && second > counter.line_at));
+}
+
+void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second) {
+    const std::uint32_t since = std::max(counter.answer_at, counter.line_at);
+    if (counter.unanswered >= settings.threshold && second > since) {
+        counter.is_unblocked = true;  // the source learns again: what it learns from now on counts
+        counter.begin_next_line();
+    }
+    counter.unanswered = 0;
+    counter.answer_at = second;
+}
+
+}  // namespace portcullis::sensor_detect

@@ -1,0 +1,43 @@
+// Counting: what a probe adds to a counter, and when that is enough for a line.
+//
+// Shared by ProbeLedger (a counter for each pair of addresses) and WideScans (one for all targets
+// of a source). Plain functions over Counter; single-threaded.
+#pragma once
+
+#include <cstdint>
+
+#include "sensor/detect/pending_probes.hpp"
+#include "sensor/detect/source_table.hpp"
+#include "sensor/detect/tracker_settings.hpp"
+
+namespace portcullis::sensor_detect {
+
+// Keeps the ports of a probe for the log.
+void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
+                std::uint16_t destination_port);
+
+// A closed or unanswered port; `door` is what must differ to count.
+void add_door(Counter& counter, std::uint16_t door, std::uint16_t source_port,
+              std::uint16_t destination_port, std::uint32_t second);
+
+// Adds datagrams to the rate of a UDP scan; returns what the window holds. One of more than 1500
+// bytes counts as several.
+std::uint32_t add_datagrams(Counter& counter, const Probe& probe, std::chrono::milliseconds window);
+
+// Whether the ports that were counted make a scan of the counter's kind.
+bool are_ports_enough(const Counter& counter, const DetectorSettings& settings);
+
+// Whether datagrams come at a rate that is a flood, `rate` of them within the window. One port or
+// few that take datagrams silently are a stream, whose rate may be a hundred times that of many to
+// a closed port from many source ports, or to many ports.
+bool is_rate_enough(const Counter& counter, const DetectorSettings& settings, std::uint32_t rate);
+
+// A detected source sent one more probe. True = a line about it is due: a threshold of ports since
+// the last one, and `repeat` seconds, or none of these if the host answers again after a block.
+bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
+                       std::uint16_t door, std::uint32_t second);
+
+// Our host answered a detected source.
+void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second);
+
+}  // namespace portcullis::sensor_detect

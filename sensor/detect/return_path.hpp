@@ -1,0 +1,27 @@
+// ReturnPath: would what this host sends to a source leave by the interface on which its packets
+// arrived?
+//
+// A seam: detectors ask it once for each detection; live capture answers it from the routing table.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::sensor_detect {
+
+enum class ReturnPath : std::uint8_t {
+    Unknown,   // no route, or a capture file
+    Same,
+    Other,     // by another interface: the source may be forged
+    Filtered,  // the same, and the kernel drops such packets (strict reverse path filter, RFC 3704)
+};
+
+class ReturnPathJudge {
+  public:
+    virtual ~ReturnPathJudge() = default;
+    // `interface`: the kernel's index of the interface of arrival; 0 = not known.
+    virtual ReturnPath judge(const base::IpAddress& source, std::uint32_t interface) = 0;
+};
+
+}  // namespace portcullis::sensor_detect

@@ -1,0 +1,231 @@
+#include "sensor/detect/wide_scans.hpp"
+
+#include <algorithm>
+
+#include "sensor/detect/counting.hpp"
+
+namespace portcullis::sensor_detect {
+namespace {
+
+// Time in which a second pair of a source joins the first, in seconds: the idle time of the scans.
+constexpr std::uint32_t kMarkMemory = 50;
+
+// Fewer ports are what several hosts have alike: streams to many collectors, a web server moved.
+constexpr std::size_t kFewestPorts = 2;
+constexpr std::size_t kFewestDatagramPorts = 10;
+
+bool is_wide_kind(ScanKind kind) {
+    return is_tcp_port_scan(kind) || kind == ScanKind::UdpScan || kind == ScanKind::SctpScan;
+}
+
+}  // namespace
+
+WideScans::WideScans(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
+                     Extents& extents, ScanReports& reports, CounterSink& sink)
+    : settings_(settings),
+      hash_(hash),
+      pairs_(pairs),
+      extents_(extents),
+      reports_(reports),
+      table_(kMostWideSources, sink),
+      marks_(kMarks) {}
+
+std::uint16_t WideScans::door_of(const base::IpAddress& target, std::uint16_t port) const {
+    return static_cast<std::uint16_t>(hash_.of(hash_.of(target) + port));
+}
+
+std::uint32_t WideScans::expiry_of(ScanKind kind) const {
+    return second_ + static_cast<std::uint32_t>(settings_.of(kind).idle.count());
+}
+
+bool WideScans::count(const Probe& probe, std::uint64_t key) {
+    const std::uint32_t source = table_.find(key);
+    if (source == kNoIndex) {
+        return false;
+    }
+    table_.touch(source, second_);
+    for (const ScanKind kind : kinds_of(probe.probe)) {
+        Counter* counter = settings_.of(kind).is_enabled && is_wide_kind(kind)
+                               ? table_.find_counter(source, kind)
+                               : nullptr;
+        if (counter == nullptr) {
+            continue;
+        }
+        counter->packets += probe.packets;
+        counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
+        counter->expires_at = std::max(counter->expires_at, expiry_of(kind));
+        if (counter->is_detected) {
+            Extent& extent = extents_[table_.at(source).extent];
+            extent.targets.add(probe.destination);
+            extent.sources.add(probe.source);
+            if (!counter->has_next_line_begun) {
+                counter->begin_next_line();
+            }
+            if (is_repetition_due(*counter, settings_.of(kind), probe,
+                                  door_of(probe.destination, probe.destination_port), second_)) {
+                if (counter->group == kNoGroup) {
+                    reports_.report_repetition(table_.at(source), *counter);
+                    counter->begin_next_line();
+                } else {
+                    reports_.judge_member(table_, source, *counter);
+                }
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
+                          const base::IpAddress& from) {
+    Extent& extent = extents_[table_.at(source).extent];
+    extent.targets.add(target);
+    extent.sources.add(from);
+    const std::uint32_t known = pairs_.table.find(pair);
+    if (known == kNoIndex) {
+        const Contact* contact = pairs_.contacts.find(pair, second_);
+        if (contact == nullptr || !contact->is_touched) {
+            return;
+        }
+        for (const ScanKind kind : kinds_of(contact->probe)) {
+            if (!is_wide_kind(kind) || !settings_.of(kind).is_enabled) {
+                continue;
+            }
+            Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+            counter.packets += contact->packets;
+            counter.bytes += contact->bytes;
+            list_ports(counter, contact->probe, contact->source_port, contact->destination_port);
+            add_door(counter, door_of(target, contact->destination_port), contact->source_port,
+                     contact->destination_port, second_);
+        }
+        return;
+    }
+    pairs_.table.for_each_counter(known, [&](const Counter& counted) {
+        if (!is_wide_kind(counted.kind) || counted.is_detected) {
+            return;
+        }
+        Counter& counter = table_.obtain_counter(source, counted.kind, expiry_of(counted.kind));
+        counter.packets += counted.packets;
+        counter.bytes += counted.bytes;
+        counter.was_refused |= counted.was_refused;
+        for (const std::uint16_t port : counted.counted_ports.ports()) {
+            counter.add_door(door_of(target, port), second_);
+            counter.destination_ports.add(port);
+        }
+        for (const std::uint16_t port : counted.source_ports.ports()) {
+            counter.source_ports.add(port);
+        }
+    });
+}
+
+std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key) {
+    Mark& mark = marks_[key & (kMarks - 1)];
+    const auto fingerprint = static_cast<std::uint32_t>(key >> 32);
+    if (mark.second == 0 || mark.fingerprint != fingerprint ||
+        mark.second + kMarkMemory < second_) {
+        mark = Mark{probe.pair, fingerprint, second_, probe.source, probe.destination};
+        return kNoIndex;
+    }
+    mark.second = second_;
+    if (mark.pair == probe.pair) {
+        return kNoIndex;
+    }
+    const auto extent = extents_.take();
+    if (!extent) {
+        return kNoIndex;
+    }
+    const std::uint32_t source = table_.make(key, probe.source, base::IpAddress(), second_);
+    table_.at(source).extent = *extent;
+    const std::uint32_t pair = pairs_.table.find(probe.pair);
+    table_.at(source).interface = pair == kNoIndex ? 0 : pairs_.table.at(pair).interface;
+    take_over(source, mark.pair, mark.target, mark.source);
+    take_over(source, probe.pair, probe.destination, probe.source);
+    return source;
+}
+
+bool WideScans::is_reached(std::uint32_t source, const Counter& counter) {
+    const Extent& extent = extents_[table_.at(source).extent];
+    const std::size_t fewest = counter.kind == ScanKind::UdpScan ? kFewestDatagramPorts
+                               : settings_.watches_networks      ? kFewestPorts
+                                                                 : 1;
+    return (extent.targets.size() > 1 || extent.sources.size() > 1) &&
+           counter.destination_ports.size() >= fewest &&
+           are_ports_enough(counter, settings_.of(counter.kind));
+}
+
+bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
+    std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+    const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
+    if (source == kNoIndex) {
+        source = begin(probe, key);
+        if (source == kNoIndex) {
+            return false;
+        }
+    }
+    if (counts_now && count(probe, key)) {
+        return true;
+    }
+    Extent& extent = extents_[table_.at(source).extent];
+    extent.targets.add(probe.destination);
+    extent.sources.add(probe.source);
+    for (const ScanKind kind : kinds_of(probe.probe)) {
+        if (!is_wide_kind(kind) || !settings_.of(kind).is_enabled) {
+            continue;
+        }
+        Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+        if (counter.is_detected) {
+            return true;
+        }
+        list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
+        add_door(counter, door_of(probe.destination, probe.destination_port), probe.source_port,
+                 probe.destination_port, second_);
+        counter.was_refused |= is_refused;
+        if (is_reached(source, counter)) {
+            return reports_.report_detection(table_, source, counter);
+        }
+    }
+    return false;
+}
+
+void WideScans::take_back(const Probe& probe, std::uint64_t key) {
+    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+    if (source == kNoIndex) {
+        return;
+    }
+    for (const ScanKind kind : kinds_of(probe.probe)) {
+        Counter* counter = table_.find_counter(source, kind);
+        if (counter != nullptr && !counter->is_detected) {
+            counter->counted_ports.remove(door_of(probe.destination, probe.destination_port));
+        }
+    }
+}
+
+void WideScans::forget(std::uint64_t key, ScanKind kind) {
+    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+    Counter* counter = source == kNoIndex ? nullptr : table_.find_counter(source, kind);
+    if (counter != nullptr && !counter->is_detected) {
+        counter->counted_ports.clear();
+        counter->destination_ports.clear();
+        counter->source_ports.clear();
+        counter->packets = 0;
+        counter->bytes = 0;
+    }
+}
+
+void WideScans::note_answer(std::uint64_t key) {
+    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+    if (source != kNoIndex) {
+        table_.for_each_counter(source, [&](Counter& counter) {
+            if (counter.is_detected) {
+                sensor_detect::note_answer(counter, settings_.of(counter.kind), second_);
+            }
+        });
+    }
+}
+
+void WideScans::clear() {
+    table_.clear();
+    marks_.clear();
+}
+
+}  // namespace portcullis::sensor_detect
