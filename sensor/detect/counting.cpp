@@ -14,6 +14,9 @@ constexpr std::size_t kManyPorts = 10;
 // An ACK scan sends from one port, or from one port a round (nmap's retries).
 constexpr std::size_t kPortsPerSourcePort = 3;
 
+// Services are below (RFC 6056 section 2.1; Linux).
+constexpr std::uint16_t kFirstEphemeralPort = 32768;
+
 constexpr std::uint32_t kLargestDatagram = 1500;  // of one count
 
 bool is_about_strays(ScanKind kind) {
@@ -71,7 +74,9 @@ bool are_ports_enough(const Counter& counter, const DetectorSettings& settings) 
         return false;
     }
     if (counter.kind == ScanKind::SynAckProbes) {
-        return counter.source_ports.size() > 1;  // else it is the backscatter of one service
+        // From one port they are the backscatter of a service.
+        const auto from = counter.source_ports.ports();
+        return from.size() > 1 || (!from.empty() && from.front() >= kFirstEphemeralPort);
     }
     return !is_about_strays(counter.kind) || is_of_one_sender(counter);
 }

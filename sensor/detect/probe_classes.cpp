@@ -100,9 +100,10 @@ bool is_reply(std::uint16_t source_port, std::uint16_t destination_port) {
            (destination_port >= kFirstEphemeralPort && source_port >= kFirstHighPort);
 }
 
-// Services over UDP that are asked in other hosts' names, of those above the well-known ports (IANA).
-constexpr std::array<std::uint16_t, 12> kHighServices{1194, 1434, 1900, 3283, 3478,  3702,
-                                                      4500, 5060, 5353, 5683, 11211, 27015};
+// Services over UDP that answer whoever asks, so that others are asked in our name (IANA's numbers).
+constexpr std::array<std::uint16_t, 31> kDatagramServices{
+    7,   13,  17,   19,   53,   69,   88,   111,  123,  137,  161,  177,  389,   427,  443, 500,
+    520, 623, 1194, 1434, 1701, 1900, 3283, 3478, 3702, 4500, 5060, 5353, 5683, 11211, 27015};
 
 bool has_timestamps(const Packet& packet) { return (packet.tcp_options & (1U << 8)) != 0; }
 
@@ -136,9 +137,8 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 }
 
 ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port) {
-    const bool is_service =
-        source_port < kFirstHighPort ||
-        std::find(kHighServices.begin(), kHighServices.end(), source_port) != kHighServices.end();
+    const bool is_service = std::binary_search(kDatagramServices.begin(), kDatagramServices.end(),
+                                               source_port);
     return is_service && destination_port >= kFirstHighPort ? ProbeClass::DatagramReply
                                                             : ProbeClass::Datagram;
 }

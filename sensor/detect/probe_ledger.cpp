@@ -371,6 +371,9 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
     if (is_tcp_scan_probe(probe.probe)) {
         slow_.touch(probe, slow_key_of(probe), target_of(probe));
     }
+    if (door == Door::Refuses && is_syn(probe.probe)) {
+        note_beside_open_ports(probe);
+    }
     if (!counts_now) {
         note_crowd(probe, door, is_new_source);
     }
@@ -468,6 +471,15 @@ void ProbeLedger::note_open_port(const Probe& probe) {
     }
     if (seeks_hosts(probe.probe)) {
         note_host(probe);
+    }
+}
+
+void ProbeLedger::note_beside_open_ports(Probe probe) {
+    const std::uint32_t source = table_.find(probe.pair);
+    if (source != kNoIndex && !table_.at(source).is_scanning &&
+        table_.find_counter(source, ScanKind::OpenPortProbing) != nullptr) {
+        probe.probe = ProbeClass::OpenPort;
+        count_at_once(probe);
     }
 }
 

@@ -74,6 +74,9 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void note_host(const Probe& probe);
     // A connection that was accepted ended without a byte from its source, or was not completed.
     void note_open_port(const Probe& probe);
+    // A port that is closed, or of whose probe only our answer is seen, since a filter hides the
+    // rest. Beside open ports that its source probes it is one more of them.
+    void note_beside_open_ports(Probe probe);
     // A packet of an IP protocol besides the usual ones, whose number is its destination_port.
     void note_protocol(const Probe& probe);
     // Our host answered a TCP probe that is not pending: its source is detected, as a rule.

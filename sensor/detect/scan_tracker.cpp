@@ -499,8 +499,8 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
             if (probe->was_counted) {
                 ledger_.take_back(*probe);
             }
-            if (is_handshake && probe->is_bare && ledger_.seeks_hosts(probe->probe)) {
-                ledger_.note_host(*probe);
+            if (is_handshake && probe->is_bare) {  // whoever made it completes no connection
+                ledger_.note_open_port(*probe);
             }
         } else if (!probe->was_counted) {
             touch(*probe, ProbeLedger::Door::Refuses);
@@ -509,6 +509,17 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     }
     if (is_reset || is_handshake) {
         ledger_.note_answer(pair, packet.destination, packet.source);
+    }
+    if ((packet.tcp_flags & sensor_packet::kAck) != 0 && (is_handshake || is_reset)) {
+        Probe hidden;  // by a filter; this answer is all that there is of it
+        hidden.arrival = now_;
+        hidden.pair = pair;
+        hidden.source = packet.destination;
+        hidden.destination = packet.source;
+        hidden.source_port = packet.destination_port;
+        hidden.destination_port = packet.source_port;
+        hidden.packets = 0;
+        ledger_.note_beside_open_ports(hidden);
     }
     // RFC 9293 section 3.10.7: a RST has no ACK if it answers a segment that had one. The kernel
     // filter keeps ACK segments from us, so the RST (whose SEQ is the ACK number of the segment) is

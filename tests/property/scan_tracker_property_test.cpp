@@ -69,7 +69,7 @@ Question question_of(const Event& event) {
         case 0x11:
             return {{ScanKind::MaimonScan}, Counts::Refusal};
         case 0x12:
-            return {{ScanKind::SynAckScan}, Counts::Refusal};
+            return {{ScanKind::SynAckProbes}, Counts::Refusal};
         default:
             return {};
     }

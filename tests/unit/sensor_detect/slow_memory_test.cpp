@@ -9,7 +9,7 @@ using namespace portcullis::sensor_detect;
 namespace {
 
 constexpr std::uint32_t kDay = 86400;
-constexpr SlowMemory::Limits kLimits{10, kDay};
+constexpr SlowMemory::Limits kLimits{10, 10, kDay};
 
 // The same, with all the memory in the world.
 bool add_naively(std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>>& memory,
@@ -25,8 +25,8 @@ bool add_naively(std::map<std::uint64_t, std::map<std::uint16_t, std::uint32_t>>
 }
 
 std::optional<SlowMemory::Finding> add(SlowMemory& memory, const SlowMemory::Touch& touch) {
-    return memory.add(touch, kDay) < kLimits.ports ? std::nullopt
-                                                   : memory.take(touch.pair, kLimits);
+    return kLimits.are_reached(memory.add(touch, kDay)) ? memory.take(touch.pair, kLimits)
+                                                        : std::nullopt;
 }
 
 }  // namespace
