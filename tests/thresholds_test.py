@@ -80,7 +80,7 @@ def exact_thresholds():
         around("ping flood", "ICMP: ping flood", 70,
                lambda count, version=version: attacks.ping_flood(version, count=count), version, source=PEER[version])
         around("SYN flood", "TCP: SYN flood", 100,
-               lambda count, version=version: attacks.syn_flood(version, packets_sent=count, sources=count), version)
+               lambda count, version=version: attacks.syn_flood(version, sources=count), version)
 
 
 def lost_on_the_way(name, version, policy, count):
@@ -111,9 +111,8 @@ def answers_first(name, version, policy, count):
 
 def from_the_middle(name, version, policy, count, after):
     """The sensor starts when half of twice as many ports were probed: with the probe, or between probe and answer."""
-    capture = attacks.port_scan(name, version, ports=doors(name, 2 * count), policy=policy)
-    middle = sorted(record.at for record in capture.records if not record.outbound)[count - 1]
-    return capture.begin_at(middle + after)
+    capture = attacks.port_scan(name, version, ports=doors(name, 2 * count), policy=policy, gap=0.02)
+    return capture.begin_at(1 + count * 0.02 + after)
 
 
 def slow_with_loss(name, version, policy, count):

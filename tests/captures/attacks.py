@@ -92,35 +92,51 @@ def probe(capture: Capture, at: float, name: str, index: int, source: str, targe
     return KINDS[name].build(capture, at, source, index, target, port)
 
 
+def bystander(capture: Capture, version: int) -> None:
+    """Another client talks to our first host, so that the capture has packets of ours although a firewall drops."""
+    capture.conversation(0.1, peer(version, 99), 50000, ours(version), 443)
+
+
 def port_scan(name: str, version: int = 4, *, ports: list[int], policy=CLOSED, gap: float = 0.02, targets: int = 1,
-              source: str | None = None, seed: int = 1, link: str = "ethernet", errors_per_second: float | None = None,
-              at: float = 1.0, capture: Capture | None = None) -> Capture:
+              link: str = "ethernet", errors_per_second: float | None = None) -> Capture:
     """One source probes `ports`, the targets in turn: with several targets each port is asked of the next one, and each
     target gets all ports in the end if the count of probes suffices."""
-    capture = capture or Capture(seed, link)
+    capture = Capture(link=link)
     for number in range(1, targets + 1):
         if ours(version, number) not in capture.hosts:
             capture.host(ours(version, number), tcp=policy, udp=policy, sctp=policy, protocols=policy,
                          errors_per_second=errors_per_second)
+    bystander(capture, version)
     for index, port in enumerate(ports):
-        moment, target = at + index * gap, ours(version, 1 + index % targets)
-        capture.send(moment, probe(capture, moment, name, index, source or PEER[version], target, port))
+        at, target = 1 + index * gap, ours(version, 1 + index % targets)
+        send_probe(capture, at, name, index, PEER[version], target, port)
     return capture
 
 
-def sweep(name: str, version: int = 4, *, hosts: int, state: str = "closed", port: int = 22, gap: float = 0.02,
-          source: str | None = None, first: int = 10) -> Capture:
+def send_probe(capture: Capture, at: float, name: str, index: int, source: str, target: str, port: int) -> str:
+    """Sends the probe, and what the scanner does when a TCP port turns out to be open. Returns the state of the port."""
+    packet = probe(capture, at, name, index, source, target, port)
+    state = capture.send(at, packet)
+    if state == OPEN and name == "SYN":  # the scanner's kernel knows nothing of the SYN
+        capture.arrive(at + 0.005, packets.tcp(source, 40000, target, port, RST, seq=0x1d2c3b4b, window=0, ttl=50))
+    elif state == OPEN and name == "connect":
+        ends, answer = (source, 40000 + index % 20000, target, port), capture.records[-1].packet
+        seq = int.from_bytes(answer[44:48] if packets.is_v6(source) else answer[24:28], "big")
+        capture.arrive(at + 0.005, packets.tcp(*ends, ACK, seq=1001, ack=seq + 1, window=502))
+        capture.arrive(at + 0.006, packets.tcp(*ends, RST | ACK, seq=1001, ack=seq + 1, window=502))
+    return state
+
+
+def sweep(name: str, version: int = 4, *, hosts: int, state: str = "closed", port: int = 22, gap: float = 0.02) -> Capture:
     """One source asks the same port of many hosts of the watched network. state: "closed" (alive, the port is closed),
     "open", "dead" (no such host)."""
     capture = Capture(hosts)
+    bystander(capture, version)
     for number in range(hosts):
-        target, at = ours(version, first + number), 1 + number * gap
+        target, at = ours(version, 10 + number), 1 + number * gap
         policy = OPEN if state == "open" else CLOSED
         capture.host(target, tcp=policy, udp=policy, is_alive=state != "dead")
-        answer = capture.send(at, probe(capture, at, name, number, source or PEER[version], target, port))
-        if answer == OPEN and name == "SYN":  # the scanner's kernel knows nothing of it
-            capture.arrive(at + 0.005, packets.tcp(source or PEER[version], 40000, target, port, RST, seq=0x1d2c3b4b,
-                                                   window=0, ttl=50))
+        send_probe(capture, at, name, number, PEER[version], target, port)
     return capture
 
 
@@ -132,8 +148,7 @@ def networks(version: int) -> str:
 
 def open_port_probing(version: int = 4, *, count: int, how: str = "half open", gap: float = 0.04,
                       closed: int = 0) -> Capture:
-    """Open ports are opened, and reset ("half open", as nmap -sS) or closed without a byte ("connect", nmap -sT).
-    "unfinished": the scanner never answers the SYN+ACK, which is repeated."""
+    """Open ports are opened, and reset ("half open", as nmap -sS) or closed without a byte ("connect")."""
     capture, source, target = Capture(count), PEER[version], ours(version)
     first_closed = 2000
     capture.host(target, tcp=lambda port: CLOSED if port >= first_closed else OPEN)
@@ -141,79 +156,67 @@ def open_port_probing(version: int = 4, *, count: int, how: str = "half open", g
         at, port = 1 + index * gap, 100 + 3 * index
         if how == "connect":
             capture.conversation(at, source, 40000 + index, target, port, rounds=0, gap=0.01)
-            continue
-        syn = segment(SYN)(capture, at, source, index, target, port)
-        if how == "unfinished":
-            capture.half_open(at, syn)
-            continue
-        capture.send(at, syn)
-        capture.arrive(at + 0.01, packets.tcp(source, 40000, target, port, RST, seq=0x1d2c3b4b, window=0, ttl=50))
+        else:
+            send_probe(capture, at, "SYN", index, source, target, port)
     for index in range(closed):
-        at = 1 + (count + index) * gap
-        capture.send(at, segment(SYN)(capture, at, source, index, target, first_closed + index))
+        send_probe(capture, 1 + (count + index) * gap, "SYN", index, source, target, first_closed + index)
     return capture
 
 
 # --- many sources ------------------------------------------------------------------------------------------------------
 
 def distributed_scan(version: int = 4, *, sources: int = 10, ports: int = 30, gap: float = 0.5, policy=CLOSED,
-                     near: bool = False, name: str = "SYN") -> Capture:
+                     near: bool = False) -> Capture:
     """Each source asks ports of its own. near: the sources share a /24 (/64)."""
     capture = Capture(ports)
     capture.host(ours(version), tcp=policy, udp=policy)
-    for index, port in enumerate(doors(name, ports)):
+    for index, port in enumerate(doors("SYN", ports)):
         source = (neighbour if near else peer)(version, 10 + index % sources)
-        capture.send(1 + index * gap, probe(capture, 1 + index * gap, name, index, source, ours(version), port))
+        send_probe(capture, 1 + index * gap, "SYN", index, source, ours(version), port)
     return capture
 
 
-def hopping_scan(*, addresses: int, ports: int, gap: float = 0.05, policy=CLOSED, name: str = "SYN") -> Capture:
+def hopping_scan(*, addresses: int, ports: int, gap: float = 0.05, policy=CLOSED) -> Capture:
     """An IPv6 scanner that changes its address within its /64."""
     capture = Capture(ports)
     capture.host(ours(6), tcp=policy, udp=policy)
-    for index, port in enumerate(doors(name, ports)):
+    for index, port in enumerate(doors("SYN", ports)):
         source = f"2001:db8:1:2::{1 + index % addresses:x}"
-        capture.send(1 + index * gap, probe(capture, 1 + index * gap, name, index, source, ours(6), port))
+        send_probe(capture, 1 + index * gap, "SYN", index, source, ours(6), port)
     return capture
 
 
 def decoy_scan(version: int = 4, *, decoys: int = 3, ports: int = 20, alone: int = 0, gap: float = 0.02,
-               name: str = "SYN", policy=CLOSED) -> Capture:
+               policy=CLOSED) -> Capture:
     """Decoys and one real source probe the same ports in the same order; then the real one continues alone."""
     capture = Capture(decoys)
     capture.host(ours(version), tcp=policy, udp=policy)
-    every = doors(name, ports + alone)
+    every = doors("SYN", ports + alone)
     for index, port in enumerate(every):
         for member in range(decoys + 1 if index < ports else 1):
-            at = 1 + index * gap + member * 0.001
-            capture.send(at, probe(capture, at, name, index, peer(version, 50 + member), ours(version), port))
+            send_probe(capture, 1 + index * gap + member * 0.001, "SYN", index, peer(version, 50 + member), ours(version),
+                       port)
     return capture
 
 
 # --- floods and reflections --------------------------------------------------------------------------------------------
 
-def syn_flood(version: int = 4, *, packets_sent: int = 400, sources: int = 400, policy=OPEN) -> Capture:
-    capture = Capture(packets_sent)
-    capture.host(ours(version), tcp=policy)
-    for number in range(packets_sent):
-        at = 1 + 0.005 * number
-        syn = packets.tcp(peer(version, 100 + number % sources), 1024 + number, ours(version), 80, SYN, seq=number * 97,
-                          window=512, df=False)
-        if policy == OPEN:
-            capture.half_open(at, syn)
-        else:
-            capture.send(at, syn)
+def syn_flood(version: int = 4, *, sources: int = 400) -> Capture:
+    """A SYN of each source to an open port; nobody completes the handshake."""
+    capture = Capture(sources)
+    capture.host(ours(version), tcp=OPEN)
+    for number in range(sources):
+        capture.half_open(1 + 0.005 * number, packets.tcp(peer(version, 100 + number), 1024 + number, ours(version), 80, SYN,
+                                                          seq=number * 97, window=512, df=False))
     return capture
 
 
-def udp_flood(version: int = 4, *, sources: int = 400, per_source: int = 1, ports: int = 1, policy=CLOSED,
-              seconds: float = 1.0) -> Capture:
+def udp_flood(version: int = 4, *, sources: int = 400, ports: int = 1, policy=CLOSED) -> Capture:
     capture = Capture(sources)
     capture.host(ours(version), udp=policy, errors_per_second=1000)
-    total = sources * per_source
-    for number in range(total):
-        capture.send(1 + seconds * number / total,
-                     packets.udp(peer(version, 100 + number % sources), 1024 + number % 60000, ours(version),
+    for number in range(sources):
+        capture.send(1 + number / sources,
+                     packets.udp(peer(version, 100 + number), 1024 + number % 60000, ours(version),
                                  53 + number % ports, bytes(100)))
     return capture
 
@@ -226,44 +229,42 @@ def ping_flood(version: int = 4, *, count: int = 70, gap: float = 0.1) -> Captur
     return capture
 
 
-def udp_reflection(version: int = 4, *, sources: int = 3984, services: tuple[int, ...] = (53, 123, 161, 389, 1900, 11211),
-                   ports: int = 200, policy=DROP) -> Capture:
+def udp_reflection(version: int = 4, *, sources: int = 3984, policy=DROP) -> Capture:
     """Answers of many services to what somebody asked in our name."""
     capture = Capture(sources)
     capture.host(ours(version), udp=policy, errors_per_second=1)
     for number in range(sources):
         capture.send(1 + number / sources,
-                     packets.udp(peer(version, 100 + number), services[number % len(services)], ours(version),
-                                 20000 + 31 * (number % ports), bytes(400)))
+                     packets.udp(peer(version, 100 + number), (53, 123, 161, 389, 1900, 11211)[number % 6], ours(version),
+                                 20000 + 31 * (number % 200), bytes(400)))
     return capture
 
 
-def syn_ack_reflection(version: int = 4, *, sources: int = 2000, ports: int = 2000, policy=CLOSED,
-                       seconds: float = 0.3) -> Capture:
+def syn_ack_reflection(version: int = 4, *, sources: int = 2000, policy=CLOSED) -> Capture:
     capture = Capture(sources)
     capture.host(ours(version), tcp=policy)
     for number in range(sources):
-        capture.send(1 + seconds * number / sources,
+        capture.send(1 + 0.3 * number / sources,
                      packets.tcp(peer(version, 100 + number), (80, 443, 22, 179)[number % 4], ours(version),
-                                 1024 + 29 * (number % ports) % 60000, SYN | ACK, seq=number * 7919, ack=number + 1,
+                                 1024 + 29 * number % 60000, SYN | ACK, seq=number * 7919, ack=number + 1,
                                  window=65535, options=packets.MSS))
     return capture
 
 
-def udp_backscatter(version: int = 4, *, ports: int = 100, service: int = 53, policy=CLOSED) -> Capture:
+def udp_backscatter(version: int = 4, *, ports: int = 100, policy=CLOSED) -> Capture:
     capture = Capture(ports)
     capture.host(ours(version), udp=policy)
     for number in range(ports):
-        capture.send(1 + 0.01 * number, packets.udp(PEER[version], service, ours(version), 20000 + 31 * number, bytes(100)))
+        capture.send(1 + 0.01 * number, packets.udp(PEER[version], 53, ours(version), 20000 + 31 * number, bytes(100)))
     return capture
 
 
-def refused_clients(version: int = 4, *, clients: int = 30, seconds: float = 3.0) -> Capture:
+def refused_clients(version: int = 4, *, clients: int = 30) -> Capture:
     """Many clients are refused by one closed port."""
     capture = Capture(clients)
     capture.host(ours(version), tcp=CLOSED)
     for number in range(clients):
         for again in range(4):
-            at = 1 + seconds * number / clients + again
+            at = 1 + 3 * number / clients + again
             capture.send(at, capture.connect_syn(at, peer(version, 100 + number), 40000 + again, ours(version), 80))
     return capture

@@ -65,6 +65,8 @@ def forgotten_connections(version, count, what, stamps, answer, view):
             capture.send(at + wait, packets.tcp(
                 PEER[version], source_port, OURS[version], port, flags, seq=first, ack=ack, window=501, data=data,
                 options=packets.timestamps(clock, clock - 5000) if stamps else b"", ident=capture.next_ident()))
+    if count == 40:  # our host speaks to others, though a firewall may drop all of this
+        capture.conversation(0.1, peer(version, 99), 50000, OURS[version], 443)
     if view == "answers":
         capture.without(lambda record: record.outbound)
     return Case(capture, OURS[version])
@@ -166,17 +168,20 @@ def rejected_checksums(version, what, checksum):
 
 # --- clients -------------------------------------------------------------------------------------------------------
 
-@row("C6 a page with images on closed ports", version=BOTH, count=(10, 14), gap=(0.01, 70, 3600), answer=(CLOSED, DROP))
-def page_with_images(version, count, gap, answer):
+@row("C6 a page with images on closed ports", version=BOTH, count=(10, 14), gap=(0.01, 70, 3600), answer=(CLOSED, DROP),
+     days=(1, 3))
+def page_with_images(version, count, gap, answer, days):
+    """The page is loaded once, or at the same hour of several days."""
     capture = Capture(count)
     capture.host(OURS[version], tcp=ports_open(80, otherwise=answer))
-    capture.conversation(0.1, PEER[version], 39999, OURS[version], 80)
-    for number in range(count):
-        at, port = 1 + number * gap, 8001 + 13 * number
-        for wait in (0,) if answer == CLOSED else (0, 1, 3):
-            capture.send(at + wait, capture.connect_syn(at, PEER[version], 40000 + number, OURS[version], port))
+    for day in range(days):
+        capture.conversation(0.1 + 86400 * day, PEER[version], 39999, OURS[version], 80)
+        for number in range(count):
+            at, port = 1 + 86400 * day + number * gap, 8001 + 13 * number
+            for wait in (0,) if answer == CLOSED else (0, 1, 3):
+                capture.send(at + wait, capture.connect_syn(at, PEER[version], 40000 + number, OURS[version], port))
     # What is remembered for a day must have passed without a report.
-    capture.conversation(90000, PEER[version], 50000, OURS[version], 80)
+    capture.conversation(86400 * days + 3600, PEER[version], 50000, OURS[version], 80)
     return Case(capture, OURS[version])
 
 
@@ -397,6 +402,35 @@ def peer_to_peer(version, transport, peers, answer):
             source, source_port = peer(version, 100 + number), capture.random.randrange(1024, 65536)
             capture.send(at + wait, capture.connect_syn(at, source, source_port, OURS[version], 51413)
                          if transport == "tcp" else packets.udp(source, 51413, OURS[version], 51413, bytes(68)))
+    return Case(capture, OURS[version], allowed=r"^TCP: refused connections detected" if transport == "tcp" else r"$^")
+
+
+@row("an office of clients, each refused by one of five services", version=BOTH, count=(25, 60), answer=(CLOSED, DROP))
+def office(version, count, answer):
+    """The clients share a /24, or a /64 in which they change their addresses (RFC 8981)."""
+    capture = Capture(count)
+    capture.host(OURS[version], tcp=answer)
+    for number in range(count):
+        at, port = 1 + 7 * number, (445, 631, 8080, 9100, 3389)[number % 5]
+        for wait in (0, 0.5, 1) if answer == CLOSED else (0, 1, 3, 7):
+            capture.send(at + wait, capture.connect_syn(at, neighbour(version, 10 + number), 40000 + number, OURS[version],
+                                                        port))
+    return Case(capture, OURS[version])
+
+
+@row("answers captured before the questions", version=BOTH, transport=("tcp", "udp"))
+def answers_first(version, transport):
+    """Two directions on two interfaces: our answers come up to 1 ms too early."""
+    capture = Capture()
+    for number in range(40):
+        at, ends = 1 + 0.1 * number, (PEER[version], 40000 + number, OURS[version], PORTS_OF_SERVICES[number])
+        if transport == "tcp":
+            capture.conversation(at, *ends)
+        else:
+            capture.arrive(at, packets.udp(*ends, bytes(40)))
+            capture.leave(at + 0.0002, packets.udp(*ends[2:], *ends[:2], bytes(80)))
+    for record in capture.records:
+        record.at -= 0.001 if record.outbound else 0
     return Case(capture, OURS[version])
 
 
