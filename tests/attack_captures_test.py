@@ -215,10 +215,10 @@ def sweeps():
         for state in ("closed", "dead"):
             add(f"slow SYN sweep over 14 hosts, {state}",
                 functools.partial(attacks.sweep, "SYN", version, hosts=14, state=state, gap=70),
-                detects(rf"^TCP: slow-sweep scan detected \[port 22\] from {PEER[version]}( |$)"), version, "-a",
+                detects(rf"^TCP: slow-sweep scan detected( to \S+)? \[port 22\] from {PEER[version]}( |$)"), version, "-a",
                 networks(version))
         add("slow ping sweep over 14 hosts", functools.partial(attacks.sweep, "ping", version, hosts=14, state="dead", gap=70),
-            detects(rf"^ICMP: slow sweep over hosts detected from {PEER[version]}$"), version, "-a", networks(version))
+            detects(rf"^ICMP: slow sweep over hosts detected( to \S+)? from {PEER[version]}$"), version, "-a", networks(version))
 
 
 def lan_sweep():
@@ -263,7 +263,9 @@ def judge_of_flags(flags, state):
     # A listener answers SYN (with PSH and URG too) by SYN+ACK: nothing was refused.
     if state == OPEN and kind == "TCP: SYN scan":
         kind = "TCP: open port probing"
-    return detects(rf"^{kind} detected ")
+    # All probes of this capture come from one port, as the answers of a service do.
+    return detects(r"^TCP: (SYN-ACK probes|backscatter) detected " if kind == "TCP: SYN-ACK probes" else
+                   rf"^{kind} detected ")
 
 
 port_scans()

@@ -16,7 +16,7 @@ import checks  # noqa: E402
 import network  # noqa: E402
 from attacks import KINDS, doors, networks  # noqa: E402
 from checks import Check  # noqa: E402
-from network import CLOSED, DROP, OURS, PEER, Capture  # noqa: E402
+from network import CLOSED, DROP, OURS, PEER, Capture, peer  # noqa: E402
 from sensor import Sensor, detections, totals  # noqa: E402
 
 # A continuing scan is reported at most every 10 s.
@@ -30,13 +30,12 @@ CHECKS = []
 class Continuing:
     """What is due for a source that continues.
 
-    kind: name of the line. threshold: new ports (hosts, packets) between two lines. times: when each new one is probed.
-    packets: what the line about the end must say. lines: how many lines with the note are due at least.
+    kind: name of the line. threshold: distinct ports (hosts, packets) between two lines. doors: when each was probed, and
+    which. lines: how many lines with the note are due at least.
     """
     kind: str
     threshold: int
-    times: list[float]
-    packets: int
+    doors: list[tuple[float, int]]
     lines: int
 
     def judge(self, lines) -> list[str]:
@@ -52,17 +51,28 @@ class Continuing:
             if after.at - before.at < SHORTEST_PAUSE:
                 faults.append(f"{after.at - before.at} s after the line before: {after.text}")
             # The lines have whole seconds.
-            new = sum(before.at <= at < after.at + 1 for at in self.times)
-            if new < self.threshold:
-                faults.append(f"{new} new ports after the line before instead of {self.threshold}: {after.text}")
+            new = {door for at, door in self.doors if before.at <= at < after.at + 1}
+            if len(new) < self.threshold:
+                faults.append(f"{len(new)} ports after the line before instead of {self.threshold}: {after.text}")
         total = sum(count for (kind, _), count in totals(lines).items() if kind == self.kind)
-        if total != self.packets:
-            faults.append(f"the lines about the end name {total} packets instead of {self.packets}")
+        if total != len(self.doors):
+            faults.append(f"the lines about the end name {total} packets instead of {len(self.doors)}")
         return faults
 
 
 def add(name, make, judge, version, *options):
-    CHECKS.append(Check(f"{name}, IPv{version}", make, judge, OURS[version], ("-m", *options)))
+    CHECKS.append(Check(f"{name}, IPv{version}", lambda: with_other_lines(make(), version), judge, OURS[version], options))
+
+
+def with_other_lines(capture, version) -> Capture:
+    """Another client connects every 3 s: equal lines about the scan are written, and not counted as repetitions."""
+    for number in range(math.ceil(max(record.at for record in capture.records) / 3)):
+        capture.conversation(1.5 + 3 * number, peer(version, 98), 1024 + number, OURS[version], 443)
+    return capture
+
+
+def probed(ports, gap) -> list[tuple[float, int]]:
+    return [(1 + index * gap, port) for index, port in enumerate(ports)]
 
 
 def continuing_scans():
@@ -72,26 +82,27 @@ def continuing_scans():
             for policy in (CLOSED,) if name in ("ACK", "window", "Maimon", "SYN+ACK") else (CLOSED, DROP):
                 # At least a threshold of new ports in 10 s, for a minute or more.
                 count, gap = {"IP protocol": (120, 0.75), "UDP": (180, 0.35)}.get(name, (180, 0.5))
-                due = Continuing(kind.name, kind.threshold, [1 + index * gap for index in range(count)], count, 3)
+                ports = doors(name, count)
                 add(f"{name} scan that continues, {policy}",
-                    functools.partial(attacks.port_scan, name, version, ports=doors(name, count), policy=policy, gap=gap),
-                    due.judge, version)
-        add("SYN scan that continues with the same ports", functools.partial(same_ports, version),
-            Continuing("TCP: SYN scan", 10, [1 + index * 0.5 for index in range(20)], 200, 0).judge, version)
+                    functools.partial(attacks.port_scan, name, version, ports=ports, policy=policy, gap=gap),
+                    Continuing(kind.name, kind.threshold, probed(ports, gap), 3).judge, version)
+        few = doors("SYN", 20) + doors("SYN", 5) * 36
+        add("SYN scan that continues with a few ports",
+            functools.partial(attacks.port_scan, "SYN", version, ports=few, gap=0.5),
+            Continuing("TCP: SYN scan", 10, probed(few, 0.5), 0).judge, version)
+        many = doors("SYN", 20) * 10
+        add("SYN scan that continues with the same ports",
+            functools.partial(attacks.port_scan, "SYN", version, ports=many, gap=0.5),
+            Continuing("TCP: SYN scan", 10, probed(many, 0.5), 0).judge, version)
         for name in ("SYN", "connect"):
+            ports = doors(name, 60)
             add(f"slow {name} scan that continues",
-                functools.partial(attacks.port_scan, name, version, ports=doors(name, 60), gap=70),
-                Continuing("TCP: slow scan", 10, [1 + index * 70 for index in range(60)], 60, 2).judge, version)
+                functools.partial(attacks.port_scan, name, version, ports=ports, gap=70),
+                Continuing("TCP: slow scan", 10 if name == "SYN" else 15, probed(ports, 70), 2).judge, version)
         add("sweep that continues", functools.partial(attacks.sweep, "SYN", version, hosts=200, gap=0.4),
-            Continuing("TCP: sweep scan", 10, [1 + index * 0.4 for index in range(200)], 200, 3).judge, version, "-a",
-            networks(version))
+            Continuing("TCP: sweep scan", 10, probed(range(200), 0.4), 3).judge, version, "-a", networks(version))
         add("ping flood that continues", functools.partial(attacks.ping_flood, version, count=900),
-            Continuing("ICMP: ping flood", 70, [1 + index * 0.1 for index in range(900)], 900, 3).judge, version)
-
-
-def same_ports(version) -> Capture:
-    """Twenty ports, then the same ones again for 90 s."""
-    return attacks.port_scan("SYN", version, ports=doors("SYN", 20) * 10, gap=0.5)
+            Continuing("ICMP: ping flood", 70, probed(range(900), 0.1), 3).judge, version)
 
 
 @dataclasses.dataclass

@@ -32,6 +32,12 @@ def segment(flags: int, **fields):
     return build
 
 
+def syn_ack(capture, at, source, index, target, port):
+    """From changing ports: from one port alone it would be the answer of a service."""
+    return packets.tcp(source, 40000 + 7 * index, target, port, SYN | ACK, seq=0x1d2c3b4a, ack=0x5e6f7081, window=1024,
+                       df=False, ttl=50)
+
+
 def connect(capture, at, source, index, target, port):
     return capture.connect_syn(at, source, 40000 + index % 20000, target, port)
 
@@ -65,7 +71,7 @@ KINDS = {
     "ACK": Kind("TCP: ACK scan", 10, segment(ACK), "TCP: sweep scan"),
     "window": Kind("TCP: ACK scan", 10, segment(ACK, window=4096), None),
     "Maimon": Kind("TCP: Maimon scan", 10, segment(FIN | ACK), None),
-    "SYN+ACK": Kind("TCP: SYN-ACK probes", 10, segment(SYN | ACK), None),
+    "SYN+ACK": Kind("TCP: SYN-ACK probes", 10, syn_ack, None),
     "UDP": Kind("UDP: scan/flood", 25, datagram, "UDP: sweep over hosts"),
     "SCTP INIT": Kind("SCTP: port scan", 10, init(packets.SCTP_INIT), None),
     "SCTP COOKIE-ECHO": Kind("SCTP: port scan", 10, init(packets.SCTP_COOKIE_ECHO), None),

@@ -45,14 +45,15 @@ BOTH = (4, 6)
 # --- connections that this host does not know -----------------------------------------------------------------------
 
 @row("C1 connections that this host forgot", lambda variant: variant["answer"] == DROP and variant["view"] == "answers",
-     version=BOTH, count=(14, 40), what=("data", "keep-alive 0", "keep-alive 1", "close"), stamps=(True, False), answer=(CLOSED, DROP), view=("all", "answers"))
-def forgotten_connections(version, count, what, stamps, answer, view):
-    """After a reboot or a failover the peer continues its connections. `view`: "answers" is what the kernel filter
-    shows live, where segments with ACK stay in the kernel."""
+     version=BOTH, count=(14, 40), what=("data", "keep-alive 0", "keep-alive 1", "close"), stamps=(True, False), answer=(CLOSED, DROP), view=("all", "answers"),
+     gap=(0.11, 180))
+def forgotten_connections(version, count, what, stamps, answer, view, gap):
+    """After a reboot or a failover the peer continues its connections: the busy ones at once, the idle ones with their next
+    keep-alive. `view`: "answers" is what the kernel filter shows live, where segments with ACK stay in the kernel."""
     capture = Capture(seed=count)
     capture.host(OURS[version], tcp=answer)
     for number in range(count):
-        at, port = 1 + number * 0.11, PORTS_OF_SERVICES[number % 40]
+        at, port = 1 + number * gap, PORTS_OF_SERVICES[number % 40]
         source_port = capture.random.randrange(32768, 61000)
         seq, ack = capture.random.randrange(1 << 32), capture.random.randrange(1 << 32)
         data = {"data": bytes(100 + number), "keep-alive 0": b"", "keep-alive 1": b"\0", "close": b""}[what]
@@ -105,15 +106,16 @@ def scattered_ports(capture, count, low):
     return capture.random.sample(range(1 if low else 1024, 1024 if low else 65536), count)
 
 
-@row("C4 SYN+ACKs that nobody here asked for", version=BOTH, count=(10, 100), services=(1, 6), low=(False, True))
-def scattered_syn_acks(version, count, services, low):
+@row("C4 SYN+ACKs that nobody here asked for", version=BOTH, count=(10, 100), services=(1, 6), low=(False, True),
+     gap=(0.05, 70))
+def scattered_syn_acks(version, count, services, low, gap):
     capture = Capture(count + services)
     capture.host(OURS[version])
     for number, port in enumerate(scattered_ports(capture, count, low)):
         service = (80, 443, 22, 25, 8080, 3389)[number % services]
-        capture.send(1 + number * 0.05, packets.tcp(PEER[version], service, OURS[version], port, SYN | ACK,
-                                                    seq=capture.random.randrange(1 << 32), ack=number + 5,
-                                                    window=65535, options=packets.MSS))
+        capture.send(1 + number * gap, packets.tcp(PEER[version], service, OURS[version], port, SYN | ACK,
+                                                   seq=capture.random.randrange(1 << 32), ack=number + 5,
+                                                   window=65535, options=packets.MSS))
     return Case(capture, OURS[version], allowed=r"^TCP: (backscatter|SYN-ACK probes) detected")
 
 
@@ -138,12 +140,12 @@ def scattered_errors(version, count, reason):
 
 
 @row("C4 answers of a UDP service that nobody here asked", version=BOTH, count=(10, 30, 100),
-     service=(53, 123, 161, 389, 1900, 11211), answer=(CLOSED, DROP))
-def scattered_datagrams(version, count, service, answer):
+     service=(53, 123, 161, 389, 1900, 11211), answer=(CLOSED, DROP), gap=(0.02, 70))
+def scattered_datagrams(version, count, service, answer, gap):
     capture = Capture(count + service)
     capture.host(OURS[version], udp=answer)
     for number, port in enumerate(scattered_ports(capture, count, False)):
-        capture.send(1 + number * 0.02, packets.udp(PEER[version], service, OURS[version], port, bytes(120)))
+        capture.send(1 + number * gap, packets.udp(PEER[version], service, OURS[version], port, bytes(120)))
     return Case(capture, OURS[version], allowed=r"^UDP: backscatter detected")
 
 
@@ -269,12 +271,14 @@ def early_media(version, invites, rate):
 @row("C8 late answers of a service", version=BOTH, wait=(0.35, 0.45, 2.0, 4.0), what=("one port", "many ports"),
      transport=("udp", "tcp"))
 def late_answers(version, wait, what, transport):
-    """Many clients of one host behind an address translator ask one port, or one peer uses many ports of ours."""
+    """Many clients of one host behind an address translator ask one port, or one peer uses many ports of ours. Of those never
+    more than eight wait for an answer at a time."""
     capture = Capture()
     if transport == "tcp" and wait > 2:
         wait = 1.0
+    gap = 0.03 if what == "one port" else wait / 8
     for number in range(40 if what == "one port" else 30):
-        at, port = 1 + 0.03 * number, 53 if what == "one port" else PORTS_OF_SERVICES[number]
+        at, port = 1 + gap * number, 53 if what == "one port" else PORTS_OF_SERVICES[number]
         ends = (PEER[version], 40000 + number, OURS[version], port)
         back = ends[2:] + ends[:2]
         if transport == "udp":
@@ -284,9 +288,11 @@ def late_answers(version, wait, what, transport):
         capture.arrive(at, capture.connect_syn(at, *ends))
         capture.leave(at + wait, packets.tcp(*back, SYN | ACK, seq=5, ack=1001, options=packets.MSS))
         capture.arrive(at + wait + 0.01, packets.tcp(*ends, ACK, seq=1001, ack=6))
-        capture.arrive(at + wait + 0.02, packets.tcp(*ends, FIN | ACK, seq=1001, ack=6))
-        capture.leave(at + wait + 0.03, packets.tcp(*back, FIN | ACK, seq=6, ack=1002))
-        capture.arrive(at + wait + 0.04, packets.tcp(*ends, ACK, seq=1002, ack=7))
+        capture.arrive(at + wait + 0.02, packets.tcp(*ends, PSH | ACK, seq=1001, ack=6, data=bytes(100)))
+        capture.leave(at + wait + 0.03, packets.tcp(*back, PSH | ACK, seq=6, ack=1101, data=bytes(200)))
+        capture.arrive(at + wait + 0.04, packets.tcp(*ends, FIN | ACK, seq=1101, ack=206))
+        capture.leave(at + wait + 0.05, packets.tcp(*back, FIN | ACK, seq=206, ack=1102))
+        capture.arrive(at + wait + 0.06, packets.tcp(*ends, ACK, seq=1102, ack=207))
     return Case(capture, OURS[version])
 
 

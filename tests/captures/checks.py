@@ -85,13 +85,13 @@ def none_but(allowed: str, forbidden: str = r"$^"):
 
 
 def detects(pattern: str, also: str = r"$^", times: int | None = 1):
-    """`pattern` is found in the first lines (those without the note `again`) of exactly `times` detections (None: one or
-    more); other detections are faults unless `also` accepts them."""
+    """`pattern` is found in exactly `times` detections (None: one or more), those with the note `again` aside; other
+    detections are faults unless `also` accepts them. Patterns see the lines without their notes."""
     def judge(lines):
         found = detections(lines)
-        matching = [seen for seen in found if re.search(pattern, seen.text) and "again" not in seen.notes]
+        matching = [seen for seen in found if re.search(pattern, seen.plain) and "again" not in seen.notes]
         faults = [f"unexpected: {seen.text}" for seen in found
-                  if not re.search(pattern, seen.text) and not re.search(also, seen.text)]
+                  if not re.search(pattern, seen.plain) and not re.search(also, seen.plain)]
         if times is None and not matching or times is not None and len(matching) != times:
             faults.insert(0, f"{len(matching)} lines instead of {times or 'some'} match: {pattern}")
         return faults

@@ -31,7 +31,8 @@ REASONS = {
     "victim": "The sender of SYN+ACKs may be the victim of somebody else; only a burst of them is reported.",
     "no answer": "What nobody refuses is ordinary: datagrams and segments to a host that does not exist get no answer.",
     "listener": "A listener drops these probes like a host that does not exist, or answers them like any client's.",
-    "slow sweep": "Over a day only connections and pings to many hosts are counted. Monitoring of hosts that answer is ordinary.",
+    "monitoring": "Over a day, connections and pings to many hosts that answer are ordinary: monitoring does this.",
+    "slow sweep": "Over a day, datagrams to many hosts are not counted: programs that look for others send them.",
 }
 
 
@@ -89,17 +90,20 @@ class Cell:
             return 10 if self.state != "open" else 60
         if self.targets == 1:
             return self.counted(self.threshold)
-        # Several targets: before any of them alone has seen a threshold of ports; slowly, when each has.
-        return self.counted(self.targets * (self.threshold - (1 if self.gap == FAST else 0)))
+        # Several targets: before any of them alone has seen a threshold of ports; slowly, or if the sender may be a victim,
+        # when each has.
+        alone = self.gap == SLOW or self.kind == "SYN+ACK"
+        return self.counted(self.targets * (self.threshold - (0 if alone else 1)))
 
     def may_be_unseen(self) -> str | None:
         """The reason, a key of REASONS."""
         if self.is_sweep:
-            if self.gap == SLOW and (self.kind not in ("SYN", "connect", "ping") or self.state == "open"
-                                     or (self.kind, self.state) == ("ping", "closed")):
-                return "slow sweep"
             if self.state == "dead" and self.kind in ("ACK", "UDP"):
                 return "no answer"
+            if self.gap == SLOW and self.kind not in ("SYN", "connect", "ping"):
+                return "slow sweep"
+            if self.gap == SLOW and self.state == "open":
+                return "monitoring"
             return "listener" if self.state == "open" and self.kind in ("FIN", "null", "Xmas", "UDP") else None
         if self.state == "drop" and self.kind in BY_REFUSAL:
             return "refusal"

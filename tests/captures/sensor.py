@@ -30,6 +30,7 @@ class Detection:
     source: str
     notes: list[str]
     text: str
+    plain: str  # text without the notes
 
 
 def second_of(stamp: str, start: int) -> int:
@@ -75,7 +76,8 @@ def detections(lines: list[Line]) -> list[Detection]:
             raise ValueError(f"not the form of a detection: {line.text}")
         ports = [int(port) for port in (match["ports"] or "").split(",") if port.isdigit()]
         notes = (match["notes"] or " ()")[2:-1].split(", ")
-        found.append(Detection(line.at, match["kind"], ports, match["source"], [n for n in notes if n], line.text))
+        plain = line.text.removesuffix(match["notes"] or "")
+        found.append(Detection(line.at, match["kind"], ports, match["source"], list(filter(None, notes)), line.text, plain))
     return found
 
 
