@@ -83,9 +83,11 @@ def continuing_scans():
                 # At least a threshold of new ports in 10 s, for a minute or more.
                 count, gap = {"IP protocol": (120, 0.75), "UDP": (180, 0.35)}.get(name, (180, 0.5))
                 ports = doors(name, count)
+                # What only reports need not be reported again.
+                again = 0 if name == "SYN+ACK" else 3
                 add(f"{name} scan that continues, {policy}",
                     functools.partial(attacks.port_scan, name, version, ports=ports, policy=policy, gap=gap),
-                    Continuing(kind.name, kind.threshold, probed(ports, gap), 3).judge, version)
+                    Continuing(kind.name, kind.threshold, probed(ports, gap), again).judge, version)
         few = doors("SYN", 20) + doors("SYN", 5) * 36
         add("SYN scan that continues with a few ports",
             functools.partial(attacks.port_scan, "SYN", version, ports=few, gap=0.5),

@@ -447,3 +447,90 @@ def busy_translator(version, count):
         capture.conversation(1 + 0.05 * number, PEER[version], 1024 + 97 * number % 60000, OURS[version],
                              (80, 443)[number % 2], rounds=1)
     return Case(capture, OURS[version])
+
+
+@row("late ends of our own connections", version=BOTH, port=(443, 50051), view=("all", "the end"))
+def late_ends(version, port, view):
+    """We aborted 40 connections to one peer; minutes later its keep-alives and FINs arrive and are refused. `view`: "the end"
+    is what a sensor sees that started in between."""
+    capture = Capture(port)
+    capture.host(OURS[version])
+    for number in range(40):
+        ends = (OURS[version], 33000 + 17 * number, PEER[version], port)
+        capture.conversation(1 + 0.2 * number, *ends, we_serve=False, close=False)
+        for wait, flags in ((150, ACK), (300, FIN | ACK)):
+            capture.send(wait + 0.2 * number, packets.tcp(*ends[2:], *ends[:2], flags, seq=number, ack=99 * number, window=500))
+    return Case(capture.begin_at(100) if view == "the end" else capture, OURS[version])
+
+
+@row("late answers to our own questions", version=BOTH, servers=(1, 300), wait=(0.02, 3, 9), transport=("udp", "tcp"))
+def answers_to_us(version, servers, wait, transport):
+    """A resolver or crawler of ours asks 300 times, one server or many; the program has given up when the answer comes."""
+    capture = Capture(servers)
+    capture.host(OURS[version])
+    for number in range(300):
+        at, source_port = 1 + 0.02 * number, capture.random.randrange(32768, 61000)
+        server, port = peer(version, 200 + number % servers), (53 if transport == "udp" else 443)
+        ends = (OURS[version], source_port, server, port)
+        if transport == "udp":
+            capture.leave(at, packets.udp(*ends, bytes(40)))
+            capture.send(at + wait, packets.udp(*ends[2:], *ends[:2], bytes(120)))
+        else:
+            capture.leave(at, capture.connect_syn(at, *ends, seq=500))
+            capture.send(at + wait, packets.tcp(*ends[2:], *ends[:2], SYN | ACK, seq=7, ack=501, window=65535,
+                                                options=packets.MSS))
+    return Case(capture, OURS[version])
+
+
+@row("a busy server with many clients", version=BOTH, transport=("udp", "tcp"), clients=(400, 2000))
+def busy_server(version, transport, clients):
+    """Within a second; each is answered."""
+    capture = Capture(clients)
+    capture.host(OURS[version], udp=OPEN)
+    for number in range(clients):
+        at, client = 1 + number / clients, peer(version, 100 + number)
+        if transport == "udp":
+            capture.send(at, packets.udp(client, 1024 + number, OURS[version], 53, bytes(40)))
+        else:
+            capture.conversation(at, client, 1024 + number, OURS[version], 443, rounds=1)
+    return Case(capture, OURS[version])
+
+
+@row("clients of a busy server that do not complete the handshake", version=BOTH, share=(50, 20))
+def unfinished_clients(version, share):
+    """One in `share` loses its way: the SYN+ACK is repeated."""
+    capture = Capture(share)
+    capture.host(OURS[version], tcp=OPEN)
+    for number in range(1200):
+        at, client = 1 + 0.05 * number, peer(version, 100 + number)
+        if number % share:
+            capture.conversation(at, client, 1024 + number, OURS[version], 443, rounds=1)
+        else:
+            capture.half_open(at, capture.connect_syn(at, client, 1024 + number, OURS[version], 443))
+    return Case(capture, OURS[version])
+
+
+@row("a port knock", version=BOTH, answer=(CLOSED, DROP))
+def port_knock(version, answer):
+    """Three closed ports, then ssh; several times a day from the same address."""
+    capture = Capture()
+    capture.host(OURS[version], tcp=answer)
+    for again in range(12):
+        for number, port in enumerate((7000, 8000, 9000)):
+            at = 1 + 3600 * again + number
+            capture.send(at, capture.connect_syn(at, PEER[version], 40000 + 4 * again + number, OURS[version], port))
+        capture.conversation(5 + 3600 * again, PEER[version], 40003 + 4 * again, OURS[version], 22)
+    return Case(capture, OURS[version])
+
+
+@row("traceroute of ours", version=BOTH, hops=(12, 30))
+def own_traceroute(version, hops):
+    """Routers and the target answer our datagrams with ICMP errors."""
+    capture = Capture(hops)
+    for number in range(3 * hops):
+        sent = packets.udp(OURS[version], 45000, PEER[version], 33434 + number, bytes(32), ttl=1 + number // 3)
+        router = peer(version, 300 + number // 3)
+        capture.leave(1 + 0.05 * number, sent)
+        capture.arrive(1.02 + 0.05 * number, packets.icmp(router, OURS[version], 3 if version == 6 else 11, 0,
+                                                          bytes(4) + sent))
+    return Case(capture, OURS[version])

@@ -12,7 +12,7 @@ import re
 from typing import Callable
 
 import network
-from sensor import Line, Sensor, detections
+from sensor import TOTAL, Line, Sensor, detections
 
 
 @dataclasses.dataclass
@@ -92,6 +92,11 @@ def detects(pattern: str, also: str = r"$^", times: int | None = 1):
         matching = [seen for seen in found if re.search(pattern, seen.plain) and "again" not in seen.notes]
         faults = [f"unexpected: {seen.text}" for seen in found
                   if not re.search(pattern, seen.plain) and not re.search(also, seen.plain)]
+        # Each detection has one line about its end.
+        first = sorted(seen.kind for seen in found if "again" not in seen.notes)
+        ended = sorted(match["kind"] for match in map(TOTAL.match, (line.text for line in lines)) if match)
+        if first != ended:
+            faults.append(f"detected: {', '.join(first)}; but ended: {', '.join(ended)}")
         if times is None and not matching or times is not None and len(matching) != times:
             faults.insert(0, f"{len(matching)} lines instead of {times or 'some'} match: {pattern}")
         return faults
