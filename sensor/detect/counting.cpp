@@ -98,7 +98,14 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
         ++counter.unanswered;
     }
     // The port whose answer showed that the block is over is one of them.
-    const std::size_t wanted = std::max<std::size_t>(settings.threshold - counter.is_unblocked, 1);
+    const std::size_t threshold =
+        counter.kind == ScanKind::SlowScan && probe.probe == ProbeClass::Connect
+            ? slow_connect_threshold(settings)
+            : settings.threshold;
+    const std::size_t wanted = std::max<std::size_t>(threshold - counter.is_unblocked, 1);
+    const bool is_time =
+        second >= counter.line_at + settings.repeat.count() ||
+        (counter.is_unblocked && second > counter.line_at);
     bool is_enough = counter.counted_ports.size() >= wanted;
     if (!is_enough && counter.counted_ports.add(door)) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
@@ -108,9 +115,7 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
         is_enough |= add_datagrams(counter, probe, settings.rate_window) >= counter.rate_reached;
     }
-    return is_enough &&
-           (second >= counter.line_at + settings.repeat.count() ||
-            (counter.is_unblocked && second > counter.line_at));
+    return is_enough && is_time;
 }
 
 void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second) {

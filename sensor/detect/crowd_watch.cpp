@@ -36,9 +36,10 @@ std::uint64_t CrowdWatch::place_of(const base::IpAddress& destination, std::uint
     return hash_.of(last_hash_ + port);
 }
 
-CrowdWatch::Crowd* CrowdWatch::obtain(std::vector<Crowd>& crowds, std::uint64_t place,
-                                      ScanKind kind, const Touch& touch, std::uint16_t port) {
-    Crowd& crowd = crowds[place & (crowds.size() - 1)];
+template <class AnyCrowd>
+AnyCrowd* CrowdWatch::obtain(std::vector<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
+                             const Touch& touch, std::uint16_t port) {
+    AnyCrowd& crowd = crowds[place & (crowds.size() - 1)];
     if (crowd.is_used && crowd.port == port && crowd.destination == touch.destination &&
         (crowd.kind == kind || crowd.is_reported)) {
         return &crowd;
@@ -46,7 +47,7 @@ CrowdWatch::Crowd* CrowdWatch::obtain(std::vector<Crowd>& crowds, std::uint64_t 
     if (crowd.is_reported) {
         return nullptr;
     }
-    crowd = Crowd{};
+    crowd = AnyCrowd{};
     crowd.destination = touch.destination;
     crowd.port = port;
     crowd.kind = kind;
@@ -76,8 +77,8 @@ CrowdWatch::Report CrowdWatch::make_report(Crowd& crowd) {
 
 std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
                                                        const DetectorSettings& settings) {
-    Crowd* crowd = obtain(by_address_, place_of(touch.destination, kDoors),
-                          ScanKind::DistributedScan, touch, 0);
+    AddressCrowd* crowd = obtain(by_address_, place_of(touch.destination, kDoors),
+                                 ScanKind::DistributedScan, touch, 0);
     if (crowd == nullptr) {
         return std::nullopt;
     }
@@ -101,7 +102,7 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
 }
 
 void CrowdWatch::forget_doors(const base::IpAddress& destination, std::uint64_t source_hash) {
-    Crowd& crowd = by_address_[place_of(destination, kDoors) & (by_address_.size() - 1)];
+    AddressCrowd& crowd = by_address_[place_of(destination, kDoors) & (by_address_.size() - 1)];
     if (crowd.is_used && !crowd.is_reported && crowd.kind == ScanKind::DistributedScan &&
         crowd.destination == destination) {
         crowd.ports.forget(source_hash);
@@ -131,7 +132,7 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_attempt(ScanKind kind, const T
 std::optional<CrowdWatch::Report> CrowdWatch::add_source(ScanKind kind, const Touch& touch,
                                                          const DetectorSettings& settings) {
     const std::uint32_t place = kind == ScanKind::SynAckReflection ? kSynAcks : kDatagrams;
-    Crowd* crowd = obtain(by_address_, place_of(touch.destination, place), kind, touch, 0);
+    AddressCrowd* crowd = obtain(by_address_, place_of(touch.destination, place), kind, touch, 0);
     if (crowd == nullptr) {
         return std::nullopt;
     }
@@ -158,16 +159,16 @@ bool CrowdWatch::covers(const base::IpAddress& destination, std::uint16_t port) 
     if (reported_.empty()) {
         return false;
     }
-    const auto is_reported = [&](const std::vector<Crowd>& crowds, std::uint64_t place,
-                                 ScanKind kind) {
+    const auto is_reported = [&](const auto& crowds, std::uint64_t place, ScanKind kind,
+                                 std::uint16_t of_port) {
         const Crowd& crowd = crowds[place & (crowds.size() - 1)];
         return crowd.is_reported && crowd.kind == kind && crowd.destination == destination &&
-               (crowd.port == port || &crowds == &by_address_);
+               crowd.port == of_port;
     };
-    return is_reported(by_address_, place_of(destination, kDoors), ScanKind::DistributedScan) ||
-           is_reported(by_port_, place_of(destination, port), ScanKind::SynFlood) ||
+    return is_reported(by_address_, place_of(destination, kDoors), ScanKind::DistributedScan, 0) ||
+           is_reported(by_port_, place_of(destination, port), ScanKind::SynFlood, port) ||
            is_reported(by_port_, place_of(destination, port + kRefused),
-                       ScanKind::RefusedConnections);
+                       ScanKind::RefusedConnections, port);
 }
 
 std::optional<std::uint32_t> CrowdWatch::next_end() const {
@@ -188,7 +189,8 @@ std::optional<CrowdWatch::Report> CrowdWatch::end_one(std::uint32_t second) {
     Crowd& crowd = **over;
     const Report ended{crowd.kind,    true,          crowd.destination, crowd.first_ports,
                        crowd.sources, crowd.packets, crowd.bytes};
-    crowd = Crowd{};
+    crowd.is_used = false;  // begun anew by whoever comes next
+    crowd.is_reported = false;
     reported_.erase(over);
     return ended;
 }

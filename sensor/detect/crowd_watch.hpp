@@ -126,6 +126,8 @@ class CrowdWatch {
     // Datagrams of so many source ports at most are answers of services.
     static constexpr std::size_t kServicePorts = 8;
 
+    // What is counted for a port of ours. A flood to random ports begins one with each packet, so
+    // it is small.
     struct Crowd {
         base::IpAddress destination;
         std::uint16_t port = 0;
@@ -136,18 +138,22 @@ class CrowdWatch {
         std::uint32_t sources = 0;     // that came new
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
-        RateWindow rate;                             // attempts, or new sources
-        PortList<kServicePorts> source_ports;        // new sources
+        RateWindow rate;  // attempts, or new sources
+        DestinationPorts first_ports;
+    };
+    // For an address of ours.
+    struct AddressCrowd : Crowd {
         DistinctInWindow<kMaxPortThreshold> ports;   // distributed scan
         DistinctInWindow<kMaxSources> some_sources;  // the same
-        DestinationPorts first_ports;
+        PortList<kServicePorts> source_ports;        // new sources
     };
     static constexpr std::size_t kAddresses = 256;
     static constexpr std::size_t kPorts = 1024;
 
     // The crowd of a place; nullptr = a reported one has it.
-    static Crowd* obtain(std::vector<Crowd>& crowds, std::uint64_t place, ScanKind kind,
-                         const Touch& touch, std::uint16_t port);
+    template <class AnyCrowd>
+    static AnyCrowd* obtain(std::vector<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
+                            const Touch& touch, std::uint16_t port);
     static void count(Crowd& crowd, const Touch& touch, const DetectorSettings& settings);
     Report make_report(Crowd& crowd);
     std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const;
@@ -156,7 +162,7 @@ class CrowdWatch {
     // The address asked for last: a flood has one.
     mutable base::IpAddress last_;
     mutable std::uint64_t last_hash_ = 0;
-    std::vector<Crowd> by_address_;
+    std::vector<AddressCrowd> by_address_;
     std::vector<Crowd> by_port_;
     std::vector<Crowd*> reported_;
 };

@@ -483,18 +483,19 @@ void ProbeLedger::note_beside_open_ports(Probe probe) {
     }
 }
 
-void ProbeLedger::note_answer(std::uint64_t pair, const base::IpAddress& source,
+bool ProbeLedger::note_answer(std::uint64_t pair, const base::IpAddress& source,
                               const base::IpAddress& destination) {
-    if (const std::uint32_t known = table_.find(pair); known != kNoIndex) {
+    const std::uint32_t known = table_.find(pair);
+    if (known != kNoIndex && table_.at(known).is_scanning) {
         table_.for_each_counter(known, [&](Counter& counter) {
             if (counter.is_detected) {
                 sensor_detect::note_answer(counter, settings_.of(counter.kind), second());
             }
         });
+        return true;
     }
-    if (!wide_.is_empty() && is_wide(source, destination)) {
-        wide_.note_answer(key_of(source, destination, pair));
-    }
+    return !wide_.is_empty() && is_wide(source, destination) &&
+           wide_.note_answer(key_of(source, destination, pair));
 }
 
 bool ProbeLedger::receive_echo(Probe& probe) {

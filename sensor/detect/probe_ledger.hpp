@@ -79,8 +79,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void note_beside_open_ports(Probe probe);
     // A packet of an IP protocol besides the usual ones, whose number is its destination_port.
     void note_protocol(const Probe& probe);
-    // Our host answered a TCP probe that is not pending: its source is detected, as a rule.
-    void note_answer(std::uint64_t pair, const base::IpAddress& source,
+    // Our host answered a TCP probe that is not pending. True = its source is detected.
+    bool note_answer(std::uint64_t pair, const base::IpAddress& source,
                      const base::IpAddress& destination);
     // A datagram or SYN+ACK of a source that did nothing before, which nobody asked for.
     void note_unasked(ScanKind kind, const Probe& probe);

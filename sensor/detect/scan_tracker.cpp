@@ -155,7 +155,6 @@ Probe ScanTracker::probe_of(const Packet& packet, ProbeClass probe) {
     made.bytes = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(packet.payload_length, std::numeric_limits<std::uint16_t>::max()));
     made.probe = probe;
-    made.is_wrong = packet.is_checksum_wrong;
     made.is_bare = packet.tcp_header_length <= kLongestBareHeader;
     return made;
 }
@@ -237,7 +236,7 @@ void ScanTracker::on_tcp(const Packet& packet) {
         return;
     }
     ledger_.reports().record_probe(packet);
-    await_answer(probe);
+    await_answer(packet, probe);
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         return;
     }
@@ -296,7 +295,7 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
         return;
     }
     ledger_.reports().record_probe(packet);
-    await_answer(stray);
+    await_answer(packet, stray);
 }
 
 void ScanTracker::on_syn_ack(const Packet& packet) {
@@ -311,7 +310,7 @@ void ScanTracker::on_syn_ack(const Packet& packet) {
     }
     peers_.remember(unasked, second());
     ledger_.reports().record_probe(packet);
-    await_answer(answer);
+    await_answer(packet, answer);
 }
 
 bool ScanTracker::is_of_conversation(const Probe& probe) const {
@@ -357,7 +356,7 @@ void ScanTracker::on_datagram(const Packet& packet) {
     if (ledger_.receive(probe) == ProbeLedger::Reception::Taken) {
         return;
     }
-    await_answer(probe);
+    await_answer(packet, probe);
     reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
 }
 
@@ -365,7 +364,7 @@ void ScanTracker::on_echo_request(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::EchoRequest);
     if (ledger_.seeks_hosts(probe.probe)) {
         ledger_.note_host(probe);
-        await_answer(probe);
+        await_answer(packet, probe);
     }
     if (!ledger_.receive_echo(probe)) {
         ledger_.reports().report_packet(ObservationType::EchoRequest, packet,
@@ -380,7 +379,7 @@ void ScanTracker::on_sctp(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::SctpInit);
     if (is_watched(probe.probe) &&
         ledger_.receive(probe) != ProbeLedger::Reception::Taken) {
-        await_answer(probe);
+        await_answer(packet, probe);
     }
 }
 
@@ -391,7 +390,8 @@ void ScanTracker::on_other_protocol(const Packet& packet) {
     ledger_.note_protocol(probe);
 }
 
-void ScanTracker::await_answer(const Probe& probe) {
+void ScanTracker::await_answer(const Packet& packet, Probe probe) {
+    probe.is_wrong = is_checksum_wrong(packet);
     if (pending_.is_full()) {
         pending_.next_deadline();  // frees what was answered meanwhile
         if (pending_.is_full()) {
@@ -507,10 +507,9 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         }
         return;
     }
-    if (is_reset || is_handshake) {
-        ledger_.note_answer(pair, packet.destination, packet.source);
-    }
-    if ((packet.tcp_flags & sensor_packet::kAck) != 0 && (is_handshake || is_reset)) {
+    const bool has_ack = (packet.tcp_flags & sensor_packet::kAck) != 0;
+    if ((is_reset || is_handshake) &&
+        !ledger_.note_answer(pair, packet.destination, packet.source) && has_ack) {
         Probe hidden;  // by a filter; this answer is all that there is of it
         hidden.arrival = now_;
         hidden.pair = pair;
@@ -524,7 +523,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     // RFC 9293 section 3.10.7: a RST has no ACK if it answers a segment that had one. The kernel
     // filter keeps ACK segments from us, so the RST (whose SEQ is the ACK number of the segment) is
     // all that there is of an ACK scan.
-    if (!is_reset || (packet.tcp_flags & sensor_packet::kAck) != 0 ||
+    if (!is_reset || has_ack ||
         flows_.knows(peer_flow(packet.source, packet.destination), second(), kPeerMemory) ||
         flows_.knows(flow_of(packet), second(), kConnectionMemory)) {
         return;
@@ -558,7 +557,9 @@ void ScanTracker::on_handshake(const Packet& packet) {
         peers_.remember(served_flow(packet.source, packet.destination, packet.source_port),
                         second());
         const std::uint32_t last = flows_.last(flow);
-        if (last != 0 && last < second() && last + kHandshakeMemory >= second()) {
+        if (last != 0 && last < second() && last + kHandshakeMemory >= second() &&
+            !peers_.knows(flow, second(), kHandshakeMemory)) {
+            peers_.remember(flow, second());  // further repetitions are of the same connection
             Probe unfinished;
             unfinished.arrival = now_;
             unfinished.pair = ledger_.pair_of(packet.destination, packet.source);

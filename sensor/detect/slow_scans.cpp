@@ -110,9 +110,7 @@ SlowMemory::Limits SlowScans::limits() const {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     SlowMemory::Limits limits;
     limits.crafted = settings.threshold;
-    // A page with ten pictures on ten ports makes its visitor touch them by connect().
-    limits.ports = std::min<std::uint16_t>(
-        static_cast<std::uint16_t>(settings.threshold + settings.threshold / 2), kMaxPortThreshold);
+    limits.ports = slow_connect_threshold(settings);
     limits.window =
         static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count());
     return limits;

@@ -2,6 +2,7 @@
 // reported. Plain values; the defaults are those of detectors.cpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -19,6 +20,13 @@ struct DetectorSettings {
     std::chrono::seconds repeat{0};    // DetectorRow::repeat
     std::uint32_t rate_threshold = 0;  // DetectorRow::rate_threshold
 };
+
+// The ports that a slow scan takes if connect() made its probes: a page with ten pictures on ten
+// ports makes its visitor touch them.
+constexpr std::uint16_t slow_connect_threshold(const DetectorSettings& settings) {
+    return std::min<std::uint16_t>(
+        static_cast<std::uint16_t>(settings.threshold + settings.threshold / 2), kMaxPortThreshold);
+}
 
 struct TrackerSettings {
     TrackerSettings();  // the defaults of detectors()

@@ -212,15 +212,17 @@ void WideScans::forget(std::uint64_t key, ScanKind kind) {
     }
 }
 
-void WideScans::note_answer(std::uint64_t key) {
+bool WideScans::note_answer(std::uint64_t key) {
     const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
-    if (source != kNoIndex) {
-        table_.for_each_counter(source, [&](Counter& counter) {
-            if (counter.is_detected) {
-                sensor_detect::note_answer(counter, settings_.of(counter.kind), second_);
-            }
-        });
+    if (source == kNoIndex || !table_.at(source).is_scanning) {
+        return false;
     }
+    table_.for_each_counter(source, [&](Counter& counter) {
+        if (counter.is_detected) {
+            sensor_detect::note_answer(counter, settings_.of(counter.kind), second_);
+        }
+    });
+    return true;
 }
 
 void WideScans::clear() {

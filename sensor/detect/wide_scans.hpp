@@ -50,8 +50,8 @@ class WideScans {
     void take_back(const Probe& probe, std::uint64_t key);
     // A pair was reported by itself: what it touched is no part of something wider.
     void forget(std::uint64_t key, ScanKind kind);
-    // Our host answered a source.
-    void note_answer(std::uint64_t key);
+    // Our host answered a source. True = the source is detected.
+    bool note_answer(std::uint64_t key);
 
     void sweep(std::uint32_t second) { table_.sweep(second); }
     std::optional<std::uint32_t> next_sweep() const { return table_.next_sweep(); }

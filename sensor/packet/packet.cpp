@@ -244,7 +244,7 @@ Verdict parse_tcp(const Bytes& bytes, Packet& packet, PseudoHeader pseudo_header
     }
     if (pseudo_header == PseudoHeader::Known && bytes.size() <= kLongestChecksummed &&
         bytes.size() == packet.payload_length) {
-        packet.is_checksum_wrong = !is_segment_checksum_right(bytes.all(), packet);
+        packet.checksummed = bytes.all();
     }
     return Verdict::Ok;
 }
@@ -268,8 +268,7 @@ Verdict parse_udp(const Bytes& bytes, Packet& packet, PseudoHeader pseudo_header
     const bool has_none = packet.source.is_v4() && bytes.u16(kChecksum) == 0;
     if (pseudo_header == PseudoHeader::Known && !has_none && length <= kLongestChecksummed &&
         bytes.has(length)) {
-        packet.is_checksum_wrong = (bytes.u16(kChecksum) == 0) ||
-                                   !is_segment_checksum_right(bytes.span(0, length), packet);
+        packet.checksummed = bytes.span(0, length);
     }
     return Verdict::Ok;
 }
@@ -417,6 +416,18 @@ Packet ipv6_packet(const Bytes& bytes, PacketView& view) {
 }
 
 }  // namespace
+
+bool is_checksum_wrong(const Packet& packet) {
+    constexpr std::size_t kUdpChecksum = 6;
+    if (packet.checksummed.empty()) {
+        return false;
+    }
+    // Over IPv6 a datagram must have a checksum (RFC 8200 section 8.1).
+    const bool is_missing =
+        packet.transport == Transport::Udp &&
+        (packet.checksummed[kUdpChecksum] | packet.checksummed[kUdpChecksum + 1]) == 0;
+    return is_missing || !is_segment_checksum_right(packet.checksummed, packet);
+}
 
 bool is_unreachable(const Packet& packet) {
     return (packet.transport == Transport::Icmp && packet.icmp_type == 3) ||
