@@ -82,7 +82,7 @@ KINDS = {
 PORT_KINDS = tuple(name for name in KINDS if name != "ping")
 SWEEP_KINDS = tuple(name for name, kind in KINDS.items() if kind.sweep)
 
-# What is no upper layer protocol but a header of IPv6 itself, and what has kinds of its own.
+# Headers of IPv6 itself, and protocols that other kinds of probes use.
 NOT_PROBED = {0, 1, 4, 6, 17, 41, 43, 44, 50, 51, 58, 59, 60, 132, 135, 139, 140}
 PROTOCOLS = tuple(number for number in range(2, 250) if number not in NOT_PROBED)
 

@@ -29,7 +29,7 @@ REASONS = {
     "slow TCP": "A few refused segments of this kind in a day are ordinary: they remain of connections that one side forgot.",
     "slow other": "The memory of slow scans holds TCP ports only.",
     "victim": "The sender of SYN+ACKs may be the victim of somebody else; only a burst of them is reported.",
-    "no answer": "What nobody refuses is ordinary: datagrams and segments to a host that does not exist get no answer.",
+    "no answer": "Only a refusal distinguishes such a datagram or segment from ordinary traffic, and a host that does not exist refuses none.",
     "listener": "A listener drops these probes like a host that does not exist, or answers them like any client's.",
     "monitoring": "Over a day, connections and pings to many hosts that answer are ordinary: monitoring does this.",
     "slow sweep": "Over a day, datagrams to many hosts are not counted: programs that look for others send them.",
