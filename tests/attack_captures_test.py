@@ -18,6 +18,7 @@ from attacks import KINDS, doors, networks  # noqa: E402
 from checks import Check, detects  # noqa: E402
 from network import CLOSED, DROP, OPEN, OURS, PEER, PROHIBIT, REJECT, Capture, ours, peer  # noqa: E402
 from packets import ACK, FIN, SYN  # noqa: E402
+from sensor import totals  # noqa: E402
 
 CHECKS = []
 
@@ -235,6 +236,48 @@ def lan_sweep():
     return capture
 
 
+def disguised_scans():
+    services = (22, 25, 53, 80, 110, 143, 443, 465, 587, 993, 995, 3306, 5432, 6379, 8080, 8443, 9090, 9200, 11211, 27017)
+    for version in (4, 6):
+        syn, udp = (source_and_ports(kind, version) for kind in ("TCP: SYN scan", "UDP: scan/flood"))
+        for source_port in (20, 53, 80, 443):
+            add(f"SYN scan from port {source_port}", functools.partial(
+                attacks.from_service_port, version, name="SYN", source_port=source_port, ports=doors("SYN", 60)),
+                detects(syn), version)
+        add("SYN scan of low ports from port 20 of an FTP server that we use", functools.partial(
+            attacks.from_service_port, version, name="SYN", source_port=20, ports=list(range(100, 160)), ftp=True),
+            detects(syn), version)
+        for source_port in (53, 123):
+            add(f"UDP scan of low ports from port {source_port}", functools.partial(
+                attacks.from_service_port, version, name="UDP", source_port=source_port, ports=list(range(600, 660))),
+                detects(udp), version)
+        for name in ("SYN", "connect", "FIN", "ACK", "UDP"):
+            for used in (services[:1], services):
+                add(f"{name} scan by a client of {len(used)} services", functools.partial(
+                    attacks.scan_of_a_client, version, name=name, services=used),
+                    detects(source_and_ports(KINDS[name].name, version)), version)
+        add("ACK scan with data", functools.partial(attacks.segments_with_data, version, ports=60),
+            detects(source_and_ports("TCP: ACK scan", version)), version)
+        add("40 scans at the same time", functools.partial(attacks.simultaneous_scans, version, sources=40, ports=15),
+            # Before any of them reaches its threshold, all together are a distributed scan.
+            detects(r"^TCP: SYN scan detected ", also=r"^TCP: distributed scan of ports", times=40), version)
+        for name in ("SYN", "connect", "FIN", "UDP"):
+            add(f"{name} scan with retries, drop", functools.partial(attacks.scan_with_retries, name, version, ports=60),
+                with_total(120, detects(source_and_ports(KINDS[name].name, version))), version)
+            for gap in (2, 20, 45):
+                add(f"{name} scan, a port every {gap} s", scan(name, version, ports=doors(name, 40), gap=gap),
+                    detects(rf"^({KINDS[name].name}|TCP: slow scan) detected .* from {re.escape(PEER[version])}( |$)"),
+                    version)
+
+
+def with_total(count, judge):
+    """And the line about the end names this number of packets."""
+    def both(lines):
+        total = sum(totals(lines).values())
+        return judge(lines) + ([f"the line about the end names {total} packets instead of {count}"] if total != count else [])
+    return both
+
+
 def flag_sets():
     """What is due for each of the 64 sets of FIN SYN RST PSH ACK URG, on closed and on open ports."""
     for flags in flags_table.SETS:
@@ -276,6 +319,7 @@ many_sources()
 many_targets()
 sweeps()
 add("ping sweep over a LAN", lan_sweep, detects("^ICMP: sweep over hosts detected .*from 10.99.1.200"), 4, "-a", networks(4))
+disguised_scans()
 flag_sets()
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ def around(name, kind, threshold, make, version, *options, source=None):
     """make(count): the capture with this number of ports, hosts or packets."""
     for count in (threshold - 1, threshold, threshold + 1):
         CHECKS.append(Check(f"{name}, {count} of {threshold}, IPv{version}", functools.partial(make, count),
-                            one_line(kind, count, threshold, source), OURS[version], options))
+                            one_line(kind, count, threshold, source), OURS[version], options,
+                            checks.ATTEMPTS_BY_HASH if "-a" in options else 1))
 
 
 def exact_thresholds():

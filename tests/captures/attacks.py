@@ -82,7 +82,7 @@ KINDS = {
 PORT_KINDS = tuple(name for name in KINDS if name != "ping")
 SWEEP_KINDS = tuple(name for name, kind in KINDS.items() if kind.sweep)
 
-# What is no upper layer protocol but a header of IPv6 itself, and what has kinds of its own.
+# Headers of IPv6 itself, and protocols that other kinds of probes use.
 NOT_PROBED = {0, 1, 4, 6, 17, 41, 43, 44, 50, 51, 58, 59, 60, 132, 135, 139, 140}
 PROTOCOLS = tuple(number for number in range(2, 250) if number not in NOT_PROBED)
 
@@ -273,4 +273,70 @@ def refused_clients(version: int = 4, *, clients: int = 30) -> Capture:
         for again in range(4):
             at = 1 + 3 * number / clients + again
             capture.send(at, capture.connect_syn(at, peer(version, 100 + number), 40000 + again, ours(version), 80))
+    return capture
+
+
+# --- scans that look like something else ---------------------------------------------------------------------------------
+
+def from_service_port(version: int = 4, *, name: str, source_port: int, ports: list[int], ftp: bool = False) -> Capture:
+    """nmap -g: all probes come from a port of a service. ftp: we have a control connection to an FTP server there."""
+    capture = Capture(source_port)
+    bystander(capture, version)
+    capture.host(ours(version))
+    if ftp:
+        capture.conversation(0.2, ours(version), 43210, PEER[version], 21, we_serve=False, rounds=20, gap=0.2, close=False)
+    for index, port in enumerate(ports):
+        packet = (packets.udp(PEER[version], source_port, ours(version), port, bytes(8)) if name == "UDP" else
+                  packets.tcp(PEER[version], source_port, ours(version), port, SYN, options=packets.MSS, df=False, window=1024))
+        capture.send(2 + 0.02 * index, packet)
+    return capture
+
+
+def scan_of_a_client(version: int = 4, *, name: str, services: tuple[int, ...]) -> Capture:
+    """A client of our services, TCP or UDP, scans other ports of the same host half a minute later."""
+    capture = Capture(len(services))
+    opened = set(services)
+    capture.host(ours(version), tcp=lambda port: OPEN if port in opened else CLOSED,
+                 udp=lambda port: OPEN if port in opened else CLOSED)
+    for number, port in enumerate(services):
+        if name == "UDP":
+            capture.send(1 + number, packets.udp(PEER[version], 39000 + number, ours(version), port, bytes(40)))
+        else:
+            capture.conversation(1 + number, PEER[version], 39000 + number, ours(version), port)
+    for index, port in enumerate(doors(name, 40, first=11001)):
+        send_probe(capture, 1 + len(services) + 30 + 0.02 * index, name, index, PEER[version], ours(version), port)
+    return capture
+
+
+def segments_with_data(version: int = 4, *, ports: int) -> Capture:
+    """nmap -sA --data-length: ACK segments with data, from one port to many."""
+    capture = Capture(ports)
+    bystander(capture, version)
+    capture.host(ours(version))
+    for index, port in enumerate(doors("ACK", ports)):
+        capture.send(1 + 0.02 * index, segment(ACK, data=b"0123456789")(capture, 0, PEER[version], index, ours(version), port))
+    return capture
+
+
+def simultaneous_scans(version: int = 4, *, sources: int, ports: int) -> Capture:
+    """Each source scans in an order of its own, all at the same time."""
+    capture = Capture(sources)
+    bystander(capture, version)
+    capture.host(ours(version))
+    orders = [capture.random.sample(range(1, 60000), ports) for _ in range(sources)]
+    for index in range(ports):
+        for member, order in enumerate(orders):
+            send_probe(capture, 1 + 0.1 * index + 0.001 * member, "SYN", index, peer(version, 300 + member), ours(version),
+                       order[index])
+    return capture
+
+
+def scan_with_retries(name: str, version: int = 4, *, ports: int) -> Capture:
+    """Nothing answers; each port is asked again a second later, as nmap does."""
+    capture = Capture(ports)
+    bystander(capture, version)
+    capture.host(ours(version), tcp=DROP, udp=DROP)
+    for again in range(2):
+        for index, port in enumerate(doors(name, ports)):
+            send_probe(capture, 1 + 0.02 * index + again, name, index, PEER[version], ours(version), port)
     return capture

@@ -44,9 +44,10 @@ BOTH = (4, 6)
 
 # --- connections that this host does not know -----------------------------------------------------------------------
 
-@row("C1 connections that this host forgot", lambda variant: variant["answer"] == DROP and variant["view"] == "answers",
-     version=BOTH, count=(14, 40), what=("data", "keep-alive 0", "keep-alive 1", "close"), stamps=(True, False), answer=(CLOSED, DROP), view=("all", "answers"),
-     gap=(0.11, 180))
+@row("C1 connections that this host forgot",
+     lambda variant: variant["answer"] == DROP and variant["view"] == "answers", version=BOTH, count=(14, 40),
+     what=("data", "keep-alive 0", "keep-alive 1", "close"), stamps=(True, False), answer=(CLOSED, DROP),
+     view=("all", "answers"), gap=(0.11, 180))
 def forgotten_connections(version, count, what, stamps, answer, view, gap):
     """After a reboot or a failover the peer continues its connections: the busy ones at once, the idle ones with their next
     keep-alive. `view`: "answers" is what the kernel filter shows live, where segments with ACK stay in the kernel."""

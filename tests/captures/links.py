@@ -33,7 +33,7 @@ def mpls(packet: bytes) -> bytes:
     return struct.pack("!HI", 0x8847, 100 << 12 | 1 << 8 | 64) + packet
 
 
-# What stands behind the two MAC addresses of an Ethernet frame.
+# The bytes after the two MAC addresses of an Ethernet frame.
 AFTER_ADDRESSES = {
     "ethernet": tagged(b""),
     "vlan": tagged(b"\x81\0\0\x0a"),
