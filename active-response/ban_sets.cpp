@@ -24,13 +24,28 @@ namespace {
 
 constexpr const char* kTable = "portcullis";
 constexpr const char* kChain = "gate";
-constexpr int kRules = 2;
+constexpr int kRules = 5;
 constexpr int kAttempts = 4;
 constexpr std::size_t kBatchChanges = 200;
 constexpr std::size_t kBatchBytes = kBatchChanges * 3 * 128 + 8192;
 constexpr timeval kReplyLimit{5, 0};
 
-const char* set_of(const base::IpAddress& address) { return address.is_v4() ? "v4" : "v6"; }
+// The set that holds a target. REQUIRES: base::parse_ban_target() gave it.
+const char* set_of(const base::Cidr& target) {
+    if (target.address.is_v4()) {
+        return "v4";
+    }
+    switch (target.prefix_length) {
+        case 48:
+            return "v6_48";
+        case 56:
+            return "v6_56";
+        case 64:
+            return "v6_64";
+        default:
+            return "v6";
+    }
+}
 
 tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
     base::Diagnostic diagnostic;
@@ -58,10 +73,16 @@ std::string table_script() {
         "add table inet {0}\n"
         "add set inet {0} v4 {{ type ipv4_addr; flags timeout; size 131072; }}\n"
         "add set inet {0} v6 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
+        "add set inet {0} v6_48 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
+        "add set inet {0} v6_56 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
+        "add set inet {0} v6_64 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
         "add chain inet {0} gate {{ type filter hook prerouting priority {1}; policy accept; }}\n"
         "flush chain inet {0} gate\n"
         "add rule inet {0} gate ip saddr @v4 drop\n"
-        "add rule inet {0} gate ip6 saddr @v6 drop\n",
+        "add rule inet {0} gate ip6 saddr @v6 drop\n"
+        "add rule inet {0} gate ip6 saddr & ffff:ffff:ffff:: @v6_48 drop\n"
+        "add rule inet {0} gate ip6 saddr & ffff:ffff:ffff:ff00:: @v6_56 drop\n"
+        "add rule inet {0} gate ip6 saddr & ffff:ffff:ffff:ffff:: @v6_64 drop\n",
         kTable, kChainPriority);
 }
 
@@ -105,7 +126,7 @@ void put_batch_mark(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint32_t se
 }
 
 void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags,
-                 std::uint32_t sequence, const base::IpAddress& address,
+                 std::uint32_t sequence, const base::Cidr& target,
                  std::chrono::seconds timeout) {
     auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
     header->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | type);
@@ -116,11 +137,11 @@ void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags
     general->version = NFNETLINK_V0;
     general->res_id = 0;
     mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, kTable);
-    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set_of(address));
+    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set_of(target));
     auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
     auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
     auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(header, NFTA_DATA_VALUE, address.size(), address.data());
+    mnl_attr_put(header, NFTA_DATA_VALUE, target.address.size(), target.address.data());
     mnl_attr_nest_end(header, key);
     if (timeout > std::chrono::seconds(0)) {
         mnl_attr_put_u64(header, NFTA_SET_ELEM_TIMEOUT,
@@ -196,7 +217,7 @@ base::Result<void> BanSets::ensure_table() {
     return {};
 }
 
-int BanSets::commit(const base::IpAddress& address, const std::vector<Step>& steps,
+int BanSets::commit(const base::Cidr& target, const std::vector<Step>& steps,
                     std::chrono::seconds timeout) {
     alignas(nlmsghdr) std::array<char, 4096> buffer{};
     std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
@@ -211,9 +232,9 @@ int BanSets::commit(const base::IpAddress& address, const std::vector<Step>& ste
         if (steps[i] == Step::Add) {
             put_element(batch.get(), NFT_MSG_NEWSETELEM,
                         static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack), ++sequence_,
-                        address, timeout);
+                        target, timeout);
         } else {
-            put_element(batch.get(), NFT_MSG_DELSETELEM, ack, ++sequence_, address, {});
+            put_element(batch.get(), NFT_MSG_DELSETELEM, ack, ++sequence_, target, {});
         }
     }
     return finish(batch.get(), first);
@@ -259,16 +280,16 @@ bool BanSets::apply(const std::vector<Change>& changes) {
         put_batch_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, first);
         for (auto i = begin; i < end; ++i) {
             // Put it there, if it is not, so that taking it away cannot fail.
-            const auto& [address, timeout] = changes[i];
+            const auto& [target, timeout] = changes[i];
             const std::uint16_t ack = i + 1 == end ? NLM_F_ACK : 0;
-            put_element(batch.get(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, ++sequence_, address,
+            put_element(batch.get(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, ++sequence_, target,
                         std::chrono::seconds(1));
             put_element(batch.get(), NFT_MSG_DELSETELEM, timeout ? std::uint16_t{0} : ack,
-                        ++sequence_, address, {});
+                        ++sequence_, target, {});
             if (timeout) {
                 put_element(batch.get(), NFT_MSG_NEWSETELEM,
                             static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack),
-                            ++sequence_, address, *timeout);
+                            ++sequence_, target, *timeout);
             }
         }
         if (finish(batch.get(), first) != 0) {
@@ -278,16 +299,16 @@ bool BanSets::apply(const std::vector<Change>& changes) {
     return true;
 }
 
-int BanSets::add_or_replace(const base::IpAddress& address, std::chrono::seconds timeout) {
+int BanSets::add_or_replace(const base::Cidr& target, std::chrono::seconds timeout) {
     int error = 0;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        error = commit(address, {Step::Add}, timeout);
+        error = commit(target, {Step::Add}, timeout);
         if (error != EEXIST) {
             return error;
         }
         // Older kernels ignore a new timeout of an element that is there: replace it, in one
         // transaction, so that no packet slips through.
-        error = commit(address, {Step::Remove, Step::Add}, timeout);
+        error = commit(target, {Step::Remove, Step::Add}, timeout);
         if (error != ENOENT) {
             return error;
         }
@@ -296,14 +317,14 @@ int BanSets::add_or_replace(const base::IpAddress& address, std::chrono::seconds
     return error;
 }
 
-base::Result<void> BanSets::add(const base::IpAddress& address, std::chrono::seconds timeout) {
-    int error = add_or_replace(address, timeout);
+base::Result<void> BanSets::add(const base::Cidr& target, std::chrono::seconds timeout) {
+    int error = add_or_replace(target, timeout);
     if (error == ENOENT) {  // no table: the first use, or `nft flush ruleset`
         if (auto made = ensure_table(); !made) {
             return failure("not-blocked", made.error().message);
         }
         table_was_lost_ = true;
-        error = add_or_replace(address, timeout);
+        error = add_or_replace(target, timeout);
     }
     if (error != 0) {
         return failure("not-blocked", "the kernel refuses the block: " + explain(error));
@@ -311,8 +332,8 @@ base::Result<void> BanSets::add(const base::IpAddress& address, std::chrono::sec
     return {};
 }
 
-base::Result<void> BanSets::remove(const base::IpAddress& address) {
-    const int error = commit(address, {Step::Remove}, {});
+base::Result<void> BanSets::remove(const base::Cidr& target) {
+    const int error = commit(target, {Step::Remove}, {});
     if (error != 0 && error != ENOENT) {
         return failure("not-unblocked", "the kernel refuses the unblock: " + explain(error));
     }

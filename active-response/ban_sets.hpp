@@ -1,6 +1,7 @@
-// BanSets: the nftables table `inet portcullis` with its two sets of banned addresses.
+// BanSets: the nftables table `inet portcullis` with its sets of banned addresses and networks.
 //
-//   set v4, v6   hash sets whose elements have timeouts, by address
+//   set v4, v6                 hash sets whose elements have timeouts, by address
+//   set v6_48, v6_56, v6_64    the same by the first bits of an IPv6 address, for networks
 //   chain gate   hook prerouting, priority kChainPriority: drops by source address, nothing else
 //
 // No connection tracking: a `ct` match would switch it on for the whole host, and without it the
@@ -29,6 +30,7 @@ namespace portcullis::active_response {
 // defragmentation (-400), so that fragments are dropped whole.
 inline constexpr int kChainPriority = -310;
 
+// All targets are such as base::parse_ban_target() gives.
 class BanSets {
   public:
     // Opens the netlink socket. Error "no-netlink".
@@ -38,19 +40,19 @@ class BanSets {
     // Errors: "no-nft", "nft-failed".
     base::Result<void> ensure_table();
 
-    // Puts `address` into its set for `timeout` (0 = until it is removed), also if it is there
+    // Puts `target` into its set for `timeout` (0 = until it is removed), also if it is there
     // already with another timeout. Makes the table if somebody removed it.
     // Error "not-blocked": the message says why and what helps.
-    base::Result<void> add(const base::IpAddress& address, std::chrono::seconds timeout);
+    base::Result<void> add(const base::Cidr& target, std::chrono::seconds timeout);
     // The same for many at once, in few transactions: the kernel takes milliseconds for each,
     // however much it holds. False = some were not taken, and nobody knows which: ask for each.
     struct Change {
-        base::IpAddress address;
+        base::Cidr target;
         std::optional<std::chrono::seconds> timeout;  // nullopt = is removed
     };
     bool apply(const std::vector<Change>& changes);
-    // Takes `address` out of its set. That it is not there is no error. Error "not-unblocked".
-    base::Result<void> remove(const base::IpAddress& address);
+    // Takes `target` out of its set. That it is not there is no error. Error "not-unblocked".
+    base::Result<void> remove(const base::Cidr& target);
 
     // Whether the chain has its rules: without them the sets block nobody.
     bool has_rules();
@@ -65,10 +67,10 @@ class BanSets {
     explicit BanSets(mnl_socket* socket) : socket_(socket) {}
     enum class Step { Add, Remove };
     // Sends the changes as one transaction. 0 or an errno.
-    int commit(const base::IpAddress& address, const std::vector<Step>& steps,
+    int commit(const base::Cidr& target, const std::vector<Step>& steps,
                std::chrono::seconds timeout);
     int finish(mnl_nlmsg_batch* batch, std::uint32_t first);
-    int add_or_replace(const base::IpAddress& address, std::chrono::seconds timeout);
+    int add_or_replace(const base::Cidr& target, std::chrono::seconds timeout);
 
     std::unique_ptr<mnl_socket, CloseSocket> socket_;
     std::uint32_t sequence_ = 0;

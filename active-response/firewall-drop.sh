@@ -1,5 +1,6 @@
 #!/bin/sh
-# firewall-drop.sh: blocks and unblocks a source address with the firewall of this system.
+# firewall-drop.sh: blocks and unblocks a source address, or an IPv6 network of 48, 56 or 64 bits
+# (2001:db8:1:2::/64), with the firewall of this system.
 #
 #   firewall-drop.sh add|delete USER IP [ALERT-ID RULE-ID LOCATION FILENAME]
 #
@@ -42,33 +43,41 @@ make_nft_table() {
 add table inet portcullis
 add set inet portcullis v4 { type ipv4_addr; flags timeout; size 131072; }
 add set inet portcullis v6 { type ipv6_addr; flags timeout; size 131072; }
+add set inet portcullis v6_48 { type ipv6_addr; flags timeout; size 131072; }
+add set inet portcullis v6_56 { type ipv6_addr; flags timeout; size 131072; }
+add set inet portcullis v6_64 { type ipv6_addr; flags timeout; size 131072; }
 add chain inet portcullis gate { type filter hook prerouting priority -310; policy accept; }
 flush chain inet portcullis gate
 add rule inet portcullis gate ip saddr @v4 drop
 add rule inet portcullis gate ip6 saddr @v6 drop
+add rule inet portcullis gate ip6 saddr & ffff:ffff:ffff:: @v6_48 drop
+add rule inet portcullis gate ip6 saddr & ffff:ffff:ffff:ff00:: @v6_56 drop
+add rule inet portcullis gate ip6 saddr & ffff:ffff:ffff:ffff:: @v6_64 drop
 NFT
 }
 
 nft_drop() {
     command -v nft >/dev/null 2>&1 || die "nft is missing: install the package nftables"
     if [ "$action" = add ]; then
-        nft list chain inet portcullis gate >/dev/null 2>&1 || make_nft_table ||
+        # A table of an older form has no sets for networks.
+        { nft list chain inet portcullis gate && nft list set inet portcullis "$set"; } \
+            >/dev/null 2>&1 || make_nft_table ||
             die "cannot make the nftables table inet portcullis"
         if [ "$timeout" -gt 0 ]; then
-            element="$ip timeout ${timeout}s"
+            element="$address timeout ${timeout}s"
         else
-            element=$ip
+            element=$address
         fi
         # One transaction: older kernels keep the timeout of an element that is there already, and
         # a delete of one that is not there would fail.
         nft -f - <<NFT || die "nft cannot block $ip"
-add element inet portcullis v$family { $ip }
-delete element inet portcullis v$family { $ip }
-add element inet portcullis v$family { $element }
+add element inet portcullis $set { $address }
+delete element inet portcullis $set { $address }
+add element inet portcullis $set { $element }
 NFT
     else
-        nft get element inet portcullis "v$family" "{ $ip }" >/dev/null 2>&1 || return 0
-        nft delete element inet portcullis "v$family" "{ $ip }" || die "nft cannot unblock $ip"
+        nft get element inet portcullis "$set" "{ $address }" >/dev/null 2>&1 || return 0
+        nft delete element inet portcullis "$set" "{ $address }" || die "nft cannot unblock $ip"
     fi
 }
 
@@ -81,7 +90,8 @@ ipfw_drop() {
             die "ipfw cannot add rule $IPFW_RULE"
     fi
     # An entry that is there, or not there, makes ipfw fail: look first.
-    if ipfw table $IPFW_TABLE list 2>/dev/null | cut -d / -f 1 | grep -Fx -- "$ip" >/dev/null; then
+    if ipfw table $IPFW_TABLE list 2>/dev/null | cut -d ' ' -f 1 |
+        sed 's,/32$,,; s,/128$,,' | grep -Fx -- "$ip" >/dev/null; then
         present=yes
     else
         present=no
@@ -101,7 +111,13 @@ case $action in
     *) die "invalid action \"$action\": usage: firewall-drop.sh add|delete USER IP [...]" ;;
 esac
 [ -n "$ip" ] || die "no address: usage: firewall-drop.sh add|delete USER IP [...]"
-family=$(family_of "$ip") || die "not an IP address: $ip"
+address=${ip%%/*}
+family=$(family_of "$address") || die "not an IP address: $ip"
+case $family${ip#"$address"} in
+    4 | 6) set=v$family ;;
+    6/48 | 6/56 | 6/64) set=v6_${ip##*/} ;;
+    *) die "not an IP address: $ip" ;;
+esac
 case $timeout in
     *[!0-9]* | ??????????*) die "PORTCULLIS_TIMEOUT is no number of seconds: $timeout" ;;
 esac

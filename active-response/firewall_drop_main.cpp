@@ -1,4 +1,5 @@
-// firewall-drop: blocks and unblocks source addresses with nftables.
+// firewall-drop: blocks and unblocks source addresses with nftables, and IPv6 networks of
+// 48, 56 or 64 bits.
 //
 //   firewall-drop persistent                     JSON lines on stdin, replies on stdout
 //   firewall-drop add|delete USER IP [...]       OSSEC's arguments; PORTCULLIS_TIMEOUT = seconds
@@ -13,14 +14,16 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "active-response/ban_sets.hpp"
+#include "engine/base/ban_target.hpp"
 #include "engine/base/realtime.hpp"
 
 namespace {
@@ -40,8 +43,8 @@ int complain(std::string_view what) {
     return 1;
 }
 
-bool may_be_blocked(const base::IpAddress& address) {
-    return base::special_use_of(address).empty();
+bool may_be_blocked(const base::Cidr& target) {
+    return base::special_use_of(target.address).empty();
 }
 
 // What is in the sets by our doing, to put it back if somebody removes the table.
@@ -49,39 +52,44 @@ class Blocked {
   public:
     static constexpr auto kForever = steady_clock::time_point::max();
 
-    void add(const base::IpAddress& address, seconds timeout) {
-        until_[address] = timeout == seconds(0) ? kForever : steady_clock::now() + timeout;
+    void add(const base::Cidr& target, seconds timeout) {
+        until_[key_of(target)] = timeout == seconds(0) ? kForever : steady_clock::now() + timeout;
         if (until_.size() > 2 * last_size_ + 1024) {
             drop_expired();
         }
     }
-    void remove(const base::IpAddress& address) { until_.erase(address); }
+    void remove(const base::Cidr& target) { until_.erase(key_of(target)); }
 
     void put_back(BanSets& sets) {
         drop_expired();
         std::vector<BanSets::Change> changes;
-        for (const auto& [address, until] : until_) {
+        for (const auto& [key, until] : until_) {
             const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
             if (until == kForever || left >= seconds(1)) {
-                changes.push_back({address, until == kForever ? seconds(0) : left});
+                changes.push_back({target_of(key), until == kForever ? seconds(0) : left});
             }
         }
         if (sets.apply(changes)) {
             return;
         }
-        for (const auto& [address, until] : until_) {
+        for (const auto& [key, until] : until_) {
             const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
             if (until != kForever && left < seconds(1)) {
                 continue;
             }
-            if (auto added = sets.add(address, until == kForever ? seconds(0) : left); !added) {
-                complain(address.to_string() +
+            const base::Cidr target = target_of(key);
+            if (auto added = sets.add(target, until == kForever ? seconds(0) : left); !added) {
+                complain(base::ban_target_text(target) +
                          " is not blocked any more: " + added.error().message);
             }
         }
     }
 
   private:
+    using Key = std::pair<base::IpAddress, int>;
+    static Key key_of(const base::Cidr& target) { return {target.address, target.prefix_length}; }
+    static base::Cidr target_of(const Key& key) { return {key.first, key.second}; }
+
     void drop_expired() {
         const auto now = steady_clock::now();
         for (auto it = until_.begin(); it != until_.end();) {
@@ -89,36 +97,36 @@ class Blocked {
         }
         last_size_ = until_.size();
     }
-    std::unordered_map<base::IpAddress, steady_clock::time_point, base::IpAddressHash> until_;
+    std::map<Key, steady_clock::time_point> until_;
     std::size_t last_size_ = 0;
 };
 
 // Carries out one request. The result is the text of an error, nullopt = done.
 std::optional<std::string> carry_out(BanSets& sets, Blocked& blocked, std::string_view action,
                                      std::string_view address_text, seconds timeout) {
-    const auto address = base::IpAddress::parse(address_text);
-    if (!address) {
+    const auto target = base::parse_ban_target(address_text);
+    if (!target) {
         return "not an IP address";
     }
     if (action == "delete") {
-        blocked.remove(*address);
-        auto removed = sets.remove(*address);
+        blocked.remove(*target);
+        auto removed = sets.remove(*target);
         return removed ? std::nullopt : std::optional(removed.error().message);
     }
     if (action != "add") {
         return "the action is neither add nor delete";
     }
-    if (!may_be_blocked(*address)) {
+    if (!may_be_blocked(*target)) {
         return "an address of this kind is never blocked";
     }
     if (timeout < seconds(0) || timeout > kMaxTimeout) {
         return "the timeout is out of range";
     }
-    auto added = sets.add(*address, timeout);
+    auto added = sets.add(*target, timeout);
     if (!added) {
         return added.error().message;
     }
-    blocked.add(*address, timeout);
+    blocked.add(*target, timeout);
     if (sets.take_table_was_lost()) {
         blocked.put_back(sets);
     }
@@ -161,15 +169,15 @@ Request read_request(std::string_view line) {
 
 // What of it can be done together with others; nullopt = it is wrong, and told so by carry_out().
 std::optional<BanSets::Change> change_of(const Request& request) {
-    const auto address = base::IpAddress::parse(request.address);
-    if (!request.error.empty() || !address ||
+    const auto target = base::parse_ban_target(request.address);
+    if (!request.error.empty() || !target ||
         (request.action != "add" && request.action != "delete")) {
         return std::nullopt;
     }
     if (request.action == "delete") {
-        return BanSets::Change{*address, std::nullopt};
+        return BanSets::Change{*target, std::nullopt};
     }
-    return may_be_blocked(*address) ? std::optional(BanSets::Change{*address, request.timeout})
+    return may_be_blocked(*target) ? std::optional(BanSets::Change{*target, request.timeout})
                                     : std::nullopt;
 }
 
@@ -187,9 +195,9 @@ std::string answer(BanSets& sets, Blocked& blocked, const std::vector<Request>& 
         std::string error = request.error;
         const auto change = is_done ? change_of(request) : std::nullopt;
         if (change && change->timeout) {
-            blocked.add(change->address, *change->timeout);
+            blocked.add(change->target, *change->timeout);
         } else if (change) {
-            blocked.remove(change->address);
+            blocked.remove(change->target);
         } else if (error.empty()) {
             error = carry_out(sets, blocked, request.action, request.address, request.timeout)
                         .value_or("");

@@ -67,6 +67,7 @@ class FirewallDrop(unittest.TestCase):
         self.stub_nft()
         self.assertEqual(self.run_script("Linux", "add", "-", "192.0.2.1", timeout="600"), (0, "", [
             "nft list chain inet portcullis gate",
+            "nft list set inet portcullis v4",
             "nft -f -",
             "  add element inet portcullis v4 { 192.0.2.1 }",
             "  delete element inet portcullis v4 { 192.0.2.1 }",
@@ -78,6 +79,14 @@ class FirewallDrop(unittest.TestCase):
         self.assertEqual((code, error), (0, ""))
         self.assertIn("  add table inet portcullis", calls)
         self.assertEqual(calls[-1], "  add element inet portcullis v6 { 2001:db8::1 }")
+
+    def test_linux_blocks_networks_in_the_set_of_their_length(self):
+        self.stub_nft()
+        for length in (48, 56, 64):
+            self.assertEqual(self.run_script("Linux", "add", "-", f"2001:db8:1:2::/{length}", timeout="600")[2][-1],
+                             f"  add element inet portcullis v6_{length} {{ 2001:db8:1:2:: timeout 600s }}")
+            self.assertEqual(self.run_script("Linux", "delete", "-", f"2001:db8:1:2::/{length}")[2][-1],
+                             f"nft delete element inet portcullis v6_{length} {{ 2001:db8:1:2:: }}")
 
     def test_linux_unblocks_only_what_is_there(self):
         self.stub_nft()
@@ -100,6 +109,9 @@ class FirewallDrop(unittest.TestCase):
                 (("add", "-", "192.0.2.256"), None, "not an IP address"),
                 (("add", "-", "192.0.2.1 }; flush ruleset"), None, "not an IP address"),
                 (("add", "-", "192.0.2.0/24"), None, "not an IP address"),
+                (("add", "-", "2001:db8::/32"), None, "not an IP address"),
+                (("add", "-", "2001:db8::/64/64"), None, "not an IP address"),
+                (("add", "-", "2001:db8::/"), None, "not an IP address"),
                 (("add", "-", "-f"), None, "not an IP address"),
                 (("add", "-", "1:::2"), None, "not an IP address"),
                 (("add", "-", "192.0.2.1"), "1h", "PORTCULLIS_TIMEOUT is no number"),

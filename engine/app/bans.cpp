@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "engine/app/pid_file.hpp"
+#include "engine/base/ban_target.hpp"
 #include "engine/base/event_loop.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/base/ip_address.hpp"
@@ -82,8 +83,8 @@ class ExecdClient {
 // Undoing needs no never-block list.
 class NoProtection final : public execd::Protection {
   public:
-    std::optional<std::string> reason_to_spare(const base::IpAddress&) override { return {}; }
-    std::optional<std::string> standing_reason(const base::IpAddress&) override { return {}; }
+    std::optional<std::string> reason_to_spare(const base::Cidr&) override { return {}; }
+    std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
 };
 
 // Does `work` as execd would; `if_none` is the reply where execd never was. The journal says which
@@ -205,7 +206,7 @@ int unban(const Home& home, const std::string& address) {
         return report(execd.ask(request));
     }
     const char* const why =
-        base::IpAddress::parse(address) ? "there is no ban of this address" : "not an IP address";
+        base::parse_ban_target(address) ? "there is no ban of this address" : "not an IP address";
     return report(work_without_execd(
         home, {false, why, {}, {}},
         [&](execd::Executor& executor, base::Timestamp now, execd::Executor::OnReply on_reply) {

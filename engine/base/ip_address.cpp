@@ -103,6 +103,12 @@ const Cidr* CidrSet::find(const IpAddress& address) const {
     return found == cidrs_.end() ? nullptr : &*found;
 }
 
+const Cidr* CidrSet::find_overlap(const Cidr& network) const {
+    const auto found = std::find_if(cidrs_.begin(), cidrs_.end(),
+                                    [&](const Cidr& cidr) { return cidr.overlaps(network); });
+    return found == cidrs_.end() ? nullptr : &*found;
+}
+
 std::string_view special_use_of(const IpAddress& address) {
     struct Row {
         std::string_view cidr;

@@ -76,9 +76,23 @@ struct Cidr {
     IpAddress address;
     int prefix_length = 0;  // 0..32 or 0..128
 
+    Cidr() = default;
+    // The network of one address.
+    Cidr(const IpAddress& one)  // NOLINT(google-explicit-constructor): an address is a network
+        : address(one), prefix_length(static_cast<int>(one.size()) * 8) {}
+    Cidr(const IpAddress& first, int length) : address(first), prefix_length(length) {}
+
     // "10.0.0.0/8", "fe80::/10", or a single address (= /32, /128). nullopt = neither.
     static std::optional<Cidr> parse(std::string_view text);
     bool contains(const IpAddress& other) const;
+    // One of the two contains the other.
+    bool overlaps(const Cidr& other) const {
+        return prefix_length <= other.prefix_length ? contains(other.address)
+                                                    : other.contains(address);
+    }
+    bool is_one_address() const {
+        return prefix_length == static_cast<int>(address.size()) * 8;
+    }
     std::string to_string() const;
 };
 
@@ -88,6 +102,8 @@ class CidrSet {
     void add(const Cidr& cidr) { cidrs_.push_back(cidr); }
     // The first member that contains `address`, nullptr if none does. Valid until the next add().
     const Cidr* find(const IpAddress& address) const;
+    // The first member that has an address in common with `network`. The same otherwise.
+    const Cidr* find_overlap(const Cidr& network) const;
     bool contains(const IpAddress& address) const { return find(address) != nullptr; }
     bool empty() const { return cidrs_.empty(); }
     const std::vector<Cidr>& all() const { return cidrs_; }

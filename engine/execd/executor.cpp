@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/base/ip_address.hpp"
+#include "engine/base/ban_target.hpp"
 #include "engine/execd/request_texts.hpp"
 
 namespace portcullis::execd {
@@ -75,7 +75,7 @@ std::int64_t unix_time(Timestamp time) {
 struct Executor::Wish {
     const Command* command = nullptr;
     Ban ban;  // since and until are not set yet
-    std::optional<base::IpAddress> address;
+    std::optional<base::Cidr> target;
     bool is_manual = false;
     Record record;
 };
@@ -172,11 +172,11 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
         return refuse("no active-response of the configuration has this command and timeout");
     }
     if (wish.command->expects_srcip) {
-        wish.address = base::IpAddress::parse(request.srcip);
-        if (!wish.address) {
+        wish.target = base::parse_ban_target(request.srcip);
+        if (!wish.target) {
             return refuse("srcip is not an IP address");
         }
-        wish.ban.key.address = wish.address->to_string();
+        wish.ban.key.address = base::ban_target_text(*wish.target);
         record.address = wish.ban.key.address;
     }
     if (wish.command->expects_user) {
@@ -209,7 +209,7 @@ void Executor::ban(const base::BanRequest& request, Timestamp now, const OnReply
     wish.record.address = request.address;
     wish.record.timeout = request.timeout;
     wish.command = find_command(kManualBanCommand);
-    wish.address = base::IpAddress::parse(request.address);
+    wish.target = base::parse_ban_target(request.address);
     if (wish.command == nullptr || !wish.command->expects_srcip) {
         finish(wish.record, Outcome::Refused,
                fmt::format("bans by hand use the command \"{}\", and the configuration has none "
@@ -218,12 +218,12 @@ void Executor::ban(const base::BanRequest& request, Timestamp now, const OnReply
                on_reply);
         return;
     }
-    if (!wish.address) {
+    if (!wish.target) {
         finish(wish.record, Outcome::Refused, "not an IP address", on_reply);
         return;
     }
     wish.ban.key.executable = wish.command->executable;
-    wish.ban.key.address = wish.address->to_string();
+    wish.ban.key.address = base::ban_target_text(*wish.target);
     wish.ban.command = wish.command->name;
     wish.ban.is_persistent = wish.command->is_persistent;
     wish.ban.location = "portcullis-control";
@@ -233,8 +233,8 @@ void Executor::ban(const base::BanRequest& request, Timestamp now, const OnReply
 }
 
 void Executor::carry_out(const Wish& wish, Timestamp now, const OnReply& on_reply) {
-    if (wish.address) {
-        if (auto reason = protection_.reason_to_spare(*wish.address)) {
+    if (wish.target) {
+        if (auto reason = protection_.reason_to_spare(*wish.target)) {
             finish(wish.record, Outcome::Spared, "never blocked: " + *reason, on_reply);
             return;
         }
@@ -279,7 +279,7 @@ std::optional<std::string> Executor::limit_reached(const Wish& wish, Timestamp n
 
 seconds Executor::next_timeout(const Wish& wish, Timestamp now) {
     const auto& steps = config_.repeated_offenders;
-    if (steps.empty() || wish.is_manual || !wish.address || wish.ban.timeout == seconds(0)) {
+    if (steps.empty() || wish.is_manual || !wish.target || wish.ban.timeout == seconds(0)) {
         return wish.ban.timeout;
     }
     BanKey key = wish.ban.key;
@@ -386,7 +386,8 @@ void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
 void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnReply& on_reply) {
     Ban& ban = entry.ban;
     const Timestamp until_before = ban.until;
-    const seconds asked = next_timeout(wish, now);
+    // A scan that continues is no further offence: only a new ban is.
+    const seconds asked = wish.ban.timeout;
     if (wish.is_manual) {
         ban.timeout = asked;  // the administrator's word counts, even if it is shorter
     } else if (ban.timeout != seconds(0)) {
@@ -594,11 +595,11 @@ bool Executor::finish_undo(const BanKey& key, std::uint64_t generation, const Jo
 void Executor::lift_protected(Timestamp now) {
     for (auto it = bans_.begin(); it != bans_.end();) {
         const auto current = it++;  // undo() may erase it
-        const auto address = base::IpAddress::parse(current->first.address);
-        if (current->second.is_undoing || !address) {
+        const auto target = base::parse_ban_target(current->first.address);
+        if (current->second.is_undoing || !target) {
             continue;
         }
-        if (auto reason = protection_.standing_reason(*address)) {
+        if (auto reason = protection_.standing_reason(*target)) {
             log_.warning(fmt::format("lifting the ban of {}, which must never be blocked: {}",
                                      current->first.address, *reason));
             undo(current, "never blocked any more: " + *reason, now, {});
@@ -634,12 +635,12 @@ struct UndoCount {
 }  // namespace
 
 void Executor::unban(const base::UnbanRequest& request, Timestamp now, OnReply on_reply) {
-    const auto address = base::IpAddress::parse(request.address);
+    const auto target = base::parse_ban_target(request.address);
     Record record;
     record.time = now;
     record.action = Action::Delete;
-    record.address = address ? address->to_string() : request.address;
-    if (!address) {
+    record.address = target ? base::ban_target_text(*target) : request.address;
+    if (!target) {
         finish(record, Outcome::Refused, "not an IP address", on_reply);
         return;
     }

@@ -213,8 +213,9 @@ bool HostFiles::refresh() {
     return true;
 }
 
-std::string HostFiles::meaning_of(const base::IpAddress& address) const {
-    const auto it = meanings_.find(address);
+std::string HostFiles::meaning_of(const base::Cidr& target) const {
+    const auto it = std::find_if(meanings_.begin(), meanings_.end(),
+                                 [&](const auto& each) { return target.contains(each.first); });
     return it == meanings_.end() ? std::string() : it->second;
 }
 

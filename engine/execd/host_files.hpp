@@ -34,7 +34,7 @@ class HostFiles {
     bool refresh();
 
     // "nameserver (/etc/resolv.conf)" and the like; empty = no such thing.
-    std::string meaning_of(const base::IpAddress& address) const;
+    std::string meaning_of(const base::Cidr& target) const;
 
   private:
     struct Signature {

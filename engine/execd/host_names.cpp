@@ -118,14 +118,14 @@ void HostNames::take_news() const {
     [[maybe_unused]] const auto got = ::read(fd(), &count, sizeof count);
 }
 
-std::string HostNames::name_of(const base::IpAddress& address) const {
+std::string HostNames::name_of(const base::Cidr& target) const {
     if (shared_ == nullptr) {
         return {};
     }
     const std::lock_guard lock(shared_->mutex);
     for (const auto& [name, addresses] : shared_->addresses) {
         for (const auto& each : addresses) {
-            if (each == address) {
+            if (target.contains(each)) {
                 return name;
             }
         }

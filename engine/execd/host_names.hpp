@@ -29,8 +29,8 @@ class HostNames {
     int fd() const;
     // Acknowledges what made fd() readable.
     void take_news() const;
-    // The name that stands for `address`; empty = none does.
-    std::string name_of(const base::IpAddress& address) const;
+    // The name that stands for an address in `target`; empty = none does.
+    std::string name_of(const base::Cidr& target) const;
 
   private:
     struct Shared;

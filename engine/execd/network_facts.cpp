@@ -300,8 +300,12 @@ bool NetworkFacts::follow() {
     return has_news;
 }
 
-std::string_view NetworkFacts::meaning_of(const base::IpAddress& address) const {
-    const auto it = meanings_.find(address);
+std::string_view NetworkFacts::meaning_of(const base::Cidr& target) const {
+    const auto it = target.is_one_address()
+                        ? meanings_.find(target.address)
+                        : std::find_if(meanings_.begin(), meanings_.end(), [&](const auto& each) {
+                              return target.contains(each.first);
+                          });
     return it == meanings_.end() ? std::string_view() : it->second;
 }
 

@@ -32,8 +32,9 @@ class NetworkFacts {
     // Takes in what is new, without waiting; true = there was something.
     bool follow();
 
-    // "own address", "broadcast address", "next hop of a route"; empty = nothing of these.
-    std::string_view meaning_of(const base::IpAddress& address) const;
+    // "own address", "broadcast address", "next hop of a route"; empty = nothing of these. Of a
+    // network: that of any address in it.
+    std::string_view meaning_of(const base::Cidr& target) const;
 
   private:
     struct CloseSocket {

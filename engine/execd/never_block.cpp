@@ -79,35 +79,35 @@ void NeverBlock::set_white_list(base::CidrSet networks, std::vector<std::string>
     }
 }
 
-std::optional<std::string> NeverBlock::standing_reason(const base::IpAddress& address) {
-    if (const auto use = base::special_use_of(address); !use.empty()) {
+std::optional<std::string> NeverBlock::standing_reason(const base::Cidr& target) {
+    if (const auto use = base::special_use_of(target.address); !use.empty()) {
         return fmt::format("{} address", use);
     }
-    if (const auto* network = networks_.find(address)) {
+    if (const auto* network = networks_.find_overlap(target)) {
         return fmt::format("white_list {}", network->to_string());
     }
-    if (auto name = names_->name_of(address); !name.empty()) {
+    if (auto name = names_->name_of(target); !name.empty()) {
         return fmt::format("white_list {}", name);
     }
-    if (const auto meaning = network_.meaning_of(address); !meaning.empty()) {
+    if (const auto meaning = network_.meaning_of(target); !meaning.empty()) {
         return std::string(meaning);
     }
-    if (auto meaning = files_.meaning_of(address); !meaning.empty()) {
+    if (auto meaning = files_.meaning_of(target); !meaning.empty()) {
         return meaning;
     }
     return std::nullopt;
 }
 
-std::optional<std::string> NeverBlock::reason_to_spare(const base::IpAddress& address) {
+std::optional<std::string> NeverBlock::reason_to_spare(const base::Cidr& target) {
     has_untold_news_ = network_.follow() || has_untold_news_;
     if (const auto now = steady_clock::now(); now - files_read_ >= kMaxFileAge) {
         files_read_ = now;
         has_untold_news_ = files_.refresh() || has_untold_news_;
     }
-    if (auto reason = standing_reason(address)) {
+    if (auto reason = standing_reason(target)) {
         return reason;
     }
-    if (auto title = ssh_.find_session(address)) {
+    if (auto title = ssh_.find_session(target)) {
         return fmt::format("peer of an authenticated ssh session ({})", *title);
     }
     return std::nullopt;

@@ -36,8 +36,8 @@ class NeverBlock final : public Protection {
     void set_white_list(base::CidrSet networks, std::vector<std::string> host_names);
     void set_on_changed(std::function<void()> on_changed) { on_changed_ = std::move(on_changed); }
 
-    std::optional<std::string> reason_to_spare(const base::IpAddress& address) override;
-    std::optional<std::string> standing_reason(const base::IpAddress& address) override;
+    std::optional<std::string> reason_to_spare(const base::Cidr& target) override;
+    std::optional<std::string> standing_reason(const base::Cidr& target) override;
 
   private:
     NeverBlock(base::EventLoop& loop, std::string root, NetworkFacts network);

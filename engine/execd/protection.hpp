@@ -11,12 +11,13 @@ namespace portcullis::execd {
 class Protection {
   public:
     virtual ~Protection() = default;
-    // Why `address` must not be blocked ("own address", "next hop of a route", …), for a person;
-    // nullopt = it may be. Answers by the state of the host at this moment.
-    virtual std::optional<std::string> reason_to_spare(const base::IpAddress& address) = 0;
-    // The same by the lists alone, without looking for sessions of `address`: cheap enough to ask
+    // Why `target` (an address or a network) must not be blocked ("own address", "next hop of a
+    // route", …), for a person; nullopt = it may be. A network must not be if any address in it must
+    // not. Answers by the state of the host at this moment.
+    virtual std::optional<std::string> reason_to_spare(const base::Cidr& target) = 0;
+    // The same by the lists alone, without looking for sessions of `target`: cheap enough to ask
     // for every ban of a full table.
-    virtual std::optional<std::string> standing_reason(const base::IpAddress& address) = 0;
+    virtual std::optional<std::string> standing_reason(const base::Cidr& target) = 0;
 };
 
 }  // namespace portcullis::execd

@@ -65,7 +65,7 @@ std::optional<IpAddress> address_of_hex(std::string_view hex) {
 
 // Asks the kernel for established sockets of `family` with this peer, filtering in the kernel.
 // false = the kernel cannot say (inet_diag is not there).
-bool ask_kernel(int family, const IpAddress& peer, Inodes& inodes) {
+bool ask_kernel(int family, const base::Cidr& peers, Inodes& inodes) {
     const std::unique_ptr<mnl_socket, void (*)(mnl_socket*)> socket(
         mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC),
         [](mnl_socket* open) { mnl_socket_close(open); });
@@ -83,22 +83,23 @@ bool ask_kernel(int family, const IpAddress& peer, Inodes& inodes) {
     wanted->sdiag_family = static_cast<std::uint8_t>(family);
     wanted->sdiag_protocol = IPPROTO_TCP;
     wanted->idiag_states = 1U << TCP_ESTABLISHED;
-    // One condition: the peer's address is this one, any port. Jumping to the end accepts, jumping
+    // One condition: the peer's address begins with these bits, any port. Jumping to the end accepts, jumping
     // four bytes behind it rejects.
     const auto size = static_cast<std::uint8_t>(sizeof(inet_diag_bc_op) +
-                                                sizeof(inet_diag_hostcond) + peer.size());
+                                                sizeof(inet_diag_hostcond) + peers.address.size());
     inet_diag_bc_op op{};
     op.code = INET_DIAG_BC_D_COND;
     op.yes = size;
     op.no = static_cast<std::uint16_t>(size + 4);
     inet_diag_hostcond condition{};
-    condition.family = peer.is_v4() ? AF_INET : AF_INET6;
-    condition.prefix_len = static_cast<std::uint8_t>(peer.size() * 8);
+    condition.family = peers.address.is_v4() ? AF_INET : AF_INET6;
+    condition.prefix_len = static_cast<std::uint8_t>(peers.prefix_length);
     condition.port = -1;
     std::array<char, 64> filter{};
     std::memcpy(filter.data(), &op, sizeof op);
     std::memcpy(filter.data() + sizeof op, &condition, sizeof condition);
-    std::memcpy(filter.data() + sizeof op + sizeof condition, peer.data(), peer.size());
+    std::memcpy(filter.data() + sizeof op + sizeof condition, peers.address.data(),
+                peers.address.size());
     mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, size, filter.data());
     if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) {
         return false;
@@ -127,16 +128,16 @@ bool ask_kernel(int family, const IpAddress& peer, Inodes& inodes) {
     }
 }
 
-Inodes established_sockets_of(const IpAddress& peer, const std::string& root) {
+Inodes established_sockets_of(const base::Cidr& peers, const std::string& root) {
     Inodes inodes;
     // An IPv4 peer may also be connected to a socket that serves both families.
-    if (root.empty() && ask_kernel(AF_INET6, peer, inodes) &&
-        (!peer.is_v4() || ask_kernel(AF_INET, peer, inodes))) {
+    if (root.empty() && ask_kernel(AF_INET6, peers, inodes) &&
+        (!peers.address.is_v4() || ask_kernel(AF_INET, peers, inodes))) {
         return inodes;
     }
     for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {
         if (const auto text = base::read_file(root + name)) {
-            inodes.merge(established_sockets_in(*text, peer));
+            inodes.merge(established_sockets_in(*text, peers));
         }
     }
     return inodes;
@@ -285,7 +286,7 @@ bool is_authenticated_title(std::string_view title) {
            rest.front() != '/';
 }
 
-std::set<std::uint64_t> established_sockets_in(std::string_view text, const IpAddress& peer) {
+std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::Cidr& peers) {
     constexpr std::string_view kEstablished = "01";
     Inodes inodes;
     while (!text.empty() && inodes.size() < kMaxSockets) {
@@ -295,7 +296,8 @@ std::set<std::uint64_t> established_sockets_in(std::string_view text, const IpAd
         next_word(line);  // local address
         const auto remote = next_word(line);
         const auto state = next_word(line);
-        if (state != kEstablished || address_of_hex(remote.substr(0, remote.find(':'))) != peer) {
+        const auto peer = address_of_hex(remote.substr(0, remote.find(':')));
+        if (state != kEstablished || !peer || !peers.contains(*peer)) {
             continue;
         }
         for (int i = 0; i < 5; ++i) {  // queues, timer, retransmissions, uid, timeout
@@ -310,8 +312,8 @@ std::set<std::uint64_t> established_sockets_in(std::string_view text, const IpAd
     return inodes;
 }
 
-std::optional<std::string> find_ssh_session(const IpAddress& peer, const std::string& root) {
-    const Inodes inodes = established_sockets_of(peer, root);
+std::optional<std::string> find_ssh_session(const base::Cidr& peers, const std::string& root) {
+    const Inodes inodes = established_sockets_of(peers, root);
     if (inodes.empty()) {
         return std::nullopt;
     }

@@ -23,8 +23,8 @@ namespace portcullis::execd {
 // "sshd: alice [priv]", "[net]", "[accepted]" or "[preauth]", nor the listener.
 bool is_authenticated_title(std::string_view title);
 
-// The inodes of established TCP sockets with this peer, in the text of /proc/net/tcp or tcp6.
-std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::IpAddress& peer);
+// The inodes of established TCP sockets with a peer in `peers`, in the text of /proc/net/tcp or tcp6.
+std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::Cidr& peers);
 
 // Of a process by its folder ("/proc/17"): whether it runs root's own sshd or sshd-session (a local
 // user may name a program sshd and give it any title, but cannot make it root's file), its title
@@ -39,9 +39,9 @@ std::vector<int> socket_numbers_of(const std::string& process);
 // The processes of sshd, by their ids, in a folder such as "/proc".
 std::vector<pid_t> ssh_processes_in(const std::string& proc);
 
-// The title of an authenticated session whose peer is `peer`; nullopt = there is none.
-// Cheap if there is no established connection from `peer`. `root` stands before /proc; with "" the
+// The title of an authenticated session whose peer is in `peers`; nullopt = there is none.
+// Cheap if there is no established connection from there. `root` stands before /proc; with "" the
 // sockets are asked from the kernel by sock_diag(7) rather than read from /proc/net.
-std::optional<std::string> find_ssh_session(const base::IpAddress& peer, const std::string& root);
+std::optional<std::string> find_ssh_session(const base::Cidr& peers, const std::string& root);
 
 }  // namespace portcullis::execd

@@ -133,15 +133,15 @@ bool SshWatch::take_events() {
     return false;
 }
 
-std::optional<std::string> SshWatch::find_session(const IpAddress& peer) {
+std::optional<std::string> SshWatch::find_session(const base::Cidr& asked) {
     if (!take_events()) {
-        return find_ssh_session(peer, root_);
+        return find_ssh_session(asked, root_);
     }
     int titles = 0;
     for (auto& [process, peers] : processes_) {
         if (peers.empty()) {
             if (++titles > kMaxTitles) {
-                return find_ssh_session(peer, root_);
+                return find_ssh_session(asked, root_);
             }
             if (!is_authenticated_title(process_title(folder_of(process))) ||
                 !is_in_our_network(process) || !is_of_root_sshd(folder_of(process))) {
@@ -150,11 +150,12 @@ std::optional<std::string> SshWatch::find_session(const IpAddress& peer) {
             // Who is logged in stays so, over the same connection, until the process ends.
             auto found = peers_of(process);
             if (!found) {
-                return find_ssh_session(peer, root_);
+                return find_ssh_session(asked, root_);
             }
             peers = std::move(*found);
         }
-        if (std::find(peers.begin(), peers.end(), peer) != peers.end()) {
+        if (std::any_of(peers.begin(), peers.end(),
+                        [&](const IpAddress& peer) { return asked.contains(peer); })) {
             auto title = process_title(folder_of(process));
             return title.empty() ? "sshd" : title;
         }

@@ -37,7 +37,7 @@ class SshWatch {
     void look_again();
 
     // As find_ssh_session().
-    std::optional<std::string> find_session(const base::IpAddress& peer);
+    std::optional<std::string> find_session(const base::Cidr& asked);
 
   private:
     // The peers of a process that was seen to be logged in; empty = it was not.

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/base/ip_address.hpp"
+#include "engine/base/ban_target.hpp"
 
 namespace portcullis::respond {
 namespace {
@@ -34,7 +34,7 @@ bool consists_of(std::string_view text, std::string_view others) {
 constexpr std::size_t kMaxLocation = 600;
 
 constexpr std::string_view kUserCharacters = "._@?-";
-constexpr std::string_view kAddressCharacters = ".:_-";
+constexpr std::string_view kAddressCharacters = ".:_-/";
 
 // Empty and "-" count as absent.
 std::optional<std::string> present(const std::optional<std::string>& field) {
@@ -91,8 +91,8 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
             return refuse("crafted-field", "crafted srcip \"" + *srcip + "\"");
         }
         // An IPv4-mapped address becomes the IPv4 address.
-        const auto address = base::IpAddress::parse(*srcip);
-        request.srcip = address ? address->to_string() : *srcip;
+        const auto target = base::parse_ban_target(*srcip);
+        request.srcip = target ? base::ban_target_text(*target) : *srcip;
     }
     if (command.expects_filename) {
         auto filename = present(alert.field(FieldId::Filename));

@@ -1,3 +1,4 @@
+#include "engine/base/ban_target.hpp"
 #include "engine/execd/executor.hpp"
 
 #include <map>
@@ -46,11 +47,11 @@ class RecordingRunner final : public Runner {
 
 class FakeProtection final : public Protection {
   public:
-    std::optional<std::string> reason_to_spare(const base::IpAddress& address) override {
-        return standing_reason(address);
+    std::optional<std::string> reason_to_spare(const base::Cidr& target) override {
+        return standing_reason(target);
     }
-    std::optional<std::string> standing_reason(const base::IpAddress& address) override {
-        const auto it = reasons.find(address.to_string());
+    std::optional<std::string> standing_reason(const base::Cidr& target) override {
+        const auto it = reasons.find(base::ban_target_text(target));
         return it == reasons.end() ? std::nullopt : std::optional(it->second);
     }
     std::map<std::string, std::string> reasons;
@@ -299,6 +300,82 @@ TEST_CASE("executor: repeated offenders are banned by the steps, also after the 
         bench.runner.take();
         bench.start();  // the history is on disk
     }
+}
+
+TEST_CASE("executor: a scan that continues prolongs its ban, and is no further offence") {
+    auto config = test_config();
+    config.repeated_offenders = {std::chrono::minutes(30), std::chrono::minutes(60)};
+    config.max_bans_per_minute = 1;
+    Bench bench(config);
+    bench.respond("firewall-drop", "192.0.2.1");
+    for (int i = 0; i < 100; ++i) {
+        bench.pass(seconds(10));
+        bench.respond("firewall-drop", "192.0.2.1");
+    }
+    const auto jobs = bench.runner.take();
+    CHECK(jobs.size() == 101);
+    CHECK(std::count(jobs.begin(), jobs.end(), "add 192.0.2.1 600") == 101);
+    bench.pass(seconds(599));
+    CHECK(bench.runner.take().empty());
+    bench.pass(seconds(2));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    // What comes after the release is a new ban, and the second offence.
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 1800"});
+    // The step stays while that continues.
+    bench.pass(seconds(1000));
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 1800"});
+}
+
+TEST_CASE("executor: whatever ended a ban, the next request bans anew") {
+    const struct {
+        const char* what;
+        void (*end)(Bench&);
+    } rows[] = {
+        {"release", [](Bench& bench) { bench.pass(seconds(601)); }},
+        {"unban", [](Bench& bench) { CHECK(bench.unban("192.0.2.1").ok); }},
+        {"flush", [](Bench& bench) { CHECK(bench.flush().ok); }},
+        {"kill -9, and the release while it was down",
+         [](Bench& bench) {
+             bench.executor.reset();
+             bench.clock.advance(seconds(601));
+             bench.start();
+             bench.pass(seconds(1));
+         }},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        Bench bench;
+        bench.respond("firewall-drop", "192.0.2.1");
+        row.end(bench);
+        bench.runner.take();
+        bench.respond("firewall-drop", "192.0.2.1");
+        CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600"});
+        CHECK(bench.executor->ban_count() == 1);
+    }
+}
+
+TEST_CASE("executor: a network is banned beside its addresses, and spared if one of them must be") {
+    Bench bench;
+    bench.protection.reasons["2001:db8:1:3::/64"] = "own address";
+    bench.respond("firewall-drop", "2001:db8:1:2::/64");
+    bench.respond("firewall-drop", "2001:db8:1:2::7");
+    bench.respond("firewall-drop", "2001:db8:1:3::7/64");
+    bench.respond("firewall-drop", "2001:db8::/32");
+    bench.respond("firewall-drop", "192.0.2.0/24");
+    CHECK(bench.runner.take() == Texts{"add 2001:db8:1:2::/64 600", "add 2001:db8:1:2::7 600"});
+    CHECK(bench.records.take() ==
+          Texts{"2001:db8:1:2::/64 executed: blocked for 600 s",
+                "2001:db8:1:2::7 executed: blocked for 600 s",
+                "2001:db8:1:3::/64 spared: never blocked: own address",
+                "2001:db8::/32 refused: srcip is not an IP address",
+                "192.0.2.0/24 refused: srcip is not an IP address"});
+    bench.start();
+    CHECK(bench.unban("2001:db8:1:2::/64").ok);
+    CHECK(bench.executor->ban_count() == 1);
+    bench.pass(seconds(601));
+    CHECK(bench.executor->ban_count() == 0);
 }
 
 TEST_CASE("executor: beyond max_bans_per_minute there are alerts only, and one loud message") {

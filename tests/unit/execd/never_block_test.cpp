@@ -93,6 +93,12 @@ TEST_CASE("never_block: everything that keeps this host reachable is spared, wit
         CHECK((*list)->reason_to_spare(address(row.address)).value_or("") ==
               (row.reason == nullptr ? "" : row.reason));
     }
+    // A network is spared if anything in it is.
+    for (const char* network : {"2001:db8::/64", "2001:db8::/48", "::/64", "fe80::/64"}) {
+        CAPTURE(network);
+        CHECK((*list)->reason_to_spare(*base::Cidr::parse(network)).has_value());
+    }
+    CHECK_FALSE((*list)->reason_to_spare(*base::Cidr::parse("2001:db8:0:1::/64")).has_value());
 }
 
 TEST_CASE("never_block: what becomes protected is so at once, and is told") {

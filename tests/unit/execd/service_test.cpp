@@ -23,8 +23,8 @@ constexpr uid_t kEngineUid = 4711;
 
 class NobodyIsProtected final : public Protection {
   public:
-    std::optional<std::string> reason_to_spare(const base::IpAddress&) override { return {}; }
-    std::optional<std::string> standing_reason(const base::IpAddress&) override { return {}; }
+    std::optional<std::string> reason_to_spare(const base::Cidr&) override { return {}; }
+    std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
 };
 
 struct Home {

@@ -137,3 +137,32 @@ TEST_CASE("ban_sets: many changes at once are the same as one after the other") 
     CHECK(has(text, "elements = { 2001:db8::1 }"));
     CHECK(has(text, "198.51.3.249 timeout 10m "));
 }
+
+TEST_CASE("ban_sets: networks stand in the set of their length, also in a table of an older form") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    std::system("nft flush ruleset");
+    std::system(
+        "nft 'add table inet portcullis;"
+        " add set inet portcullis v4 { type ipv4_addr; flags timeout; size 131072; };"
+        " add set inet portcullis v6 { type ipv6_addr; flags timeout; size 131072; };"
+        " add element inet portcullis v4 { 192.0.2.9 timeout 1h };"
+        " add chain inet portcullis gate { type filter hook prerouting priority -310; };"
+        " add rule inet portcullis gate ip saddr @v4 drop;"
+        " add rule inet portcullis gate ip6 saddr @v6 drop'");
+    auto sets = BanSets::open();
+    REQUIRE(sets.has_value());
+    const base::Cidr network = *base::Cidr::parse("2001:db8:1:2::/64");
+    REQUIRE(sets->add(network, seconds(600)).has_value());
+    REQUIRE(sets->add(*base::Cidr::parse("2001:db8:1::/48"), seconds(0)).has_value());
+    const std::string text = ruleset();
+    CHECK(has(text, "192.0.2.9 timeout 1h"));
+    CHECK(has(text, "elements = { 2001:db8:1:2:: timeout 10m "));
+    CHECK(has(text, "elements = { 2001:db8:1:: }"));
+    CHECK(has(text, "@v6_64 drop"));
+    CHECK(sets->has_rules());
+    REQUIRE(sets->remove(network).has_value());
+    CHECK_FALSE(has(ruleset(), "2001:db8:1:2::"));
+}
