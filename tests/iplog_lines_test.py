@@ -56,6 +56,17 @@ def shipped_home(test):
         "etc/ossec.conf", "decoders/iplog_decoders.xml", "rules/iplog_rules.xml")})
 
 
+def responses(home, lines):
+    """Whether each line is answered with a response, as --run shows it."""
+    golden = home / "lines.logtest"
+    golden.write_text("# description: lines\n" + "".join(f"\n> {line}\n" for line in lines))
+    ran = subprocess.run([str(BIN / "portcullis-logtest"), "-D", str(home), "--run", str(golden)],
+                         env={"UPDATE_GOLDEN": "1"}, capture_output=True, text=True, timeout=60)
+    if ran.returncode != 0:
+        raise AssertionError(ran.stdout + ran.stderr)
+    return ["**Response: firewall-drop" in part for part in golden.read_text().split("\n> ")[1:]]
+
+
 def in_file(message):
     return f"Nov  4 07:15:09 {message}"
 
@@ -375,6 +386,26 @@ class Lines(unittest.TestCase):
                 self.assertEqual([99990] * eleventh + [99991] + [99990] * len(again[:2]),
                                  [outcome["rule"] for outcome in got], notes)
                 self.assertTrue(all(outcome["alert"] for outcome in got))
+
+    def test_who_binds_only_the_two_old_rules_gets_a_block_for_a_scan_that_continues(self):
+        home = shipped_home(self)
+        conf = home / "etc/ossec.conf"
+        conf.write_text(conf.read_text().replace("99990,99991,99996", "99990,99991"))
+        lines = [in_file(f"TCP: SYN scan detected [port {port}] from 203.0.113.9{note}")
+                 for port in range(11) for note in ("", " (again)")]
+        lines.append(in_file("TCP: SYN scan detected [port 99] from 203.0.113.9 (asymmetric route)"))
+        self.assertEqual([True] * 22 + [False], responses(home, lines))
+        self.assertEqual([True] * 23, responses(shipped_home(self), lines))
+
+    def test_the_documented_response_to_open_port_probing(self):
+        guide = (SOURCE / "docs/iplog-rules.md").read_text()
+        added = re.search(r"^<active-response>.*?</active-response>\n", guide, re.M | re.S)[0]
+        lines = [in_file("TCP: open port probing detected [ports 22,80] from 203.0.113.9 [port 45001]")]
+        home = shipped_home(self)
+        self.assertEqual([False], responses(home, lines))
+        conf = home / "etc/ossec.conf"
+        conf.write_text(conf.read_text().replace("</ossec_config>", added + "</ossec_config>"))
+        self.assertEqual([True], responses(home, lines))
 
     def test_scans_that_only_continue_never_become_many(self):
         lines = [in_file(f"TCP: SYN scan detected [port {port}] from 203.0.113.9 (again)") for port in range(60)]
