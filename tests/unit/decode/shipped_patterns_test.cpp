@@ -2,7 +2,8 @@
 // A sender of packets decides how long some lines get, and a log line can have 6 KB.
 //
 // The lines are made from the golden lines of iplog: at each word a piece is repeated n, 2n and 4n
-// times, and what follows is spoilt, replaced or cut off. Steps are counted, so no clock is involved.
+// times, and what follows is spoilt, replaced or cut off. Steps are counted, so no clock is
+// involved.
 #include <algorithm>
 #include <array>
 #include <cstdint>
