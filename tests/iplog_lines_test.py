@@ -56,6 +56,17 @@ def shipped_home(test):
         "etc/ossec.conf", "decoders/iplog_decoders.xml", "rules/iplog_rules.xml")})
 
 
+def responses(home, lines):
+    """Whether each line is answered with a response, as --run shows it."""
+    golden = home / "lines.logtest"
+    golden.write_text("# description: lines\n" + "".join(f"\n> {line}\n" for line in lines))
+    ran = subprocess.run([str(BIN / "portcullis-logtest"), "-D", str(home), "--run", str(golden)],
+                         env={"UPDATE_GOLDEN": "1"}, capture_output=True, text=True, timeout=60)
+    if ran.returncode != 0:
+        raise AssertionError(ran.stdout + ran.stderr)
+    return ["**Response: firewall-drop" in part for part in golden.read_text().split("\n> ")[1:]]
+
+
 def in_file(message):
     return f"Nov  4 07:15:09 {message}"
 
@@ -77,6 +88,61 @@ HOSTS = [
 # The destination as the D variants have it, and what becomes dstip; None: log_dest is off.
 TARGETS = [(None, None), ("198.51.100.2", "198.51.100.2"), ("2001:db8::2", "2001:db8::2"),
            ("www.example.net (198.51.100.2)", "198.51.100.2"), ("www.example.net", "www.example.net")]
+
+
+# As source of a detection also a network, and as destination a list.
+SOURCES = [(source, srcip) for source, _, srcip in HOSTS] + [("2001:db8:1:2::/64", "2001:db8:1:2::/64")]
+TARGET_LISTS = [("198.51.100.2,198.51.100.3",) * 2, ("2001:db8::2,2001:db8::3,...",) * 2]
+NOTES = [None, "again", "asymmetric route", "again, asymmetric route", "asymmetric route, again", "dead", "of a later-version"]
+# (protocol, kind, decoder, rule, field of the numbers, the numbers, has source ports)
+DETECTIONS = [
+    *(("TCP", f"{kind} scan", "iplog-scan", 99990, "dstport", "ports", True) for kind in ("SYN", "SYN-FIN", "slow-sweep")),
+    ("SCTP", "port scan", "iplog-scan", 99990, "dstport", "ports", True),
+    ("IP", "protocol scan", "iplog-scan", 99990, "extra_data", "protocols", False),
+    ("UDP", "scan/flood", "iplog-flood", 99980, "dstport", "ports", True),
+    ("ICMP", "ping flood", "iplog-pingflood", 99981, None, None, False),
+    ("TCP", "open port probing", "iplog-open-ports", 99940, "dstport", "ports", True),
+]
+# (protocol, kind, rule, source): no srcip in any of them
+REPORTS = [
+    ("TCP", "scan with decoys", 99987, "192.0.2.7, a.example (192.0.2.8), 2001:db8::7"),
+    ("TCP", "SYN-ACK probes", 99945, "192.0.2.7"), ("TCP", "SYN-ACK probes", 99945, "a.example (192.0.2.8)"),
+    ("ICMP", "slow sweep over hosts", 99946, "192.0.2.7"), ("UDP", "sweep over hosts", 99995, "2001:db8:1:2::/64"),
+    ("TCP", "refused connections", 99941, "30 sources"), ("UDP", "datagram flood", 99942, "400 sources"),
+    ("UDP", "reflection", 99943, "3984 sources"), ("TCP", "SYN-ACK reflection", 99944, "2000 sources"),
+    ("UDP", "backscatter", 99992, "192.0.2.7"), ("TCP", "backscatter", 99992, "a.example (2001:db8::7)"),
+]
+
+
+def scan_id(decoder, note=None):
+    """The id is what rule 99991 counts by."""
+    return {"id": "detected"} if decoder == "iplog-scan" and "again" not in (note or "") else {}
+
+
+def detections():
+    """(decoder, rule, fields, message) of the kinds with a source and of those that only report."""
+    for note in NOTES:
+        noted = f" ({note})" if note else ""
+        status = {"status": note} if note else {}
+        for target, dstip in TARGETS + TARGET_LISTS:
+            to = f" to {target}" if target else ""
+            place = {"dstip": dstip} if target else {}
+            for protocol, kind, decoder, rule, field, word, has_source_ports in DETECTIONS:
+                is_asymmetric = rule == 99990 and "asymmetric route" in (note or "")
+                for source, srcip in SOURCES:
+                    for tail, srcport in (("", None), (" [ports 45001,45002,...]", "45001,45002")):
+                        if srcport and not has_source_ports:
+                            continue
+                        fields = {"action": kind, "srcip": srcip, **place, **status, **scan_id(decoder, note),
+                                  **({field: "22,80"} if field else {}), **({"srcport": srcport} if srcport else {})}
+                        numbers = f" [{word} 22,80,...]" if word else ""
+                        yield (decoder, 99996 if is_asymmetric else rule, fields,
+                               f"{protocol}: {kind} detected{to}{numbers} from {source}{tail}{noted}")
+            for protocol, kind, rule, source in REPORTS:
+                for ports, tail, more in (("", "", {}), (" [port 80]", "", {"dstport": "80"}),
+                                          (" [ports 1,2,...]", " [port 53]", {"dstport": "1,2", "srcport": "53"})):
+                    yield ("iplog-report", rule, {"action": kind, "extra_data": source, **place, **status, **more},
+                           f"{protocol}: {kind} detected{to}{ports} from {source}{tail}{noted}")
 
 
 def messages(source, with_port, target):
@@ -105,7 +171,7 @@ def messages(source, with_port, target):
                                  (" [ports 23,24,25,...]", "23,24,25"), (" [ports 23]", "23")):
             for tail, srcport in (("", None), (" [port 45001]", "45001"), (" [ports 45001,45002$",
                                   "45001,45002"), (" [ports 45001,45002,...]", "45001,45002")):
-                fields = {"action": kind}
+                fields = {"action": kind, **scan_id(decoder)}
                 if dstport:
                     fields["dstport"] = dstport
                 if srcport:
@@ -192,12 +258,43 @@ class Lines(unittest.TestCase):
                     expected.append((decoder, syslog_rule, fields))
                     lines.append(through_syslog(message))
         self.assertGreater(len(lines), 5000)
+        self.check_outcomes(lines, expected)
+
+    def check_outcomes(self, lines, expected):
         wrong = []
         for line, due, got in zip(lines, expected, logtest(shipped_home(self), lines, "--fresh")):
             found = (got["decoder"], got["rule"], got["fields"])
             if found != due:
                 wrong.append(f"{line}\n  due {due}\n  got {found}")
         self.assertFalse(wrong, f"{len(wrong)} of {len(lines)}:\n" + "\n".join(wrong[:10]))
+
+    def test_every_detection_with_notes_networks_and_several_targets(self):
+        expected, lines = [], []
+        for decoder, rule, fields, message in detections():
+            expected.append((decoder, rule, fields))
+            lines.append(in_file(message))
+            expected.append((decoder, rule, dict(fields, proto=message.split(":")[0])))
+            lines.append(through_syslog(message))
+        self.assertGreater(len(lines), 10000)
+        self.check_outcomes(lines, expected)
+
+    def test_the_end_of_every_kind(self):
+        expected, lines = [], []
+        total = {"extra_data": "71 packets (2840 bytes)"}
+        rows = [("iplog-expired", 99985, protocol, kind, source, {"srcip": srcip})
+                for protocol, kind, *_ in DETECTIONS for source, srcip in SOURCES]
+        rows += [("iplog-report-expired", 99993, protocol, kind, source, {})
+                 for protocol, kind, _, source in REPORTS]
+        for decoder, rule, protocol, kind, source, fields in rows:
+            for target, dstip in TARGETS + TARGET_LISTS:
+                to = f" to {target}" if target else ""
+                message = (f"{protocol}: {kind} mode{to} expired for {source} - received a total of 71 packets "
+                           "(2840 bytes).")
+                place = {"dstip": dstip} if target and decoder == "iplog-expired" else {}
+                due = {"action": kind, **fields, **place, **total}
+                expected += [(decoder, rule, due), (decoder, rule, dict(due, proto=protocol))]
+                lines += [in_file(message), through_syslog(message)]
+        self.check_outcomes(lines, expected)
 
     def test_only_scans_are_alerts_that_block_and_ordinary_traffic_is_no_alert(self):
         rows = messages("203.0.113.9", "203.0.113.9", None)
@@ -206,12 +303,13 @@ class Lines(unittest.TestCase):
             due = row[0] not in silent and (row[0] != "iplog-icmp" or row[2] in (99953, 99954))
             self.assertEqual(due, got["alert"], row[4])
         bound = re.search(r"<rules_id>(.*)</rules_id>", (SOURCE / "etc/ossec.conf").read_text())[1]
-        self.assertEqual("99990,99991", bound)
+        self.assertEqual("99990,99991,99996", bound)
 
     def test_what_names_and_users_contain_never_becomes_the_address(self):
         """Host names as bad as they can be (no blank in them) with log_ip on; users without limit."""
         pieces = ["9.9.9.9", "(9.9.9.9)", "from", "@", ":", "[port", "(from", ")", "(", "::9", ":22", "9.9.9.9:22", "$",
-                  "9.9.9.9@", "(9.9.9.9):22", "SYN", "TCP:", "->", "%", "\\", "<!--", "\xe9", "\x01", "\t"]
+                  "9.9.9.9@", "(9.9.9.9):22", "SYN", "TCP:", "->", "%", "\\", "<!--", "\xe9", "\x01", "\t",
+                  "(again)", "again)", "(again"]
         choose = random.Random(20)
         lines = []
         for number in range(3000):
@@ -220,12 +318,17 @@ class Lines(unittest.TestCase):
             if number % 3:
                 source = f"{''.join(some)} (203.0.113.9)"
                 message = choose.choice(messages(source, source, target))[4]
+                if " detected" in message and not message.endswith("$"):
+                    message += choose.choice(("", " (again)", " (asymmetric route)"))
             else:
                 to = f" to {target}" if target else ""
                 message = f"TCP: ssh connection attempt{to} from {' '.join(some)}@203.0.113.9:45001"
             lines.append((in_file if number % 2 else through_syslog)(message))
         for line, got in zip(lines, logtest(shipped_home(self), lines, "--fresh")):
             self.assertIn(got["fields"].get("srcip", "203.0.113.9"), ("203.0.113.9",), line)
+            if got["decoder"] == "iplog-scan" and "srcip" in got["fields"]:  # nor a note
+                self.assertEqual(line.endswith(" (again)"), "id" not in got["fields"], line)
+                self.assertEqual(line.endswith("route)"), got["rule"] == 99996, line)
 
     def test_lines_that_are_nearly_right_give_no_address(self):
         for message in ("TCP: SYN scan detected from a from 9.9.9.9", "TCP: SYN scan detected from 9.9.9.9 b",
@@ -265,6 +368,49 @@ class Lines(unittest.TestCase):
         rules = [got["rule"] for got in logtest(shipped_home(self), lines)]
         self.assertEqual([99990] * 20 + [99991], rules[:21])
 
+    def test_a_scan_that_continues_is_blocked_but_not_counted(self):
+        """Whatever the order: the 11th first detection is 99991, no other line is."""
+        choose = random.Random(7)
+        for source in ("203.0.113.9", "2001:db8:1:2::/64", "scan.example.net (203.0.113.9)"):
+            for _ in range(20):
+                again = [" (again)"] * choose.randint(1, 30)
+                notes = [""] * 10 + again
+                choose.shuffle(notes)
+                notes += [""] + again[:2]  # the 11th, and what follows it
+                form = choose.choice((in_file, through_syslog))
+                got = logtest(shipped_home(self), [
+                    form(f"TCP: {choose.choice(('SYN', 'port', 'FIN'))} scan detected [ports {number},22] from "
+                         f"{source}{choose.choice(('', ' [port 45001]'))}{note}")
+                    for number, note in enumerate(notes)])
+                eleventh = 10 + len(again)
+                self.assertEqual([99990] * eleventh + [99991] + [99990] * len(again[:2]),
+                                 [outcome["rule"] for outcome in got], notes)
+                self.assertTrue(all(outcome["alert"] for outcome in got))
+
+    def test_who_binds_only_the_two_old_rules_gets_a_block_for_a_scan_that_continues(self):
+        home = shipped_home(self)
+        conf = home / "etc/ossec.conf"
+        conf.write_text(conf.read_text().replace("99990,99991,99996", "99990,99991"))
+        lines = [in_file(f"TCP: SYN scan detected [port {port}] from 203.0.113.9{note}")
+                 for port in range(11) for note in ("", " (again)")]
+        lines.append(in_file("TCP: SYN scan detected [port 99] from 203.0.113.9 (asymmetric route)"))
+        self.assertEqual([True] * 22 + [False], responses(home, lines))
+        self.assertEqual([True] * 23, responses(shipped_home(self), lines))
+
+    def test_the_documented_response_to_open_port_probing(self):
+        guide = (SOURCE / "docs/iplog-rules.md").read_text()
+        added = re.search(r"^<active-response>.*?</active-response>\n", guide, re.M | re.S)[0]
+        lines = [in_file("TCP: open port probing detected [ports 22,80] from 203.0.113.9 [port 45001]")]
+        home = shipped_home(self)
+        self.assertEqual([False], responses(home, lines))
+        conf = home / "etc/ossec.conf"
+        conf.write_text(conf.read_text().replace("</ossec_config>", added + "</ossec_config>"))
+        self.assertEqual([True], responses(home, lines))
+
+    def test_scans_that_only_continue_never_become_many(self):
+        lines = [in_file(f"TCP: SYN scan detected [port {port}] from 203.0.113.9 (again)") for port in range(60)]
+        self.assertEqual({99990}, {outcome["rule"] for outcome in logtest(shipped_home(self), lines)})
+
     def test_many_attempts_of_one_source_are_the_sixtieth(self):
         lines = [in_file(f"TCP: ssh connection attempt from 203.0.113.9:{port}") for port in range(1, 61)]
         got = logtest(shipped_home(self), lines)
@@ -303,6 +449,35 @@ class Conformance(unittest.TestCase):
                           None: 68}, count)
         for outcome in got:
             self.assertEqual(outcome["decoder"] == "iplog-scan", outcome["rule"] == 99990)
+
+    def test_a_scan_that_continues_with_the_published_xml(self):
+        """The published rule fires as for the first detection, and finds the same source."""
+        home = home_with(self, {
+            "etc/ossec.conf": (PUBLISHED / "ossec.conf").read_text(),
+            "etc/decoder.xml": (PUBLISHED / "decoders.xml").read_text(),
+            "rules/iplog_rules.xml": (PUBLISHED / "rules.xml").read_text()})
+        lines = [line for line in self.published_lines() if " scan detected " in line]
+        lines += [in_file(message) for message in (
+            "TCP: SYN scan detected [ports 21,1] from 203.0.113.9 [port 60907]",
+            "SCTP: port scan detected [ports 21,1] from 2001:db8:1:2::/64",
+            "IP: protocol scan detected [protocols 2,4,47] from 203.0.113.9",
+            "TCP: slow-sweep scan detected [port 22] from 203.0.113.9")]
+        self.assertEqual(15, len(lines))
+        first = logtest(home, lines, "--fresh")
+        for note in ("again", "asymmetric route", "again, asymmetric route"):
+            for line, before, got in zip(lines, first, logtest(home, [f"{line} ({note})" for line in lines], "--fresh")):
+                self.assertEqual((99990, True), (got["rule"], got["alert"]), line)
+                self.assertEqual(before["fields"], got["fields"], line)
+                self.assertIn("srcip", got["fields"], line)
+
+    def test_what_only_reports_fires_no_published_rule(self):
+        home = home_with(self, {
+            "etc/ossec.conf": (PUBLISHED / "ossec.conf").read_text(),
+            "etc/decoder.xml": (PUBLISHED / "decoders.xml").read_text(),
+            "rules/iplog_rules.xml": (PUBLISHED / "rules.xml").read_text()})
+        lines = [in_file(row[3]) for row in detections() if row[0] in ("iplog-report", "iplog-open-ports")]
+        for line, got in zip(lines, logtest(home, lines, "--fresh")):
+            self.assertNotEqual(99990, got["rule"], line)
 
     def test_all_that_the_real_iplog_wrote_is_decoded(self):
         lines = [line for log in sorted((CONFORMANCE / "iplog").rglob("*.log"))

@@ -30,7 +30,8 @@ constexpr std::array<std::string_view, 8> kBuiltinNames{
 // iplog writes to its own file, and what pre-decoding takes for a program of that name.
 // OSSEC-COMPAT: OSSEC has no fallback, so the published decoders for iplog match nothing there
 // (decoder_set_test: "falls back").
-constexpr std::array<std::string_view, 4> kIplogProtocols{"TCP", "UDP", "ICMP", "ICMP/UDP"};
+constexpr std::array<std::string_view, 6> kIplogProtocols{"TCP",      "UDP",  "ICMP",
+                                                          "ICMP/UDP", "SCTP", "IP"};
 constexpr std::string_view kIplogProgram = "iplog";
 
 bool may_fall_back(const Event& event) {

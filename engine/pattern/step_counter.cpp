@@ -12,10 +12,16 @@ namespace {
 struct Count {
     std::uint32_t steps = 0;
     std::uint32_t limit = 0;
+    std::size_t position = 0;  // in the subject, of the last step
+    std::uint64_t bytes = 0;
 };
 
-int count_step(pcre2_callout_block* /*block*/, void* data) {
+int count_step(pcre2_callout_block* block, void* data) {
     auto& count = *static_cast<Count*>(data);
+    if (block->current_position > count.position) {
+        count.bytes += block->current_position - count.position;
+    }
+    count.position = block->current_position;
     return ++count.steps > count.limit ? PCRE2_ERROR_CALLOUT : 0;
 }
 
@@ -59,10 +65,15 @@ std::optional<StepCounter> StepCounter::make(const Pattern& pattern) {
 }
 
 std::uint32_t StepCounter::steps_of(std::string_view subject, std::uint32_t limit) {
-    impl_->count = {0, limit};
+    impl_->count = Count{};
+    impl_->count.limit = limit;
     pcre2_match(impl_->code.get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), 0,
                 PCRE2_NO_JIT, impl_->match_data.get(), impl_->context.get());
     return impl_->count.steps;
+}
+
+std::uint64_t StepCounter::work_of(std::string_view subject, std::uint32_t limit) {
+    return steps_of(subject, limit) + impl_->count.bytes;
 }
 
 }  // namespace portcullis::pattern

@@ -27,6 +27,9 @@ class StepCounter {
 
     // The steps of matching `subject`; the match is given up when they pass `limit`.
     std::uint32_t steps_of(std::string_view subject, std::uint32_t limit);
+    // The steps, and the bytes that the match passes over between them. One step of a possessive
+    // repetition can pass over the whole subject, so steps alone do not bound the time.
+    std::uint64_t work_of(std::string_view subject, std::uint32_t limit);
 
   private:
     struct Impl;

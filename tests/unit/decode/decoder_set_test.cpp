@@ -78,10 +78,13 @@ TEST_CASE("decoder_set: what iplog writes falls back to decoders without a progr
         {"Nov 14 18:09:12 TCP: SYN scan detected", "iplog-scan"},
         {"Nov 14 18:09:12 ICMP: SYN scan detected", "iplog-scan"},
         {"Nov 14 18:09:12 ICMP/UDP: SYN scan detected", "iplog-scan"},
+        {"Nov 14 18:09:12 SCTP: port scan detected", "iplog-scan"},
+        {"Nov 14 18:09:12 IP: protocol scan detected", "iplog-scan"},
         {"Nov 14 18:09:12 host iplog[12]: TCP: SYN scan detected", "iplog-scan"},
         {"Nov 14 18:09:12 UDP: SYN scan detected", "udp"},
         // Not iplog's own file: the header names a host.
         {"Nov 14 18:09:12 host TCP: SYN scan detected", "-"},
+        {"Nov 14 18:09:12 host IP: protocol scan detected", "-"},
         {"Nov 14 18:09:12 host prog: SYN scan detected", "-"},
         {"Nov 14 18:09:12 IGMP: SYN scan detected", "-"},
     };
