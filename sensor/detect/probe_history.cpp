@@ -15,8 +15,7 @@ void ProbeHistory::record(const sensor_packet::Packet& packet) {
     header.options = packet.tcp_options;
     header.window = packet.tcp_window;
     header.ip_id = packet.ip_id;
-    header.flags =
-        static_cast<std::uint8_t>(packet.tcp_flags & ~(sensor_packet::kEce | sensor_packet::kCwr));
+    header.flags = packet.tcp_flags;
     header.ttl = packet.ttl;
     header.dont_fragment = packet.dont_fragment;
 }

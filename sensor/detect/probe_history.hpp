@@ -25,7 +25,7 @@ struct ProbeHeader {
     std::uint32_t options = 0;  // as Packet::tcp_options
     std::uint16_t window = 0;
     std::uint16_t ip_id = 0;
-    std::uint8_t flags = 0;  // without ECE and CWR
+    std::uint8_t flags = 0;  // all eight
     std::uint8_t ttl = 0;
     bool dont_fragment = false;
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace portcullis::sensor_detect {
 namespace {
 
 using sensor_packet::kAck;
+using sensor_packet::kCwr;
+using sensor_packet::kEce;
 using sensor_packet::kFin;
 using sensor_packet::kPsh;
 using sensor_packet::kSyn;
@@ -14,62 +17,249 @@ using sensor_packet::kUrg;
 
 // A field that is the same twice is no pattern yet.
 constexpr std::size_t kFewestProbes = 4;
-constexpr int kAnyWindow = -1;
+
+constexpr std::uint8_t kAllFlags = 0xff;
+constexpr std::uint8_t kNoFlags = 0;
+// A host with ECN turned on sets both bits in the SYN of every connect() (RFC 3168 section 6.1.1).
+constexpr std::uint8_t kAllButEcn = kAllFlags & ~(kEce | kCwr);
 
 // TCP option kinds (IANA).
 constexpr std::uint32_t kSegmentSize = 1U << 2;
 constexpr std::uint32_t kWindowScale = 1U << 3;
 constexpr std::uint32_t kSackPermitted = 1U << 4;
 
-// In the order in which they are tried: the more particular first. nmap sends with a TTL of 37 to
-// 59 and keeps port and sequence number during a scan; -sA and -sW send the same packets.
+// nmap counts tries and timing probes in a byte each and adds both to the source port.
+constexpr int kMostPortsOfTries = 512;
+constexpr std::uint16_t kMostLost = 16;
+
+// Above the TTL that any common operating system sends with (Windows: 128).
+constexpr std::uint8_t kAboveOsTtl = 129;
+
+// nmap sends all probes of a try from one port with one number; -sA and -sW send the same packets.
+constexpr ScannerSignature nmap(std::string_view name, std::uint8_t flags,
+                                std::uint8_t flags_compared, std::string_view capture) {
+    return {name,
+            flags,
+            flags_compared,
+            WindowMark::OneToFourKib,
+            OptionMark::SegmentSizeWithSyn,
+            DontFragmentMark::Any,
+            1,
+            SourcePortMark::Any,
+            NumberMark::Tries,
+            IpIdMark::Any,
+            capture};
+}
+
+constexpr ScannerSignature hping3(std::string_view name, std::uint8_t flags,
+                                  std::uint8_t flags_compared, SourcePortMark source_port,
+                                  std::string_view capture) {
+    return {name,
+            flags,
+            flags_compared,
+            WindowMark::Is512,
+            OptionMark::None,
+            DontFragmentMark::Any,
+            1,
+            source_port,
+            NumberMark::Random31,
+            IpIdMark::Any,
+            capture};
+}
+
+constexpr ScannerSignature hping3(std::string_view name, std::uint8_t flags,
+                                  std::string_view capture) {
+    return hping3(name, flags, kAllFlags, SourcePortMark::Ascending, capture);
+}
+
+// In the order in which they are tried: the more particular first.
 constexpr std::array kSignatures{
-    ScannerSignature{"zmap", kSyn, kAnyWindow, OptionShape::Any, 128, 255, Pattern::Any,
-                     Pattern::Any, Pattern::Is54321, "zmap"},
-    ScannerSignature{"masscan", kSyn, kAnyWindow, OptionShape::Any, 128, 255, Pattern::Any,
-                     Pattern::Any, Pattern::HashOfTarget, "masscan"},
-    ScannerSignature{"unicornscan", kSyn, kAnyWindow, OptionShape::Any, 1, 255, Pattern::Any,
-                     Pattern::PortsXorKey, Pattern::Any, "unicornscan"},
-    ScannerSignature{"nmap -sS", kSyn, 1024, OptionShape::SegmentSizeOnly, 1, 255, Pattern::Same,
-                     Pattern::Same, Pattern::Any, "nmap_sS"},
-    ScannerSignature{"nmap -sF", kFin, 1024, OptionShape::None, 1, 255, Pattern::Same,
-                     Pattern::Same, Pattern::Any, "nmap_sF"},
-    ScannerSignature{"nmap -sN", 0, 1024, OptionShape::None, 1, 255, Pattern::Same, Pattern::Same,
-                     Pattern::Any, "nmap_sN"},
-    ScannerSignature{"nmap -sX", kFin | kPsh | kUrg, 1024, OptionShape::None, 1, 255, Pattern::Same,
-                     Pattern::Same, Pattern::Any, "nmap_sX"},
-    ScannerSignature{"nmap -sA or -sW", kAck, 1024, OptionShape::None, 1, 255, Pattern::Same,
-                     Pattern::Zero, Pattern::Any, "nmap_sA"},
-    ScannerSignature{"nmap -sM", kFin | kAck, 1024, OptionShape::None, 1, 255, Pattern::Same,
-                     Pattern::Zero, Pattern::Any, "nmap_sM"},
-    ScannerSignature{"hping3 --scan", kSyn, 512, OptionShape::None, 1, 64, Pattern::Same,
-                     Pattern::Changing, Pattern::Any, "hping3_scan"},
-    ScannerSignature{"hping3 -S", kSyn, 512, OptionShape::None, 1, 64, Pattern::Ascending,
-                     Pattern::Changing, Pattern::Any, "hping3_S"},
-    ScannerSignature{"hping3 -F", kFin, 512, OptionShape::None, 1, 64, Pattern::Ascending,
-                     Pattern::Changing, Pattern::Any, "hping3_F"},
-    ScannerSignature{"hping3 -X", kFin | kPsh | kUrg, 512, OptionShape::None, 1, 64,
-                     Pattern::Ascending, Pattern::Changing, Pattern::Any, "hping3_X"},
-    ScannerSignature{"hping3 without flags", 0, 512, OptionShape::None, 1, 64, Pattern::Ascending,
-                     Pattern::Changing, Pattern::Any, "hping3_null"},
-    ScannerSignature{"hping3 -A", kAck, 512, OptionShape::None, 1, 64, Pattern::Ascending,
-                     Pattern::Changing, Pattern::Any, "hping3_A"},
-    ScannerSignature{"a connect() scanner such as nmap -sT", kSyn, kAnyWindow,
-                     OptionShape::OfAStack, 1, 255, Pattern::Changing, Pattern::Changing,
-                     Pattern::Any, "nmap_sT"},
+    ScannerSignature{"zmap", kSyn, kAllFlags, WindowMark::Is65535, OptionMark::Any,
+                     DontFragmentMark::Clear, 1, SourcePortMark::Any, NumberMark::FreshSequence,
+                     IpIdMark::Is54321, "zmap"},
+    // The hash says enough: TTL, window and options differ with version and command line.
+    ScannerSignature{"masscan", kSyn, kAllFlags, WindowMark::Any, OptionMark::Any,
+                     DontFragmentMark::Any, 1, SourcePortMark::Any, NumberMark::FreshSequence,
+                     IpIdMark::HashOfTarget, "masscan"},
+    // Since 4.1 the IP id is random and the options are those of a system of the user's choice,
+    // but the TTL of 255 without DF belongs to none of these systems.
+    ScannerSignature{"zmap 4", kSyn, kAllFlags, WindowMark::Is65535, OptionMark::SegmentSizeOrStack,
+                     DontFragmentMark::Clear, kAboveOsTtl, SourcePortMark::Scattered,
+                     NumberMark::FreshSequence, IpIdMark::Any, "zmap_4"},
+    ScannerSignature{"unicornscan", kSyn, kAllFlags, WindowMark::Any, OptionMark::Any,
+                     DontFragmentMark::Any, 1, SourcePortMark::Any, NumberMark::PortsXorKey,
+                     IpIdMark::Any, "unicornscan"},
+    nmap("nmap -sS", kSyn, kAllFlags, "nmap_sS"),
+    nmap("nmap -sF", kFin, kAllFlags, "nmap_sF"),
+    nmap("nmap -sN", 0, kAllFlags, "nmap_sN"),
+    nmap("nmap -sX", kFin | kPsh | kUrg, kAllFlags, "nmap_sX"),
+    nmap("nmap -sA or -sW", kAck, kAllFlags, "nmap_sA"),
+    nmap("nmap -sM", kFin | kAck, kAllFlags, "nmap_sM"),
+    nmap("nmap --scanflags", 0, kNoFlags, "nmap_scanflags"),
+    hping3("hping3 -S", kSyn, "hping3_S"),
+    // --scan keeps its source port as -k does, and -s sets that of both.
+    hping3("hping3 -S -k or --scan", kSyn, kAllFlags, SourcePortMark::Same, "hping3_scan"),
+    hping3("hping3 -F", kFin, "hping3_F"),
+    hping3("hping3 -A", kAck, "hping3_A"),
+    hping3("hping3 -P", kPsh, "hping3_P"),
+    hping3("hping3 -U", kUrg, "hping3_U"),
+    hping3("hping3 -X", kEce, "hping3_X"),
+    hping3("hping3 -Y", kCwr, "hping3_Y"),
+    hping3("hping3 -FA", kFin | kAck, "hping3_FA"),
+    hping3("hping3 -SA", kSyn | kAck, "hping3_SA"),
+    hping3("hping3 -SF", kSyn | kFin, "hping3_SF"),
+    hping3("hping3 -FPU", kFin | kPsh | kUrg, "hping3_FPU"),
+    hping3("hping3 without flags", 0, "hping3_null"),
+    hping3("hping3", 0, kNoFlags, SourcePortMark::SameOrAscending, "hping3_other_flags"),
+    ScannerSignature{"a connect() scanner such as nmap -sT", kSyn, kAllButEcn, WindowMark::Any,
+                     OptionMark::OfAStack, DontFragmentMark::Set, 1, SourcePortMark::Changing,
+                     NumberMark::FreshSequence, IpIdMark::Any, "nmap_sT"},
 };
 
-bool fits(OptionShape shape, std::uint32_t options) {
-    constexpr std::uint32_t kOfAStack = kSegmentSize | kWindowScale | kSackPermitted;
-    switch (shape) {
-        case OptionShape::None:
-            return options == 0;
-        case OptionShape::SegmentSizeOnly:
-            return options == kSegmentSize;
-        case OptionShape::OfAStack:
-            return (options & kOfAStack) == kOfAStack;
-        case OptionShape::Any:
+using Probes = std::span<const ProbeHeader>;
+
+template <class Test>
+bool each(Probes probes, Test test) {
+    return std::all_of(probes.begin(), probes.end(), test);
+}
+
+// `test` gets each probe and the one before it.
+template <class Test>
+bool each_pair(Probes probes, Test test) {
+    for (std::size_t i = 1; i < probes.size(); ++i) {
+        if (!test(probes[i - 1], probes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fits(WindowMark mark, std::uint16_t window) {
+    switch (mark) {
+        case WindowMark::Any:
             break;
+        case WindowMark::Is512:
+            return window == 512;
+        case WindowMark::Is65535:
+            return window == 65535;
+        case WindowMark::OneToFourKib:
+            return window % 1024 == 0 && window >= 1024 && window <= 4096;
+    }
+    return true;
+}
+
+bool fits(OptionMark mark, const ProbeHeader& probe) {
+    constexpr std::uint32_t kOfAStack = kSegmentSize | kWindowScale | kSackPermitted;
+    const bool is_of_a_stack = (probe.options & kOfAStack) == kOfAStack;
+    switch (mark) {
+        case OptionMark::Any:
+            break;
+        case OptionMark::None:
+            return probe.options == 0;
+        case OptionMark::SegmentSizeWithSyn:
+            return probe.options == ((probe.flags & kSyn) != 0 ? kSegmentSize : 0);
+        case OptionMark::OfAStack:
+            return is_of_a_stack;
+        case OptionMark::SegmentSizeOrStack:
+            return is_of_a_stack || probe.options == kSegmentSize;
+    }
+    return true;
+}
+
+bool fits(DontFragmentMark mark, const ProbeHeader& probe) {
+    const bool is_set = probe.dont_fragment || !probe.source.is_v4();
+    return mark == DontFragmentMark::Any || is_set == (mark == DontFragmentMark::Set);
+}
+
+bool is_same_port(const ProbeHeader& newer, const ProbeHeader& older) {
+    return newer.source_port == older.source_port;
+}
+
+bool is_next_port(const ProbeHeader& newer, const ProbeHeader& older) {
+    const auto step = static_cast<std::uint16_t>(newer.source_port - older.source_port);
+    return step >= 1 && step <= kMostLost;
+}
+
+bool fits(SourcePortMark mark, Probes probes) {
+    switch (mark) {
+        case SourcePortMark::Any:
+            break;
+        case SourcePortMark::Same:
+            return each_pair(probes, is_same_port);
+        case SourcePortMark::Ascending:
+            return each_pair(probes, is_next_port);
+        case SourcePortMark::SameOrAscending:
+            return each_pair(probes, is_same_port) || each_pair(probes, is_next_port);
+        case SourcePortMark::Changing:
+            return each_pair(probes, [](const ProbeHeader& newer, const ProbeHeader& older) {
+                return !is_same_port(newer, older);
+            });
+        case SourcePortMark::Scattered:
+            return each_pair(probes, [](const ProbeHeader& newer, const ProbeHeader& older) {
+                return std::abs(newer.source_port - older.source_port) > kMostLost;
+            });
+    }
+    return true;
+}
+
+// Whether `number` of each probe is that of a try of one scan. Another try changes the same bits in
+// the upper and the lower half. It comes from another source port, unless the user set the port.
+template <class Number>
+bool are_tries(Probes probes, Number number) {
+    const ProbeHeader& first = probes[0];
+    return number(first) != 0 && each(probes, [&](const ProbeHeader& probe) {
+               const std::uint32_t changed = number(probe) ^ number(first);
+               const int ports_apart = std::abs(probe.source_port - first.source_port);
+               return (changed >> 16) == (changed & 0xffff) && ports_apart <= kMostPortsOfTries &&
+                      (changed != 0 || ports_apart == 0);
+           });
+}
+
+// Versions differ in which of the two numbers of a segment with ACK carries the try; the other is
+// zero, or, in a SYN, random.
+bool are_tries(Probes probes) {
+    const bool acknowledges = (probes[0].flags & kAck) != 0;
+    if (are_tries(probes, [](const ProbeHeader& probe) { return probe.sequence; })) {
+        return acknowledges ||
+               each(probes, [](const ProbeHeader& probe) { return probe.acknowledgement == 0; });
+    }
+    return acknowledges &&
+           are_tries(probes, [](const ProbeHeader& probe) { return probe.acknowledgement; }) &&
+           ((probes[0].flags & kSyn) != 0 ||
+            each(probes, [](const ProbeHeader& probe) { return probe.sequence == 0; }));
+}
+
+bool fits(NumberMark mark, Probes probes) {
+    switch (mark) {
+        case NumberMark::Any:
+            break;
+        case NumberMark::FreshSequence:
+            return each(probes,
+                        [](const ProbeHeader& probe) { return probe.acknowledgement == 0; }) &&
+                   each_pair(probes, [](const ProbeHeader& newer, const ProbeHeader& older) {
+                       return newer.sequence != older.sequence;
+                   });
+        case NumberMark::Tries:
+            return are_tries(probes);
+        case NumberMark::Random31: {
+            constexpr std::uint32_t kBit31 = 1U << 31;
+            return each(probes,
+                        [](const ProbeHeader& probe) {
+                            return ((probe.sequence | probe.acknowledgement) & kBit31) == 0;
+                        }) &&
+                   each_pair(probes, [](const ProbeHeader& newer, const ProbeHeader& older) {
+                       return newer.sequence != older.sequence &&
+                              newer.acknowledgement != older.acknowledgement;
+                   });
+        }
+        case NumberMark::PortsXorKey: {
+            const auto key = [](const ProbeHeader& probe) {
+                return probe.sequence ^
+                       ((std::uint32_t{probe.destination_port} << 16) + probe.source_port);
+            };
+            return each(probes,
+                        [&](const ProbeHeader& probe) { return key(probe) == key(probes[0]); });
+        }
     }
     return true;
 }
@@ -79,69 +269,27 @@ std::uint16_t low_half_of_address(const ProbeHeader& probe) {
     return static_cast<std::uint16_t>((bytes[0] << 8) | bytes[1]);
 }
 
-// `field` of each probe follows `pattern`; newest first.
-template <class Field>
-bool follows(Pattern pattern, std::span<const ProbeHeader> probes, Field field) {
-    const auto each = [&](auto test) { return std::all_of(probes.begin(), probes.end(), test); };
-    const auto each_pair = [&](auto test) {
-        for (std::size_t i = 1; i < probes.size(); ++i) {
-            if (!test(probes[i - 1], probes[i])) {
-                return false;
-            }
-        }
+bool fits(IpIdMark mark, Probes probes) {
+    if (mark == IpIdMark::Any) {
         return true;
-    };
-    switch (pattern) {
-        case Pattern::Any:
-            return true;
-        case Pattern::Zero:
-            return each([&](const ProbeHeader& probe) { return field(probe) == 0; });
-        case Pattern::Same:
-            return each([&](const ProbeHeader& probe) { return field(probe) == field(probes[0]); });
-        case Pattern::Changing:
-            return each_pair([&](const ProbeHeader& newer, const ProbeHeader& older) {
-                return field(newer) != field(older);
-            });
-        case Pattern::Ascending:
-            return each_pair([&](const ProbeHeader& newer, const ProbeHeader& older) {
-                const auto step = static_cast<std::uint16_t>(field(newer) - field(older));
-                return step >= 1 && step <= 16;
-            });
-        case Pattern::PortsXorKey: {
-            const auto key = [&](const ProbeHeader& probe) {
-                return field(probe) ^
-                       ((std::uint32_t{probe.destination_port} << 16) + probe.source_port);
-            };
-            return each([&](const ProbeHeader& probe) { return key(probe) == key(probes[0]); });
-        }
-        case Pattern::Is54321:
-            return each([&](const ProbeHeader& probe) { return field(probe) == 54321; });
-        case Pattern::HashOfTarget:
-            return each([&](const ProbeHeader& probe) {
-                return field(probe) ==
-                       static_cast<std::uint16_t>(low_half_of_address(probe) ^
-                                                  probe.destination_port ^ probe.sequence);
-            });
     }
-    return false;
+    return probes[0].source.is_v4() && each(probes, [&](const ProbeHeader& probe) {
+               return probe.ip_id ==
+                      (mark == IpIdMark::Is54321
+                           ? 54321
+                           : static_cast<std::uint16_t>(low_half_of_address(probe) ^
+                                                        probe.destination_port ^ probe.sequence));
+           });
 }
 
-bool fits(const ScannerSignature& row, std::span<const ProbeHeader> probes) {
-    const bool fits_each = std::all_of(probes.begin(), probes.end(), [&](const ProbeHeader& probe) {
-        return probe.flags == row.flags &&
-               (row.window == kAnyWindow || probe.window == row.window) &&
-               fits(row.options, probe.options) && probe.ttl >= row.lowest_ttl &&
-               probe.ttl <= row.highest_ttl;
-    });
-    if (!fits_each) {
-        return false;
-    }
-    if (row.ip_id != Pattern::Any && !probes[0].source.is_v4()) {
-        return false;
-    }
-    return follows(row.source_port, probes, [](const auto& probe) { return probe.source_port; }) &&
-           follows(row.sequence, probes, [](const auto& probe) { return probe.sequence; }) &&
-           follows(row.ip_id, probes, [](const auto& probe) { return probe.ip_id; });
+bool fits(const ScannerSignature& row, Probes probes) {
+    return each(probes,
+                [&](const ProbeHeader& probe) {
+                    return ((probe.flags ^ row.flags) & row.flags_compared) == 0 &&
+                           fits(row.window, probe.window) && fits(row.options, probe) &&
+                           fits(row.dont_fragment, probe) && probe.ttl >= row.lowest_ttl;
+                }) &&
+           fits(row.source_port, probes) && fits(row.numbers, probes) && fits(row.ip_id, probes);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
-// Scanner signatures: which tool made the probes of a scan, told by the headers it writes.
+// Scanner signatures: which tool sent the probes of a scan, concluded from the headers it writes.
 //
 // A table; one row per tool and way of scanning, each with a capture of that tool under
-// tests/golden/sensor/scanners/. Asked once per detection, after its line is written. Whoever
-// builds packets by hand can imitate every row: the answer is a hint for people, never a reason to
-// block. Constant data, thread-safe.
+// tests/golden/sensor/scanners/. Searched once per detection, after the line of the detection is
+// written. Anybody who builds packets by hand can imitate every row: the answer is a hint for
+// people, never a reason to block. If two tools write the same headers, no row may name one of
+// them alone. Constant data, thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,42 +15,68 @@
 
 namespace portcullis::sensor_detect {
 
-enum class OptionShape : std::uint8_t {
-    None,
-    SegmentSizeOnly,  // MSS and nothing else
-    OfAStack,         // MSS, SACK permitted, window scale: an operating system's own SYN
+enum class WindowMark : std::uint8_t {
     Any,
+    Is512,
+    Is65535,
+    OneToFourKib,  // 1024 or, mixed with it, 2048, 3072 and 4096 (nmap until version 5)
 };
 
-// What a header field does from probe to probe.
-enum class Pattern : std::uint8_t {
+enum class OptionMark : std::uint8_t {
     Any,
-    Zero,
+    None,
+    SegmentSizeWithSyn,  // MSS alone in a SYN of any kind, nothing in other segments (nmap)
+    OfAStack,            // MSS, SACK permitted, window scale: an operating system's own SYN
+    SegmentSizeOrStack,  // MSS alone, or OfAStack
+};
+
+// IPv6 counts as Set: it has no such bit, and its routers never fragment.
+enum class DontFragmentMark : std::uint8_t { Any, Set, Clear };
+
+// The source port from probe to probe.
+enum class SourcePortMark : std::uint8_t {
+    Any,
     Same,
-    Changing,      // never twice the same
-    Ascending,     // source port: one more with each port asked, some probes lost
-    PortsXorKey,   // sequence: destination port << 16 + source port, xor a constant (unicornscan)
-    Is54321,       // IP id (zmap)
-    HashOfTarget,  // IP id: destination address xor port xor sequence (masscan)
+    Ascending,        // one more with each port probed, some probes lost
+    SameOrAscending,  // either of the two
+    Changing,         // no two neighbours are equal
+    Scattered,        // neighbours are far apart
+};
+
+// Sequence and acknowledgement number from probe to probe.
+enum class NumberMark : std::uint8_t {
+    Any,
+    FreshSequence,  // the sequence number changes; nothing is acknowledged
+    Tries,          // one number of a scan, xor the number of the try in both halves (nmap)
+    Random31,       // 31 random bits each, also where nothing is acknowledged (hping3)
+    PortsXorKey,    // sequence: destination port << 16 + source port, xor a constant (unicornscan)
+};
+
+// The identification of IPv4. A row with such a mark never fits IPv6.
+enum class IpIdMark : std::uint8_t {
+    Any,
+    Is54321,       // zmap
+    HashOfTarget,  // destination address xor port xor sequence (masscan)
 };
 
 struct ScannerSignature {
-    std::string_view name;  // what the log says
-    std::uint8_t flags;     // of each probe, without ECE and CWR
-    std::int32_t window;    // -1 = any
-    OptionShape options;
-    std::uint8_t lowest_ttl;  // on arrival: what it was sent with, less the way
-    std::uint8_t highest_ttl;
-    Pattern source_port;
-    Pattern sequence;
-    Pattern ip_id;             // IPv4 only: not looked at for IPv6
+    std::string_view name;        // as the log line says it
+    std::uint8_t flags;           // of each probe
+    std::uint8_t flags_compared;  // mask: the bits of `flags` that count
+    WindowMark window;
+    OptionMark options;
+    DontFragmentMark dont_fragment;
+    std::uint8_t lowest_ttl;  // on arrival
+    SourcePortMark source_port;
+    NumberMark numbers;
+    IpIdMark ip_id;
     std::string_view capture;  // its sample, without ".pcap"
 };
 
 std::span<const ScannerSignature> scanner_signatures();
 
-// The first row that all `probes` (of one source and one destination, newest first) fit; nullptr =
-// none does, or there are too few to tell.
+// Returns the first row that all `probes` fit, or nullptr if none does or there are too few probes.
+// REQUIRES: all of one source and one destination, newest first.
 const ScannerSignature* find_scanner(std::span<const ProbeHeader> probes);
 
 }  // namespace portcullis::sensor_detect
