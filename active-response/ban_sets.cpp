@@ -126,8 +126,7 @@ void put_batch_mark(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint32_t se
 }
 
 void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags,
-                 std::uint32_t sequence, const base::Cidr& target,
-                 std::chrono::seconds timeout) {
+                 std::uint32_t sequence, const base::Cidr& target, std::chrono::seconds timeout) {
     auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
     header->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | type);
     header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);

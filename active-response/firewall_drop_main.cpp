@@ -178,7 +178,7 @@ std::optional<BanSets::Change> change_of(const Request& request) {
         return BanSets::Change{*target, std::nullopt};
     }
     return may_be_blocked(*target) ? std::optional(BanSets::Change{*target, request.timeout})
-                                    : std::nullopt;
+                                   : std::nullopt;
 }
 
 // The replies to `requests`, in their order.

@@ -1,7 +1,8 @@
 // Ban targets: what a ban is about: one address, or an IPv6 network of a size that is given to one
 // customer (48, 56 or 64 bits; RFC 6177), whose owner can take any address in it.
 //
-// Shared by the engine, which asks for bans, execd and the responders. Plain functions, thread-safe.
+// Shared by the engine, which asks for bans, execd and the responders. Plain functions,
+// thread-safe.
 #pragma once
 
 #include <optional>
@@ -12,8 +13,8 @@
 
 namespace portcullis::base {
 
-// "192.0.2.1", "2001:db8::1" or "2001:db8:1:2::/64". The bits behind a prefix are cleared. nullopt =
-// neither, also for IPv4 networks and IPv6 networks of other sizes.
+// "192.0.2.1", "2001:db8::1" or "2001:db8:1:2::/64". The bits behind a prefix are cleared. nullopt
+// = neither, also for IPv4 networks and IPv6 networks of other sizes.
 std::optional<Cidr> parse_ban_target(std::string_view text);
 
 // The canonical text: an address alone, or a network with its length. REQUIRES: as parsed.

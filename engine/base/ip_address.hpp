@@ -90,9 +90,7 @@ struct Cidr {
         return prefix_length <= other.prefix_length ? contains(other.address)
                                                     : other.contains(address);
     }
-    bool is_one_address() const {
-        return prefix_length == static_cast<int>(address.size()) * 8;
-    }
+    bool is_one_address() const { return prefix_length == static_cast<int>(address.size()) * 8; }
     std::string to_string() const;
 };
 

@@ -12,8 +12,8 @@ class Protection {
   public:
     virtual ~Protection() = default;
     // Why `target` (an address or a network) must not be blocked ("own address", "next hop of a
-    // route", …), for a person; nullopt = it may be. A network must not be if any address in it must
-    // not. Answers by the state of the host at this moment.
+    // route", …), for a person; nullopt = it may be. A network must not be if any address in it
+    // must not. Answers by the state of the host at this moment.
     virtual std::optional<std::string> reason_to_spare(const base::Cidr& target) = 0;
     // The same by the lists alone, without looking for sessions of `target`: cheap enough to ask
     // for every ban of a full table.

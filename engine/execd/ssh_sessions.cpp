@@ -83,8 +83,8 @@ bool ask_kernel(int family, const base::Cidr& peers, Inodes& inodes) {
     wanted->sdiag_family = static_cast<std::uint8_t>(family);
     wanted->sdiag_protocol = IPPROTO_TCP;
     wanted->idiag_states = 1U << TCP_ESTABLISHED;
-    // One condition: the peer's address begins with these bits, any port. Jumping to the end accepts, jumping
-    // four bytes behind it rejects.
+    // One condition: the peer's address begins with these bits, any port. Jumping to the end
+    // accepts, jumping four bytes behind it rejects.
     const auto size = static_cast<std::uint8_t>(sizeof(inet_diag_bc_op) +
                                                 sizeof(inet_diag_hostcond) + peers.address.size());
     inet_diag_bc_op op{};

@@ -23,7 +23,8 @@ namespace portcullis::execd {
 // "sshd: alice [priv]", "[net]", "[accepted]" or "[preauth]", nor the listener.
 bool is_authenticated_title(std::string_view title);
 
-// The inodes of established TCP sockets with a peer in `peers`, in the text of /proc/net/tcp or tcp6.
+// The inodes of established TCP sockets with a peer in `peers`, in the text of /proc/net/tcp or
+// tcp6.
 std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::Cidr& peers);
 
 // Of a process by its folder ("/proc/17"): whether it runs root's own sshd or sshd-session (a local

@@ -1,6 +1,7 @@
 // The rules of iplog.conf about how much is a scan, and how many sources are remembered.
 //
-//   rule = "threshold" KIND COUNT { "in" SECONDS | "idle" SECONDS | "repeat" SECONDS | "rate" COUNT }
+//   rule = "threshold" KIND COUNT { "in" SECONDS | "idle" SECONDS | "repeat" SECONDS | "rate" COUNT
+//   }
 //        | "max_sources" COUNT | "ipv6_prefix" BITS
 //
 // KIND is the keyword of a row of detectors.cpp. All take the rest of their line. Plain functions,

@@ -103,9 +103,8 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
             ? slow_connect_threshold(settings)
             : settings.threshold;
     const std::size_t wanted = std::max<std::size_t>(threshold - counter.is_unblocked, 1);
-    const bool is_time =
-        second >= counter.line_at + settings.repeat.count() ||
-        (counter.is_unblocked && second > counter.line_at);
+    const bool is_time = second >= counter.line_at + settings.repeat.count() ||
+                         (counter.is_unblocked && second > counter.line_at);
     bool is_enough = counter.counted_ports.size() >= wanted;
     if (!is_enough && counter.counted_ports.add(door)) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);

@@ -180,9 +180,8 @@ std::optional<std::uint32_t> CrowdWatch::next_end() const {
 }
 
 std::optional<CrowdWatch::Report> CrowdWatch::end_one(std::uint32_t second) {
-    const auto over = std::find_if(reported_.begin(), reported_.end(), [&](const Crowd* crowd) {
-        return crowd->expires_at <= second;
-    });
+    const auto over = std::find_if(reported_.begin(), reported_.end(),
+                                   [&](const Crowd* crowd) { return crowd->expires_at <= second; });
     if (over == reported_.end()) {
         return std::nullopt;
     }

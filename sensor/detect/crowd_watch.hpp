@@ -2,9 +2,9 @@
 // datagrams, answers of many services to what somebody asked in our name.
 //
 // One crowd per own address (distributed scan, floods of datagrams, reflections) and one per own
-// port (SYN flood, refused connections), in tables of fixed size where a crowd that was reported keeps its place and any other gives way. Distinct ports and
-// sources are counted exactly, as far as thresholds go. Single-threaded; no allocation after the
-// constructor.
+// port (SYN flood, refused connections), in tables of fixed size where a crowd that was reported
+// keeps its place and any other gives way. Distinct ports and sources are counted exactly, as far
+// as thresholds go. Single-threaded; no allocation after the constructor.
 #pragma once
 
 #include <algorithm>
@@ -97,8 +97,8 @@ class CrowdWatch {
     // A closed or silent port was touched by a source that is no scanner. A report: with it there
     // are enough of them.
     std::optional<Report> add_door(const Touch& touch, const DetectorSettings& settings);
-    // The source turned out to be a scanner by itself: the ports that it touched are no part of what
-    // several sources do together.
+    // The source turned out to be a scanner by itself: the ports that it touched are no part of
+    // what several sources do together.
     void forget_doors(const base::IpAddress& destination, std::uint64_t source_hash);
     // A connection to a port was not completed; `kind`: SynFlood, or RefusedConnections.
     std::optional<Report> add_attempt(ScanKind kind, const Touch& touch,

@@ -27,7 +27,9 @@ class AddressList {
         }
     }
     std::size_t size() const { return size_; }
-    std::span<const base::IpAddress> addresses() const { return std::span(addresses_).first(size_); }
+    std::span<const base::IpAddress> addresses() const {
+        return std::span(addresses_).first(size_);
+    }
 
   private:
     std::array<base::IpAddress, kCapacity> addresses_{};

@@ -73,10 +73,10 @@ void PendingProbes::add(const Probe& probe) {
         }
         // Sent again, or the same ports for another purpose (a FIN after a SYN): an answer cannot
         // be attributed to one of two, so the older one is dropped.
-        was_counted = was_counted ||
-                      ((known.state == State::Unanswered || known.probe.was_counted) &&
-                       known.probe.probe == probe.probe &&
-                       known.probe.arrival + kRetention >= probe.arrival);
+        was_counted =
+            was_counted ||
+            ((known.state == State::Unanswered || known.probe.was_counted) &&
+             known.probe.probe == probe.probe && known.probe.arrival + kRetention >= probe.arrival);
         known.state = State::Free;
         *link = known.next;
     }

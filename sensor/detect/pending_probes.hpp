@@ -37,6 +37,7 @@ struct Probe {
     std::uint16_t bytes = 0;    // of IP payload, of the first
     ProbeClass probe = ProbeClass::None;
     bool is_wrong : 1 = false;     // its checksum is: silence says nothing of the port
+    bool is_partial : 1 = false;   // wrong, since its sender leaves the sum to a network card
     bool is_bare : 1 = false;      // a SYN without the options of any operating system
     bool was_counted : 1 = false;  // as unanswered; the answer is late
     std::uint32_t contact = 0;     // FirstContacts::Place, if it is still there

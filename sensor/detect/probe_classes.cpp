@@ -36,8 +36,9 @@ constexpr ProbeClass class_of_flags(std::uint8_t flags) {
     }
     if ((flags & kSyn) != 0) {
         // No stack sends PSH or URG with a SYN.
-        return has_fin ? ProbeClass::SynFin
-                       : (flags & (kPsh | kUrg)) != 0 ? ProbeClass::RawSyn : ProbeClass::Connect;
+        return has_fin                        ? ProbeClass::SynFin
+               : (flags & (kPsh | kUrg)) != 0 ? ProbeClass::RawSyn
+                                              : ProbeClass::Connect;
     }
     if (flags == 0) {
         return ProbeClass::Null;
@@ -100,9 +101,10 @@ bool is_reply(std::uint16_t source_port, std::uint16_t destination_port) {
            (destination_port >= kFirstEphemeralPort && source_port >= kFirstHighPort);
 }
 
-// Services over UDP that answer whoever asks, so that others are asked in our name (IANA's numbers).
+// Services over UDP that answer whoever asks, so that others are asked in our name (IANA's
+// numbers).
 constexpr std::array<std::uint16_t, 31> kDatagramServices{
-    7,   13,  17,   19,   53,   69,   88,   111,  123,  137,  161,  177,  389,   427,  443, 500,
+    7,   13,  17,   19,   53,   69,   88,   111,  123,  137,  161,  177,  389,  427,   443,  500,
     520, 623, 1194, 1434, 1701, 1900, 3283, 3478, 3702, 4500, 5060, 5353, 5683, 11211, 27015};
 
 bool has_timestamps(const Packet& packet) { return (packet.tcp_options & (1U << 8)) != 0; }
@@ -137,8 +139,8 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 }
 
 ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port) {
-    const bool is_service = std::binary_search(kDatagramServices.begin(), kDatagramServices.end(),
-                                               source_port);
+    const bool is_service =
+        std::binary_search(kDatagramServices.begin(), kDatagramServices.end(), source_port);
     return is_service && destination_port >= kFirstHighPort ? ProbeClass::DatagramReply
                                                             : ProbeClass::Datagram;
 }

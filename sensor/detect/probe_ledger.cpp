@@ -29,12 +29,6 @@ constexpr std::size_t kSlowHostSources = 16384;
 // Open ports are counted within this time, in seconds.
 constexpr std::uint32_t kOpenPortSpan = 60;
 
-// A host that is asked for its hardware address again within this time did not answer.
-constexpr std::uint32_t kArpRetry = 10;
-
-// What the keyed hash of a source without a target is for.
-enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
-
 std::size_t counted_sources(const TrackerSettings& settings) {
     return std::max<std::size_t>(settings.max_sources / kSourcesPerCounted, 1);
 }
@@ -105,16 +99,15 @@ void ProbeLedger::set_own_addresses(std::span<const base::IpAddress> addresses) 
     has_several_v6_ = static_cast<std::ptrdiff_t>(addresses.size()) - of_v4 > 1;
 }
 
-bool ProbeLedger::is_wide(const base::IpAddress& source,
-                          const base::IpAddress& destination) const {
+bool ProbeLedger::is_wide(const base::IpAddress& source, const base::IpAddress& destination) const {
     if (source.is_v4()) {
         return has_several_v4_ || settings_.watches_networks;
     }
     return has_several_v6_ || settings_.watches_networks || !is_neighbour(source, destination);
 }
 
-std::uint64_t ProbeLedger::key_of(const base::IpAddress& source,
-                                  const base::IpAddress& destination, std::uint64_t pair) const {
+std::uint64_t ProbeLedger::key_of(const base::IpAddress& source, const base::IpAddress& destination,
+                                  std::uint64_t pair) const {
     if (!is_wide(source, destination)) {
         return pair;
     }
@@ -427,9 +420,9 @@ void ProbeLedger::take_back(const Probe& probe) {
             }
         }
     } else if (Contact* contact = contacts_.find(probe.pair, second(), probe.contact)) {
-        contact->is_touched = contact->is_touched &&
-                              (contact->probe != probe.probe ||
-                               contact->destination_port != probe.destination_port);
+        contact->is_touched =
+            contact->is_touched &&
+            (contact->probe != probe.probe || contact->destination_port != probe.destination_port);
     }
     if (is_wide(probe.source, probe.destination)) {
         wide_.take_back(probe, key_of(probe));
@@ -645,7 +638,8 @@ void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) 
 void ProbeLedger::note_half_open(const Probe& probe, bool is_new_source) {
     const DetectorSettings& settings = settings_.of(ScanKind::SynFlood);
     if (settings.is_enabled) {
-        report(crowds_.add_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source), settings));
+        report(
+            crowds_.add_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source), settings));
     }
 }
 
@@ -653,110 +647,6 @@ void ProbeLedger::note_unasked(ScanKind kind, const Probe& probe) {
     const DetectorSettings& settings = settings_.of(kind);
     if (settings.is_enabled) {
         report(crowds_.add_source(kind, crowd_touch(probe, true), settings));
-    }
-}
-
-bool ProbeLedger::seeks_hosts(ProbeClass probe) const {
-    const ProbeClass next = next_host_of(probe);
-    return settings_.watches_networks && next != ProbeClass::None &&
-           settings_.of(kinds_of(next).front()).is_enabled;
-}
-
-Probe ProbeLedger::host_probe_of(const Probe& probe) const {
-    Probe host = probe;
-    host.probe = next_host_of(probe.probe);
-    // Strays of connections that many hosts forgot have a source port each.
-    const std::uint64_t sender =
-        evidence_of(probe.probe) == Evidence::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
-    host.pair = hash_.of(probe.source, base::IpAddress(),
-                         static_cast<std::uint64_t>(KeyUse::Host) + sender);
-    host.source_port = static_cast<std::uint16_t>(hash_.of(probe.destination));
-    return host;
-}
-
-void ProbeLedger::note_host(const Probe& probe) {
-    const Probe host = host_probe_of(probe);
-    const std::uint32_t source = table_.find(host.pair);
-    if (source != kNoIndex) {
-        table_.at(source).destination = probe.destination;  // the line names the one asked last
-    }
-    touch(host, Door::Silent);
-}
-
-void ProbeLedger::note_slow_host(const Probe& host) {
-    const ScanKind kind = host.probe == ProbeClass::NextHost       ? ScanKind::SlowSweep
-                          : host.probe == ProbeClass::NextEchoHost ? ScanKind::SlowEchoSweep
-                                                                   : ScanKind::DatagramSweep;
-    const DetectorSettings& settings = settings_.of(kind);
-    if (kind == ScanKind::DatagramSweep || !settings.is_enabled) {
-        return;
-    }
-    Probe slow = host;
-    slow.pair = hash_.of(host.pair + static_cast<std::uint64_t>(KeyUse::SlowHost) +
-                         static_cast<std::uint64_t>(kind) * 16);
-    const std::uint32_t known = table_.find(slow.pair);
-    Counter* counter = known == kNoIndex ? nullptr : table_.find_counter(known, kind);
-    if (counter != nullptr) {
-        table_.touch(known, second());
-        counter->packets += host.packets;
-        counter->bytes += std::uint64_t{host.packets} * host.bytes;
-        counter->expires_at = expiry_of(kind);
-        follow(known, *counter, host);
-        return;
-    }
-    // The fast sweep has seen as many: it will report them, or has done so.
-    const std::uint32_t fast = table_.find(host.pair);
-    const Counter* swept =
-        fast == kNoIndex ? nullptr : table_.find_counter(fast, kinds_of(host.probe).front());
-    if (swept != nullptr && swept->is_detected) {
-        slow_hosts_.forget(slow.pair);
-        return;
-    }
-    SlowMemory::Touch touch;
-    touch.pair = slow.pair;
-    touch.source = host.source;
-    touch.destination = host.destination;
-    touch.port = host.source_port;
-    touch.packets = host.packets;
-    touch.bytes = host.bytes;
-    touch.second = second();
-    const SlowMemory::Limits limits{
-        settings.threshold, settings.threshold,
-        static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count())};
-    if (!limits.are_reached(slow_hosts_.add(touch, limits.window))) {
-        return;
-    }
-    const auto finding = slow_hosts_.take(slow.pair, limits);
-    const std::uint32_t source = obtain(slow);
-    Counter& begun = table_.obtain_counter(source, kind, expiry_of(kind));
-    begun.packets = finding ? finding->packets : 1;
-    begun.bytes = finding ? finding->bytes : host.bytes;
-    list_ports(begun, host.probe, host.source_port, host.destination_port);
-    reports_.report_detection(table_, source, begun);
-}
-
-void ProbeLedger::note_arp(const base::IpAddress& sender, const base::IpAddress& target) {
-    if (!seeks_hosts(ProbeClass::EchoRequest)) {
-        return;
-    }
-    Probe asked;
-    asked.arrival = now_;
-    asked.source = sender;
-    asked.destination = target;
-    asked.pair = pair_of(sender, target);
-    asked.probe = ProbeClass::EchoRequest;
-    // Beside other questions of its sender to many hosts, a request is one more of them: the host
-    // that does not answer it is asked nothing else. Alone it counts when it is repeated.
-    const std::uint32_t sweeping = table_.find(host_probe_of(asked).pair);
-    if (sweeping != kNoIndex && table_.find_counter(sweeping, ScanKind::EchoSweep) == nullptr &&
-        table_.find_counter(sweeping, ScanKind::HostSweep) != nullptr) {
-        asked.probe = ProbeClass::Connect;
-    }
-    const Flow flow{sender, target, 0, 0, sensor_packet::Transport::Other};
-    const bool is_repeated = arp_requests_.knows(flow, second(), kArpRetry);
-    arp_requests_.remember(flow, second());
-    if (sweeping != kNoIndex || is_repeated) {
-        note_host(asked);
     }
 }
 

@@ -24,6 +24,9 @@
 
 namespace portcullis::sensor_detect {
 
+// What the keyed hash of a source without a target is for.
+enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
+
 class ProbeLedger final : private CounterSink, private SourceMaker {
   public:
     // `settings` and `sink` must outlive the ledger; the sizes in `settings` count at this moment.

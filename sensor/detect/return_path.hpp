@@ -11,7 +11,7 @@
 namespace portcullis::sensor_detect {
 
 enum class ReturnPath : std::uint8_t {
-    Unknown,   // no route, or a capture file
+    Unknown,  // no route, or a capture file
     Same,
     Other,     // by another interface: the source may be forged
     Filtered,  // the same, and the kernel drops such packets (strict reverse path filter, RFC 3704)

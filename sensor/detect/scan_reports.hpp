@@ -36,8 +36,8 @@ class ScanReports {
     void report_packet(ObservationType type, const sensor_packet::Packet& packet,
                        std::uint64_t bytes);
     // A counter reached its threshold: it and those in lock-step with it are detected from now on.
-    // False = the host drops what this source sends, so that it learnt nothing: nothing is reported,
-    // and the count starts anew.
+    // False = the host drops what this source sends, so that it learnt nothing: nothing is
+    // reported, and the count starts anew.
     bool report_detection(SourceTable& table, std::uint32_t source, Counter& counter);
     // A detected source goes on: one more line about it.
     void report_repetition(const SourceState& state, Counter& counter);

@@ -29,6 +29,8 @@ constexpr std::uint32_t kServedMemory = 3600;
 // Time in which the silence of a host that refused by ICMP is a refusal too: such answers have a
 // limit, on Linux one a second for each peer (net.ipv4.icmp_ratelimit).
 constexpr std::uint32_t kRejectMemory = 10;
+// Time in which the checksums of a peer are not looked at after we answered a wrong one.
+constexpr std::uint32_t kRewrittenMemory = 60;
 // A source of SYN+ACKs is a new one after this time.
 constexpr std::uint32_t kUnaskedMemory = 60;
 
@@ -114,9 +116,13 @@ Flow served_flow(const base::IpAddress& ours, const base::IpAddress& theirs,
     return {ours, theirs, our_port, 0, Transport::Tcp};
 }
 
-// That we refused something of a peer by ICMP; that it sent us SYN+ACKs.
+// That we refused something of a peer by ICMP; that we answered one of its packets whose checksum
+// is wrong; that it sent us SYN+ACKs.
 Flow rejected_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Icmp};
+}
+Flow rewritten_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
+    return {ours, theirs, 0, 0, Transport::Sctp};
 }
 Flow unasked_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Other};
@@ -280,8 +286,7 @@ bool ScanTracker::is_asked_for(const Packet& packet) const {
     }
     return std::any_of(std::begin(kFtpPorts), std::end(kFtpPorts), [&](const FtpPorts& ftp) {
         const Flow control{packet.destination, packet.source, 0, ftp.control, Transport::Tcp};
-        return packet.source_port == ftp.data &&
-               peers_.knows(control, second(), kConnectionMemory);
+        return packet.source_port == ftp.data && peers_.knows(control, second(), kConnectionMemory);
     });
 }
 
@@ -335,8 +340,7 @@ bool ScanTracker::is_of_conversation(const Probe& probe) const {
 
 void ScanTracker::on_datagram(const Packet& packet) {
     ScanReports& reports = ledger_.reports();
-    Probe probe =
-        probe_of(packet, classify_datagram(packet.source_port, packet.destination_port));
+    Probe probe = probe_of(packet, classify_datagram(packet.source_port, packet.destination_port));
     if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory) ||
         is_of_conversation(probe) ||
         (is_near(packet.source, packet.destination) &&
@@ -377,8 +381,7 @@ void ScanTracker::on_sctp(const Packet& packet) {
         return;
     }
     Probe probe = probe_of(packet, ProbeClass::SctpInit);
-    if (is_watched(probe.probe) &&
-        ledger_.receive(probe) != ProbeLedger::Reception::Taken) {
+    if (is_watched(probe.probe) && ledger_.receive(probe) != ProbeLedger::Reception::Taken) {
         await_answer(packet, probe);
     }
 }
@@ -392,6 +395,7 @@ void ScanTracker::on_other_protocol(const Packet& packet) {
 
 void ScanTracker::await_answer(const Packet& packet, Probe probe) {
     probe.is_wrong = is_checksum_wrong(packet);
+    probe.is_partial = probe.is_wrong && is_checksum_partial(packet);
     if (pending_.is_full()) {
         pending_.next_deadline();  // frees what was answered meanwhile
         if (pending_.is_full()) {
@@ -489,12 +493,15 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         on_handshake(packet);
     }
     const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
-    const auto probe =
-        is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
-                                       packet.tcp_acknowledgement, now_)
-                     : pending_.settle(pair, packet.destination_port, packet.source_port,
-                                       Transport::Tcp, now_);
+    const auto probe = is_handshake
+                           ? pending_.accept(pair, packet.destination_port, packet.source_port,
+                                             packet.tcp_acknowledgement, now_)
+                           : pending_.settle(pair, packet.destination_port, packet.source_port,
+                                             Transport::Tcp, now_);
     if (probe) {
+        if (probe->is_wrong) {
+            peers_.remember(rewritten_flow(probe->destination, probe->source), second());
+        }
         if (!is_reset) {
             if (probe->was_counted) {
                 ledger_.take_back(*probe);
@@ -580,7 +587,11 @@ void ScanTracker::pop_overdue() {
         ledger_.prefetch_touch(*later);
     }
     const Probe probe = pending_.pop_oldest();
-    if (probe.is_wrong) {  // the host has dropped it: its silence says nothing
+    // The host has dropped what has a wrong checksum: its silence says nothing. But where it
+    // answers such packets, the capture has been rewritten since.
+    if (probe.is_wrong &&
+        (probe.is_partial || !peers_.knows(rewritten_flow(probe.destination, probe.source),
+                                           second(), kRewrittenMemory))) {
         return;
     }
     if (evidence_of(probe.probe) == Evidence::Refusal) {

@@ -49,11 +49,11 @@ struct Counter {
     PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered: add_door()
     DestinationPorts destination_ports;         // touched, for the log
     SourcePorts source_ports;
-    std::uint16_t group = kNoGroup;         // of sources that scan in lock-step
-    std::uint16_t unanswered = 0;           // probes since our last answer; detected ones only
-    std::uint16_t latest_source_port = 0;   // of the door that was counted last …
-    std::uint16_t latest_port = 0;          // … and its port
-    std::uint8_t rising_doors = 0;          // doors whose ports are both one more than of the last
+    std::uint16_t group = kNoGroup;        // of sources that scan in lock-step
+    std::uint16_t unanswered = 0;          // probes since our last answer; detected ones only
+    std::uint16_t latest_source_port = 0;  // of the door that was counted last …
+    std::uint16_t latest_port = 0;         // … and its port
+    std::uint8_t rising_doors = 0;         // doors whose ports are both one more than of the last
     ScanKind kind = ScanKind::PortScan;
     bool is_detected = false;
     bool has_next_line_begun = false;  // the lists are of what came since the last line
@@ -89,8 +89,8 @@ struct SourceState {
     std::uint32_t last_seen = 0;
     std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
     std::uint32_t bogus_line_at = 0;
-    std::uint32_t interface = 0;       // on which it was first heard of; 0 = not known
-    std::uint32_t extent = kNoIndex;   // WideScans: of which addresses it is the sum
+    std::uint32_t interface = 0;      // on which it was first heard of; 0 = not known
+    std::uint32_t extent = kNoIndex;  // WideScans: of which addresses it is the sum
     TracerouteRun traceroute;
     // Links of the hash chain, of the list by age, of the wheel slot.
     std::uint32_t chain_next = kNoIndex;

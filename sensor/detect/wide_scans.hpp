@@ -2,10 +2,10 @@
 // changes its address: scans of which no single pair of addresses shows enough.
 //
 // Beside ProbeLedger, which counts per pair and hands over each port that was closed or did not
-// answer. A source (IPv6: its network of `ipv6_prefix` bits) is first a mark that says in which pair
-// it was seen. Its count begins when it appears in a second pair, with what both pairs have counted.
-// Ports are counted per target: the same port of two targets counts twice. Single-threaded; bounded;
-// no allocation in the steady state but for reports.
+// answer. A source (IPv6: its network of `ipv6_prefix` bits) is first a mark that says in which
+// pair it was seen. Its count begins when it appears in a second pair, with what both pairs have
+// counted. Ports are counted per target: the same port of two targets counts twice.
+// Single-threaded; bounded; no allocation in the steady state but for reports.
 #pragma once
 
 #include <cstdint>

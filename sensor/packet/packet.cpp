@@ -55,13 +55,14 @@ std::uint64_t word_sum(std::span<const std::uint8_t> bytes) {
     return sum;
 }
 
-// What carries a checksum is intact if the sum over all of it is 0xffff.
-bool is_sum_right(std::uint64_t sum) {
+std::uint64_t folded(std::uint64_t sum) {
     sum = (sum & 0xffffffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff;
+    return (sum & 0xffff) + (sum >> 16);
 }
+
+// What carries a checksum is intact if the sum over all of it is 0xffff.
+bool is_sum_right(std::uint64_t sum) { return folded(sum) == 0xffff; }
 
 bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length,
                             HeaderChecksum checksum) {
@@ -70,16 +71,15 @@ bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length,
            (checksum == HeaderChecksum::MayBeUnset && bytes.u16(kChecksum) == 0);
 }
 
-// TCP and UDP. `segment`: all bytes that the checksum covers, at most kLongestChecksummed; the
-// pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) is made from `packet`.
-bool is_segment_checksum_right(std::span<const std::uint8_t> segment, const Packet& packet) {
+// Sum of the pseudo header of TCP and UDP (RFC 9293 section 3.1, RFC 8200 section 8.1), not folded.
+std::uint64_t pseudo_header_sum(const Packet& packet) {
     const std::array<std::uint8_t, 4> protocol_and_length{
-        0, packet.protocol, 0, static_cast<std::uint8_t>(segment.size())};
+        0, packet.protocol, 0, static_cast<std::uint8_t>(packet.checksummed.size())};
     static_assert(kLongestChecksummed <= 0xff);
     const base::IpAddress& from = packet.source;
     const base::IpAddress& to = packet.destination;
-    return is_sum_right(word_sum(segment) + word_sum(std::span(from.data(), from.size())) +
-                        word_sum(std::span(to.data(), to.size())) + word_sum(protocol_and_length));
+    return word_sum(std::span(from.data(), from.size())) +
+           word_sum(std::span(to.data(), to.size())) + word_sum(protocol_and_length);
 }
 
 // Whether the addresses in the IP header are those of the pseudo header.
@@ -426,7 +426,17 @@ bool is_checksum_wrong(const Packet& packet) {
     const bool is_missing =
         packet.transport == Transport::Udp &&
         (packet.checksummed[kUdpChecksum] | packet.checksummed[kUdpChecksum + 1]) == 0;
-    return is_missing || !is_segment_checksum_right(packet.checksummed, packet);
+    return is_missing || !is_sum_right(word_sum(packet.checksummed) + pseudo_header_sum(packet));
+}
+
+bool is_checksum_partial(const Packet& packet) {
+    if (packet.checksummed.empty()) {
+        return false;
+    }
+    const std::size_t at = packet.transport == Transport::Udp ? 6 : 16;
+    std::uint16_t field = 0;
+    std::memcpy(&field, &packet.checksummed[at], sizeof field);
+    return field == folded(pseudo_header_sum(packet));
 }
 
 bool is_unreachable(const Packet& packet) {

@@ -3,9 +3,8 @@
 // First stage after the capture: parse_ip() walks network and transport header of a packet that an
 // attacker wrote (link.hpp: the link header before it), checks every length against what was
 // captured, allocates nothing and never fails loudly; what it cannot use is told apart in `verdict`
-// so that it can be counted. But for `icmp` and `checksummed` a Packet holds no pointer into the frame; a PacketView
-// does.
-// Stateless, thread-safe.
+// so that it can be counted. But for `icmp` and `checksummed` a Packet holds no pointer into the
+// frame; a PacketView does. Stateless, thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -111,17 +110,19 @@ struct Packet {
     // ICMP and ICMPv6: the message as captured, for icmp_message.hpp. A view: it dies with the
     // frame.
     std::span<const std::uint8_t> icmp{};
-    // TCP and UDP: what the checksum covers, for is_checksum_wrong(); a view as well. Empty for what
-    // cannot be verified.
+    // TCP and UDP: what the checksum covers, for is_checksum_wrong(); a view as well. Empty for
+    // what cannot be verified.
     std::span<const std::uint8_t> checksummed{};
 };
 
-// TCP or UDP whose checksum the receiver finds wrong, so that no host answers it. A partial checksum
-// (only the pseudo header is summed, the card does the rest) is wrong as well. False whenever that
-// is not known: for segments above kLongestChecksummed or not captured whole, reassembled datagrams,
-// IPv4 options, and routing headers and destination options of IPv6, which can change the addresses
-// of the pseudo header.
+// TCP or UDP whose checksum the receiver finds wrong, so that no host answers it. A partial
+// checksum (only the pseudo header is summed, the card does the rest) is wrong as well. False
+// whenever that is not known: for segments above kLongestChecksummed or not captured whole,
+// reassembled datagrams, IPv4 options, and routing headers and destination options of IPv6, which
+// can change the addresses of the pseudo header.
 bool is_checksum_wrong(const Packet& packet);
+// A wrong checksum that is a partial one.
+bool is_checksum_partial(const Packet& packet);
 
 // Checksums of longer segments are not verified: bulk would cost more than all the rest, and the
 // kernel filter keeps no more of them.

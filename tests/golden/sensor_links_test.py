@@ -22,15 +22,27 @@ def checksum(data):
     return ~total & 0xffff
 
 
+def with_checksum(ends, protocol, payload):
+    """A whole TCP or UDP segment with its checksum; `ends`: both addresses."""
+    at = {6: 16, 17: 6}.get(protocol)
+    if at is None or len(payload) < at + 2:
+        return payload
+    sum_of = checksum(ends + struct.pack("!BBH", 0, protocol, len(payload)) + payload + b"\0" * (len(payload) % 2))
+    return payload[:at] + struct.pack("!H", sum_of) + payload[at + 2:]
+
+
 def ipv4(payload, protocol=6, fragment=0, ident=1, first=0x45, length=None, broken=0):
     length = 20 + len(payload) if length is None else length
     ends = socket.inet_aton(THEM) + socket.inet_aton(US)
+    if not fragment:
+        payload = with_checksum(ends, protocol, payload)
     header = struct.pack("!BBHHHBBH", first, 0, length, ident, fragment, 64, protocol, 0)
     return header[:10] + struct.pack("!H", checksum(header + ends) ^ broken) + ends + payload
 
 
 def ipv6(payload, following=6):
     ends = socket.inet_pton(socket.AF_INET6, THEM6) + socket.inet_pton(socket.AF_INET6, US6)
+    payload = with_checksum(ends, following, payload)
     return struct.pack("!IHBB", 6 << 28, len(payload), following, 64) + ends + payload
 
 

@@ -68,8 +68,8 @@ Question question_of(const Event& event) {
             return {{ScanKind::AckScan}, Counts::Refusal};
         case 0x11:
             return {{ScanKind::MaimonScan}, Counts::Refusal};
-        case 0x12:
-            return {{ScanKind::SynAckProbes}, Counts::Refusal};
+        case 0x03:
+            return {{ScanKind::SynFinScan}, Counts::Silence};
         default:
             return {};
     }
@@ -105,6 +105,7 @@ class Model {
     struct Waiting {
         Event event;
         std::uint32_t packets = 1;
+        bool was_counted = false;  // as unanswered, when it was sent before
     };
 
     void say(const std::string& text) { log.insert({now_, text}); }
@@ -163,8 +164,10 @@ class Model {
         return false;
     }
 
-    void touch(const Event& event, const std::vector<ScanKind>& kinds, Millis arrival,
-               std::uint32_t packets) {
+    void touch(const Event& event, const std::vector<ScanKind>& kinds) {
+        if (is_served(event)) {
+            return;
+        }
         for (const ScanKind kind : kinds) {
             const auto known = counters_.find({event.source, event.destination, kind});
             if (known == counters_.end()) {
@@ -174,13 +177,8 @@ class Model {
             if (counter.is_detected) {
                 return;
             }
-            const DetectorSettings& settings = settings_.of(kind);
             counter.doors.insert(event.our_port);
-            bool is_reached = counter.doors.size() >= settings.threshold;
-            if (settings.rate_window.count() > 0) {
-                is_reached |= rate(counter, settings, arrival, packets) >= settings.threshold;
-            }
-            if (is_reached) {
+            if (counter.doors.size() >= settings_.of(kind).threshold) {
                 detect(event, kind, counter);
                 return;
             }
@@ -229,11 +227,14 @@ class Model {
                 bogus_[{event.source, event.destination}] = second();
                 say(who + " bogus");
             }
-            return;
         }
-        if (event.transport == Transport::Udp && is_spoken_to(event, 180)) {
+        if (event.transport == Transport::Udp &&
+            (is_spoken_to(event, 180) || is_conversation(event))) {
             say(who + " datagram");
             return;
+        }
+        if (!has_answered_ && event.transport == Transport::Tcp && event.flags == 0x10) {
+            settle_by_segment(event);
         }
         const Question question = question_of(event);
         if (question.counts == Counts::Silence && count(event, question.kinds, 1, 40)) {
@@ -261,7 +262,25 @@ class Model {
             }
             waiting_.erase(like);
         }
-        waiting_.push_back({event, 1});
+        const auto before = find_unanswered(event);
+        const bool was_counted =
+            before != unanswered_.rend() && question_of(*before).kinds == question_of(event).kinds;
+        std::erase_if(unanswered_, [&](const Event& other) { return is_same_place(other, event); });
+        waiting_.push_back({event, 1, was_counted});
+    }
+
+    // The latest unanswered one at the same place of the last ten seconds.
+    std::vector<Event>::reverse_iterator find_unanswered(const Event& event) {
+        return std::find_if(unanswered_.rbegin(), unanswered_.rend(), [&](const Event& other) {
+            return is_same_place(other, event) && other.time + 10'000 >= now_;
+        });
+    }
+
+    // Its source had a working connection to that port.
+    bool is_served(const Event& event) const {
+        const auto served = served_.find({event.source, event.destination, event.our_port});
+        return event.transport == Transport::Tcp && served != served_.end() &&
+               served->second + 3600 >= second();
     }
 
     static bool is_same_place(const Event& a, const Event& b) {
@@ -276,8 +295,21 @@ class Model {
         return known != spoken_.end() && known->second + seconds >= second();
     }
 
+    // Datagrams of ours to that peer came from the port that is asked, or its neighbour, or went to
+    // a port of the same number.
+    bool is_conversation(const Event& event) const {
+        return std::any_of(spoken_.begin(), spoken_.end(), [&](const auto& spoken) {
+            const auto& [source, destination, their_port, our_port, transport] = spoken.first;
+            return source == event.source && destination == event.destination &&
+                   transport == Transport::Udp && spoken.second + 180 >= second() &&
+                   ((our_port ^ 1) == event.our_port || our_port == event.our_port ||
+                    their_port == event.our_port);
+        });
+    }
+
     void silence(const Waiting& waiting) {
         const Question question = question_of(waiting.event);
+        unanswered_.push_back(waiting.event);
         if (question.counts == Counts::Refusal) {
             if (!has_answered_) {
                 refuse(waiting);
@@ -287,16 +319,46 @@ class Model {
         if (waiting.event.transport == Transport::Tcp && is_spoken_to(waiting.event, 2)) {
             return;
         }
-        touch(waiting.event, question.kinds, waiting.event.time, waiting.packets);
+        touch(waiting.event, question.kinds);
     }
 
     void refuse(const Waiting& waiting) {
         const Question question = question_of(waiting.event);
+        if (is_served(waiting.event)) {
+            return;
+        }
         if (question.counts == Counts::Refusal &&
             count(waiting.event, question.kinds, waiting.packets, 40)) {
             return;
         }
-        touch(waiting.event, question.kinds, waiting.event.time, waiting.packets);
+        touch(waiting.event, question.kinds);
+    }
+
+    // Only one side is seen: a segment that acknowledges something shows that we sent it.
+    void settle_by_segment(const Event& event) {
+        const auto asked = std::find_if(
+            waiting_.begin(), waiting_.end(),
+            [&](const Waiting& waiting) { return is_same_place(waiting.event, event); });
+        if (asked != waiting_.end()) {
+            if (asked->was_counted) {
+                take_back(asked->event);
+            }
+            waiting_.erase(asked);
+        } else if (const auto late = find_unanswered(event); late != unanswered_.rend()) {
+            take_back(*late);
+            std::erase_if(unanswered_,
+                          [&](const Event& other) { return is_same_place(other, event); });
+        }
+    }
+
+    // An answer that came too late: what was counted for the silence is taken back.
+    void take_back(const Event& event) {
+        for (const ScanKind kind : question_of(event).kinds) {
+            const auto known = counters_.find({event.source, event.destination, kind});
+            if (known != counters_.end() && !known->second.is_detected) {
+                known->second.doors.erase(event.our_port);
+            }
+        }
     }
 
     void answer(const Event& event) {
@@ -307,20 +369,32 @@ class Model {
             spoken_[{event.source, event.destination, event.their_port, event.our_port,
                      event.transport}] = second();
         }
+        if (event.transport == Transport::Tcp && event.flags == 0x12) {
+            served_[{event.source, event.destination, event.our_port}] = second();
+        }
         const auto asked = std::find_if(
             waiting_.begin(), waiting_.end(),
             [&](const Waiting& waiting) { return is_same_place(waiting.event, event); });
         if (asked != waiting_.end()) {
             const Waiting waiting = *asked;
             waiting_.erase(asked);
-            if (is_reset) {
+            if (is_reset && !waiting.was_counted) {
                 refuse(waiting);
+            } else if (!is_reset && waiting.was_counted) {
+                take_back(waiting.event);
+            }
+        } else if (const auto late = find_unanswered(event); late != unanswered_.rend()) {
+            const Event unanswered = *late;
+            std::erase_if(unanswered_,
+                          [&](const Event& other) { return is_same_place(other, event); });
+            if (!is_reset) {
+                take_back(unanswered);
             }
         } else if (is_reset && (event.flags & 0x10) == 0 && !is_spoken_to(event, 86400)) {
             Event unseen = event;
             unseen.flags = 0x10;
-            if (!count(unseen, {ScanKind::AckScan}, 1, 20)) {
-                touch(unseen, {ScanKind::AckScan}, event.time, 1);
+            if (!is_served(event) && !count(unseen, {ScanKind::AckScan}, 1, 20)) {
+                touch(unseen, {ScanKind::AckScan});
             }
         }
     }
@@ -330,6 +404,8 @@ class Model {
     bool has_answered_ = false;
     std::map<Key, Counter> counters_;
     std::vector<Waiting> waiting_;  // in order of arrival
+    std::vector<Event> unanswered_;
+    std::map<std::tuple<int, int, std::uint16_t>, Millis> served_;
     std::map<std::pair<int, int>, Millis> bogus_;
     std::map<std::tuple<int, int, std::uint16_t, std::uint16_t, Transport>, Millis> spoken_;
 };
@@ -380,6 +456,7 @@ Packet packet_of(const Event& event) {
     packet.tcp_flags = event.flags;
     packet.dont_fragment = !event.is_hand_made;
     packet.payload_length = 40;
+    packet.tcp_header_length = 40;
     packet.ttl = 60;
     packet.icmp_type = 8;
     return packet;
@@ -420,7 +497,7 @@ class Sequence {
 
     Event ask() {
         static constexpr std::uint8_t kFlags[] = {0x02, 0x02, 0x02, 0x00, 0x01,
-                                                  0x29, 0x10, 0x11, 0x12, 0x03};
+                                                  0x29, 0x10, 0x11, 0x03, 0x03};
         Event event;
         const int transport = below(10);
         event.transport = transport < 7   ? Transport::Tcp
@@ -472,9 +549,15 @@ TEST_CASE("scan_tracker: agrees with the naive model on random sequences of pack
     std::size_t detections = 0;
     for (std::uint32_t seed = first_seed; seed != first_seed + 300; ++seed) {
         TrackerSettings settings;
-        for (const ScanKind kind : {ScanKind::SlowScan, ScanKind::Decoys, ScanKind::DatagramDecoys,
-                                    ScanKind::DistributedScan, ScanKind::SynFlood}) {
+        for (const ScanKind kind :
+             {ScanKind::SlowScan, ScanKind::Decoys, ScanKind::DatagramDecoys,
+              ScanKind::DistributedScan, ScanKind::SynFlood, ScanKind::OpenPortProbing,
+              ScanKind::RefusedConnections, ScanKind::DatagramFlood}) {
             settings.of(kind).is_enabled = false;
+        }
+        for (DetectorSettings& kind : settings.kinds) {
+            kind.repeat = std::chrono::seconds(0);
+            kind.rate_threshold = 0;
         }
         settings.traceroute = false;
         settings.names_tool = false;

@@ -110,8 +110,9 @@ class Wire : public sensor_detect::ObservationSink {
         std::vector<std::string> texts;
         for (const Observation& seen : observations) {
             if (seen.type == ObservationType::ScanDetected) {
-                texts.push_back(
-                    fmt::format("{} detected", sensor_detect::detector_of(seen.kind).name));
+                texts.push_back(fmt::format("{} detected{}",
+                                            sensor_detect::detector_of(seen.kind).name,
+                                            seen.is_repeated ? " again" : ""));
             } else if (seen.type == ObservationType::ScanExpired) {
                 texts.push_back(fmt::format("{} over {}/{}",
                                             sensor_detect::detector_of(seen.kind).name,

@@ -1,5 +1,5 @@
-#include "engine/base/ban_target.hpp"
 #include "engine/execd/executor.hpp"
+#include "engine/base/ban_target.hpp"
 
 #include <map>
 
@@ -365,12 +365,11 @@ TEST_CASE("executor: a network is banned beside its addresses, and spared if one
     bench.respond("firewall-drop", "2001:db8::/32");
     bench.respond("firewall-drop", "192.0.2.0/24");
     CHECK(bench.runner.take() == Texts{"add 2001:db8:1:2::/64 600", "add 2001:db8:1:2::7 600"});
-    CHECK(bench.records.take() ==
-          Texts{"2001:db8:1:2::/64 executed: blocked for 600 s",
-                "2001:db8:1:2::7 executed: blocked for 600 s",
-                "2001:db8:1:3::/64 spared: never blocked: own address",
-                "2001:db8::/32 refused: srcip is not an IP address",
-                "192.0.2.0/24 refused: srcip is not an IP address"});
+    CHECK(bench.records.take() == Texts{"2001:db8:1:2::/64 executed: blocked for 600 s",
+                                        "2001:db8:1:2::7 executed: blocked for 600 s",
+                                        "2001:db8:1:3::/64 spared: never blocked: own address",
+                                        "2001:db8::/32 refused: srcip is not an IP address",
+                                        "192.0.2.0/24 refused: srcip is not an IP address"});
     bench.start();
     CHECK(bench.unban("2001:db8:1:2::/64").ok);
     CHECK(bench.executor->ban_count() == 1);

@@ -112,10 +112,13 @@ TEST_CASE("scan_tracker: stealth probes are told apart by their flags, ECN bits 
         {kAck, "TCP: ACK scan detected"},
         {kAck | kEce, "TCP: ACK scan detected"},
         {kFin | kAck, "TCP: Maimon scan detected"},
-        {kSyn | kAck, "TCP: SYN-ACK scan detected"},
+        {kSyn | kAck, "TCP: backscatter detected"},
         {kRst, ""},
         {kRst | kAck, ""},
-        {kSyn | kFin, ""},
+        {kSyn | kFin, "TCP: SYN-FIN scan detected"},
+        {kSyn | kFin | kPsh | kUrg, "TCP: SYN-FIN scan detected"},
+        {kAck | kUrg, "TCP: ACK scan detected"},
+        {kSyn | kFin | kRst, ""},
         {kSyn | kRst, ""},
         {kFin | kRst, ""},
     };
@@ -155,7 +158,9 @@ TEST_CASE("scan_tracker: a busy client of an open port is no scan, however often
 }
 
 TEST_CASE("scan_tracker: open ports are not counted, closed ones once") {
-    Wire wire;
+    TrackerSettings settings;
+    settings.of(ScanKind::OpenPortProbing).is_enabled = false;
+    Wire wire(settings);
     for (int round = 0; round < 5; ++round) {  // retransmissions and repetitions
         for (std::uint16_t port = 1; port <= 9; ++port) {
             wire.raw_syn(40000, port);
@@ -222,17 +227,31 @@ TEST_CASE("scan_tracker: datagrams to 25 closed or silent ports are a UDP scan")
     }
 }
 
-TEST_CASE("scan_tracker: unanswered datagrams to one port are a flood from 25 in 5 s on") {
+TEST_CASE(
+    "scan_tracker: datagrams to one port are a stream, and a flood at an extraordinary rate") {
     struct Row {
-        milliseconds gap;
+        const char* what;
+        std::chrono::microseconds gap;
+        int source_ports;
+        bool is_refused;
         bool is_flood;
     };
-    for (const Row& row : {Row{milliseconds(10), true}, Row{milliseconds(150), true},
-                           Row{milliseconds(210), false}, Row{milliseconds(1000), false}}) {
-        CAPTURE(row.gap.count());
+    for (const Row& row :
+         {Row{"RTP", milliseconds(20), 1, false, false},
+          Row{"a tunnel", milliseconds(1), 40, false, false},
+          Row{"a call that has ended", milliseconds(20), 1, true, false},
+          Row{"a closed port, many source ports", milliseconds(30), 40, true, true},
+          Row{"the same, slower", milliseconds(60), 40, true, false},
+          Row{"2000 a second and more", std::chrono::microseconds(400), 1, false, true},
+          Row{"fewer", std::chrono::microseconds(600), 1, false, false}}) {
+        CAPTURE(row.what);
         Wire wire;
-        for (int i = 0; i < 200; ++i) {
-            wire.datagram(5000, 5060);
+        for (int i = 0; i < 20000; ++i) {
+            const auto from = static_cast<std::uint16_t>(5000 + i % row.source_ports);
+            wire.datagram(from, 5060);
+            if (row.is_refused) {
+                wire.unreachable(Transport::Udp, from, 5060);
+            }
             wire.pass(row.gap);
         }
         wire.pass(seconds(1));
@@ -277,7 +296,9 @@ TEST_CASE("scan_tracker: so are answers to what we asked many at once") {
     for (const Row& row :
          {Row{"239.255.255.250", true}, Row{"10.10.150.255", true}, Row{"10.10.150.9", false}}) {
         CAPTURE(row.group);
-        Wire wire;
+        TrackerSettings settings;
+        settings.of(ScanKind::UdpScan).rate_threshold = 30;
+        Wire wire(settings);
         const std::string device = std::exchange(wire.them, row.group);
         wire.answer_datagram(1900, 40000);
         wire.them = device;

@@ -1,0 +1,122 @@
+// The part of ProbeLedger that counts hosts: sweeps over the networks that are watched over.
+#include <algorithm>
+
+#include "sensor/detect/counting.hpp"
+#include "sensor/detect/probe_ledger.hpp"
+
+namespace portcullis::sensor_detect {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::seconds;
+
+// A host that is asked for its hardware address again within this time, in seconds, did not answer.
+constexpr std::uint32_t kArpRetry = 10;
+
+}  // namespace
+
+bool ProbeLedger::seeks_hosts(ProbeClass probe) const {
+    const ProbeClass next = next_host_of(probe);
+    return settings_.watches_networks && next != ProbeClass::None &&
+           settings_.of(kinds_of(next).front()).is_enabled;
+}
+
+Probe ProbeLedger::host_probe_of(const Probe& probe) const {
+    Probe host = probe;
+    host.probe = next_host_of(probe.probe);
+    // Strays of connections that many hosts forgot have a source port each.
+    const std::uint64_t sender =
+        evidence_of(probe.probe) == Evidence::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
+    host.pair = hash_.of(probe.source, base::IpAddress(),
+                         static_cast<std::uint64_t>(KeyUse::Host) + sender);
+    host.source_port = static_cast<std::uint16_t>(hash_.of(probe.destination));
+    return host;
+}
+
+void ProbeLedger::note_host(const Probe& probe) {
+    const Probe host = host_probe_of(probe);
+    const std::uint32_t source = table_.find(host.pair);
+    if (source != kNoIndex) {
+        table_.at(source).destination = probe.destination;  // the line names the one asked last
+    }
+    touch(host, Door::Silent);
+}
+
+void ProbeLedger::note_slow_host(const Probe& host) {
+    const ScanKind kind = host.probe == ProbeClass::NextHost       ? ScanKind::SlowSweep
+                          : host.probe == ProbeClass::NextEchoHost ? ScanKind::SlowEchoSweep
+                                                                   : ScanKind::DatagramSweep;
+    const DetectorSettings& settings = settings_.of(kind);
+    if (kind == ScanKind::DatagramSweep || !settings.is_enabled) {
+        return;
+    }
+    Probe slow = host;
+    slow.pair = hash_.of(host.pair + static_cast<std::uint64_t>(KeyUse::SlowHost) +
+                         static_cast<std::uint64_t>(kind) * 16);
+    const std::uint32_t known = table_.find(slow.pair);
+    Counter* counter = known == kNoIndex ? nullptr : table_.find_counter(known, kind);
+    if (counter != nullptr) {
+        table_.touch(known, second());
+        counter->packets += host.packets;
+        counter->bytes += std::uint64_t{host.packets} * host.bytes;
+        counter->expires_at = expiry_of(kind);
+        follow(known, *counter, host);
+        return;
+    }
+    // The fast sweep has seen as many: it will report them, or has done so.
+    const std::uint32_t fast = table_.find(host.pair);
+    const Counter* swept =
+        fast == kNoIndex ? nullptr : table_.find_counter(fast, kinds_of(host.probe).front());
+    if (swept != nullptr && swept->is_detected) {
+        slow_hosts_.forget(slow.pair);
+        return;
+    }
+    SlowMemory::Touch touch;
+    touch.pair = slow.pair;
+    touch.source = host.source;
+    touch.destination = host.destination;
+    touch.port = host.source_port;
+    touch.packets = host.packets;
+    touch.bytes = host.bytes;
+    touch.second = second();
+    const SlowMemory::Limits limits{
+        settings.threshold, settings.threshold,
+        static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count())};
+    if (!limits.are_reached(slow_hosts_.add(touch, limits.window))) {
+        return;
+    }
+    const auto finding = slow_hosts_.take(slow.pair, limits);
+    const std::uint32_t source = obtain(slow);
+    Counter& begun = table_.obtain_counter(source, kind, expiry_of(kind));
+    begun.packets = finding ? finding->packets : 1;
+    begun.bytes = finding ? finding->bytes : host.bytes;
+    list_ports(begun, host.probe, host.source_port, host.destination_port);
+    reports_.report_detection(table_, source, begun);
+}
+
+void ProbeLedger::note_arp(const base::IpAddress& sender, const base::IpAddress& target) {
+    if (!seeks_hosts(ProbeClass::EchoRequest)) {
+        return;
+    }
+    Probe asked;
+    asked.arrival = now_;
+    asked.source = sender;
+    asked.destination = target;
+    asked.pair = pair_of(sender, target);
+    asked.probe = ProbeClass::EchoRequest;
+    // Beside other questions of its sender to many hosts, a request is one more of them: the host
+    // that does not answer it is asked nothing else. Alone it counts when it is repeated.
+    const std::uint32_t sweeping = table_.find(host_probe_of(asked).pair);
+    if (sweeping != kNoIndex && table_.find_counter(sweeping, ScanKind::EchoSweep) == nullptr &&
+        table_.find_counter(sweeping, ScanKind::HostSweep) != nullptr) {
+        asked.probe = ProbeClass::Connect;
+    }
+    const Flow flow{sender, target, 0, 0, sensor_packet::Transport::Other};
+    const bool is_repeated = arp_requests_.knows(flow, second(), kArpRetry);
+    arp_requests_.remember(flow, second());
+    if (sweeping != kNoIndex || is_repeated) {
+        note_host(asked);
+    }
+}
+
+}  // namespace portcullis::sensor_detect
