@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "sensor/capture/return_path.hpp"
 #include "sensor/daemon.hpp"
 
 namespace portcullis {
@@ -31,6 +32,21 @@ sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettin
     return filter;
 }
 
+sensor_detect::ReturnPath HostReturnPath::judge(const base::IpAddress& source,
+                                                std::uint32_t interface) {
+    using sensor_detect::ReturnPath;
+    const auto back = sensor_capture::route_interface(source);
+    if (!back || sensor_capture::has_master(interface)) {
+        return ReturnPath::Unknown;
+    }
+    if (*back == interface) {
+        return ReturnPath::Same;
+    }
+    return source.is_v4() && sensor_capture::has_strict_path_filter(interface)
+               ? ReturnPath::Filtered
+               : ReturnPath::Other;
+}
+
 LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings,
                        Options options, std::vector<OpenInterface> open)
     : sensor_(sensor),
@@ -41,6 +57,7 @@ LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& sett
                    [this] { sensor_.set_local_addresses(interfaces_.own_addresses()); }},
                   std::move(open)) {
     sensor_.set_local_addresses(interfaces_.own_addresses());
+    sensor_.set_return_path(&return_path_);
     set_up_lookups(settings);
     sources_.push_back(loop_.watch_signal(SIGTERM, [this] { end(SIGTERM); }));
     if (options_.ends_on_interrupt) {
@@ -55,6 +72,7 @@ LiveSensor::~LiveSensor() {
     sensor_.reporter().set_ident_lookup(nullptr);
     sensor_.set_own_traffic(nullptr);
     sensor_.set_on_tcp(nullptr);
+    sensor_.set_return_path(nullptr);
 }
 
 int LiveSensor::run() {

@@ -20,6 +20,13 @@
 
 namespace portcullis {
 
+// Answers from the routing table of this host.
+class HostReturnPath final : public sensor_detect::ReturnPathJudge {
+  public:
+    sensor_detect::ReturnPath judge(const base::IpAddress& source,
+                                    std::uint32_t interface) override;
+};
+
 class LiveSensor {
   public:
     struct Options {
@@ -71,6 +78,7 @@ class LiveSensor {
     std::unique_ptr<sensor_resolve::NameResolver> resolver_;
     std::unique_ptr<sensor_resolve::IdentClient> ident_;
     Interfaces interfaces_;
+    HostReturnPath return_path_;
 };
 
 // What the kernel is to let through, but for the addresses.

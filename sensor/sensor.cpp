@@ -56,6 +56,18 @@ std::unique_ptr<sensor_packet::Reassembly> make_reassembly(const SensorSettings&
     return std::make_unique<sensor_packet::Reassembler>();
 }
 
+// Whether the IP packet stands right behind the link header.
+bool is_plain(const sensor_capture::Frame& frame) {
+    constexpr std::size_t kEtherType = 12;
+    if (frame.link != sensor_packet::LinkType::Ethernet) {
+        return true;
+    }
+    const auto type = frame.bytes.size() < kEtherType + 2
+                          ? 0
+                          : (frame.bytes[kEtherType] << 8) | frame.bytes[kEtherType + 1];
+    return type == 0x0800 || type == 0x86dd;
+}
+
 // iplog looks at IPv4 right behind the Ethernet header and at nothing else.
 bool is_seen_by_iplog(const sensor_capture::Frame& frame, const Packet& packet) {
     constexpr std::size_t kEtherType = 12;
@@ -161,7 +173,8 @@ Packet Sensor::parse(const sensor_capture::Frame& frame, PacketView& view) const
         packet = sensor_packet::parse_frame(frame.link, frame.bytes, view,
                                             sensor_packet::HeaderChecksum::MayBeUnset);
     }
-    packet.interface_index = frame.interface_index;
+    // What is tagged or wrapped is routed where the tag or wrapping belongs.
+    packet.interface_index = is_plain(frame) ? frame.interface_index : 0;
     return packet;
 }
 

@@ -54,6 +54,11 @@ class Sensor final : public sensor_capture::FrameSink {
     void set_own_traffic(std::function<bool(const sensor_packet::Packet&)> is_own) {
         is_own_traffic_ = std::move(is_own);
     }
+    // Who knows by which interface this host answers a source; nullptr = nobody. It must outlive
+    // its use.
+    void set_return_path(sensor_detect::ReturnPathJudge* judge) {
+        tracker_->set_return_path(judge);
+    }
     // Told of each TCP packet to us that no filter ignores, before it is judged.
     void set_on_tcp(std::function<void(const sensor_packet::Packet&, base::Timestamp)> call) {
         on_tcp_ = std::move(call);

@@ -432,16 +432,21 @@ void ProbeLedger::take_back(const Probe& probe) {
     }
 }
 
-void ProbeLedger::count_at_once(const Probe& probe) {
+bool ProbeLedger::count_at_once(const Probe& probe) {
     const std::uint32_t source = obtain(probe);
-    if (count(source, probe) != Reception::Taken) {
-        count_door(source, probe, Door::Silent);
-    }
+    return count(source, probe) == Reception::Taken || count_door(source, probe, Door::Silent);
 }
 
 void ProbeLedger::note_protocol(const Probe& probe) {
-    if (settings_.of(ScanKind::ProtocolScan).is_enabled) {
-        count_at_once(probe);
+    if (!settings_.of(ScanKind::ProtocolScan).is_enabled) {
+        return;
+    }
+    const bool is_of_wide = is_wide(probe.source, probe.destination);
+    if (is_of_wide && wide_.receive(probe, key_of(probe))) {
+        return;
+    }
+    if (!count_at_once(probe) && is_of_wide) {
+        wide_.touch(probe, key_of(probe), false);
     }
 }
 

@@ -140,8 +140,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     bool count_door(std::uint32_t source, const Probe& probe, Door door);
     bool is_reached_by_one(ProbeClass probe) const;
     std::uint32_t obtain(const Probe& probe) override;
-    // Counts a probe whose answer does not matter.
-    void count_at_once(const Probe& probe);
+    // Counts a probe whose answer does not matter; true = its source is a scanner, now or before.
+    bool count_at_once(const Probe& probe);
 
     // Whether sources of that family are counted over all targets, and the key for that. For
     // others the pair is the key of all counts.

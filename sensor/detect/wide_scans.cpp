@@ -15,7 +15,8 @@ constexpr std::size_t kFewestPorts = 2;
 constexpr std::size_t kFewestDatagramPorts = 10;
 
 bool is_wide_kind(ScanKind kind) {
-    return is_tcp_port_scan(kind) || kind == ScanKind::UdpScan || kind == ScanKind::SctpScan;
+    return is_tcp_port_scan(kind) || kind == ScanKind::UdpScan || kind == ScanKind::SctpScan ||
+           kind == ScanKind::ProtocolScan;
 }
 
 }  // namespace
