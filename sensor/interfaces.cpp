@@ -85,6 +85,7 @@ Interfaces::Interface& Interfaces::obtain(const std::string& name) {
 void Interfaces::attach(Interface& interface, std::unique_ptr<FrameSource> source) {
     interface.source = std::move(source);
     interface.index = ::if_nametoindex(interface.name.c_str());
+    interface.device_type = sensor_capture::device_type(interface.name);
     interface.was_open = true;
     interface.retry_delay = std::chrono::seconds(0);
     apply_filter(interface);
@@ -119,6 +120,9 @@ void Interfaces::lose(Interface& interface) {
     close(interface);
     ++losses_;
     owner_.say(fmt::format("Warning: interface {} went down.", interface.name));
+    if (!interface.device_type.empty()) {
+        apply_filters();  // what was left to it is seen by the others again
+    }
 }
 
 // libpcap does not always notice: the error of the socket comes while the interface is still there.
@@ -189,9 +193,18 @@ void Interfaces::apply_filter(Interface& interface) {
             filter.other_vlans.push_back(vlan.vlan);
         }
     }
+    // What PPPoE or MACsec carry is shown by the interface at their end as well.
+    filter.pppoe = !is_open_type("ppp");
+    filter.macsec = !is_open_type("macsec");
     if (!interface.source->set_filter(filter)) {
         owner_.say(fmt::format("Warning: the kernel refuses the filter for {}.", interface.name));
     }
+}
+
+bool Interfaces::is_open_type(std::string_view device_type) const {
+    return std::any_of(interfaces_.begin(), interfaces_.end(), [&](const auto& each) {
+        return each->source != nullptr && each->device_type == device_type;
+    });
 }
 
 void Interfaces::apply_filters() {
@@ -261,7 +274,7 @@ void Interfaces::open_missing(bool is_news) {
             owner_.say(fmt::format("Interface {} was reopened.", interface->name));
         }
     }
-    if (has_opened && !vlans_.empty()) {
+    if (has_opened && (!vlans_.empty() || is_open_type("ppp") || is_open_type("macsec"))) {
         apply_filters();
     }
     // Unnamed ones only: a named one is waited for as long as it takes.

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/clock.hpp"
@@ -73,7 +74,8 @@ class Interfaces {
         std::string name;
         std::unique_ptr<sensor_capture::FrameSource> source;  // nullptr = not there
         base::EventLoop::Source watch = base::EventLoop::no_source();
-        unsigned index = 0;  // of the kernel, when it was opened
+        unsigned index = 0;       // of the kernel, when it was opened
+        std::string device_type;  // when it was opened
         bool was_open = false;
         bool is_wanted = true;
         base::Timestamp retry_at;  // not before, unless the kernel tells of a change
@@ -90,6 +92,7 @@ class Interfaces {
     void lose_vanished();
     void apply_filter(Interface& interface);
     void apply_filters();
+    bool is_open_type(std::string_view device_type) const;
     void on_news();
 
     base::EventLoop& loop_;

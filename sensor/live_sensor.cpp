@@ -25,6 +25,9 @@ sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettin
     filter.congestion_flags =
         settings[sensor_config::Switch::IplogCompat] && settings[sensor_config::Switch::Bogus];
     filter.only_ours = settings.promisc.empty();
+    const bool is_iplog = settings[sensor_config::Switch::IplogCompat];
+    filter.other_protocols = !is_iplog;
+    filter.arp = !filter.only_ours && !is_iplog;
     return filter;
 }
 

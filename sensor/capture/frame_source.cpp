@@ -44,6 +44,10 @@ constexpr LinkRow kLinks[] = {
     {DLT_LINUX_SLL2, LinkType::LinuxCooked2},
     {DLT_NULL, LinkType::Null},
     {DLT_LOOP, LinkType::Loop},
+    {DLT_PPP, LinkType::Ppp},
+    {DLT_PPP_SERIAL, LinkType::Ppp},
+    {DLT_PPP_ETHER, LinkType::PppoeSession},
+    {DLT_C_HDLC, LinkType::CiscoHdlc},
 };
 
 base::Result<LinkType> link_of(pcap_t* pcap, const std::string& source) {

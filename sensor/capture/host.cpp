@@ -128,6 +128,24 @@ std::vector<VlanInterface> parse_vlan_interfaces(std::string_view text) {
     return found;
 }
 
+std::string device_type(const std::string& interface) {
+    std::ifstream file("/sys/class/net/" + interface + "/uevent");
+    return parse_device_type(std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+std::string parse_device_type(std::string_view text) {
+    constexpr std::string_view kName = "DEVTYPE=";
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        if (line.starts_with(kName)) {
+            return std::string(line.substr(kName.size()));
+        }
+    }
+    return {};
+}
+
 HostChanges::HostChanges()
     : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)) {
     sockaddr_nl address{};

@@ -33,6 +33,12 @@ std::vector<VlanInterface> vlan_interfaces();
 // Reads the text of /proc/net/vlan/config: two lines of heading, then "eth0.7 | 7 | eth0".
 std::vector<VlanInterface> parse_vlan_interfaces(std::string_view text);
 
+// What the kernel calls the kind of an interface, such as "ppp", "macsec", "vlan", "bridge"; empty
+// for plain ones and those that are not there.
+std::string device_type(const std::string& interface);
+// Reads the text of /sys/class/net/IF/uevent: lines NAME=VALUE, one of them DEVTYPE.
+std::string parse_device_type(std::string_view text);
+
 // Tells that links or addresses have changed, not how.
 class HostChanges {
   public:

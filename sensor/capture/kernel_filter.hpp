@@ -1,10 +1,23 @@
 // Kernel filter: the program that decides in the kernel which frames reach the sensor.
 //
 // Bulk traffic stays out: a segment of an established connection (ACK, perhaps PSH, nothing else)
-// tells no detector anything. What passes: TCP with SYN, FIN, RST or URG, or without ACK; UDP, ICMP
-// and ICMPv6; fragments; IPv6 with extension headers; TCP headers cut short. Both directions, in
-// up to three VLAN tags. A lone ACK passes only with sequence number 0, as nmap sends it: an ACK
-// scan is told by our RSTs, which are all there ever is of it on a port that anybody answers for.
+// tells no detector anything. What passes, in both directions:
+// - TCP with SYN, FIN, RST or URG, or without ACK, and TCP headers cut short. A lone ACK passes
+// only
+//   with sequence number 0, as nmap sends it: an ACK scan is told by our RSTs, which are all there
+//   ever is of it on a port that anybody answers for.
+// - UDP, ICMP, ICMPv6, fragments, IPv6 with extension headers.
+// - SCTP whose first chunk begins or refuses an association or ends its shutdown: INIT, INIT ACK,
+//   ABORT, COOKIE ECHO, COOKIE ACK, SHUTDOWN COMPLETE (RFC 9260 section 3.2); headers cut short.
+// - Other IP protocols, except those that carry bulk: IPv4, IPv6, GRE, ESP, IPIP, EtherIP, L2TP,
+//   MPLS, and AH over IPv4.
+// - With FilterSettings::arp: ARP requests.
+//
+// The IP header is found behind up to kMaxFilteredHeaders headers of link.hpp (VLAN and other tags,
+// MACsec without encryption), then LLC, PPPoE or up to kMaxFilteredLabels MPLS labels. Behind more
+// of them a frame passes unseen, unless only packets of ours are wanted: no host takes such frames,
+// and the addresses in them could be forged. Of Ppp and PppoeSession, which no interface of Linux
+// shows, every frame passes.
 //
 // A classic BPF program (Documentation/networking/filter.rst), made by hand because libpcap's
 // expressions cannot say how much of which frame is wanted. Plain functions, thread-safe.
@@ -30,6 +43,12 @@ struct FilterSettings {
     std::vector<base::IpAddress> ours;
     // Only what comes from or goes to `ours`; false in promisc mode.
     bool only_ours = true;
+    // SCTP and all IP protocols but TCP, UDP, ICMP and ICMPv6. iplog 2.2.3 looks at none of them.
+    bool other_protocols = true;
+    bool arp = false;
+    // False where another source shows what PPPoE or MACsec carry here.
+    bool pppoe = true;
+    bool macsec = true;
     // Identifiers of VLANs whose frames are seen by another source too.
     std::vector<std::uint16_t> other_vlans;
 
@@ -44,6 +63,9 @@ inline constexpr std::uint32_t kLongSnapshot = 1536;
 // More addresses than these would make the program long and slow: then `only_ours` is not kept,
 // and the rest can be forged.
 inline constexpr std::size_t kMaxFilteredAddresses = 32;
+
+inline constexpr std::uint32_t kMaxFilteredHeaders = 5;
+inline constexpr std::uint32_t kMaxFilteredLabels = 4;
 
 std::vector<sock_filter> kernel_filter(sensor_packet::LinkType link,
                                        const FilterSettings& settings);

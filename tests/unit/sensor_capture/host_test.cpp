@@ -23,6 +23,14 @@ TEST_CASE("host: the kernel's table of VLANs is read, whatever stands in it") {
     CHECK(parse_vlan_interfaces("").empty());
 }
 
+TEST_CASE("host: the type of a device is read from what the kernel says of it") {
+    CHECK(parse_device_type("DEVTYPE=ppp\nINTERFACE=ppp0\nIFINDEX=7\n") == "ppp");
+    CHECK(parse_device_type("INTERFACE=eth0\nIFINDEX=2") == "");
+    CHECK(parse_device_type("INTERFACE=x\nDEVTYPE=macsec") == "macsec");
+    CHECK(parse_device_type("") == "");
+    CHECK(device_type("nosuchinterface") == "");
+}
+
 TEST_CASE("host: interfaces and addresses that come and go are news") {
     if (!test::enter_network_namespace()) {
         WARN("skipped: no network namespace here");

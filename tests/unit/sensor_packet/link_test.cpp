@@ -1,6 +1,6 @@
 #include "sensor/packet/link.hpp"
 
-#include "tests/support/frames.hpp"
+#include "tests/support/link_headers.hpp"
 
 using namespace portcullis::sensor_packet;
 using namespace portcullis::test;
@@ -24,7 +24,39 @@ Frame cooked2(std::uint16_t type) {
     return header;
 }
 
+Frame joined(Frame head, const Frame& rest) {
+    append(head, rest);
+    return head;
+}
+
 }  // namespace
+
+TEST_CASE("link: the packet behind every header in an Ethernet frame is read") {
+    const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
+    const Frame v6 = ipv6("fd00::1", "fd00::2", 6, tcp(1000, 80, kSyn));
+    for (const LinkHeaderSample& sample : link_header_samples()) {
+        CAPTURE(sample.what);
+        for (const Frame& packet : {v4, v6}) {
+            if (packet[12] == 0x86 && sample.v6.empty()) {
+                continue;
+            }
+            const Frame frame = with_link_header(packet, sample);
+            const Packet read = parse_ethernet(frame);
+            CHECK(read.verdict == Verdict::Ok);
+            CHECK(read.source.is_v4() == (packet[12] == 0x08));
+            CHECK(read.destination_port == 80);
+            for (std::size_t size = 12; size < frame.size() - 20; ++size) {
+                const Packet shorter =  // AddressSanitizer watches
+                    parse_ethernet(Frame(frame.begin(), frame.begin() + std::ptrdiff_t(size)));
+                CHECK(shorter.verdict == Verdict::Malformed);
+            }
+        }
+    }
+    for (const LinkHeaderSample& sample : unreadable_link_header_samples()) {
+        CAPTURE(sample.what);
+        CHECK(parse_ethernet(with_link_header(v4, sample)).verdict == Verdict::OtherLink);
+    }
+}
 
 TEST_CASE("link: the packet behind every kind of link header is read") {
     const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
@@ -53,6 +85,17 @@ TEST_CASE("link: the packet behind every kind of link header is read") {
         {"FreeBSD IPv6", LinkType::Null, behind({28, 0, 0, 0}, v6)},
         {"macOS IPv6", LinkType::Null, behind({30, 0, 0, 0}, v6)},
         {"OpenBSD loopback", LinkType::Loop, behind({0, 0, 0, 2}, v4)},
+        {"cooked, LLC", LinkType::LinuxCooked,
+         behind(joined(cooked(4), {0xaa, 0xaa, 3, 0, 0, 0, 8, 0}), v4)},
+        {"cooked v2, MPLS", LinkType::LinuxCooked2,
+         behind(joined(cooked2(0x8847), {0, 2, 1, 64}), v6)},
+        {"PPP", LinkType::Ppp, behind({0x00, 0x21}, v4)},
+        {"PPP, IPv6 in one byte", LinkType::Ppp, behind({0x57}, v6)},
+        {"PPP, framed", LinkType::Ppp, behind({0xff, 0x03, 0x00, 0x57}, v6)},
+        {"PPP, framed, in one byte", LinkType::Ppp, behind({0xff, 0x03, 0x21}, v4)},
+        {"PPP line with Cisco HDLC", LinkType::Ppp, behind({0x0f, 0x00, 0x08, 0x00}, v4)},
+        {"PPPoE alone", LinkType::PppoeSession, behind({0x11, 0x00, 0, 1, 0, 42, 0x00, 0x21}, v4)},
+        {"Cisco HDLC", LinkType::CiscoHdlc, behind({0x0f, 0x00, 0x86, 0xdd}, v6)},
     };
     for (const Row& row : rows) {
         CAPTURE(row.what);
@@ -126,6 +169,12 @@ TEST_CASE("link: what is no IP, contradicts itself or is cut short is told apart
         {"half a family", LinkType::Null, Frame(3, 0), Verdict::Malformed},
         {"half a family", LinkType::Loop, Frame(3, 0), Verdict::Malformed},
         {"nothing", LinkType::RawIp, {}, Verdict::Malformed},
+        {"CAN, cooked", LinkType::LinuxCooked, joined(cooked(0x000c), {6, 6, 3, 0x45}),
+         Verdict::OtherLink},
+        {"PPP, link control", LinkType::Ppp, {0xff, 0x03, 0xc0, 0x21, 1, 1}, Verdict::OtherLink},
+        {"half a PPP header", LinkType::Ppp, {0xff}, Verdict::Malformed},
+        {"half a PPPoE header", LinkType::PppoeSession, Frame(5, 0x11), Verdict::Malformed},
+        {"half a header of Cisco HDLC", LinkType::CiscoHdlc, {0x0f, 0, 8}, Verdict::Malformed},
         {"version 5", LinkType::RawIp, Frame(40, 0x55), Verdict::Malformed},
     };
     for (const Row& row : rows) {
