@@ -1,0 +1,56 @@
+// Return path: by which interface the host would answer a source, and whether the kernel takes
+// packets of that source from the interface on which they came in.
+//
+// Asked once for each detection, never for each packet: one question to the kernel takes some 20
+// microseconds. Needs no privilege and never waits. ReturnPaths is single-threaded; the function
+// may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/ip_address.hpp"
+
+namespace portcullis::sensor_capture {
+
+enum class ReturnPath : std::uint8_t {
+    Same,      // answers leave by the interface on which the packets came in
+    Other,     // answers leave by another one: asymmetric routing, or a forged source
+    Filtered,  // as Other, and strict reverse path filtering (RFC 3704) discards the packets
+    Unknown,   // no route, another network namespace or VRF, or no interface to compare with
+};
+
+// Judges packets from `source` that came in on the interface with the kernel index
+// `interface_index` (0 = not known). `destination`: the address of this host that they were sent
+// to; rules for routes ("ip rule from A") depend on it, so it should be given wherever it is known.
+// An interface and what is stacked on it (VLAN, bridge, bond) count as the same one. IPv6 has no
+// reverse path filter in the kernel's configuration, so its answer is never Filtered.
+ReturnPath judge_return_path(const base::IpAddress& source, std::uint32_t interface_index,
+                             const std::optional<base::IpAddress>& destination = std::nullopt);
+
+// The same, with answers that are kept for a second: a source that is detected as several kinds of
+// scan at once is asked for once.
+class ReturnPaths {
+  public:
+    // `now` may go back; what was kept later than that is asked again.
+    ReturnPath judge(const base::IpAddress& source, std::uint32_t interface_index,
+                     const std::optional<base::IpAddress>& destination, base::Timestamp now);
+
+    // Answers that are kept now; at most kMaxAnswers.
+    std::size_t size() const { return answers_.size(); }
+    static constexpr std::size_t kMaxAnswers = 64;
+
+  private:
+    struct Answer {
+        base::IpAddress source;
+        std::uint32_t interface_index = 0;
+        std::optional<base::IpAddress> destination;
+        base::Timestamp time;
+        ReturnPath path = ReturnPath::Unknown;
+    };
+    std::vector<Answer> answers_;  // the oldest is replaced where there is no room
+};
+
+}  // namespace portcullis::sensor_capture
