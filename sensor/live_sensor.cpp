@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <csignal>
 
-#include "sensor/capture/return_path.hpp"
 #include "sensor/daemon.hpp"
 
 namespace portcullis {
@@ -33,18 +32,20 @@ sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettin
 }
 
 sensor_detect::ReturnPath HostReturnPath::judge(const base::IpAddress& source,
+                                                const base::IpAddress& destination,
                                                 std::uint32_t interface) {
-    using sensor_detect::ReturnPath;
-    const auto back = sensor_capture::route_interface(source);
-    if (!back || sensor_capture::has_master(interface)) {
-        return ReturnPath::Unknown;
+    const auto to = destination == base::IpAddress() ? std::nullopt : std::optional(destination);
+    switch (paths_.judge(source, interface, to, clock_.now())) {
+        case sensor_capture::ReturnPath::Same:
+            return sensor_detect::ReturnPath::Same;
+        case sensor_capture::ReturnPath::Other:
+            return sensor_detect::ReturnPath::Other;
+        case sensor_capture::ReturnPath::Filtered:
+            return sensor_detect::ReturnPath::Filtered;
+        case sensor_capture::ReturnPath::Unknown:
+            break;
     }
-    if (*back == interface) {
-        return ReturnPath::Same;
-    }
-    return source.is_v4() && sensor_capture::has_strict_path_filter(interface)
-               ? ReturnPath::Filtered
-               : ReturnPath::Other;
+    return sensor_detect::ReturnPath::Unknown;
 }
 
 LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings,

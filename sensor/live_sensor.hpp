@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/event_loop.hpp"
+#include "sensor/capture/return_path.hpp"
 #include "sensor/fool/nmap_fooler.hpp"
 #include "sensor/interfaces.hpp"
 #include "sensor/resolve/ident_client.hpp"
@@ -24,7 +25,12 @@ namespace portcullis {
 class HostReturnPath final : public sensor_detect::ReturnPathJudge {
   public:
     sensor_detect::ReturnPath judge(const base::IpAddress& source,
+                                    const base::IpAddress& destination,
                                     std::uint32_t interface) override;
+
+  private:
+    sensor_capture::ReturnPaths paths_;
+    base::SystemClock clock_;
 };
 
 class LiveSensor {

@@ -1,29 +1,56 @@
-// Return path: by which interface this host answers a source, and whether it takes packets that
-// arrive on another one.
+// Return path: by which interface the host would answer a source, and whether the kernel takes
+// packets of that source from the interface on which they came in.
 //
-// Asks the kernel's routing table (rtnetlink RTM_GETROUTE; no privilege is needed) and its reverse
-// path filter (net.ipv4.conf.*.rp_filter; RFC 3704 section 2). Asked once for each detection.
-// Plain functions, thread-safe.
+// Asked once for each detection, never for each packet: one question to the kernel takes some 40
+// microseconds. Needs no privilege and never waits. ReturnPaths is single-threaded; the function
+// may be called from any thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
+#include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
 
 namespace portcullis::sensor_capture {
 
-// The kernel's index of the interface by which packets to `address` leave; nullopt = there is no
-// route, or it cannot be asked for.
-std::optional<std::uint32_t> route_interface(const base::IpAddress& address);
+enum class ReturnPath : std::uint8_t {
+    Same,      // answers leave by the interface on which the packets came in
+    Other,     // answers leave by another one: asymmetric routing, or a forged source
+    Filtered,  // as Other, and strict reverse path filtering (RFC 3704) discards the packets
+    Unknown,   // no route, another network namespace or VRF, or no interface to compare with
+};
 
-// Whether the interface is part of a bridge, bond or VRF, which is where packets that arrive on it
-// are routed.
-bool has_master(std::uint32_t interface);
+// Judges packets from `source` that came in on the interface with the kernel index
+// `interface_index` (0 = not known). `destination`: the address of this host that they were sent
+// to; rules for routes ("ip rule from A") depend on it, so it should be given wherever it is known.
+// An interface and what is stacked on it (VLAN, bridge, bond) count as the same one. IPv6 has no
+// reverse path filter in the kernel's configuration, so its answer is never Filtered.
+ReturnPath judge_return_path(const base::IpAddress& source, std::uint32_t interface_index,
+                             const std::optional<base::IpAddress>& destination = std::nullopt);
 
-// Whether the kernel drops IPv4 packets on that interface whose source it would answer by another
-// one: the greater of the settings for all and for this interface is 1 (strict). IPv6 has no such
-// filter.
-bool has_strict_path_filter(std::uint32_t interface);
+// The same, with answers that are kept for a second: a source that is detected as several kinds of
+// scan at once is asked for once.
+class ReturnPaths {
+  public:
+    // `now` may go back; what was kept later than that is asked again.
+    ReturnPath judge(const base::IpAddress& source, std::uint32_t interface_index,
+                     const std::optional<base::IpAddress>& destination, base::Timestamp now);
+
+    // Answers that are kept now; at most kMaxAnswers.
+    std::size_t size() const { return answers_.size(); }
+    static constexpr std::size_t kMaxAnswers = 64;
+
+  private:
+    struct Answer {
+        base::IpAddress source;
+        std::uint32_t interface_index = 0;
+        std::optional<base::IpAddress> destination;
+        base::Timestamp time;
+        ReturnPath path = ReturnPath::Unknown;
+    };
+    std::vector<Answer> answers_;  // the oldest is replaced where there is no room
+};
 
 }  // namespace portcullis::sensor_capture

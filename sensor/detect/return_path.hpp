@@ -20,8 +20,10 @@ enum class ReturnPath : std::uint8_t {
 class ReturnPathJudge {
   public:
     virtual ~ReturnPathJudge() = default;
+    // `destination`: where the packets of `source` were sent to; 0.0.0.0 = to several addresses.
     // `interface`: the kernel's index of the interface of arrival; 0 = not known.
-    virtual ReturnPath judge(const base::IpAddress& source, std::uint32_t interface) = 0;
+    virtual ReturnPath judge(const base::IpAddress& source, const base::IpAddress& destination,
+                             std::uint32_t interface) = 0;
 };
 
 }  // namespace portcullis::sensor_detect

@@ -62,7 +62,8 @@ void ScanReports::report_packet(ObservationType type, const sensor_packet::Packe
 bool ScanReports::report_detection(SourceTable& table, std::uint32_t source, Counter& counter) {
     const SourceState& state = table.at(source);
     if (return_path_ != nullptr && state.interface != 0 && !counter.was_refused &&
-        return_path_->judge(state.source, state.interface) == ReturnPath::Filtered) {
+        return_path_->judge(state.source, state.destination, state.interface) ==
+            ReturnPath::Filtered) {
         counter.forget_ports();
         return false;
     }
@@ -87,7 +88,7 @@ void ScanReports::send_detection(const SourceState& state, Counter& counter, boo
     observation.is_repeated = is_repeated;
     observation.is_route_asymmetric =
         return_path_ != nullptr && state.interface != 0 &&
-        return_path_->judge(state.source, state.interface) == ReturnPath::Other;
+        return_path_->judge(state.source, state.destination, state.interface) == ReturnPath::Other;
     counter.line_at = second();
     counter.is_unblocked = false;
     sink_.on_observation(observation);

@@ -81,6 +81,9 @@ class Captures(unittest.TestCase):
         self.assertEqual(0, run.returncode, run.stdout + run.stderr)
         return [line[16:] for line in run.stdout.splitlines() if "iplog started" not in line]
 
+    def statistics(self, packets, *options):
+        return self.run_on(capture([ethernet(packet) for packet in packets]), "-V", *options).stderr
+
     def test_a_scan_is_named_whatever_the_link(self):
         cooked = lambda kind: struct.pack("!HHH8sH", 0, 1, 6, bytes(8), kind)
         cooked2 = lambda kind: struct.pack("!HHIHBB8s", kind, 0, 2, 1, 0, 6, bytes(8))
@@ -92,7 +95,13 @@ class Captures(unittest.TestCase):
                 ("cooked v2", 276, lambda p, v6: cooked2(0x86dd if v6 else 0x0800) + p),
                 ("loopback", 0, lambda p, v6: (b"\x1e\0\0\0" if v6 else b"\2\0\0\0") + p),
                 ("OpenBSD loopback", 108, lambda p, v6: (b"\0\0\0\x18" if v6 else b"\0\0\0\2") + p),
-                ("raw", 101, lambda p, v6: p)]
+                ("raw", 101, lambda p, v6: p),
+                ("MPLS", 1, lambda p, v6: bytes(12) + b"\x88\x47\0\2\1\x40" + p),
+                ("PPPoE", 1, lambda p, v6: bytes(12) + b"\x88\x64\x11\0\0\1\0\x2a" + (b"\0\x57" if v6 else b"\0\x21") + p),
+                ("PPP", 9, lambda p, v6: (b"\0\x57" if v6 else b"\0\x21") + p),
+                ("PPP on a serial line", 50, lambda p, v6: b"\xff\3" + (b"\0\x57" if v6 else b"\0\x21") + p),
+                ("PPPoE alone", 51, lambda p, v6: b"\x11\0\0\1\0\x2a" + (b"\x57" if v6 else b"\x21") + p),
+                ("Cisco HDLC", 104, lambda p, v6: b"\x0f\0" + (b"\x86\xdd" if v6 else b"\x08\0") + p)]
         for name, link, wrap in rows:
             for v6 in (False, True):
                 for swapped in (False, True):
@@ -101,6 +110,31 @@ class Captures(unittest.TestCase):
                         text = self.run_on(capture(frames, link, swapped)).stdout
                         self.assertIn("TCP: FIN scan detected [ports 1,2,3,4,5,6,7,8,9,10,...] from "
                                       f"{THEM6 if v6 else THEM} [port 40000]\n", text)
+
+    def test_a_header_checksum_of_zero_is_right_in_what_the_host_itself_sends(self):
+        def datagram(source, destination):
+            return struct.pack("!HHHH", source, destination, 12, 0) + b"data"
+
+        def outbound(payload):
+            packet = ipv4(payload, 17)
+            return packet[:10] + bytes(2) + packet[16:20] + packet[12:16] + packet[20:]
+
+        answers = [ipv4(datagram(53, port), 17) for port in range(2000, 2040)]
+        questions = [outbound(datagram(port, 53)) for port in range(2000, 2040)]
+        unset = [packet[:10] + bytes(2) + packet[12:] for packet in answers]
+        scan = "UDP: scan/flood detected"
+        self.assertIn(scan, "\n".join(self.lines(answers)))
+        self.assertNotIn(scan, "\n".join(self.lines(questions + answers)))
+        self.assertNotIn(scan, "\n".join(self.lines(unset)))
+        self.assertIn("IP packet with invalid checksum from " + THEM, self.lines(unset, "-V"))
+        self.assertIn("bad_checksums 0,", self.statistics(questions))
+        self.assertIn("bad_checksums 40,", self.statistics(unset))
+
+    def test_other_ip_protocols_are_looked_at_but_not_by_iplog(self):
+        init = struct.pack("!HHIIBBHIIHHI", 40000, 2905, 0, 0, 1, 0, 20, 1, 1500, 1, 1, 1)
+        packets = [ipv4(init, 132), ipv4(bytes(20), 103), ipv6(bytes(8), 200)]
+        self.assertRegex(self.statistics(packets), "^packets_to_us 3, .*other_packets 0,")
+        self.assertRegex(self.statistics(packets[:2], "--iplog-compat"), "^packets_to_us 0, .*other_packets 2,")
 
     def test_fragments_count_whole_and_the_switch_is_for_the_lines_only(self):
         pieces = [ipv4(fin(port)[begin:begin + 8], 6, begin // 8 | (0x2000 if begin < 16 else 0), port)

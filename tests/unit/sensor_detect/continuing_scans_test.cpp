@@ -220,7 +220,9 @@ TEST_CASE("continuing_scans: what strict reverse path filtering drops is no scan
     struct Judge final : ReturnPathJudge {
         ReturnPath answer = ReturnPath::Same;
         ReturnPath judge(const portcullis::base::IpAddress& /*source*/,
+                         const portcullis::base::IpAddress& destination,
                          std::uint32_t interface) override {
+            CHECK(destination.to_string() == "10.10.150.2");
             CHECK(interface == 7);
             return answer;
         }

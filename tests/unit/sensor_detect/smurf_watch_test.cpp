@@ -15,6 +15,7 @@ struct HandedOn {
     int packets = 0;
     Timestamp latest;
     bool went_back = false;
+    std::vector<std::string> arp_requests;
 
     void see(Timestamp now) {
         went_back = went_back || now < latest;
@@ -31,6 +32,11 @@ class Recorder final : public Tracker {
         handed_on_.see(now);
     }
     void on_outbound(const Packet& /*packet*/, Timestamp now) override { handed_on_.see(now); }
+    void on_arp_request(const IpAddress& sender, const IpAddress& target, Timestamp now) override {
+        handed_on_.arp_requests.push_back(
+            fmt::format("{} asks for {} at {}", sender.to_string(), target.to_string(),
+                        std::chrono::duration_cast<seconds>(now.time_since_epoch()).count()));
+    }
     void advance(Timestamp now) override { handed_on_.see(now); }
     std::optional<Timestamp> next_deadline() override { return std::nullopt; }
     void finish(Timestamp /*now*/) override {}
@@ -93,6 +99,14 @@ TEST_CASE("smurf_watch: echo replies of a network that was not asked are one att
         CHECK(wire.observations.back().packets == 200);
         CHECK(wire.observations.back().bytes == 12800);
     }
+}
+
+TEST_CASE("smurf_watch: an ARP request is handed on with its time") {
+    Wire wire;
+    wire.watch.on_arp_request(*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2"),
+                              wire.now);
+    CHECK(wire.handed_on.arp_requests ==
+          std::vector<std::string>{"10.0.0.1 asks for 10.0.0.2 at 1700000000"});
 }
 
 TEST_CASE("smurf_watch: what one host sends, what was asked for and what comes slowly is none") {
