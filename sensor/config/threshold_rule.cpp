@@ -18,9 +18,8 @@ using sensor_detect::DetectorSettings;
 
 constexpr std::uint32_t kMaxSeconds = 86400;
 constexpr std::uint32_t kMaxRate = 65535;
-// IPv6 prefixes below are more than one customer's (RFC 6177); 128 is a single address.
-constexpr std::uint32_t kMinIpv6Prefix = 48;
-constexpr std::uint32_t kMaxIpv6Prefix = 128;
+// What customers are given (RFC 6177), and what can be banned; 128 is a single address.
+constexpr std::array<std::uint32_t, 4> kIpv6Prefixes{48, 56, 64, 128};
 // Below, a flood would displace every scan; above, the memory is not bounded by what a host has.
 constexpr std::uint32_t kMinSources = 1024;
 constexpr std::uint32_t kMaxSources = 4'194'304;
@@ -141,10 +140,11 @@ std::string apply_ipv6_prefix(std::span<const std::string_view> words,
     if (words.size() != 1) {
         return "Missing ipv6_prefix parameter";
     }
-    const auto length = number_of(words[0], kMinIpv6Prefix, kMaxIpv6Prefix);
-    if (!length) {
-        return fmt::format("Invalid ipv6_prefix: {} must be in range {} - {}", words[0],
-                           kMinIpv6Prefix, kMaxIpv6Prefix);
+    const auto length = number_of(words[0], kIpv6Prefixes.front(), kIpv6Prefixes.back());
+    if (!length ||
+        std::find(kIpv6Prefixes.begin(), kIpv6Prefixes.end(), *length) == kIpv6Prefixes.end()) {
+        return fmt::format("Invalid ipv6_prefix: {} must be one of {}", words[0],
+                           fmt::join(kIpv6Prefixes, ", "));
     }
     settings.ipv6_prefix = static_cast<std::uint8_t>(*length);
     return {};

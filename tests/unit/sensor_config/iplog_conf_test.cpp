@@ -272,6 +272,41 @@ TEST_CASE("iplog_conf: the published configuration has no fault") {
     CHECK(apply(*text).messages.empty());
 }
 
+TEST_CASE("iplog_conf: how often a scan is repeated, the rate of a flood, and what is one source") {
+    using Kind = sensor_detect::ScanKind;
+    const auto usual = tracker_settings(apply("").settings);
+    CHECK(usual.of(Kind::SynScan).repeat == std::chrono::seconds(10));
+    CHECK(usual.of(Kind::UdpScan).rate_threshold == 10000);
+    CHECK(usual.ipv6_prefix == 64);
+    const Applied applied = apply(
+        "threshold syn_scan 5 repeat 60 idle 9\nthreshold udp_scan 20 rate 500 in 2\n"
+        "ipv6_prefix 56\n");
+    CHECK(applied.messages.empty());
+    const auto tracker = tracker_settings(applied.settings);
+    CHECK(tracker.of(Kind::SynScan).repeat == std::chrono::seconds(60));
+    CHECK(tracker.of(Kind::UdpScan).rate_threshold == 500);
+    CHECK(tracker.of(Kind::UdpScan).threshold == 20);
+    CHECK(tracker.ipv6_prefix == 56);
+    struct Row {
+        const char* text;
+        const char* problem;
+    };
+    for (const Row& row :
+         {Row{"threshold decoys 3 repeat 5", "[line 1] Invalid threshold keyword: repeat\n"},
+          Row{"threshold syn_scan 3 rate 5", "[line 1] Invalid threshold keyword: rate\n"},
+          Row{"threshold udp_scan 3 rate 70000",
+              "[line 1] Invalid rate: 70000 must be in range 1 - 65535\n"},
+          Row{"ipv6_prefix", "[line 1] Missing ipv6_prefix parameter\n"},
+          Row{"ipv6_prefix 60",
+              "[line 1] Invalid ipv6_prefix: 60 must be one of 48, 56, 64, 128\n"},
+          Row{"ipv6_prefix 0",
+              "[line 1] Invalid ipv6_prefix: 0 must be one of 48, 56, 64, 128\n"}}) {
+        CAPTURE(row.text);
+        CHECK(apply(row.text).messages == row.problem);
+        CHECK(tracker_settings(apply(row.text).settings).ipv6_prefix == 64);
+    }
+}
+
 TEST_CASE("iplog_conf: thresholds, windows and idle times are set for each kind") {
     struct Row {
         const char* text;

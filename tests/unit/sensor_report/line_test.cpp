@@ -78,11 +78,37 @@ TEST_CASE("line: every form is written as iplog writes it") {
     decoys.kind = ScanKind::Decoys;
     Line flood_over = line_of(ObservationType::ScanExpired, "65000 sources", us);
     flood_over.kind = ScanKind::SynFlood;
+    Line again = scan;
+    again.is_repeated = true;
+    Line again_by_name = scan_to;
+    again_by_name.is_repeated = true;
+    again_by_name.is_route_asymmetric = true;
+    Line network = line_of(ObservationType::ScanDetected, "2001:db8:1:2::/64",
+                           "10.99.1.1,10.99.1.2,10.99.1.3");
+    network.kind = ScanKind::SynFinScan;
+    network.is_route_asymmetric = true;
+    Line protocols = scan;
+    protocols.kind = ScanKind::ProtocolScan;
+    Line flood_again = ping_flood;
+    flood_again.is_repeated = true;
     struct Row {
         Line line;
         const char* text;
     };
     const Row rows[] = {
+        {with_ports(again, {21, 1}, {34333}),
+         "TCP: SYN scan detected [ports 21,1] from 10.10.150.1 [port 34333] (again)"},
+        {with_ports(again_by_name, {22}, {}),
+         "TCP: port scan detected to 10.10.150.2 [port 22] from mail.example (10.1.2.3) "
+         "(again, asymmetric route)"},
+        {with_ports(network, {22, 80}, {5}),
+         "TCP: SYN-FIN scan detected to 10.99.1.1,10.99.1.2,10.99.1.3 [ports 22,80] from "
+         "2001:db8:1:2::/64 [port 5] (asymmetric route)"},
+        {with_ports(protocols, {2, 47}, {}),
+         "IP: protocol scan detected [protocols 2,47] from 10.10.150.1"},
+        {with_ports(protocols, {2}, {}),
+         "IP: protocol scan detected [protocol 2] from 10.10.150.1"},
+        {flood_again, "ICMP: ping flood detected from 10.10.150.1 (again)"},
         {with_ports(decoys, {22, 80}, {5}),
          "TCP: scan with decoys detected [ports 22,80] from 10.0.0.1, fd00::1, b.example "
          "(10.0.0.2) [port 5]"},
