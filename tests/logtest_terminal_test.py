@@ -101,6 +101,13 @@ class AtATerminal(unittest.TestCase):
         again.type(UP + UP + b"\n")
         again.until(b"full event: 'door 3 opened'\r\n")
 
+    def test_an_end_of_input_that_is_typed_too_early_is_one(self):
+        # Typed while no line is read, ^D arrives as NUL when the terminal changes its mode.
+        terminal = self.terminal()
+        terminal.type(b"\0")
+        terminal.until(b"\n")
+        self.assertEqual(terminal.process.wait(20), 0)
+
     def test_history_follows_xdg_and_is_never_somebody_elses_file(self):
         state = self.folder / "state"
         terminal = self.terminal(XDG_STATE_HOME=str(state))

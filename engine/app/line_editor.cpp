@@ -122,6 +122,10 @@ LineEditor::LineEditor(std::string history_path) : impl_(std::make_unique<Impl>(
     ::el_set(editor, EL_PROMPT, prompt);
     ::el_set(editor, EL_SIGNAL, 1);
     ::el_set(editor, EL_EDITOR, "emacs");
+    // An end of input that is typed while no line is read, so in canonical mode, arrives as NUL
+    // when the terminal is set to raw mode (n_tty). libedit has bound NUL to quoted-insert, as it
+    // does with each special character that it disables, and would insert the next ^D.
+    ::el_set(editor, EL_BIND, "^@", "em-delete-or-list", nullptr);
     ::el_set(editor, EL_HIST, ::history, impl_->history.get());
 }
 

@@ -122,7 +122,7 @@ class Captures(unittest.TestCase):
         answers = [ipv4(datagram(53, port), 17) for port in range(2000, 2040)]
         questions = [outbound(datagram(port, 53)) for port in range(2000, 2040)]
         unset = [packet[:10] + bytes(2) + packet[12:] for packet in answers]
-        scan = "UDP: scan/flood detected"
+        scan = "UDP: backscatter detected"
         self.assertIn(scan, "\n".join(self.lines(answers)))
         self.assertNotIn(scan, "\n".join(self.lines(questions + answers)))
         self.assertNotIn(scan, "\n".join(self.lines(unset)))
