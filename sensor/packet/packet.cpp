@@ -78,8 +78,8 @@ bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length,
            (checksum == HeaderChecksum::MayBeUnset && bytes.u16(kChecksum) == 0);
 }
 
-// The addresses of the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) as they stand in
-// the IP header; empty if the IP header does not tell them. Summed from there: the copies in a
+// The addresses of the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) as the IP
+// header has them; empty if it may lack them. Summed from there: the copies in a
 // Packet were written just before, and reading them in other pieces would wait for that.
 using PseudoAddresses = std::span<const std::uint8_t>;
 
