@@ -121,7 +121,7 @@ void Interfaces::lose(Interface& interface) {
     ++losses_;
     owner_.say(fmt::format("Warning: interface {} went down.", interface.name));
     if (!interface.device_type.empty()) {
-        apply_filters();  // what was left to it is seen by the others again
+        apply_filters();  // its frames are read on the other interfaces again
     }
 }
 

@@ -139,7 +139,7 @@ class FilterWriter {
     void write_mpls();
     void write_pppoe();
     void write_arp();
-    // A: the IP protocol, none of those that are told apart before. Tunnels are dropped.
+    // A: an IP protocol other than TCP, UDP, ICMP and SCTP. Tunnels are dropped.
     void write_other_protocols(Label passes);
     // X: the SCTP header. All but the chunks of kSctpChunks are dropped.
     void write_sctp(Label passes);

@@ -1,11 +1,9 @@
 // Kernel filter: the program that decides in the kernel which frames reach the sensor.
 //
 // Bulk traffic stays out: a segment of an established connection (ACK, perhaps PSH, nothing else)
-// tells no detector anything. What passes, in both directions:
+// carries nothing that a detector uses. These pass, in both directions:
 // - TCP with SYN, FIN, RST or URG, or without ACK, and TCP headers cut short. A lone ACK passes
-// only
-//   with sequence number 0, as nmap sends it: an ACK scan is told by our RSTs, which are all there
-//   ever is of it on a port that anybody answers for.
+//   only with sequence number 0, as nmap sends it. An ACK scan is detected by our RSTs.
 // - UDP, ICMP, ICMPv6, fragments, IPv6 with extension headers.
 // - SCTP whose first chunk begins or refuses an association or ends its shutdown: INIT, INIT ACK,
 //   ABORT, COOKIE ECHO, COOKIE ACK, SHUTDOWN COMPLETE (RFC 9260 section 3.2); headers cut short.

@@ -34,7 +34,7 @@ ReturnPath judge_return_path(const base::IpAddress& source, std::uint32_t interf
 // scan at once is asked for once.
 class ReturnPaths {
   public:
-    // `now` may go back; what was kept later than that is asked again.
+    // `now` may go back; later answers are then asked for again.
     ReturnPath judge(const base::IpAddress& source, std::uint32_t interface_index,
                      const std::optional<base::IpAddress>& destination, base::Timestamp now);
 

@@ -57,7 +57,7 @@ LinkHeader pppoe_header(const Bytes& frame, std::size_t length) {
                                        : LinkHeader{Says::Other, length};
 }
 
-// What stands behind an EtherType: one more of them, or what there is to know.
+// The result of reading one header behind an EtherType: the next type, or the end of the walk.
 struct Step {
     bool is_at_end = true;
     LinkHeader header{};     // at the end
@@ -157,7 +157,7 @@ LinkHeader ethernet_header(const Bytes& frame) {
 }
 
 LinkHeader after_cooked_type(const Bytes& frame, std::uint16_t type, std::size_t length) {
-    // Linux has other small numbers for what is no Ethernet.
+    // Linux gives other small numbers to protocols without an Ethernet header.
     const bool is_other = type < kFirstType && type != kTypeCookedLlc;
     return is_other ? LinkHeader{Says::Other, length} : after_type(frame, type, length);
 }

@@ -33,7 +33,7 @@ inline constexpr std::uint16_t kTypeMpls = 0x8847;           // RFC 5332
 inline constexpr std::uint16_t kTypeMplsMulticast = 0x8848;  // RFC 5332
 inline constexpr std::uint16_t kTypePppoeSession = 0x8864;   // RFC 2516
 inline constexpr std::uint16_t kTypeMacsec = 0x88e5;         // IEEE 802.1AE
-// A smaller number is no type but the length of a frame with an LLC header (IEEE 802.3).
+// A smaller number is not a type but the length of a frame with an LLC header (IEEE 802.3).
 inline constexpr std::uint16_t kFirstType = 0x0600;
 // What the kernel gives as the type of such a frame in a cooked capture (ETH_P_802_2).
 inline constexpr std::uint16_t kTypeCookedLlc = 0x0004;

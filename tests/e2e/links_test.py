@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Packets in disguise on a real wire: VLAN tags, fragments of both families, IPv6 extension headers up to
-the size of a frame. The kernel filter lets them through, the scan in them is named. And interfaces that
-vanish and come back."""
+"""Packets in disguise on a real wire: VLAN and other tags, MPLS, PPPoE, fragments of both families, IPv6
+extension headers up to the size of a frame. The kernel filter lets them through, the scan in them is
+named. And interfaces that vanish and come back."""
 import json
 import pathlib
 import re
@@ -70,8 +70,12 @@ def packets(port):
         return [ip(content, 60)]
     return [ip(content)]
 
-tags = {"vlan": b"\x81\0\0\7", "service": b"\x88\xa8\0\7\x81\0\0\5"}.get(disguise, b"")
-start = bytes.fromhex(mac.replace(":", "")) + b"\2\0\0\0\0\1" + tags + struct.pack("!H", 0x0800 if is_v4 else 0x86dd)
+tags = {"vlan": b"\x81\0\0\7", "service": b"\x88\xa8\0\7\x81\0\0\5",
+        "metadata": b"\x89\x09\1\1\0\1\0\7", "SNAP": b"\0\x40\xaa\xaa\3\0\0\0"}.get(disguise, b"")
+kind = {"MPLS": b"\x88\x47\0\1\0\x40\0\2\1\x40",
+        "PPPoE": b"\x88\x64\x11\0\0\1\0\x2a\0" + (b"\x21" if is_v4 else b"\x57"),
+        }.get(disguise, struct.pack("!H", 0x0800 if is_v4 else 0x86dd))
+start = bytes.fromhex(mac.replace(":", "")) + b"\2\0\0\0\0\1" + tags + kind
 for port in range(1, 41):
     for packet in packets(port):
         wire.send(start + packet)
@@ -99,7 +103,9 @@ class LinksTest(unittest.TestCase):
 
     def test_a_scan_in_disguise_is_named(self):
         for disguise, is_v6 in (("none", False), ("none", True), ("vlan", False), ("vlan", True),
-                                ("service", False), ("fragments", False), ("fragments", True),
+                                ("service", False), ("metadata", False), ("SNAP", True),
+                                ("MPLS", False), ("MPLS", True), ("PPPoE", False), ("PPPoE", True),
+                                ("fragments", False), ("fragments", True),
                                 ("backwards", False), ("backwards", True), ("atomic", True),
                                 ("options", True), ("many", True)):
             with self.subTest(disguise=disguise, is_v6=is_v6):

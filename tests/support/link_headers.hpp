@@ -1,4 +1,4 @@
-// One sample of each header that can stand between the addresses of an Ethernet frame and the IP
+// One sample of each header that can be between the addresses of an Ethernet frame and the IP
 // packet, for the tests of the parser and of the kernel filter.
 #pragma once
 

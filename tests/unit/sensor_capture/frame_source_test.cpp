@@ -40,10 +40,12 @@ class Kept final : public FrameSink {
   public:
     void on_frame(const Frame& frame) override {
         times.push_back(frame.time);
+        interfaces.push_back(frame.interface_index);
         sensor_packet::PacketView view;
         packets.push_back(sensor_packet::parse_frame(frame.link, frame.bytes, view));
     }
     std::vector<base::Timestamp> times;
+    std::vector<std::uint32_t> interfaces;
     std::vector<sensor_packet::Packet> packets;
 };
 
@@ -180,4 +182,6 @@ TEST_CASE("frame_source: what comes in with an address of ours as its source is 
         }
     }
     CHECK(ports == std::vector<int>{3, 4});
+    CHECK(kept.interfaces ==
+          std::vector<std::uint32_t>(kept.packets.size(), ::if_nametoindex("va")));
 }

@@ -108,7 +108,7 @@ TEST_CASE("link: the packet behind every kind of link header is read") {
     }
 }
 
-TEST_CASE("link: an ARP request names who asks for whom") {
+TEST_CASE("link: an ARP request gives its sender and its target") {
     const Frame request = arp_request("10.0.0.1", "10.0.0.2");
     Frame in_vlan = request;
     const Frame tag{0x81, 0, 0, 7};
