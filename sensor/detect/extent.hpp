@@ -21,7 +21,7 @@ class AddressList {
     static constexpr std::size_t kCapacity = 10;
 
     void add(const base::IpAddress& address) {
-        const auto end = addresses_.begin() + size_;
+        const auto* const end = addresses_.begin() + size_;
         if (size_ < kCapacity && std::find(addresses_.begin(), end, address) == end) {
             addresses_[size_++] = address;
         }

@@ -472,6 +472,9 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
 
 void ScanTracker::on_unreachable(const Packet& packet) {
     const auto& refused = *packet.embedded;
+    if (refused.transport == Transport::Other) {
+        return;  // protocols are counted as they come
+    }
     const auto probe =
         pending_.settle(ledger_.pair_of(refused.source, refused.destination), refused.source_port,
                         refused.destination_port, refused.transport, now_);

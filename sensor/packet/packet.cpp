@@ -1,8 +1,7 @@
 #include "sensor/packet/packet.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
@@ -35,25 +34,18 @@ constexpr std::uint8_t kProtoMobility = 135;
 constexpr std::uint8_t kProtoHostIdentity = 139;
 constexpr std::uint8_t kProtoShim6 = 140;
 
-// Sum of the 16-bit words of `bytes` (RFC 1071) in the byte order of the host, eight bytes at a
+// Sum of the 16-bit words of `bytes` (RFC 1071) in the byte order of the host, four bytes at a
 // time, not yet folded to 16 bits. Section 2 (B): the byte order does not matter as long as it is
 // the same for all.
 std::uint64_t word_sum(std::span<const std::uint8_t> bytes) {
     const std::uint8_t* at = bytes.data();
     std::size_t left = bytes.size();
     std::uint64_t sum = 0;
-    for (; left >= sizeof(std::uint64_t); left -= sizeof(std::uint64_t)) {
-        std::uint64_t words = 0;
-        std::memcpy(&words, at, sizeof words);
-        sum += (words & 0xffffffff) + (words >> 32);
-        at += sizeof words;
-    }
-    if (left >= sizeof(std::uint32_t)) {
+    for (; left >= sizeof(std::uint32_t); left -= sizeof(std::uint32_t)) {
         std::uint32_t word = 0;
         std::memcpy(&word, at, sizeof word);
         sum += word;
         at += sizeof word;
-        left -= sizeof word;
     }
     if (left > 0) {
         std::uint32_t word = 0;  // filled up with zeros
@@ -90,12 +82,8 @@ std::uint64_t pseudo_header_sum(const Packet& packet) {
            word_sum(std::span(to.data(), to.size())) + word_sum(protocol_and_length);
 }
 
-// TCP and UDP. `segment`: all bytes that the checksum covers, at most kLongestChecksummed.
-bool is_segment_checksum_right(std::span<const std::uint8_t> segment, std::uint8_t protocol,
-                               PseudoAddresses addresses) {
-    return is_sum_right(word_sum(segment) + word_sum(addresses) + htons(protocol) +
-                        htons(static_cast<std::uint16_t>(segment.size())));
-}
+// Whether the addresses in the IP header are those of the pseudo header.
+enum class PseudoHeader : std::uint8_t { Known, Unknown };
 
 // Each family has its own ICMP; hosts do not take that of the other one.
 Transport transport_of(std::uint8_t protocol, bool is_v4) {
@@ -117,8 +105,8 @@ Transport transport_of(std::uint8_t protocol, bool is_v4) {
 
 struct Ipv6Chain {
     Verdict verdict = Verdict::Ok;
-    // A routing header can name another destination, an option another source (RFC 6275).
-    bool can_change_addresses = false;
+    // Unknown: a routing header names another destination, an option another source (RFC 6275).
+    PseudoHeader pseudo_header = PseudoHeader::Known;
     std::uint8_t protocol = 0;
     std::size_t length = 0;  // bytes of extension headers
     // Verdict Fragment: what the fragment header says.
@@ -137,7 +125,7 @@ Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
         switch (chain.protocol) {
             case kProtoRouting:
             case kProtoDestinationOptions:
-                chain.can_change_addresses = true;
+                chain.pseudo_header = PseudoHeader::Unknown;
                 [[fallthrough]];
             case kProtoHopByHop:
             case kProtoMobility:
@@ -235,7 +223,7 @@ std::uint32_t option_kinds(const Bytes& options) {
     return kinds;
 }
 
-Verdict parse_tcp(const Bytes& bytes, Packet& packet, PseudoAddresses addresses) {
+Verdict parse_tcp(const Bytes& bytes, Packet& packet, PseudoHeader pseudo_header) {
     if (!bytes.has(kTcpHeader)) {
         return Verdict::Malformed;
     }
@@ -254,14 +242,14 @@ Verdict parse_tcp(const Bytes& bytes, Packet& packet, PseudoAddresses addresses)
     if (header_length > kTcpHeader) {
         packet.tcp_options = option_kinds(bytes.first(header_length).from(kTcpHeader));
     }
-    if (!addresses.empty() && bytes.size() <= kLongestChecksummed &&
+    if (pseudo_header == PseudoHeader::Known && bytes.size() <= kLongestChecksummed &&
         bytes.size() == packet.payload_length) {
         packet.checksummed = bytes.all();
     }
     return Verdict::Ok;
 }
 
-Verdict parse_udp(const Bytes& bytes, Packet& packet, PseudoAddresses addresses) {
+Verdict parse_udp(const Bytes& bytes, Packet& packet, PseudoHeader pseudo_header) {
     if (!bytes.has(kUdpHeader)) {
         return Verdict::Malformed;
     }
@@ -320,16 +308,16 @@ Verdict parse_sctp(const Bytes& bytes, Packet& packet) {
 }
 
 // `bytes`: the transport header and what was captured behind it, no more than the IP length says.
-Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, PseudoAddresses addresses,
+Verdict parse_transport(const Bytes& bytes, std::uint8_t protocol, PseudoHeader pseudo_header,
                         Packet& packet, PacketView& view) {
     view.payload = bytes.all();
     packet.protocol = protocol;
     packet.transport = transport_of(protocol, packet.source.is_v4());
     switch (packet.transport) {
         case Transport::Tcp:
-            return parse_tcp(bytes, packet, addresses);
+            return parse_tcp(bytes, packet, pseudo_header);
         case Transport::Udp:
-            return parse_udp(bytes, packet, addresses);
+            return parse_udp(bytes, packet, pseudo_header);
         case Transport::Icmp:
         case Transport::Icmpv6:
             return parse_icmp(bytes, packet);
@@ -371,15 +359,15 @@ Verdict parse_ipv4(const Bytes& bytes, HeaderChecksum checksum, Packet& packet, 
         return Verdict::Fragment;
     }
     // Options may hold a source route, whose end is the destination of the pseudo header.
-    const auto addresses =
-        header_length == kIpv4Header ? bytes.span(12, std::size_t{2} * 4) : PseudoAddresses();
-    return parse_transport(payload, bytes.u8(9), addresses, packet, view);
+    const auto pseudo_header =
+        header_length == kIpv4Header ? PseudoHeader::Known : PseudoHeader::Unknown;
+    return parse_transport(payload, bytes.u8(9), pseudo_header, packet, view);
 }
 
 // The extension headers at the start of `bytes` and the transport behind them. `length`: of it all
 // by the length field.
 Verdict parse_ipv6_payload(const Bytes& bytes, std::size_t length, std::uint8_t protocol,
-                           PseudoAddresses addresses, Packet& packet, PacketView& view) {
+                           PseudoHeader pseudo_header, Packet& packet, PacketView& view) {
     const Ipv6Chain chain = walk_extension_headers(bytes, protocol);
     if (chain.verdict == Verdict::Malformed || chain.length > length) {
         return Verdict::Malformed;
@@ -395,9 +383,10 @@ Verdict parse_ipv6_payload(const Bytes& bytes, std::size_t length, std::uint8_t 
         view.fragment.bytes = rest.all();
         return Verdict::Fragment;
     }
-    return parse_transport(rest, chain.protocol,
-                           chain.can_change_addresses ? PseudoAddresses() : addresses, packet,
-                           view);
+    if (chain.pseudo_header == PseudoHeader::Unknown) {
+        pseudo_header = PseudoHeader::Unknown;
+    }
+    return parse_transport(rest, chain.protocol, pseudo_header, packet, view);
 }
 
 // REQUIRES: as for parse_ipv4().
@@ -409,7 +398,7 @@ Verdict parse_ipv6(const Bytes& bytes, Packet& packet, PacketView& view) {
     packet.ttl = bytes.u8(7);
     const std::size_t payload = bytes.u16(4);
     return parse_ipv6_payload(bytes.from(kIpv6Header).first(payload), payload, bytes.u8(6),
-                              bytes.span(8, std::size_t{2} * 16), packet, view);
+                              PseudoHeader::Known, packet, view);
 }
 
 // The addresses are made in their place: copied, each would have to wait until its bytes are
@@ -482,10 +471,11 @@ void parse_reassembled(std::span<const std::uint8_t> payload, std::uint32_t leng
     packet.payload_length = length;
     const Bytes bytes(payload);
     if (packet.source.is_v4()) {
-        packet.verdict = parse_transport(bytes, protocol, PseudoAddresses(), packet, view);
+        packet.verdict = parse_transport(bytes, protocol, PseudoHeader::Unknown, packet, view);
         return;
     }
-    packet.verdict = parse_ipv6_payload(bytes, length, protocol, PseudoAddresses(), packet, view);
+    packet.verdict =
+        parse_ipv6_payload(bytes, length, protocol, PseudoHeader::Unknown, packet, view);
     if (packet.verdict == Verdict::Fragment) {
         packet.verdict = Verdict::Malformed;  // a fragment header behind a fragment header
     }

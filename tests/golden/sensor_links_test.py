@@ -86,8 +86,6 @@ class Captures(unittest.TestCase):
 
     def test_a_scan_is_named_whatever_the_link(self):
         cooked = lambda kind: struct.pack("!HHH8sH", 0, 1, 6, bytes(8), kind)
-        ppp = lambda v6: b"\0\x57" if v6 else b"\0\x21"
-        session = b"\x11\0\0\1\0\x2a"
         cooked2 = lambda kind: struct.pack("!HHIHBB8s", kind, 0, 2, 1, 0, 6, bytes(8))
         rows = [("Ethernet", 1, lambda p, v6: ethernet(p)),
                 ("802.1Q", 1, lambda p, v6: ethernet(p, b"\x81\0\0\x0a")),
@@ -99,10 +97,10 @@ class Captures(unittest.TestCase):
                 ("OpenBSD loopback", 108, lambda p, v6: (b"\0\0\0\x18" if v6 else b"\0\0\0\2") + p),
                 ("raw", 101, lambda p, v6: p),
                 ("MPLS", 1, lambda p, v6: bytes(12) + b"\x88\x47\0\2\1\x40" + p),
-                ("PPPoE", 1, lambda p, v6: bytes(12) + b"\x88\x64" + session + ppp(v6) + p),
-                ("PPP", 9, lambda p, v6: ppp(v6) + p),
-                ("PPP on a serial line", 50, lambda p, v6: b"\xff\3" + ppp(v6) + p),
-                ("PPPoE alone", 51, lambda p, v6: session + ppp(v6)[1:] + p),
+                ("PPPoE", 1, lambda p, v6: bytes(12) + b"\x88\x64\x11\0\0\1\0\x2a" + (b"\0\x57" if v6 else b"\0\x21") + p),
+                ("PPP", 9, lambda p, v6: (b"\0\x57" if v6 else b"\0\x21") + p),
+                ("PPP on a serial line", 50, lambda p, v6: b"\xff\3" + (b"\0\x57" if v6 else b"\0\x21") + p),
+                ("PPPoE alone", 51, lambda p, v6: b"\x11\0\0\1\0\x2a" + (b"\x57" if v6 else b"\x21") + p),
                 ("Cisco HDLC", 104, lambda p, v6: b"\x0f\0" + (b"\x86\xdd" if v6 else b"\x08\0") + p)]
         for name, link, wrap in rows:
             for v6 in (False, True):
