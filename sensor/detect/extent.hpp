@@ -21,8 +21,8 @@ class AddressList {
     static constexpr std::size_t kCapacity = 10;
 
     void add(const base::IpAddress& address) {
-        const auto* const end = addresses_.begin() + size_;
-        if (size_ < kCapacity && std::find(addresses_.begin(), end, address) == end) {
+        const auto known = addresses();
+        if (size_ < kCapacity && std::find(known.begin(), known.end(), address) == known.end()) {
             addresses_[size_++] = address;
         }
     }
