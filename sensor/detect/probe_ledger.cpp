@@ -379,6 +379,7 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
 }
 
 bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door) {
+    // NOLINTNEXTLINE(readability-use-anyofallof): each round counts
     for (const ScanKind kind : kinds_of(probe.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
         Counter* counter = table_.find_counter(source, kind);
