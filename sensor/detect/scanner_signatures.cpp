@@ -15,7 +15,7 @@ using sensor_packet::kPsh;
 using sensor_packet::kSyn;
 using sensor_packet::kUrg;
 
-// A field that is the same twice is no pattern yet.
+// Fewer probes can agree by chance.
 constexpr std::size_t kFewestProbes = 4;
 
 constexpr std::uint8_t kAllFlags = 0xff;
@@ -79,10 +79,10 @@ constexpr std::array kSignatures{
     ScannerSignature{"masscan", kSyn, kAllFlags, WindowMark::Any, OptionMark::Any,
                      DontFragmentMark::Any, TtlMark::Any, SourcePortMark::Any,
                      NumberMark::FreshSequence, IpIdMark::HashOfTarget, "masscan"},
-    // Since 4.1 the IP id is random and the options are those of a system that the user chooses.
-    // None of these systems sends without DF and with random numbers everywhere, but a firewall may
-    // turn their packets into such. 4.1.1 and later send a TTL of 64 and the options of Windows,
-    // which itself sends a TTL of 128. A TTL of 255 (4.1.0) belongs to none of these systems.
+    // Since 4.1 the IP id is random, and the user chooses the system whose options are sent. All of
+    // these systems set DF, but a firewall may clear it and scatter ports and IP ids. The TTL
+    // remains: 4.1.1 and later send 64 with the options of Windows, which itself sends 128; 4.1.0
+    // sends 255.
     ScannerSignature{"zmap 4", kSyn, kAllFlags, WindowMark::Is65535, OptionMark::OfWindows,
                      DontFragmentMark::Clear, TtlMark::AtMost64, SourcePortMark::Scattered,
                      NumberMark::FreshSequence, IpIdMark::Scattered, "zmap_4"},
