@@ -15,7 +15,7 @@ using sensor_packet::kPsh;
 using sensor_packet::kSyn;
 using sensor_packet::kUrg;
 
-// A field that is the same twice is no pattern yet.
+// Fewer probes can agree by chance.
 constexpr std::size_t kFewestProbes = 4;
 
 constexpr std::uint8_t kAllFlags = 0xff;
@@ -24,6 +24,7 @@ constexpr std::uint8_t kNoFlags = 0;
 constexpr std::uint8_t kAllButEcn = kAllFlags & ~(kEce | kCwr);
 
 // TCP option kinds (IANA).
+constexpr std::uint32_t kNoOperation = 1U << 1;
 constexpr std::uint32_t kSegmentSize = 1U << 2;
 constexpr std::uint32_t kWindowScale = 1U << 3;
 constexpr std::uint32_t kSackPermitted = 1U << 4;
@@ -31,9 +32,6 @@ constexpr std::uint32_t kSackPermitted = 1U << 4;
 // nmap counts tries and timing probes in a byte each and adds both to the source port.
 constexpr int kMostPortsOfTries = 512;
 constexpr std::uint16_t kMostLost = 16;
-
-// Above the TTL that any common operating system sends with (Windows: 128).
-constexpr std::uint8_t kAboveOsTtl = 129;
 
 // nmap sends all probes of a try from one port with one number; -sA and -sW send the same packets.
 constexpr ScannerSignature nmap(std::string_view name, std::uint8_t flags,
@@ -44,7 +42,7 @@ constexpr ScannerSignature nmap(std::string_view name, std::uint8_t flags,
             WindowMark::OneToFourKib,
             OptionMark::SegmentSizeWithSyn,
             DontFragmentMark::Any,
-            1,
+            TtlMark::Any,
             SourcePortMark::Any,
             NumberMark::Tries,
             IpIdMark::Any,
@@ -60,7 +58,7 @@ constexpr ScannerSignature hping3(std::string_view name, std::uint8_t flags,
             WindowMark::Is512,
             OptionMark::None,
             DontFragmentMark::Any,
-            1,
+            TtlMark::Any,
             source_port,
             NumberMark::Random31,
             IpIdMark::Any,
@@ -75,20 +73,25 @@ constexpr ScannerSignature hping3(std::string_view name, std::uint8_t flags,
 // In the order in which they are tried: the more particular first.
 constexpr std::array kSignatures{
     ScannerSignature{"zmap", kSyn, kAllFlags, WindowMark::Is65535, OptionMark::Any,
-                     DontFragmentMark::Clear, 1, SourcePortMark::Any, NumberMark::FreshSequence,
-                     IpIdMark::Is54321, "zmap"},
+                     DontFragmentMark::Clear, TtlMark::Any, SourcePortMark::Any,
+                     NumberMark::FreshSequence, IpIdMark::Is54321, "zmap"},
     // The hash says enough: TTL, window and options differ with version and command line.
     ScannerSignature{"masscan", kSyn, kAllFlags, WindowMark::Any, OptionMark::Any,
-                     DontFragmentMark::Any, 1, SourcePortMark::Any, NumberMark::FreshSequence,
-                     IpIdMark::HashOfTarget, "masscan"},
-    // Since 4.1 the IP id is random and the options are those of a system of the user's choice,
-    // but the TTL of 255 without DF belongs to none of these systems.
+                     DontFragmentMark::Any, TtlMark::Any, SourcePortMark::Any,
+                     NumberMark::FreshSequence, IpIdMark::HashOfTarget, "masscan"},
+    // Since 4.1 the IP id is random, and the user chooses the system whose options are sent. All of
+    // these systems set DF, but a firewall may clear it and scatter ports and IP ids. The TTL
+    // remains: 4.1.1 and later send 64 with the options of Windows, which itself sends 128; 4.1.0
+    // sends 255.
+    ScannerSignature{"zmap 4", kSyn, kAllFlags, WindowMark::Is65535, OptionMark::OfWindows,
+                     DontFragmentMark::Clear, TtlMark::AtMost64, SourcePortMark::Scattered,
+                     NumberMark::FreshSequence, IpIdMark::Scattered, "zmap_4"},
     ScannerSignature{"zmap 4", kSyn, kAllFlags, WindowMark::Is65535, OptionMark::SegmentSizeOrStack,
-                     DontFragmentMark::Clear, kAboveOsTtl, SourcePortMark::Scattered,
-                     NumberMark::FreshSequence, IpIdMark::Any, "zmap_4"},
+                     DontFragmentMark::Clear, TtlMark::Above128, SourcePortMark::Scattered,
+                     NumberMark::FreshSequence, IpIdMark::Scattered, "zmap_4_1_0"},
     ScannerSignature{"unicornscan", kSyn, kAllFlags, WindowMark::Any, OptionMark::Any,
-                     DontFragmentMark::Any, 1, SourcePortMark::Any, NumberMark::PortsXorKey,
-                     IpIdMark::Any, "unicornscan"},
+                     DontFragmentMark::Any, TtlMark::Any, SourcePortMark::Any,
+                     NumberMark::PortsXorKey, IpIdMark::Any, "unicornscan"},
     nmap("nmap -sS", kSyn, kAllFlags, "nmap_sS"),
     nmap("nmap -sF", kFin, kAllFlags, "nmap_sF"),
     nmap("nmap -sN", 0, kAllFlags, "nmap_sN"),
@@ -112,8 +115,8 @@ constexpr std::array kSignatures{
     hping3("hping3 without flags", 0, "hping3_null"),
     hping3("hping3", 0, kNoFlags, SourcePortMark::SameOrAscending, "hping3_other_flags"),
     ScannerSignature{"a connect() scanner such as nmap -sT", kSyn, kAllButEcn, WindowMark::Any,
-                     OptionMark::OfAStack, DontFragmentMark::Set, 1, SourcePortMark::Changing,
-                     NumberMark::FreshSequence, IpIdMark::Any, "nmap_sT"},
+                     OptionMark::OfAStack, DontFragmentMark::Set, TtlMark::Any,
+                     SourcePortMark::Changing, NumberMark::FreshSequence, IpIdMark::Any, "nmap_sT"},
 };
 
 using Probes = std::span<const ProbeHeader>;
@@ -162,6 +165,8 @@ bool fits(OptionMark mark, const ProbeHeader& probe) {
             return is_of_a_stack;
         case OptionMark::SegmentSizeOrStack:
             return is_of_a_stack || probe.options == kSegmentSize;
+        case OptionMark::OfWindows:
+            return probe.options == (kOfAStack | kNoOperation);
     }
     return true;
 }
@@ -169,6 +174,22 @@ bool fits(OptionMark mark, const ProbeHeader& probe) {
 bool fits(DontFragmentMark mark, const ProbeHeader& probe) {
     const bool is_set = probe.dont_fragment || !probe.source.is_v4();
     return mark == DontFragmentMark::Any || is_set == (mark == DontFragmentMark::Set);
+}
+
+bool fits(TtlMark mark, std::uint8_t ttl) {
+    switch (mark) {
+        case TtlMark::Any:
+            break;
+        case TtlMark::AtMost64:
+            return ttl <= 64;
+        case TtlMark::Above128:
+            return ttl > 128;
+    }
+    return true;
+}
+
+bool are_far_apart(std::uint16_t one, std::uint16_t other) {
+    return std::abs(one - other) > kMostLost;
 }
 
 bool is_same_port(const ProbeHeader& newer, const ProbeHeader& older) {
@@ -196,7 +217,7 @@ bool fits(SourcePortMark mark, Probes probes) {
             });
         case SourcePortMark::Scattered:
             return each_pair(probes, [](const ProbeHeader& newer, const ProbeHeader& older) {
-                return std::abs(newer.source_port - older.source_port) > kMostLost;
+                return are_far_apart(newer.source_port, older.source_port);
             });
     }
     return true;
@@ -270,16 +291,26 @@ std::uint16_t low_half_of_address(const ProbeHeader& probe) {
 }
 
 bool fits(IpIdMark mark, Probes probes) {
-    if (mark == IpIdMark::Any) {
-        return true;
+    if (mark != IpIdMark::Any && !probes[0].source.is_v4()) {
+        return false;
     }
-    return probes[0].source.is_v4() && each(probes, [&](const ProbeHeader& probe) {
-               return probe.ip_id ==
-                      (mark == IpIdMark::Is54321
-                           ? 54321
-                           : static_cast<std::uint16_t>(low_half_of_address(probe) ^
-                                                        probe.destination_port ^ probe.sequence));
-           });
+    switch (mark) {
+        case IpIdMark::Any:
+            break;
+        case IpIdMark::Is54321:
+            return each(probes, [](const ProbeHeader& probe) { return probe.ip_id == 54321; });
+        case IpIdMark::Scattered:
+            return each_pair(probes, [](const ProbeHeader& newer, const ProbeHeader& older) {
+                return are_far_apart(newer.ip_id, older.ip_id);
+            });
+        case IpIdMark::HashOfTarget:
+            return each(probes, [](const ProbeHeader& probe) {
+                return probe.ip_id ==
+                       static_cast<std::uint16_t>(low_half_of_address(probe) ^
+                                                  probe.destination_port ^ probe.sequence);
+            });
+    }
+    return true;
 }
 
 bool fits(const ScannerSignature& row, Probes probes) {
@@ -287,7 +318,7 @@ bool fits(const ScannerSignature& row, Probes probes) {
                 [&](const ProbeHeader& probe) {
                     return ((probe.flags ^ row.flags) & row.flags_compared) == 0 &&
                            fits(row.window, probe.window) && fits(row.options, probe) &&
-                           fits(row.dont_fragment, probe) && probe.ttl >= row.lowest_ttl;
+                           fits(row.dont_fragment, probe) && fits(row.ttl, probe.ttl);
                 }) &&
            fits(row.source_port, probes) && fits(row.numbers, probes) && fits(row.ip_id, probes);
 }

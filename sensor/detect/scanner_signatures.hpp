@@ -28,10 +28,14 @@ enum class OptionMark : std::uint8_t {
     SegmentSizeWithSyn,  // MSS alone in a SYN of any kind, nothing in other segments (nmap)
     OfAStack,            // MSS, SACK permitted, window scale: an operating system's own SYN
     SegmentSizeOrStack,  // MSS alone, or OfAStack
+    OfWindows,           // MSS, window scale, SACK permitted, padding, nothing else
 };
 
 // IPv6 counts as Set: it has no such bit, and its routers never fragment.
 enum class DontFragmentMark : std::uint8_t { Any, Set, Clear };
+
+// On arrival. Common operating systems send with 64, Windows with 128.
+enum class TtlMark : std::uint8_t { Any, AtMost64, Above128 };
 
 // The source port from probe to probe.
 enum class SourcePortMark : std::uint8_t {
@@ -56,6 +60,7 @@ enum class NumberMark : std::uint8_t {
 enum class IpIdMark : std::uint8_t {
     Any,
     Is54321,       // zmap
+    Scattered,     // neighbours are far apart: neither a counter nor a constant
     HashOfTarget,  // destination address xor port xor sequence (masscan)
 };
 
@@ -66,7 +71,7 @@ struct ScannerSignature {
     WindowMark window;
     OptionMark options;
     DontFragmentMark dont_fragment;
-    std::uint8_t lowest_ttl;  // on arrival
+    TtlMark ttl;
     SourcePortMark source_port;
     NumberMark numbers;
     IpIdMark ip_id;

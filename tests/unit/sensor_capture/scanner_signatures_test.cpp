@@ -106,11 +106,16 @@ void retry(ProbeHeader& probe, std::uint32_t number) {
 }
 
 void zmap_4(ProbeHeader& probe, std::uint32_t number) {
-    probe.ttl = 240;
     probe.window = 65535;
     probe.options = kWindowsOptions;
     probe.source_port = static_cast<std::uint16_t>(32768 + noise(number) % 28000);
     probe.sequence = noise(number + 50);
+}
+
+void zmap_4_1_0(ProbeHeader& probe, std::uint32_t number) {
+    zmap_4(probe, number);
+    probe.ttl = 240;
+    probe.options = kLinuxOptions;
 }
 
 void hping3_syn(ProbeHeader& probe, std::uint32_t number) {
@@ -253,18 +258,34 @@ const std::vector<Crafted>& crafted() {
                  probe.ip_id = 54321;
                  probe.window = 1024;
              })},
-        {"zmap 4 --probe-args=windows", "zmap 4", zmap_4},
-        {"zmap 4 --probe-args=linux or bsd", "zmap 4",
-         but(zmap_4, [](auto& probe, auto /*i*/) { probe.options = kLinuxOptions; })},
-        {"zmap 4 --probe-args=smallest-probes", "zmap 4",
+        {"zmap since 4.1.1: TTL 64, --probe-args=windows", "zmap 4", zmap_4},
+        {"zmap since 4.1.1 --probe-args=linux or bsd: so do macOS and Linux behind some firewalls",
+         "-", but(zmap_4, [](auto& probe, auto /*i*/) { probe.options = kLinuxOptions; })},
+        {"zmap since 4.1.1 --probe-args=smallest-probes: a mark of many tools", "-",
          but(zmap_4, [](auto& probe, auto /*i*/) { probe.options = kMss; })},
-        {"zmap 4 --probe-ttl=64: not to be distinguished", "-",
-         but(zmap_4, [](auto& probe, auto /*i*/) { probe.ttl = 60; })},
-        {"a small stack with a TTL of 255: ports in order", "-",
+        {"Windows behind a firewall that clears DF and scatters ports and IP ids", "-",
+         but(zmap_4, [](auto& probe, auto /*i*/) { probe.ttl = 120; })},
+        {"the headers of zmap 4 with DF: a connect() scan", "a connect() scanner such as nmap -sT",
+         but(zmap_4, [](auto& probe, auto /*i*/) { probe.dont_fragment = true; })},
+        {"the headers of zmap 4 with IP ids that count", "-",
+         but(zmap_4, [](auto& probe, auto i) { probe.ip_id = static_cast<std::uint16_t>(i); })},
+        {"the headers of zmap 4 with ports in order", "-",
          but(zmap_4, [](auto& probe,
                         auto i) { probe.source_port = static_cast<std::uint16_t>(49152 + i); })},
+        {"the headers of zmap 4 with another window", "-",
+         but(zmap_4, [](auto& probe, auto /*i*/) { probe.window = 64240; })},
+        {"zmap 4.1.0: TTL 255, --probe-args=linux", "zmap 4", zmap_4_1_0},
+        {"zmap 4.1.0 --probe-args=windows", "zmap 4",
+         but(zmap_4_1_0, [](auto& probe, auto /*i*/) { probe.options = kWindowsOptions; })},
+        {"zmap 4 --probe-args=smallest-probes --probe-ttl=255", "zmap 4",
+         but(zmap_4_1_0, [](auto& probe, auto /*i*/) { probe.options = kMss; })},
+        {"a small stack with a TTL of 255: ports in order", "-",
+         but(zmap_4_1_0,
+             [](auto& probe, auto i) {
+                 probe.source_port = static_cast<std::uint16_t>(49152 + i);
+             })},
         {"the same over IPv6", "-",
-         but(zmap_4,
+         but(zmap_4_1_0,
              [](auto& probe, auto /*i*/) {
                  probe.options = kMss;
                  probe.source = *IpAddress::parse("2001:db8::7");
@@ -310,11 +331,11 @@ const std::vector<Crafted>& crafted() {
 }  // namespace
 
 TEST_CASE("scanner_signatures: each row recognises its own capture") {
-    std::set<std::string_view> names;
+    std::set<std::string_view> captures;
     for (const ScannerSignature& row : scanner_signatures()) {
         CAPTURE(row.name);
         CHECK(label_of(Probes(std::string(row.capture)).last()) == row.name);
-        CHECK(names.insert(row.name).second);
+        CHECK(captures.insert(row.capture).second);
     }
 }
 
