@@ -435,6 +435,9 @@ void Executor::renew(Entry& entry, Timestamp now) {
     const bool is_dry = entry.ban.is_dry || config_.dry_run;
     entry.applied_until = entry.ban.until;
     set_due(entry, entry.ban.until);
+    if (entry.ban.until != kNever && left == seconds(0)) {
+        return;  // timeouts are whole seconds, and 0 would have no end
+    }
     entry.is_renewing = true;
     const auto on_renewed = [this, key = entry.ban.key](const JobResult& result) {
         if (const auto it = bans_.find(key); it != bans_.end()) {

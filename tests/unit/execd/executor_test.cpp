@@ -328,6 +328,22 @@ TEST_CASE("executor: a scan that continues prolongs its ban, and is no further o
     CHECK(bench.runner.take() == Texts{"add 192.0.2.1 1800"});
 }
 
+TEST_CASE("executor: a ban with less than a second left is not renewed without an end") {
+    Bench bench;
+    bench.runner.is_slow = true;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.1");  // while the first is under way
+    bench.clock.advance(std::chrono::milliseconds(599'500));
+    const auto waiting = std::exchange(bench.runner.waiting, {});
+    for (const auto& answer : waiting) {
+        answer(JobResult{true, {}});
+    }
+    bench.pass(std::chrono::milliseconds(1));
+    const auto jobs = bench.runner.take();
+    CHECK(jobs.front() == "add 192.0.2.1 600");
+    CHECK(std::count(jobs.begin(), jobs.end(), "add 192.0.2.1 0") == 0);
+}
+
 TEST_CASE("executor: whatever ended a ban, the next request bans anew") {
     const struct {
         const char* what;
