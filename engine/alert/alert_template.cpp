@@ -13,7 +13,7 @@ struct Token {
     std::string (*value)(const Alert& alert);  // "" = the alert has none
 };
 
-std::string text_of(const std::optional<std::string>& field) { return field.value_or(""); }
+std::string string_of(const std::optional<std::string>& field) { return field.value_or(""); }
 
 // No word is the beginning of another.
 constexpr std::array kTokens{
@@ -25,9 +25,10 @@ constexpr std::array kTokens{
     Token{"$LOCATION", [](const Alert& alert) { return alert.location; }},
     Token{"$RULEID", [](const Alert& alert) { return std::to_string(alert.rule.id); }},
     Token{"$RULELEVEL", [](const Alert& alert) { return std::to_string(alert.rule.level); }},
-    Token{"$SRCIP", [](const Alert& alert) { return text_of(alert.field(event::FieldId::SrcIp)); }},
+    Token{"$SRCIP",
+          [](const Alert& alert) { return string_of(alert.field(event::FieldId::SrcIp)); }},
     Token{"$DSTUSER",
-          [](const Alert& alert) { return text_of(alert.field(event::FieldId::DstUser)); }},
+          [](const Alert& alert) { return string_of(alert.field(event::FieldId::DstUser)); }},
     Token{"$FULLLOG", [](const Alert& alert) { return alert.full_log; }},
     Token{"$RULECOMMENT", [](const Alert& alert) { return alert.rule.description; }},
     Token{"$RULEGROUP", [](const Alert& alert) { return alert.rule.group; }},

@@ -11,10 +11,12 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/ascii.hpp"
+
 namespace portcullis::collect {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using base::is_digit;
 
 // The local time of an external TAI64N label, 24 hexadecimal digits: seconds since 1970 TAI plus
 // 2^62, then nanoseconds. nullopt = it is none.

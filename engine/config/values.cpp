@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/base/ascii.hpp"
+
 namespace portcullis::config {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using base::is_digit;
 
 bool is_host_byte(char c) {
     return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_';
@@ -76,7 +78,7 @@ std::vector<base::Cidr> parse_white_list_networks(std::string_view text) {
         const auto address = cidr->address.is_v4()
                                  ? base::IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]})
                                  : base::IpAddress::v6(bytes);
-        others.push_back({address, length});
+        others.emplace_back(address, length);
     }
     return others;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/base/ascii.hpp"
+
 namespace portcullis::decode {
 namespace {
 
@@ -10,7 +12,7 @@ using Start = std::optional<std::size_t>;
 
 Start when(bool fits, std::size_t start) { return fits ? Start(start) : std::nullopt; }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using base::is_digit;
 
 // The part that both ISO shapes with "T" share: 2007-06-14T15:48:55
 bool is_iso_date(const HeaderText& t) {

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/base/ascii.hpp"
 #include "engine/decode/header_formats.hpp"
 
 namespace portcullis::decode {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_alphanumeric(char c) { return is_digit(c) || is_lower(c) || (c >= 'A' && c <= 'Z'); }
+using base::is_digit;
+using base::is_lower;
+
+bool is_alphanumeric(char c) { return is_digit(c) || is_lower(c) || base::is_upper(c); }
 
 // What host and program names consist of.
 bool is_name_char(char c) {

@@ -47,7 +47,7 @@ std::string line_of(const json& record) {
     return fmt::format("{:08x} {}\n", crc32_of(text), text);
 }
 
-std::int64_t nanoseconds(base::Timestamp time) { return time.time_since_epoch().count(); }
+std::int64_t unix_nanoseconds(base::Timestamp time) { return time.time_since_epoch().count(); }
 base::Timestamp timestamp(std::int64_t count) {
     return base::Timestamp(std::chrono::nanoseconds(count));
 }
@@ -66,15 +66,15 @@ json to_json(const Ban& ban) {
     object["location"] = ban.location;
     object["filename"] = ban.filename;
     object["timeout"] = ban.timeout.count();
-    object["since"] = nanoseconds(ban.since);
-    object["until"] = nanoseconds(ban.until);
+    object["since"] = unix_nanoseconds(ban.since);
+    object["until"] = unix_nanoseconds(ban.until);
     return object;
 }
 
 json to_json(const Offender& offender) {
     json object = to_json(offender.key);
     object["offences"] = offender.offences;
-    object["last"] = nanoseconds(offender.last);
+    object["last"] = unix_nanoseconds(offender.last);
     return object;
 }
 

@@ -18,8 +18,6 @@ using rules::Trace;
 using Attempt = DecodingRecord::Attempt;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kMarkIndent = "           ";
-
 // The element of <decoder> whose pattern was tried.
 std::string_view element_of(const Attempt& attempt) {
     const bool is_pcre2 = attempt.pattern.language() == pattern::Language::Pcre2;

@@ -15,6 +15,9 @@
 
 namespace portcullis::logtest {
 
+// Indentation of the two marked lines of a miss, in the texts of --explain and --why-not.
+inline constexpr std::string_view kMarkIndent = "           ";
+
 // "etc/decoder.xml:12"; "built in" if the place is not known.
 std::string shown_place(const base::SourcePlace& place);
 

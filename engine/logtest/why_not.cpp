@@ -22,7 +22,6 @@ using Reason = WhyNot::Reason;
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kIndent = "    ";
-constexpr std::string_view kMarkIndent = "           ";
 
 const Trace::Step* find_tried(const Trace& trace, std::uint32_t node) {
     const auto found =

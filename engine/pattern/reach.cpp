@@ -24,7 +24,7 @@ struct CodeDeleter {
     void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
 };
 template <class T>
-using Handle = std::unique_ptr<T, CodeDeleter>;
+using Owned = std::unique_ptr<T, CodeDeleter>;
 
 // An element of a translated pattern, by its position there.
 struct Element {
@@ -146,8 +146,8 @@ std::size_t original_end(const Translation& translation, std::size_t begin, std:
     return end < translation.origins.size() ? translation.origins[end] : size;
 }
 
-Handle<pcre2_code> compile_watched(const Pattern& pattern, const Translation& translation,
-                                   std::string_view subject) {
+Owned<pcre2_code> compile_watched(const Pattern& pattern, const Translation& translation,
+                                  std::string_view subject) {
     std::uint32_t options = PCRE2_CASELESS | PCRE2_AUTO_CALLOUT | PCRE2_NO_START_OPTIMIZE |
                             PCRE2_NO_AUTO_POSSESS | PCRE2_NO_DOTSTAR_ANCHOR;
     // As Pattern::match chooses; anchored literals compare bytes.
@@ -157,9 +157,9 @@ Handle<pcre2_code> compile_watched(const Pattern& pattern, const Translation& tr
     }
     int error = 0;
     PCRE2_SIZE offset = 0;
-    return Handle<pcre2_code>(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translation.text.data()),
-                                            translation.text.size(), options, &error, &offset,
-                                            nullptr));
+    return Owned<pcre2_code>(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translation.text.data()),
+                                           translation.text.size(), options, &error, &offset,
+                                           nullptr));
 }
 
 }  // namespace
@@ -175,10 +175,10 @@ std::optional<Reach> find_reach(const Pattern& pattern, std::string_view subject
     }
     const auto translation = translate(pattern.language(), pattern.text());
     const bool has_text = translation && !translation->text.empty();
-    const Handle<pcre2_code> code =
+    const Owned<pcre2_code> code =
         has_text ? compile_watched(pattern, *translation, subject) : nullptr;
-    const Handle<pcre2_match_data> match(pcre2_match_data_create(1, nullptr));
-    const Handle<pcre2_match_context> context(pcre2_match_context_create(nullptr));
+    const Owned<pcre2_match_data> match(pcre2_match_data_create(1, nullptr));
+    const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
     if (code == nullptr || match == nullptr || context == nullptr) {
         return reach.is_match ? std::optional(reach) : std::nullopt;
     }

@@ -380,10 +380,6 @@ void compile_never(Nodes nodes, RuleReader& reader) {
     reader.add_check([](const CheckContext&) { return false; });
 }
 
-constexpr auto kReplaced = OnOverwrite::Replaced;
-// OSSEC-COMPAT: overwriting leaves the PCRE2 patterns, fields and lists of the original in force.
-constexpr auto kKept = OnOverwrite::Kept;
-
 constexpr auto kOsMatch = Language::OsMatch;
 constexpr auto kOsRegex = Language::OsRegex;
 constexpr auto kPcre2 = Language::Pcre2;

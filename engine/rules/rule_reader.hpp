@@ -46,6 +46,10 @@ class GluedText {
 
 // What becomes of the original rule's element when it is overwritten (spec: rules, section 6).
 enum class OnOverwrite : std::uint8_t { Replaced, Kept };
+inline constexpr auto kReplaced = OnOverwrite::Replaced;
+// OSSEC-COMPAT: overwriting leaves the PCRE2 patterns, fields and lists of the original as they
+// are.
+inline constexpr auto kKept = OnOverwrite::Kept;
 enum class NameCase : std::uint8_t { Ignored, Exact };
 
 struct SettingRow {

@@ -179,8 +179,6 @@ void apply_ignore(const xml::Node& node, RuleReader& reader) {
 
 constexpr auto kAny = NameCase::Ignored;
 constexpr auto kExact = NameCase::Exact;
-constexpr auto kReplaced = OnOverwrite::Replaced;
-constexpr auto kKept = OnOverwrite::Kept;
 
 constexpr std::array kSettings{
     // Where the rule hangs.

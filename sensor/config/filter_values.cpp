@@ -153,7 +153,7 @@ Parsed<AddressMatch> parse_address_match(std::string_view text, const HostNames&
             }
             length = *parsed;
         }
-        match.networks.push_back({address, length});
+        match.networks.emplace_back(address, length);
     }
     return match;
 }
@@ -227,7 +227,7 @@ Parsed<std::vector<base::Cidr>> parse_networks(std::string_view text) {
         if (!length) {
             return fault(fmt::format("Invalid network: {}", text));
         }
-        networks.push_back({*address, *length});
+        networks.emplace_back(*address, *length);
     }
     if (networks.empty()) {
         return fault(fmt::format("Invalid network: {}", text));

@@ -148,7 +148,7 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
         PacketFilter answers;
         answers.from.emplace();
         for (const base::IpAddress& server : nameservers) {
-            answers.from->networks.push_back({server, server.is_v4() ? 32 : 128});
+            answers.from->networks.emplace_back(server, server.is_v4() ? 32 : 128);
         }
         answers.source_port = PortMatch{53, 53, false};
         s.filters.add_first(FilterProtocol::Udp, std::move(answers));

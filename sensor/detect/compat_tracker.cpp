@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "sensor/detect/extent.hpp"
+#include "sensor/detect/ports.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -46,15 +49,9 @@ const CompatLimits& limits_of(ScanKind kind) {
 constexpr std::size_t kBuckets = 128;
 constexpr std::size_t kBucketsPromiscuous = 256;
 constexpr std::int64_t kTracerouteLineInterval = 15;
-constexpr std::uint16_t kEchoPort = 7;
 
 constexpr std::array<std::uint8_t, 6> kXmasFlags{kFin | kUrg | kPsh, kUrg,        kPsh,
                                                  kFin | kUrg,        kFin | kPsh, kUrg | kPsh};
-
-base::IpAddress network_of(const base::IpAddress& address) {
-    const std::uint8_t* bytes = address.data();
-    return base::IpAddress::v4({bytes[0], bytes[1], bytes[2], 0});
-}
 
 std::int64_t whole_seconds(base::Timestamp time) {
     return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
@@ -164,7 +161,7 @@ bool CompatTracker::count(ScanKind kind, const Packet& packet) {
     }
     const CompatLimits& limits = limits_of(kind);
     const base::IpAddress source =
-        kind == ScanKind::Smurf ? network_of(packet.source) : packet.source;
+        kind == ScanKind::Smurf ? network_of(packet.source, 24) : packet.source;
     bool is_new_pair = false;
     CompatCounter& counter = table_.obtain(source, packet.destination, kind, second_, is_new_pair);
     counter.bytes += packet.payload_length;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "sensor/detect/ports.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -13,9 +15,6 @@ constexpr std::size_t kManyPorts = 10;
 
 // An ACK scan sends from one port, or from one port a round (nmap's retries).
 constexpr std::size_t kPortsPerSourcePort = 3;
-
-// Services are below (RFC 6056 section 2.1; Linux).
-constexpr std::uint16_t kFirstEphemeralPort = 32768;
 
 constexpr std::uint32_t kLargestDatagram = 1500;  // of one count
 

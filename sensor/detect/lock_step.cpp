@@ -9,7 +9,6 @@ namespace {
 constexpr std::size_t kMaxShift = 2;
 // Of the sources seen last; and of those of the right time and destination.
 constexpr std::size_t kMaxLookedAt = 1024;
-constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
 
 bool is_going_on(const DecoyGroup& group) { return group.going_on > 0; }
 

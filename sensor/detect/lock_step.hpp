@@ -15,6 +15,8 @@ namespace portcullis::sensor_detect {
 
 // The most sources of one group: as many decoys as nmap takes.
 inline constexpr std::size_t kMaxLockStep = 128;
+// Most sources of the right time that a source is compared with.
+inline constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
 
 // Fewer ports than these are touched alike by chance.
 inline constexpr std::size_t kFewestInStep = 3;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sensor/detect/ports.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -15,13 +17,6 @@ using sensor_packet::kUrg;
 using sensor_packet::Packet;
 
 constexpr std::uint8_t kFlagsLookedAt = kFin | kSyn | kRst | kPsh | kAck | kUrg;
-
-// A TCP header with MSS alone or no option at all.
-constexpr std::uint8_t kLongestBareHeader = 24;
-
-// Clients take their ports from here on (RFC 6056 section 2.1; Linux from 32768); services below.
-constexpr std::uint16_t kFirstHighPort = 1024;
-constexpr std::uint16_t kFirstEphemeralPort = 32768;
 
 constexpr ProbeClass class_of_flags(std::uint8_t flags) {
     if ((flags & kRst) != 0) {

@@ -11,6 +11,10 @@
 
 namespace portcullis::sensor_detect {
 
+// Longest TCP header with no option but MSS, in bytes: no current operating system sends such a
+// SYN.
+inline constexpr std::uint8_t kLongestBareHeader = 24;
+
 enum class ProbeClass : std::uint8_t {
     None,     // part of an ordinary connection
     Connect,  // a SYN as connect() makes it

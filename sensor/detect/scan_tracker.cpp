@@ -4,6 +4,8 @@
 #include <iterator>
 #include <limits>
 
+#include "sensor/detect/ports.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -41,11 +43,6 @@ struct FtpPorts {
     std::uint16_t data;
 };
 constexpr FtpPorts kFtpPorts[] = {{21, 20}, {990, 989}};
-constexpr std::uint16_t kFirstHighPort = 1024;
-
-// A SYN whose header is not longer has no option but MSS, if any: no current operating system sends
-// that.
-constexpr std::uint8_t kLongestBareHeader = 24;
 
 // Chunks of SCTP (RFC 9260 section 3.2).
 constexpr std::uint8_t kSctpInit = 1;
@@ -57,15 +54,8 @@ constexpr std::uint8_t kSctpCookieAck = 11;
 // What is known of a segment of which only our RST was seen: a bare header.
 constexpr std::uint16_t kUnseenBytes = 20;
 
-// Whole seconds are kept in 32 bits (until 2106): what a capture file says beyond is taken for
-// this.
-constexpr base::Timestamp kEndOfTime{seconds(4'000'000'000)};
-
 // Memory that an overdue probe needs is asked for so many probes before.
 constexpr std::size_t kProbesAhead = 4;
-
-// A clock that goes back by more than this was set back; less is packets out of order.
-constexpr seconds kClockTolerance{10};
 
 // The flow to which a packet of ours belongs.
 Flow flow_of(const Packet& packet) {
@@ -323,6 +313,9 @@ bool ScanTracker::is_of_conversation(const Probe& probe) const {
     if (!peers_.knows(flow, second(), kFlowMemory)) {
         return false;
     }
+    if (probe.destination_port == 0) {
+        return false;  // below, 0 means any port
+    }
     flow.their_port = probe.destination_port;  // VXLAN: both send to the same port
     if (peers_.knows(flow, second(), kFlowMemory)) {
         return true;
@@ -331,7 +324,7 @@ bool ScanTracker::is_of_conversation(const Probe& probe) const {
     // Of RTP and RTCP each pair of ports is one conversation (RFC 3550 section 11).
     for (const int other : {0, 1}) {
         flow.our_port = static_cast<std::uint16_t>(probe.destination_port ^ other);
-        if (peers_.knows(flow, second(), kFlowMemory)) {
+        if (flow.our_port != 0 && peers_.knows(flow, second(), kFlowMemory)) {
             return true;
         }
     }

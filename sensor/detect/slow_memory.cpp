@@ -12,10 +12,8 @@ namespace {
 constexpr std::size_t kLeastSources = 64;
 constexpr std::size_t kSourcesPerCellBucket = 8;
 constexpr std::size_t kCellBucketsPerLoud = 32;
-// Among so many sources of that time those in step are looked for.
-constexpr std::size_t kMaxCompared = 2 * kMaxLockStep;
-// Of all that were touched as late.
-constexpr std::size_t kMaxLookedAt = 4096;
+// Most sources that are looked at to find those of the right time.
+constexpr std::size_t kMaxVisited = 4096;
 
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
@@ -277,7 +275,7 @@ std::vector<SlowMemory::Finding> SlowMemory::in_step(const Finding& found,
             if (loud_marks_[bucket].latest[way] + seconds < found.before) {
                 continue;
             }
-            if (++looked_at > kMaxLookedAt) {
+            if (++looked_at > kMaxVisited) {
                 return others;
             }
             const Loud& loud = loud_[bucket][way];

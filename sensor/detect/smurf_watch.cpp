@@ -4,6 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "sensor/detect/extent.hpp"
+#include "sensor/detect/ports.hpp"
+#include "sensor/detect/tracker.hpp"
+
 namespace portcullis::sensor_detect {
 namespace {
 
@@ -11,14 +15,10 @@ using sensor_packet::Packet;
 using sensor_packet::Transport;
 using std::chrono::seconds;
 
-constexpr std::uint16_t kEchoPort = 7;
 constexpr std::size_t kMaxNetworks = 1024;
 constexpr std::size_t kMinHosts = 3;
 // Replies to what we asked ourselves may come so much later.
 constexpr std::uint32_t kAskedMemory = 60;
-// A clock that goes back by more than this was set back.
-constexpr seconds kClockTolerance{10};
-constexpr base::Timestamp kEndOfTime{seconds(4'000'000'000)};
 
 bool is_echo_answer(const Packet& packet) {
     return is_echo_reply(packet) ||
@@ -30,15 +30,8 @@ bool is_echo_question(const Packet& packet) {
            (packet.transport == Transport::Udp && packet.destination_port == kEchoPort);
 }
 
-// With the host part cleared.
-base::IpAddress network_of(const base::IpAddress& address) {
-    const std::uint8_t* bytes = address.data();
-    if (address.is_v4()) {
-        return base::IpAddress::v4({bytes[0], bytes[1], bytes[2], 0});
-    }
-    std::array<std::uint8_t, 16> network{};
-    std::copy_n(bytes, 8, network.begin());
-    return base::IpAddress::v6(network);
+base::IpAddress echo_network_of(const base::IpAddress& address) {
+    return network_of(address, address.is_v4() ? 24 : 64);
 }
 
 // Tells the hosts of a network apart well enough to count a few.
@@ -48,7 +41,7 @@ std::uint16_t host_of(const base::IpAddress& address) {
 }
 
 Flow flow_to(const base::IpAddress& ours, const base::IpAddress& theirs) {
-    return {ours, network_of(theirs), 0, 0, Transport::Icmp};
+    return {ours, echo_network_of(theirs), 0, 0, Transport::Icmp};
 }
 
 }  // namespace
@@ -102,7 +95,7 @@ void SmurfWatch::keep_up(bool is_for_us, base::Timestamp now) {
 
 bool SmurfWatch::takes(const Packet& packet) {
     const DetectorSettings& settings = settings_.of(ScanKind::Smurf);
-    const base::IpAddress network = network_of(packet.source);
+    const base::IpAddress network = echo_network_of(packet.source);
     if (asked_.knows(flow_to(packet.destination, packet.source), second(), kAskedMemory)) {
         return false;
     }

@@ -5,6 +5,7 @@
 // comes with each call. Observations are made from within the calls.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,6 +17,12 @@
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_detect {
+
+// Whole seconds are kept in 32 bits (until 2106). A later time in a capture file is taken for this.
+inline constexpr base::Timestamp kEndOfTime{std::chrono::seconds(4'000'000'000)};
+
+// A clock that goes back by more than this was set back; less is packets out of order.
+inline constexpr std::chrono::seconds kClockTolerance{10};
 
 struct TrackerCounters {
     std::uint64_t inbound = 0;

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "sensor/packet/header_sizes.hpp"
+
 namespace portcullis::sensor_packet {
-namespace {
-
-constexpr std::uint32_t kLongestDatagram = 65535;
-
-}  // namespace
+namespace {}  // namespace
 
 FragmentEvent CompatReassembler::insert(Datagram& datagram, Piece piece) {
     auto& pieces = datagram.pieces;

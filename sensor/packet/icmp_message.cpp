@@ -3,13 +3,11 @@
 #include <algorithm>
 
 #include "sensor/packet/bytes.hpp"
+#include "sensor/packet/header_sizes.hpp"
 
 namespace portcullis::sensor_packet {
 namespace {
 
-constexpr std::size_t kIcmpHeader = 8;
-constexpr std::size_t kIpv4Header = 20;
-constexpr std::size_t kIpv6Header = 40;
 constexpr std::size_t kPorts = 4;
 constexpr std::size_t kTimestampMessage = 20;
 constexpr std::size_t kMaskMessage = 12;

@@ -6,18 +6,11 @@
 #include <optional>
 
 #include "sensor/packet/bytes.hpp"
+#include "sensor/packet/header_sizes.hpp"
 #include "sensor/packet/icmp_message.hpp"
 
 namespace portcullis::sensor_packet {
 namespace {
-
-constexpr std::size_t kIpv4Header = 20;
-constexpr std::size_t kIpv6Header = 40;
-constexpr std::size_t kTcpHeader = 20;
-constexpr std::size_t kUdpHeader = 8;
-constexpr std::size_t kIcmpHeader = 8;
-constexpr std::size_t kSctpHeader = 12;
-constexpr std::size_t kSctpChunkHeader = 4;
 
 // IP protocol numbers (IANA).
 constexpr std::uint8_t kProtoHopByHop = 0;

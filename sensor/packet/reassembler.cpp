@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "sensor/packet/header_sizes.hpp"
+
 namespace portcullis::sensor_packet {
 namespace {
-
-constexpr std::uint32_t kLongestDatagram = 65535;
 
 // So long a piece of a complete datagram is taken for one of its own. Identifications come round
 // in 65 536 datagrams, so a host would have to send faster than any does to look like this.

@@ -72,7 +72,7 @@ constexpr Form kForms[] = {
 constexpr const Form& kUndefinedType = kForms[std::size(kForms) - 1];
 
 // Of type 3, by code: RFC 792 and RFC 1812 section 5.2.7.1.
-constexpr std::array<std::string_view, 16> kUnreachable{
+constexpr std::array<std::string_view, 16> kUnreachableTexts{
     "network",
     "host",
     "protocol",
@@ -123,7 +123,7 @@ void fill(char hole, const Line& line, std::string& out) {
             }
             break;
         case 'u':
-            out += kUnreachable[line.icmp_code % kUnreachable.size()];
+            out += kUnreachableTexts[line.icmp_code % kUnreachableTexts.size()];
             break;
         case 'c':
             fmt::format_to(std::back_inserter(out), "{}", line.icmp_code);
@@ -182,8 +182,8 @@ bool match_sender(std::string_view form, std::string_view text, Line& line) {
 }
 
 bool match_unreachable(std::string_view form, std::string_view text, Line& line) {
-    for (std::size_t code = 0; code < kUnreachable.size(); ++code) {
-        const std::string_view word = kUnreachable[code];
+    for (std::size_t code = 0; code < kUnreachableTexts.size(); ++code) {
+        const std::string_view word = kUnreachableTexts[code];
         line.icmp_code = static_cast<std::uint8_t>(code);
         if (text.substr(0, word.size()) == word && match(form, text.substr(word.size()), line)) {
             return true;

@@ -12,6 +12,8 @@
 #include <set>
 #include <tuple>
 
+#include "tests/support/seed.hpp"
+
 using namespace portcullis;
 using namespace portcullis::sensor_detect;
 using sensor_packet::Packet;
@@ -545,9 +547,10 @@ std::optional<std::string> first_difference(const Log& log, const Log& model) {
 }  // namespace
 
 TEST_CASE("scan_tracker: agrees with the naive model on random sequences of packets") {
-    const std::uint32_t first_seed = std::random_device{}();
+    const std::uint32_t first_seed = test::first_seed();
+    const std::uint32_t rounds = test::rounds(300);
     std::size_t detections = 0;
-    for (std::uint32_t seed = first_seed; seed != first_seed + 300; ++seed) {
+    for (std::uint32_t seed = first_seed; seed != first_seed + rounds; ++seed) {
         TrackerSettings settings;
         for (const ScanKind kind :
              {ScanKind::SlowScan, ScanKind::Decoys, ScanKind::DatagramDecoys,

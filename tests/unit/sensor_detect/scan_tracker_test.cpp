@@ -259,6 +259,19 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("scan_tracker: ports 0 and 1 belong to no conversation that another port has") {
+    Wire wire;
+    wire.answer_datagram(40000, 7);  // from us: 7 → 40000
+    const std::size_t threshold = TrackerSettings().of(ScanKind::UdpScan).threshold;
+    for (std::uint16_t port = 0; port < threshold + 2; ++port) {
+        if (port != 6 && port != 7) {
+            wire.datagram(40001, port);
+        }
+    }
+    wire.pass(seconds(1));
+    CHECK(wire.scans() == Texts{"UDP: scan/flood detected"});
+}
+
 TEST_CASE("scan_tracker: queries that our server answers are no flood") {
     Wire wire;
     for (int i = 0; i < 1000; ++i) {

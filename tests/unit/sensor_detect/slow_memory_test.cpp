@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "tests/support/seed.hpp"
+
 using namespace portcullis::sensor_detect;
 
 namespace {
@@ -32,7 +34,7 @@ std::optional<SlowMemory::Finding> add(SlowMemory& memory, const SlowMemory::Tou
 }  // namespace
 
 TEST_CASE("slow_memory: with room enough it finds what a memory without limits finds") {
-    const std::uint32_t seed = std::random_device{}();
+    const std::uint32_t seed = portcullis::test::first_seed();
     CAPTURE(seed);
     std::mt19937_64 random(seed);
     std::vector<std::uint64_t> pairs(200);
