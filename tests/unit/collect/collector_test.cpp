@@ -135,6 +135,58 @@ TEST_CASE("collector: lines come as they are written, with inotify and without")
     }
 }
 
+TEST_CASE("collector: a byte order mark at the beginning of a file belongs to no line") {
+    const std::string mark = "\xef\xbb\xbf";
+    Collecting test;
+    test.follow({test.path});
+    append_to(test.path, mark + "1\n" + mark + "2\n3");
+    CHECK(test.comes({"1", mark + "2"}));
+    // The unfinished line is read again, and no mark is looked for there.
+    test.collector->save_positions();
+    test.start();
+    test.follow({test.path});
+    append_to(test.path, "\n");
+    CHECK(test.comes({"1", mark + "2", "3"}));
+    // After a rotation, and after a truncation.
+    std::filesystem::rename(test.path, test.path + ".1");
+    append_to(test.path, mark + "4\n");
+    CHECK(test.comes({"1", mark + "2", "3", "4"}));
+    test::overwrite(test.path, mark + "5\n");
+    CHECK(test.comes({"1", mark + "2", "3", "4", "5"}));
+}
+
+TEST_CASE("collector: a byte order mark may come in parts, and what only begins like one is text") {
+    struct Row {
+        const char* what;
+        Lines parts;
+        std::string line;
+    };
+    const Row rows[] = {
+        {"byte by byte", {"\xef", "\xbb", "\xbf", "x\n"}, "x"},
+        {"not the last byte", {"\xef", "\xbb", "x\n"}, "\xef\xbbx"},
+        {"only the first byte", {"\xef", "\n"}, "\xef"},
+        {"a second mark", {"\xef\xbb", "\xbf\xef\xbb\xbf\n"}, "\xef\xbb\xbf"},
+    };
+    for (const Row& row : rows) {
+        for (const bool restarts : {false, true}) {
+            INFO(row.what << (restarts ? ", with restarts" : ""));
+            Collecting test;
+            test.follow({test.path});
+            for (const std::string& part : row.parts) {
+                append_to(test.path, part);
+                test.until([&] { return test.collector->counters().bytes > 0; });
+                test.loop.run_once(0s);
+                if (restarts) {
+                    test.collector->save_positions();
+                    test.start();
+                    test.follow({test.path});
+                }
+            }
+            CHECK(test.comes({row.line}));
+        }
+    }
+}
+
 TEST_CASE("collector: without a watch on the folder, open files report lines and renaming alike") {
     CollectorOptions options;
     options.can_watch_folders = false;
