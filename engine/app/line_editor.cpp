@@ -37,11 +37,6 @@ struct EditLineDeleter {
     void operator()(History* history) const { history_end(history); }
 };
 
-char* prompt(EditLine* /*editor*/) {
-    static char text[] = "> ";  // NOLINT(*-avoid-c-arrays): libedit takes a char*
-    return text;
-}
-
 constexpr char kEndOfInput = '\x04';
 
 }  // namespace
@@ -51,10 +46,12 @@ struct LineEditor::Impl {
     std::unique_ptr<History, EditLineDeleter> history;
     std::unique_ptr<EditLine, EditLineDeleter> editor;
     // Bytes that were typed before the terminal was in raw mode for this line, and are not read
-    // yet; nullopt = not known yet.
+    // yet; nullopt = it is not yet.
     std::optional<int> typed_ahead;
     std::optional<char> unread;  // belongs to the next character
 
+    // For libedit, which calls it before it shows a prompt.
+    static char* prompt(EditLine* editor);
     // The next byte that is typed. False = there are no more.
     bool read_byte(char& byte);
     // For libedit: 1 = a character, 0 = the end. Instead of bytes that are none, a "?" is read.
@@ -107,11 +104,21 @@ struct LineEditor::Impl {
     }
 };
 
-bool LineEditor::Impl::read_byte(char& byte) {
-    // libedit has set the terminal to raw mode just now.
-    if (int waiting = 0; !typed_ahead) {
-        typed_ahead = ::ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 ? waiting : 0;
+// By the time that a prompt is seen, what is typed is typed in raw mode. libedit itself would set
+// it a little later. Its signal handlers, which undo it, are there already.
+char* LineEditor::Impl::prompt(EditLine* editor) {
+    static char text[] = "> ";  // NOLINT(*-avoid-c-arrays): libedit takes a char*
+    Impl* impl = nullptr;
+    ::el_get(editor, EL_CLIENTDATA, &impl);
+    if (!impl->typed_ahead) {
+        ::el_set(editor, EL_PREP_TERM, 1);
+        int waiting = 0;
+        impl->typed_ahead = ::ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 ? waiting : 0;
     }
+    return text;
+}
+
+bool LineEditor::Impl::read_byte(char& byte) {
     ssize_t got = 0;
     while ((got = ::read(STDIN_FILENO, &byte, 1)) < 0) {
         if (errno == EAGAIN) {  // another program shares the terminal, and wants it so
@@ -123,7 +130,7 @@ bool LineEditor::Impl::read_byte(char& byte) {
     }
     // An end of input (^D) that was typed while no line was read, so in canonical mode, is a NUL in
     // raw mode (n_tty). Later a NUL is Ctrl-Space.
-    if (*typed_ahead > 0) {
+    if (typed_ahead && *typed_ahead > 0) {
         --*typed_ahead;
         byte = byte == '\0' ? kEndOfInput : byte;
     }
@@ -180,13 +187,13 @@ LineEditor::LineEditor(std::string history_path) : impl_(std::make_unique<Impl>(
     }
     impl_->load();
     EditLine* editor = impl_->editor.get();
-    ::el_set(editor, EL_PROMPT, prompt);
+    ::el_set(editor, EL_CLIENTDATA, impl_.get());
+    ::el_set(editor, EL_PROMPT, Impl::prompt);
     ::el_set(editor, EL_SIGNAL, 1);
     ::el_set(editor, EL_EDITOR, "emacs");
     // Ctrl-Space. libedit has bound it to quoted-insert, as it does with each special character
     // that it disables (they are all NUL), and would insert what is typed next.
     ::el_set(editor, EL_BIND, "^@", "em-set-mark", nullptr);
-    ::el_set(editor, EL_CLIENTDATA, impl_.get());
     ::el_set(editor, EL_GETCFN, Impl::read_character);
     ::el_set(editor, EL_HIST, ::history, impl_->history.get());
 }
