@@ -163,6 +163,7 @@ int LineEditor::Impl::read_character(EditLine* editor, wchar_t* character) {
         if (!std::exchange(impl->unread, std::nullopt) && !impl->read_byte(byte)) {
             return 0;
         }
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): only without a state of its own
         const std::size_t length = std::mbrtowc(character, &byte, 1, &state);
         if (length == static_cast<std::size_t>(-2)) {
             continue;  // more bytes belong to it

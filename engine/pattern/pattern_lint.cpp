@@ -87,10 +87,10 @@ std::size_t any_escape(std::string_view rest) {
                : 0;
 }
 
-std::size_t escaped_less_than(std::string_view rest) { return rest.starts_with("\\<") ? 2 : 0; }
+std::size_t escaped_less_than(std::string_view rest) { return rest.starts_with(R"(\<)") ? 2 : 0; }
 
 constexpr std::string_view kNoLessThan =
-    "OS_Match cannot look for a \"<\": use OS_Regex or PCRE2, where \\< is one";
+    R"(OS_Match cannot look for a "<": use OS_Regex or PCRE2, where \< is one)";
 
 constexpr std::array kForeignToOsMatch{
     ForeignSyntax{escaped_less_than, "foreign-syntax",
@@ -449,7 +449,7 @@ std::vector<PatternFinding> lint_pattern(Language language, std::string_view tex
         lint_os_match(text, findings);
     }
     if (auto entity =
-            find_entity(text, language == Language::OsMatch ? kNoLessThan : "write \\<")) {
+            find_entity(text, language == Language::OsMatch ? kNoLessThan : R"(write \<)")) {
         findings.push_back(std::move(*entity));
     }
     measure(language, text, findings);
