@@ -12,7 +12,7 @@ namespace portcullis::base {
 // What to write in the place of bytes that are no UTF-8.
 inline constexpr std::string_view kReplacementCharacter = "\xef\xbf\xbd";  // U+FFFD
 
-// What editors and PowerShell write at the beginning of a text file. It belongs to no line.
+// Some editors write it at the beginning of a text file. It is not a part of the first line.
 inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // U+FEFF
 inline std::string_view without_byte_order_mark(std::string_view text) {
     return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;

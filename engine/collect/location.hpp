@@ -1,4 +1,4 @@
-// Locations: from what stands in <location> to paths.
+// Locations: from the text of <location> to paths.
 //
 // A location may hold strftime sequences (it contains '%'; local time) and a glob (it contains
 // '*', '?' or '['); spec: logcollector, section 7. with_date() makes a pattern of it, which holds

@@ -32,10 +32,10 @@ inline std::string_view list_name(std::string_view path) {
     return path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path;
 }
 
-// Calls `visit(number, line)` for each line of a list's text, from 1 on, without its end ("\n",
+// Calls `take(number, line)` for each line of a list's text, from 1 on, without its end ("\n",
 // "\r\n"), its comment, and a byte order mark before the first one.
-template <class Visit>
-void for_each_list_line(std::string_view text, const Visit& visit) {
+template <class Take>
+void for_each_list_line(std::string_view text, const Take& take) {
     text = base::without_byte_order_mark(text);
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t newline = text.find('\n');
@@ -44,7 +44,7 @@ void for_each_list_line(std::string_view text, const Visit& visit) {
         if (line.ends_with('\r')) {
             line.remove_suffix(1);
         }
-        visit(number, line.substr(0, line.find("###")));
+        take(number, line.substr(0, line.find("###")));
     }
 }
 

@@ -22,7 +22,7 @@ struct Finding {
 };
 
 constexpr std::string_view kIpv6Hint =
-    "no list in text can have an IPv6 address; give the rule a <srcip>, which takes networks, too";
+    "a list in text cannot have IPv6 addresses; give the rule a <srcip>, which takes networks, too";
 
 bool is_hex_digit(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');

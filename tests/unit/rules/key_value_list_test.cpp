@@ -38,7 +38,7 @@ TEST_CASE("key_value_list: text is key:value a line, the first of a key counts")
     CHECK_FALSE(KeyValueList::parse("").find("x"));
 }
 
-TEST_CASE("key_value_list: a byte order mark is no part of the first key") {
+TEST_CASE("key_value_list: a byte order mark does not belong to the first key") {
     const KeyValueList list = KeyValueList::parse(
         "\xef\xbb\xbf"
         "a:1\nb:2\n");
