@@ -53,7 +53,7 @@ struct Names {
 };
 
 std::string text_of(const std::string& path) {
-    auto text = base::read_file(path);
+    auto text = base::read_text_file(path);
     return text ? std::move(*text) : std::string();
 }
 
@@ -61,7 +61,7 @@ Names load_names(const CommandLine& command_line) {
     Names names;
     names.services = sensor_report::ServiceNames::parse(text_of(command_line.services_file));
     names.hosts = sensor_report::HostNames::parse(text_of(command_line.hosts_file));
-    if (const auto text = base::read_file(command_line.resolv_conf)) {
+    if (const auto text = base::read_text_file(command_line.resolv_conf)) {
         names.nameservers = sensor_report::parse_nameservers(*text, names.hosts);
     } else {
         names.nameservers_fault = text.error().message;
@@ -72,7 +72,7 @@ Names load_names(const CommandLine& command_line) {
 // Without a file at the usual place the defaults hold. One that was named, or that is there and
 // cannot be read, is no reason to go on: what it tells to ignore would be detected.
 base::Result<std::string> configuration_text(const CommandLine& command_line) {
-    auto text = base::read_file(command_line.config_file);
+    auto text = base::read_text_file(command_line.config_file);
     if (text) {
         return text;
     }

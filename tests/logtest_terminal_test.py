@@ -23,11 +23,12 @@ UP, END = b"\x1b[A", b"\x04"
 
 
 class Terminal:
-    """logtest with a pty as its three streams."""
+    """logtest with a pty as its three streams; `ahead` is typed before it starts."""
 
-    def __init__(self, folder, *arguments, **environment):
+    def __init__(self, folder, *arguments, ahead=b"", **environment):
         self.master, slave = pty.openpty()
         self.before = termios.tcgetattr(slave)
+        self.type(ahead)
         self.seen = b""
         variables = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "HOME": str(folder),
                      "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), **environment}
@@ -103,10 +104,28 @@ class AtATerminal(unittest.TestCase):
 
     def test_an_end_of_input_that_is_typed_too_early_is_one(self):
         # Typed while no line is read, ^D arrives as NUL when the terminal changes its mode.
-        terminal = self.terminal()
-        terminal.type(b"\0")
+        terminal = Terminal(self.folder, ahead=b"door 3 opened\n" + END)
+        self.addCleanup(terminal.close)
+        terminal.until(b"full event: 'door 3 opened'")
+        terminal.until(b"Rule id: '100201'")
+        terminal.until(b"> ")
         terminal.until(b"\n")
         self.assertEqual(terminal.process.wait(20), 0)
+
+    def test_control_space_does_nothing(self):
+        terminal = self.terminal()
+        terminal.type(b"\0")
+        terminal.type(b"door 3\0 opened\n")
+        terminal.until(b"full event: 'door 3 opened'")
+        terminal.until(b"> ")
+        terminal.type(b"\0" + END)
+        terminal.until(b"\r\n")
+        self.assertEqual(terminal.process.wait(20), 0)
+
+    def test_characters_of_several_bytes_and_bytes_that_are_none(self):
+        terminal = self.terminal()
+        terminal.type("d\u00f6\u20acr".encode() + b"\xe9 3\n")
+        terminal.until("full event: 'd\u00f6\u20acr? 3'".encode())
 
     def test_history_follows_xdg_and_is_never_somebody_elses_file(self):
         state = self.folder / "state"

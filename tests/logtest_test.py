@@ -144,6 +144,10 @@ class Options(unittest.TestCase):
     def test_input_without_a_last_newline_and_short_lines(self):
         self.assertEqual(len(objects(stdin=b"a\n\nab\nabc")), 2)
 
+    def test_a_byte_order_mark_at_the_beginning_belongs_to_no_line(self):
+        marked = b"\xef\xbb\xbf" + DENIED
+        self.assertEqual([line["rule"] for line in objects(stdin=marked * 2)], [100100, None])
+
     def test_long_lines_are_analysed_in_pieces(self):
         pieces = objects(stdin=b"x" * 65536 + b"\n" + DENIED)
         self.assertEqual([len(piece["full_event_fields"]["full_event"]) for piece in pieces[:-1]],
@@ -241,6 +245,11 @@ class Run(unittest.TestCase):
         self.assertEqual([(case.get("name"), case.get("line"), case.find("failure") is not None)
                           for case in root.iter("testcase")],
                          [("denied, log 1 pass", "5", False), ("denied, log 1 pass", "5", True)])
+
+    def test_a_byte_order_mark_before_the_first_test_is_skipped(self):
+        path = self.write("a.ini", "\ufeff[denied]\nrule=100100\nalert=5\ndecoder=gate\nlog 1 pass = " + DENIED.decode())
+        run = logtest("--run", path)
+        self.assertEqual((run.returncode, run.stdout), (0, b"1 test in 1 file: 1 passed, 0 failed\n"))
 
     def test_golden_files_use_the_home_beside_them_and_can_be_rewritten(self):
         shutil.copytree(GATE, self.folder / "home")

@@ -42,6 +42,23 @@ def main():
         refused = run(folder / "portcullis-sensor", "--config", conf.name, "--check")
         if refused.returncode != 255 or "no-such-user" not in refused.stdout:
             problems.append(f"portcullis-sensor --check accepts an unknown user: {refused.stdout!r}")
+    # A byte order mark at the beginning belongs to no statement.
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8-sig") as conf:
+        conf.write("set portscan false\nset no_such_switch true\n")
+        conf.flush()
+        checked = run(folder / "portcullis-sensor", "--config", conf.name, "--check")
+        if "no_such_switch" not in checked.stdout or "portscan" in checked.stdout:
+            problems.append(f"portcullis-sensor --check takes a byte order mark as text: {checked.stdout!r}")
+    # A list may be named as ossec.conf names it; keys that no rule can find are said.
+    with tempfile.TemporaryDirectory() as home:
+        rules = pathlib.Path(home) / "rules"
+        rules.mkdir()
+        (rules / "nets").write_text("\ufeff192.0.2.:office\n203.0.113.0/25:lab\n2001:db8::1:gate\n")
+        checked = run(folder / "portcullis-control", "-D", home, "list", "check", "rules/nets", "192.0.2.7")
+        for part in ("text, 3 entries", '"203.0.113.0/25" never matches', '"2001:db8::1" never matches',
+                     'by its beginning 192.0.2.'):
+            if checked.returncode != 0 or part not in checked.stdout:
+                problems.append(f"portcullis-control list check says not {part!r}: {checked.stdout!r}")
     # A capture of another host gives no line: the reason is said.
     with tempfile.NamedTemporaryFile(suffix=".pcap") as capture:
         capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))

@@ -82,7 +82,12 @@ int main(int argc, char** argv) {
         "check", "what a list holds, and what it says of a key; a damaged one is told");
     check->add_option("FILE", list_path, "text, or CDB if it ends in .cdb")->required();
     check->add_option("KEY", list_key, "what rules would look up");
-    check->callback([&] { exit_code = app::check_list(list_path, list_key); });
+    check->callback([&] {
+        // As ossec.conf names it, if there is no such file here.
+        std::error_code ignored;
+        const bool is_here = std::filesystem::exists(list_path, ignored);
+        exit_code = app::check_list(is_here ? list_path : home().resolve(list_path), list_key);
+    });
 
     try {
         cli.parse(argc, argv);

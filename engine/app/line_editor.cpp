@@ -1,12 +1,16 @@
 #include "engine/app/line_editor.hpp"
 
 #include <histedit.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <cwchar>
 #include <filesystem>
 #include <new>
 #include <utility>
@@ -33,10 +37,7 @@ struct EditLineDeleter {
     void operator()(History* history) const { history_end(history); }
 };
 
-char* prompt(EditLine* /*editor*/) {
-    static char text[] = "> ";  // NOLINT(*-avoid-c-arrays): libedit takes a char*
-    return text;
-}
+constexpr char kEndOfInput = '\x04';
 
 }  // namespace
 
@@ -44,6 +45,17 @@ struct LineEditor::Impl {
     std::string history_path;
     std::unique_ptr<History, EditLineDeleter> history;
     std::unique_ptr<EditLine, EditLineDeleter> editor;
+    // Bytes that were typed before the terminal was in raw mode for this line, and are not read
+    // yet; nullopt = it is not yet.
+    std::optional<int> typed_ahead;
+    std::optional<char> unread;  // belongs to the next character
+
+    // For libedit, which calls it before it shows a prompt.
+    static char* prompt(EditLine* editor);
+    // The next byte that is typed. False = there are no more.
+    bool read_byte(char& byte);
+    // For libedit: 1 = a character, 0 = the end. Instead of bytes that are none, a "?" is read.
+    static int read_character(EditLine* editor, wchar_t* character);
 
     bool may_keep_history() const {
         if (history_path.empty()) {
@@ -92,6 +104,39 @@ struct LineEditor::Impl {
     }
 };
 
+// By the time that a prompt is seen, what is typed is typed in raw mode. libedit itself would set
+// it a little later. Its signal handlers, which undo it, are there already.
+char* LineEditor::Impl::prompt(EditLine* editor) {
+    static char text[] = "> ";  // NOLINT(*-avoid-c-arrays): libedit takes a char*
+    Impl* impl = nullptr;
+    ::el_get(editor, EL_CLIENTDATA, &impl);
+    if (!impl->typed_ahead) {
+        ::el_set(editor, EL_PREP_TERM, 1);
+        int waiting = 0;
+        impl->typed_ahead = ::ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 ? waiting : 0;
+    }
+    return text;
+}
+
+bool LineEditor::Impl::read_byte(char& byte) {
+    ssize_t got = 0;
+    while ((got = ::read(STDIN_FILENO, &byte, 1)) < 0) {
+        if (errno == EAGAIN) {  // another program shares the terminal, and wants it so
+            pollfd input{STDIN_FILENO, POLLIN, 0};
+            ::poll(&input, 1, -1);
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    // An end of input (^D) that was typed while no line was read, so in canonical mode, is a NUL in
+    // raw mode (n_tty). Later a NUL is Ctrl-Space.
+    if (typed_ahead && *typed_ahead > 0) {
+        --*typed_ahead;
+        byte = byte == '\0' ? kEndOfInput : byte;
+    }
+    return got == 1;
+}
+
 bool LineEditor::is_possible() {
     return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
 }
@@ -109,6 +154,30 @@ std::string LineEditor::default_history_path() {
     return state.empty() ? "" : state + "/portcullis/logtest_history";
 }
 
+int LineEditor::Impl::read_character(EditLine* editor, wchar_t* character) {
+    Impl* impl = nullptr;
+    ::el_get(editor, EL_CLIENTDATA, &impl);
+    std::mbstate_t state{};
+    for (bool is_first = true;; is_first = false) {
+        char byte = impl->unread.value_or('\0');
+        if (!std::exchange(impl->unread, std::nullopt) && !impl->read_byte(byte)) {
+            return 0;
+        }
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): only without a state of its own
+        const std::size_t length = std::mbrtowc(character, &byte, 1, &state);
+        if (length == static_cast<std::size_t>(-2)) {
+            continue;  // more bytes belong to it
+        }
+        if (length == static_cast<std::size_t>(-1)) {
+            *character = L'?';
+            if (!is_first) {
+                impl->unread = byte;
+            }
+        }
+        return 1;
+    }
+}
+
 LineEditor::LineEditor(std::string history_path) : impl_(std::make_unique<Impl>()) {
     std::setlocale(LC_CTYPE, "");  // NOLINT(concurrency-mt-unsafe): libedit reads characters
     impl_->history_path = std::move(history_path);
@@ -119,13 +188,14 @@ LineEditor::LineEditor(std::string history_path) : impl_(std::make_unique<Impl>(
     }
     impl_->load();
     EditLine* editor = impl_->editor.get();
-    ::el_set(editor, EL_PROMPT, prompt);
+    ::el_set(editor, EL_CLIENTDATA, impl_.get());
+    ::el_set(editor, EL_PROMPT, Impl::prompt);
     ::el_set(editor, EL_SIGNAL, 1);
     ::el_set(editor, EL_EDITOR, "emacs");
-    // An end of input that is typed while no line is read, so in canonical mode, arrives as NUL
-    // when the terminal is set to raw mode (n_tty). libedit has bound NUL to quoted-insert, as it
-    // does with each special character that it disables, and would insert the next ^D.
-    ::el_set(editor, EL_BIND, "^@", "em-delete-or-list", nullptr);
+    // Ctrl-Space. libedit has bound it to quoted-insert, as it does with each special character
+    // that it disables (they are all NUL), and would insert what is typed next.
+    ::el_set(editor, EL_BIND, "^@", "em-set-mark", nullptr);
+    ::el_set(editor, EL_GETCFN, Impl::read_character);
     ::el_set(editor, EL_HIST, ::history, impl_->history.get());
 }
 
@@ -133,6 +203,7 @@ LineEditor::~LineEditor() = default;
 
 std::optional<std::string> LineEditor::read() {
     int size = 0;
+    impl_->typed_ahead.reset();
     const char* text = ::el_gets(impl_->editor.get(), &size);
     if (text == nullptr || size <= 0) {
         return std::nullopt;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/app/list_file.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/config/input_files.hpp"
 #include "engine/config/response_lint.hpp"
@@ -113,6 +114,7 @@ std::shared_ptr<const Configuration> lint_configuration(const Home& home,
                                                         base::Diagnostics& diagnostics) {
     ConfigurationSources sources;
     base::Diagnostics found;
+    std::vector<std::string> files{config_path};
     auto configuration = load_configuration(home, config_path, found, &sources);
     if (configuration != nullptr) {
         warn_of_missing_executables(home, configuration->engine, found);
@@ -125,11 +127,14 @@ std::shared_ptr<const Configuration> lint_configuration(const Home& home,
             static_cast<std::size_t>(configuration->engine.internal.sid_prev_matched_max);
         options.lists.emplace();
         for (const config::FileReference& file : configuration->engine.list_files) {
-            options.lists->emplace(rules::list_name(file.path));
+            const std::string path = file_of_list(home.resolve(file.path));
+            if (options.lists->emplace(rules::list_name(file.path)).second) {
+                lint_list_file(path, found);
+            }
+            files.push_back(path);
         }
         rules::lint_rules(sources.rules, *analysis.rules, options, found);
     }
-    std::vector<std::string> files{config_path};
     for (const auto* documents : {&sources.decoders, &sources.rules}) {
         for (const xml::Document& document : *documents) {
             files.push_back(document.file());

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/fd.hpp"
+#include "engine/rules/list_lint.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -17,6 +18,13 @@ namespace {
 constexpr std::string_view kCdb = ".cdb";
 
 }  // namespace
+
+std::string file_of_list(const std::string& path) {
+    std::string text(rules::list_name(path));
+    std::string cdb = text + std::string(kCdb);
+    const bool has_cdb_only = ::access(text.c_str(), F_OK) != 0 && ::access(cdb.c_str(), F_OK) == 0;
+    return has_cdb_only ? cdb : text;
+}
 
 base::Result<rules::KeyValueList> read_list(const std::string& path) {
     auto bytes = base::read_file(path, rules::KeyValueList::kMaxFileBytes + 1);
@@ -42,11 +50,17 @@ base::Result<rules::KeyValueList> read_list(const std::string& path) {
 }
 
 base::Result<rules::KeyValueList> load_list(const std::string& path) {
-    const std::string text =
-        path.ends_with(kCdb) ? path.substr(0, path.size() - kCdb.size()) : path;
-    const std::string cdb = text + std::string(kCdb);
-    const bool has_cdb_only = ::access(text.c_str(), F_OK) != 0 && ::access(cdb.c_str(), F_OK) == 0;
-    return read_list(has_cdb_only ? cdb : text);
+    return read_list(file_of_list(path));
+}
+
+void lint_list_file(const std::string& path, base::Diagnostics& diagnostics) {
+    if (path.ends_with(kCdb)) {
+        return;
+    }
+    // What cannot be read is an error of the loader already.
+    if (const auto text = base::read_file(path, rules::KeyValueList::kMaxFileBytes)) {
+        rules::lint_list(path, *text, diagnostics);
+    }
 }
 
 int check_list(const std::string& path, const std::string& key) {
@@ -79,6 +93,9 @@ int check_list(const std::string& path, const std::string& key) {
         }
     }
     std::fputs(text.c_str(), stdout);
+    base::Diagnostics diagnostics;
+    lint_list_file(path, diagnostics);
+    std::fputs(base::render(diagnostics).c_str(), stdout);
     return is_in_it ? 0 : 1;
 }
 

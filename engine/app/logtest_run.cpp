@@ -120,7 +120,7 @@ class Run {
             failed.error = fmt::format("{}: is no .ini or .logtest file\n", file.string());
             return failed;
         }
-        const auto text = base::read_file(file.string());
+        const auto text = base::read_text_file(file.string());
         if (!text) {
             failed.error = fmt::format("{}: cannot be read\n", file.string());
             return failed;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,7 @@
 #include "engine/app/analysis_options.hpp"
 #include "engine/app/line_editor.hpp"
 #include "engine/app/logtest_messages.hpp"
+#include "engine/base/utf8.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/logtest/explanation.hpp"
 #include "engine/logtest/phases.hpp"
@@ -131,6 +133,10 @@ void LogtestSession::take(std::string_view& chunk) {
 }
 
 void LogtestSession::analyse(std::string_view line) {
+    // As in a file that the engine follows.
+    if (!std::exchange(has_begun_, true)) {
+        line = base::without_byte_order_mark(line);
+    }
     if (line.size() < kMinLine) {
         return;
     }

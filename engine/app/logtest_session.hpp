@@ -55,6 +55,7 @@ class LogtestSession {
     logtest::ObservedAnalyzer analyzer_;
     pattern::MatchScratch scratch_;
     std::string line_;
+    bool has_begun_ = false;  // a line was analysed or skipped
     std::uint64_t alert_count_ = 0;
     int status_ = 0;
     bool is_over_ = false;

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "engine/base/utf8.hpp"
+
 namespace portcullis::base {
 namespace {
 
@@ -66,6 +68,14 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
         content.append(buffer.data(), static_cast<std::size_t>(got));
     }
     return content;
+}
+
+Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
+    auto text = read_file(path, limit);
+    if (text && text->starts_with(kByteOrderMark)) {
+        text->erase(0, kByteOrderMark.size());
+    }
+    return text;
 }
 
 UniqueFd open_for_append(const std::string& path, int mode) {

@@ -39,6 +39,8 @@ class UniqueFd {
 // may never come, is an error. Error code "unreadable-file", place = the path.
 inline constexpr std::size_t kMaxReadFile = std::size_t{1} << 30;
 Result<std::string> read_file(const std::string& path, std::size_t limit = kMaxReadFile);
+// The same for a text that somebody edits: without the byte order mark at its beginning, if any.
+Result<std::string> read_text_file(const std::string& path, std::size_t limit = kMaxReadFile);
 
 enum class Durability {
     Process,  // survives the end of the process in any way; no disk is waited for

@@ -12,6 +12,12 @@ namespace portcullis::base {
 // What to write in the place of bytes that are no UTF-8.
 inline constexpr std::string_view kReplacementCharacter = "\xef\xbf\xbd";  // U+FFFD
 
+// Some editors write it at the beginning of a text file. It is not a part of the first line.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // U+FEFF
+inline std::string_view without_byte_order_mark(std::string_view text) {
+    return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
 struct Utf8Sequence {
     std::size_t length;  // bytes
     bool is_valid;       // false: the longest part of a sequence, to be replaced as a whole

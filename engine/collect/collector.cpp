@@ -17,10 +17,8 @@ constexpr FileWatch::Key kFolders = 0;
 constexpr int kMaxFolderRounds = 4;
 constexpr std::size_t kMaxFiles = 4096;
 
-std::chrono::nanoseconds until_next_hour(base::Timestamp now) {
-    constexpr std::chrono::seconds kHour{3600};
-    const auto into = now.time_since_epoch() % kHour;
-    return kHour - into;
+std::chrono::nanoseconds until_next_second(base::Timestamp now) {
+    return Collector::kDatePeriod - now.time_since_epoch() % Collector::kDatePeriod;
 }
 
 }  // namespace
@@ -82,19 +80,76 @@ Collector::Collector(base::EventLoop& loop, base::Log& log, const base::Clock& c
 Collector::~Collector() = default;
 
 void Collector::set_files(std::vector<LocalFileConfig> files) {
-    files_ = std::move(files);
+    const base::Timestamp now = clock_.now();
+    const std::vector<Location> before = std::exchange(locations_, {});
+    for (LocalFileConfig& file : files) {
+        Location& location = locations_.emplace_back();
+        const auto known = std::find_if(before.begin(), before.end(), [&](const Location& each) {
+            return each.file.location == file.location;
+        });
+        if (known != before.end()) {
+            location.pattern = known->pattern;
+            location.old_names = known->old_names;
+        } else {
+            location.pattern = with_date(file.location, now);
+        }
+        location.file = std::move(file);
+        take_up_saved_names(location, now);
+    }
     start_of_new_ = options_.first_start;
     rescan();
     saved_ = {};
     write_checkpoint(base::Durability::Process);
     date_timer_ = base::EventLoop::no_source();
-    if (std::any_of(files_.begin(), files_.end(),
-                    [](const LocalFileConfig& file) { return has_date(file.location); })) {
-        date_timer_ = loop_.call_after(until_next_hour(clock_.now()), [this] {
-            rescan();
-            date_timer_ = loop_.call_every(std::chrono::hours(1), [this] { rescan(); });
-        });
+    if (std::any_of(locations_.begin(), locations_.end(),
+                    [](const Location& each) { return has_date(each.file.location); })) {
+        keep_time();
     }
+}
+
+// Each second, and not at a time that is computed before: a name may change at any second, as zones
+// are at any distance from UTC and change it, and the clock may be set.
+void Collector::keep_time() {
+    date_timer_ = loop_.call_after(until_next_second(clock_.now()), [this] {
+        if (update_patterns(clock_.now())) {
+            rescan();
+        }
+        keep_time();
+    });
+}
+
+bool Collector::update_patterns(base::Timestamp now) {
+    bool has_changed = false;
+    for (Location& location : locations_) {
+        auto& old_names = location.old_names;
+        std::string pattern = with_date(location.file.location, now);
+        const auto is_over = [&](const OldName& old) {
+            return old.until <= now || old.pattern == pattern;
+        };
+        if (pattern != location.pattern) {
+            old_names.push_back({std::move(location.pattern), now + kOldNameTime});
+            location.pattern = pattern;
+            has_changed = true;
+        }
+        const auto over = std::remove_if(old_names.begin(), old_names.end(), is_over);
+        has_changed = has_changed || over != old_names.end();
+        old_names.erase(over, old_names.end());
+        if (old_names.size() > kMaxOldNames) {
+            old_names.erase(old_names.begin(), old_names.end() - kMaxOldNames);
+        }
+    }
+    return has_changed;
+}
+
+void Collector::take_up_saved_names(Location& location, base::Timestamp now) const {
+    for (const TailedPath& saved : saved_.files) {
+        if (saved.path != location.pattern && could_be_dated(location.file.location, saved.path)) {
+            location.old_names.push_back({saved.path, now + kOldNameTime});
+        }
+    }
+    // Its file of today is newer than all that was read.
+    location.is_dated_later = !location.old_names.empty() && !has_glob(location.pattern) &&
+                              saved_.find(location.pattern) == nullptr;
 }
 
 void Collector::save_positions() {
@@ -103,14 +158,22 @@ void Collector::save_positions() {
 }
 
 void Collector::rescan() {
-    watch_folders();
     const base::Timestamp now = clock_.now();
+    update_patterns(now);
+    watch_folders();
     for (auto& [path, entry] : entries_) {
         entry.is_wanted = false;
     }
-    for (const LocalFileConfig& file : files_) {
-        for (const std::string& path : expand_location(file.location, now)) {
-            want(path, file);
+    for (Location& location : locations_) {
+        for (const OldName& old : location.old_names) {
+            for (const std::string& path : expand_pattern(old.pattern)) {
+                want(path, location.file, start_of_new_);
+            }
+        }
+        const StartAt start =
+            std::exchange(location.is_dated_later, false) ? StartAt::Beginning : start_of_new_;
+        for (const std::string& path : expand_pattern(location.pattern)) {
+            want(path, location.file, start);
         }
     }
     // A file that appears in a later scan is new: it is read from its beginning.
@@ -137,9 +200,15 @@ void Collector::watch_folders() {
     const bool had_unwatched_folders = has_unwatched_folders_;
     for (int round = 0; round < kMaxFolderRounds; ++round) {
         std::vector<std::string> folders;
-        for (const LocalFileConfig& file : files_) {
-            for (std::string& folder : folders_of_location(file.location, clock_.now())) {
+        const auto add = [&](const std::string& pattern) {
+            for (std::string& folder : folders_of_pattern(pattern)) {
                 folders.push_back(std::move(folder));
+            }
+        };
+        for (const Location& location : locations_) {
+            add(location.pattern);
+            for (const OldName& old : location.old_names) {
+                add(old.pattern);
             }
         }
         std::sort(folders.begin(), folders.end());
@@ -167,7 +236,7 @@ void Collector::watch_folders() {
     }
 }
 
-void Collector::want(const std::string& path, const LocalFileConfig& file) {
+void Collector::want(const std::string& path, const LocalFileConfig& file, StartAt start_of_new) {
     const LogFormat* format = find_log_format(file.log_format);
     if (format == nullptr) {
         return;
@@ -199,7 +268,7 @@ void Collector::want(const std::string& path, const LocalFileConfig& file) {
     const FileWatch::Key key = next_key_++;
     auto [added, is_new] = entries_.emplace(
         path,
-        Entry{FileTailer(path, *format, start_of_new_, log_, counters_, file.line_count), key});
+        Entry{FileTailer(path, *format, start_of_new, log_, counters_, file.line_count), key});
     entry_of_key_[key] = &added->second;
     added->second.tailer.resume_from(saved, clock_.now());
     look_at(added->second);
@@ -264,8 +333,8 @@ void Collector::update_watches(Entry& entry) {
 bool Collector::must_poll() const {
     const bool can_appear_unseen =
         has_unwatched_folders_ &&
-        std::any_of(files_.begin(), files_.end(),
-                    [](const LocalFileConfig& file) { return has_glob(file.location); });
+        std::any_of(locations_.begin(), locations_.end(),
+                    [](const Location& each) { return has_glob(each.pattern); });
     return can_appear_unseen ||
            std::any_of(entries_.begin(), entries_.end(), [this](const auto& each) {
                const Entry& entry = each.second;

@@ -44,6 +44,12 @@ class Collector {
     // Of files that cannot be read, and of paths whose folder cannot be watched.
     static constexpr std::chrono::seconds kRetryPeriod{5};
     static constexpr std::chrono::seconds kCheckpointPeriod{1};
+    // While a location has a date: how often its name is computed.
+    static constexpr std::chrono::seconds kDatePeriod{1};
+    // After its date changed, files of the old name may still appear for this long.
+    static constexpr std::chrono::seconds kOldNameTime{60};
+    // … of each location; the oldest goes.
+    static constexpr std::size_t kMaxOldNames = 64;
 
     // All referred to must outlive the Collector.
     Collector(base::EventLoop& loop, base::Log& log, const base::Clock& clock,
@@ -76,9 +82,27 @@ class Collector {
 
     using Entries = std::map<std::string, Entry>;  // by path
 
+    struct OldName {
+        std::string pattern;
+        base::Timestamp until;
+    };
+    // A <localfile> and what its location means now (see with_date).
+    struct Location {
+        LocalFileConfig file;
+        std::string pattern;
+        std::vector<OldName> old_names;  // oldest first; of another date
+        // Before the first scan: the checkpoint knows it, but only under names of another date.
+        bool is_dated_later = false;
+    };
+
+    // Computes the patterns at `now`. True if one has changed, or an old one has expired.
+    bool update_patterns(base::Timestamp now);
+    // What the checkpoint knows of a dated location, under names of the time before.
+    void take_up_saved_names(Location& location, base::Timestamp now) const;
+    void keep_time();
     void rescan();
     void watch_folders();
-    void want(const std::string& path, const LocalFileConfig& file);
+    void want(const std::string& path, const LocalFileConfig& file, StartAt start_of_new);
     Entries::iterator forget(Entries::iterator entry);
     void look_at(Entry& entry);
     void read(Entry& entry);
@@ -98,7 +122,7 @@ class Collector {
     LineHandler handler_;
     TailerCounters counters_;
 
-    std::vector<LocalFileConfig> files_;
+    std::vector<Location> locations_;
     Entries entries_;
     std::map<FileWatch::Key, Entry*> entry_of_key_;
     FileWatch::Key next_key_;

@@ -1,5 +1,6 @@
 #include "engine/collect/location.hpp"
 
+#include <fnmatch.h>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -14,19 +15,6 @@ namespace portcullis::collect {
 namespace {
 
 constexpr std::string_view kGlobCharacters = "*?[";
-
-std::string with_date(const std::string& location, base::Timestamp now) {
-    if (!has_date(location)) {
-        return location;
-    }
-    const std::time_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    std::tm local{};
-    ::localtime_r(&seconds, &local);
-    std::ostringstream text;
-    text << std::put_time(&local, location.c_str());
-    return text.str();
-}
 
 // A line break or an escape sequence in a name would stand in alerts and logs as well.
 bool is_printable(std::string_view path) {
@@ -70,18 +58,49 @@ bool has_glob(std::string_view location) {
     return location.find_first_of(kGlobCharacters) != std::string_view::npos;
 }
 
-std::vector<std::string> expand_location(const std::string& location, base::Timestamp now) {
-    const std::string dated = with_date(location, now);
-    return has_glob(dated) ? glob_matches(dated, false) : std::vector{dated};
+std::string with_date(const std::string& location, base::Timestamp now) {
+    if (!has_date(location)) {
+        return location;
+    }
+    const std::time_t seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    std::ostringstream text;
+    text << std::put_time(&local, location.c_str());
+    return text.str();
 }
 
-std::vector<std::string> folders_of_location(const std::string& location, base::Timestamp now) {
-    const std::string dated = with_date(location, now);
+bool could_be_dated(const std::string& location, const std::string& path) {
+    if (!has_date(location)) {
+        return false;
+    }
+    std::string pattern;
+    for (std::size_t i = 0; i < location.size(); ++i) {
+        if (location[i] != '%') {
+            pattern += location[i];
+            continue;
+        }
+        // "%-d", "%Ey", "%Od": flags and modifiers come before the letter.
+        do {
+            ++i;
+        } while (i < location.size() &&
+                 std::string_view("-_0^#EO").find(location[i]) != std::string_view::npos);
+        pattern += i < location.size() && location[i] == '%' ? "%" : "*";
+    }
+    return ::fnmatch(pattern.c_str(), path.c_str(), 0) == 0;
+}
+
+std::vector<std::string> expand_pattern(const std::string& pattern) {
+    return has_glob(pattern) ? glob_matches(pattern, false) : std::vector{pattern};
+}
+
+std::vector<std::string> folders_of_pattern(const std::string& pattern) {
     std::vector<std::string> folders;
     // Each component with a glob lives in the folders that the components before it match.
-    for (std::size_t start = dated.find_first_of(kGlobCharacters); start != std::string::npos;) {
-        const std::size_t slash = dated.rfind('/', start);
-        const std::string parent = slash == std::string::npos ? "." : dated.substr(0, slash);
+    for (std::size_t start = pattern.find_first_of(kGlobCharacters); start != std::string::npos;) {
+        const std::size_t slash = pattern.rfind('/', start);
+        const std::string parent = slash == std::string::npos ? "." : pattern.substr(0, slash);
         if (has_glob(parent)) {
             for (const std::string& folder : glob_matches(parent, true)) {
                 folders.push_back(folder);
@@ -89,10 +108,10 @@ std::vector<std::string> folders_of_location(const std::string& location, base::
         } else {
             folders.push_back(existing_folder_of(parent + "/x"));
         }
-        const std::size_t next = dated.find('/', start);
-        start = next == std::string::npos ? next : dated.find_first_of(kGlobCharacters, next);
+        const std::size_t next = pattern.find('/', start);
+        start = next == std::string::npos ? next : pattern.find_first_of(kGlobCharacters, next);
     }
-    for (const std::string& path : expand_location(location, now)) {
+    for (const std::string& path : expand_pattern(pattern)) {
         folders.push_back(existing_folder_of(path));
         std::error_code error;
         if (std::filesystem::is_symlink(path, error)) {

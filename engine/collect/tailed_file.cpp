@@ -10,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/base/utf8.hpp"
+
 namespace portcullis::collect {
 namespace {
 
@@ -86,6 +88,7 @@ bool TailedFile::resume(const FilePosition& position) {
         return false;
     }
     read_to_ = position.offset;
+    held_back_ = 0;
     head_ = std::move(head);
     head_.resize(std::min<std::uint64_t>(head_.size(), read_to_));
     const auto tail_length = std::min<std::uint64_t>(read_to_, kDigestedBytes);
@@ -98,7 +101,7 @@ ContentChange TailedFile::check_content(const RecordHandler& handler) {
     if (is_pipe_ || (holds(0, head_) && holds(read_to_ - tail_.size(), tail_))) {
         return ContentChange::None;
     }
-    reader_->finish(handler);
+    finish(handler);
     read_to_ = 0;
     head_.clear();
     tail_.clear();
@@ -119,10 +122,11 @@ ReadOutcome TailedFile::read(const RecordHandler& handler, std::size_t budget) {
             return ReadOutcome::Drained;  // the end, or an error that the next look may not meet
         }
         const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+        const std::string_view text = skip_byte_order_mark(bytes, handler);
         note_read(bytes);
         bytes_read_ += bytes.size();
         budget -= bytes.size();
-        reader_->feed(bytes, handler);
+        reader_->feed(text, handler);
         if (!is_pipe_ && bytes.size() < wanted) {
             return ReadOutcome::Drained;
         }
@@ -130,11 +134,34 @@ ReadOutcome TailedFile::read(const RecordHandler& handler, std::size_t budget) {
     return ReadOutcome::More;
 }
 
+void TailedFile::finish(const RecordHandler& handler) {
+    reader_->feed(base::kByteOrderMark.substr(0, std::exchange(held_back_, 0)), handler);
+    reader_->finish(handler);
+}
+
+std::string_view TailedFile::skip_byte_order_mark(std::string_view bytes,
+                                                  const RecordHandler& handler) {
+    if (read_to_ != held_back_) {
+        return bytes;  // not at the beginning
+    }
+    const std::string_view missing = base::kByteOrderMark.substr(held_back_);
+    if (bytes.starts_with(missing)) {
+        held_back_ = 0;
+        return bytes.substr(missing.size());
+    }
+    if (missing.starts_with(bytes)) {
+        held_back_ += bytes.size();
+        return {};
+    }
+    reader_->feed(base::kByteOrderMark.substr(0, std::exchange(held_back_, 0)), handler);
+    return bytes;
+}
+
 FilePosition TailedFile::position() const {
     FilePosition position;
     position.file = identity_;
     position.read_to = read_to_;
-    position.offset = read_to_ - std::min<std::uint64_t>(read_to_, reader_->pending());
+    position.offset = read_to_ - std::min<std::uint64_t>(read_to_, reader_->pending() + held_back_);
     position.head = digest_of(head_);
     position.tail = digest_of(tail_);
     return position;

@@ -1,6 +1,8 @@
 // TailedFile: one open file and how far it was read. It follows the file, not its name: renaming
 // changes nothing, truncating makes it start over.
 //
+// A byte order mark at the beginning of the content belongs to no record.
+//
 // Regular files are read with pread(2) from a position of our own; named pipes are read as they
 // come and have no position.
 #pragma once
@@ -42,7 +44,7 @@ class TailedFile {
     // Reads about `budget` bytes at most.
     ReadOutcome read(const RecordHandler& handler, std::size_t budget);
     // Nothing more will come: hands out the rest.
-    void finish(const RecordHandler& handler) { reader_->finish(handler); }
+    void finish(const RecordHandler& handler);
 
     FileIdentity identity() const { return identity_; }
     FilePosition position() const;
@@ -56,6 +58,8 @@ class TailedFile {
   private:
     TailedFile(base::UniqueFd fd, FileIdentity identity, bool is_pipe,
                std::unique_ptr<RecordReader> reader);
+    // `bytes` stand at read_to_: what of them is for the reader.
+    std::string_view skip_byte_order_mark(std::string_view bytes, const RecordHandler& handler);
     void note_read(std::string_view bytes);
     // The file has `expected` (at most kDigestedBytes) at `offset`.
     bool holds(std::uint64_t offset, std::string_view expected) const;
@@ -67,6 +71,7 @@ class TailedFile {
     bool is_pipe_ = false;
     std::unique_ptr<RecordReader> reader_;
     std::uint64_t read_to_ = 0;
+    std::size_t held_back_ = 0;  // bytes at the beginning that may become a byte order mark
     std::uint64_t bytes_read_ = 0;
     std::string head_;  // the first bytes, at most kDigestedBytes
     std::string tail_;  // the last bytes before read_to_, at most kDigestedBytes

@@ -201,7 +201,7 @@ InternalOptions load_internal_options(const std::vector<std::string>& paths,
         if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
             continue;
         }
-        const auto text = base::read_file(path, kMaxFileBytes + 1);
+        const auto text = base::read_text_file(path, kMaxFileBytes + 1);
         if (!text || text->size() > kMaxFileBytes) {
             diagnostics.add(
                 unreadable(path, text ? "the file has more than 256 KiB" : text.error().message));

@@ -147,7 +147,9 @@ constexpr Option kOptions[] = {
     {"alerts", "use_geoip", kYesNo, "", kIgnored, accept_yes_no},
 
     {"localfile", "location", "path", "",
-     "required; may hold `strftime` sequences (`%Y`) or a glob (`*`, `?`, `[`)", set_location},
+     "required; may hold `strftime` sequences (`%Y`; local time, computed each second) or a glob "
+     "(`*`, `?`, `[`)",
+     set_location},
     {"localfile", "log_format", "format", "",
      "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: one line is one "
      "event. `multi-line: N`: N lines are one. snort-full, djb-multilog, mysql_log and "

@@ -144,6 +144,8 @@ class DecoderLint {
     void look_at_patterns(const DecoderDraft& draft);
     void look_at_order(const DecoderDraft& draft);
     void look_at_captures(const DecoderDraft& draft);
+    void look_at_shifting_capture(const DecoderDraft& draft, const ChosenPattern& regex,
+                                  const std::vector<OrderWord>& words);
     void look_at_fts(const DecoderDraft& draft);
     void look_at_top_level(std::size_t index);
     void look_at_family(const Family& children);
@@ -277,6 +279,7 @@ void DecoderLint::look_at_captures(const DecoderDraft& draft) {
              "what is to be a field stands in parentheses; a group of several alternatives counts "
              "once");
     }
+    look_at_shifting_capture(draft, regex, words);
     const auto loose = pattern::find_loose_captures(regex.language, regex.text->text());
     const auto srcip =
         std::find_if(loose.begin(), loose.end(), [&](const pattern::LooseCapture& capture) {
@@ -297,6 +300,28 @@ void DecoderLint::look_at_captures(const DecoderDraft& draft) {
                    "behind the address"
                  : "begin the pattern with ^, or end it with $ behind the address");
     }
+}
+
+void DecoderLint::look_at_shifting_capture(const DecoderDraft& draft, const ChosenPattern& regex,
+                                           const std::vector<OrderWord>& words) {
+    const auto shifting = pattern::find_shifting_capture(regex.language, regex.text->text());
+    // With one field the first group that took part is most likely what is meant.
+    if (!shifting || words.size() < 2 || shifting->moved.least >= words.size()) {
+        return;
+    }
+    const std::string_view gets = words[shifting->moved.least].text;
+    const std::string meant =
+        shifting->moved.most < words.size()
+            ? fmt::format("what is meant for \"{}\"", words[shifting->moved.most].text)
+            : std::string("what has no place in the order else");
+    warn(draft, regex.text->first().name(),
+         regex.text->error("shifting-capture",
+                           fmt::format("group {} may take no part; what follows moves up, so that "
+                                       "\"{}\" gets {}",
+                                       shifting->group, gets, meant),
+                           shifting->offset, shifting->length),
+         "let the group take part with an empty text, as in ((?:X)?) or (X|); or give the shorter "
+         "form a decoder of its own");
 }
 
 void DecoderLint::look_at_fts(const DecoderDraft& draft) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "engine/base/fd.hpp"
+#include "engine/base/utf8.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -204,7 +205,8 @@ bool HostFiles::refresh() {
     meanings_.clear();
     for (const auto& [path, kind] : files) {
         if (const auto text = read_end_of(path)) {
-            for (const auto& address : kFileKinds[kind].read(*text)) {
+            for (const auto& address :
+                 kFileKinds[kind].read(base::without_byte_order_mark(*text))) {
                 meanings_.emplace(address, std::string(kFileKinds[kind].meaning) + " (" +
                                                path.substr(root_.size()) + ")");
             }

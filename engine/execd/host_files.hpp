@@ -27,7 +27,7 @@ std::vector<base::IpAddress> servers_in_dhcp_message(std::string_view bytes);
 // rewritten, often through symbolic links, which inotify follows badly. Single-threaded.
 class HostFiles {
   public:
-    // `root` stands before every path; "" = the host's own.
+    // `root` precedes every path; "" = the host's own.
     explicit HostFiles(std::string root);
 
     // Looks for changes; true = something changed. Costs one stat(2) for each file.

@@ -29,7 +29,7 @@ class HostNames {
     int fd() const;
     // Acknowledges what made fd() readable.
     void take_news() const;
-    // The name that stands for an address in `target`; empty = none does.
+    // The name whose addresses include one in `target`; empty = there is none.
     std::string name_of(const base::Cidr& target) const;
 
   private:

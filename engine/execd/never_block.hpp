@@ -25,7 +25,7 @@ namespace portcullis::execd {
 
 class NeverBlock final : public Protection {
   public:
-    // `root` stands before /etc, /run, /var and /proc; "" = the host's own. `loop` must outlive
+    // `root` precedes /etc, /run, /var and /proc; "" = the host's own. `loop` must outlive
     // this. Error "no-netlink": without this host's routes nothing may be blocked.
     static base::Result<std::unique_ptr<NeverBlock>> open(base::EventLoop& loop, std::string root);
     ~NeverBlock() override = default;

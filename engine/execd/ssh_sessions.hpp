@@ -41,7 +41,7 @@ std::vector<int> socket_numbers_of(const std::string& process);
 std::vector<pid_t> ssh_processes_in(const std::string& proc);
 
 // The title of an authenticated session whose peer is in `peers`; nullopt = there is none.
-// Cheap if there is no established connection from there. `root` stands before /proc; with "" the
+// Cheap if there is no established connection from there. `root` precedes /proc; with "" the
 // sockets are asked from the kernel by sock_diag(7) rather than read from /proc/net.
 std::optional<std::string> find_ssh_session(const base::Cidr& peers, const std::string& root);
 

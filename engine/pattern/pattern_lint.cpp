@@ -87,7 +87,14 @@ std::size_t any_escape(std::string_view rest) {
                : 0;
 }
 
+std::size_t escaped_less_than(std::string_view rest) { return rest.starts_with(R"(\<)") ? 2 : 0; }
+
+constexpr std::string_view kNoLessThan =
+    R"(OS_Match cannot look for a "<": use OS_Regex or PCRE2, where \< is one)";
+
 constexpr std::array kForeignToOsMatch{
+    ForeignSyntax{escaped_less_than, "foreign-syntax",
+                  "OS_Match has no escapes: the backslash is text as well", kNoLessThan},
     ForeignSyntax{any_escape, "foreign-syntax",
                   "OS_Match has no escapes: the backslash is text as well",
                   "use OS_Regex or PCRE2"},
@@ -96,6 +103,25 @@ constexpr std::array kForeignToOsMatch{
     ForeignSyntax{bracket_class, "foreign-syntax", "OS_Match knows only ^, $ and |: this is text",
                   "use OS_Regex or PCRE2"},
 };
+
+struct Entity {
+    std::string_view name;
+    std::string_view character;
+};
+constexpr std::array kEntities{Entity{"gt", ">"}, Entity{"amp", "&"}, Entity{"quot", "\""},
+                               Entity{"apos", "'"}};
+
+// "#60", "#x3C".
+bool is_numeric_entity(std::string_view name) {
+    if (!name.starts_with('#')) {
+        return false;
+    }
+    const bool is_hexadecimal = name.starts_with("#x") || name.starts_with("#X");
+    const std::string_view digits = name.substr(is_hexadecimal ? 2 : 1);
+    return !digits.empty() &&
+           digits.find_first_not_of(is_hexadecimal ? "0123456789abcdefABCDEF" : "0123456789") ==
+               std::string_view::npos;
+}
 
 template <std::size_t Size>
 void find_foreign_syntax(const std::array<ForeignSyntax, Size>& table, std::string_view text,
@@ -161,12 +187,8 @@ class CaptureCounter {
     CaptureRange count(std::size_t index) const {
         const ShapeNode& node = shape_.node(index);
         CaptureRange range;
-        if (node.kind == Kind::Look) {
-            // A negative one captures nothing, and the difference is not kept.
-            for (const std::size_t child : node.children) {
-                range.most += count(child).most;
-            }
-            return range;
+        if (node.kind == Kind::Look && node.is_negative) {
+            return range;  // it captures nothing
         }
         bool is_first = true;
         for (const std::size_t child : node.children) {
@@ -192,6 +214,89 @@ class CaptureCounter {
 
   private:
     const PatternShape& shape_;
+};
+
+// Walks over the groups in the order of their numbers, with the number of values before each.
+class ShiftingCaptureFinder {
+  public:
+    explicit ShiftingCaptureFinder(const PatternShape& shape) : shape_(shape) {}
+
+    std::optional<ShiftingCapture> find() {
+        visit(shape_.root());
+        return found_;
+    }
+
+  private:
+    using Group = std::optional<ShiftingCapture>;
+
+    void visit(std::size_t index) {
+        const ShapeNode& node = shape_.node(index);
+        const CaptureRange before = before_;
+        const Group absent = absent_;
+        if (node.kind == Kind::Alternation) {
+            visit_branches(node);
+            return;
+        }
+        if (node.kind == Kind::Group && node.is_capture) {
+            visit_capture(node);
+        }
+        const std::size_t first = groups_.size();
+        for (const std::size_t child : node.children) {
+            visit(child);
+        }
+        if (node.kind == Kind::Look && node.is_negative) {
+            before_ = before;
+            absent_ = absent;
+        } else if (node.kind == Kind::Repeat && node.least == 0) {
+            before_.least = before.least;
+            if (!absent_ && before_.least < before_.most) {
+                absent_ = groups_[first];
+            }
+        }
+    }
+
+    void visit_capture(const ShapeNode& node) {
+        if (absent_ && !found_) {
+            found_ = absent_;
+            found_->moved = before_;
+        }
+        groups_.push_back({groups_.size() + 1, node.begin, node.end - node.begin, {}});
+        ++before_.least;
+        ++before_.most;
+    }
+
+    // Only a branch that was not taken is missing, so what matters is how many values each has.
+    void visit_branches(const ShapeNode& node) {
+        const CaptureRange before = before_;
+        const Group absent = absent_;
+        Group absent_in_branch;
+        std::optional<CaptureRange> all;
+        std::size_t first_of_longest = 0;
+        for (const std::size_t branch : node.children) {
+            before_ = before;
+            absent_ = absent;
+            const std::size_t first = groups_.size();
+            visit(branch);
+            absent_in_branch = absent_in_branch ? absent_in_branch : absent_;
+            if (!all || before_.most > all->most) {
+                first_of_longest = first;
+            }
+            all = all ? CaptureRange{std::min(all->least, before_.least),
+                                     std::max(all->most, before_.most)}
+                      : before_;
+        }
+        before_ = all.value_or(before);
+        absent_ = absent ? absent : absent_in_branch;
+        if (!absent_ && before_.least < before_.most) {
+            absent_ = groups_[first_of_longest + (before_.least - before.least)];
+        }
+    }
+
+    const PatternShape& shape_;
+    CaptureRange before_;
+    Group absent_;  // the first of those that may be missing from before_
+    std::vector<ShiftingCapture> groups_;
+    Group found_;
 };
 
 class LooseCaptureFinder {
@@ -309,12 +414,43 @@ class LooseCaptureFinder {
 
 }  // namespace
 
+std::optional<PatternFinding> find_entity(std::string_view text, std::string_view less_than) {
+    for (std::size_t at = text.find('&'); at != std::string_view::npos;
+         at = text.find('&', at + 1)) {
+        const std::size_t end = text.find(';', at);
+        if (end == std::string_view::npos) {
+            return std::nullopt;
+        }
+        const std::string_view name = text.substr(at + 1, end - at - 1);
+        const auto* const row = std::find_if(kEntities.begin(), kEntities.end(),
+                                             [&](const Entity& each) { return each.name == name; });
+        std::string hint;
+        if (name == "lt") {
+            hint = less_than;
+        } else if (row != kEntities.end()) {
+            hint = fmt::format("write {}", row->character);
+        } else if (is_numeric_entity(name)) {
+            hint = "write the character itself";
+        } else {
+            continue;
+        }
+        return PatternFinding{"undecoded-entity",
+                              fmt::format("entities are not decoded: the text is \"&{};\"", name),
+                              at, end + 1 - at, std::move(hint)};
+    }
+    return std::nullopt;
+}
+
 std::vector<PatternFinding> lint_pattern(Language language, std::string_view text) {
     std::vector<PatternFinding> findings;
     if (language == Language::OsRegex) {
         find_foreign_syntax(kForeignToOsRegex, text, findings);
     } else if (language == Language::OsMatch) {
         lint_os_match(text, findings);
+    }
+    if (auto entity =
+            find_entity(text, language == Language::OsMatch ? kNoLessThan : R"(write \<)")) {
+        findings.push_back(std::move(*entity));
     }
     measure(language, text, findings);
     return findings;
@@ -328,6 +464,11 @@ std::optional<CaptureRange> captures_of(Language language, std::string_view text
 std::vector<LooseCapture> find_loose_captures(Language language, std::string_view text) {
     const auto shape = PatternShape::parse(language, text);
     return shape ? LooseCaptureFinder(*shape).find() : std::vector<LooseCapture>();
+}
+
+std::optional<ShiftingCapture> find_shifting_capture(Language language, std::string_view text) {
+    const auto shape = PatternShape::parse(language, text);
+    return shape ? ShiftingCaptureFinder(*shape).find() : std::nullopt;
 }
 
 }  // namespace portcullis::pattern

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,13 @@ struct PatternFinding {
 };
 
 // Text that means something in another pattern language but nothing here (`.*` in OS_Regex, `\d` in
-// OS_Match), alternatives that match everything, and backtracking that a line can drive up (see
-// backtracking.hpp). REQUIRES: Pattern::compile() takes the text.
+// OS_Match), XML entities, alternatives that match everything, and backtracking that a line can
+// drive up (see backtracking.hpp). REQUIRES: Pattern::compile() takes the text.
 std::vector<PatternFinding> lint_pattern(Language language, std::string_view text);
+
+// XML entities in `text`, which nothing decodes: the first one, for any text of an XML file.
+// `less_than`: what to write for "&lt;".
+std::optional<PatternFinding> find_entity(std::string_view text, std::string_view less_than);
 
 // How many groups can take part in one match, and at least do (spec: regex, section 1.5).
 struct CaptureRange {
@@ -44,8 +49,19 @@ struct LooseCapture {
     bool is_behind_wildcard = false;  // anchored, but for that
 };
 
+// A group that need not take part in a match, such as "(\\w+)?", while another one follows. Values
+// are counted by the groups that took part, so the other one moves up then.
+struct ShiftingCapture {
+    std::size_t group = 0;   // its number, from 1
+    std::size_t offset = 0;  // of its parenthesis in the pattern's text
+    std::size_t length = 0;
+    CaptureRange moved;  // values before the first group that moves: its place in an <order>
+};
+
 // nullopt = the pattern uses something that this does not understand.
 std::optional<CaptureRange> captures_of(Language language, std::string_view text);
 std::vector<LooseCapture> find_loose_captures(Language language, std::string_view text);
+// The first one; nullopt = there is none, or the pattern is not understood.
+std::optional<ShiftingCapture> find_shifting_capture(Language language, std::string_view text);
 
 }  // namespace portcullis::pattern

@@ -201,8 +201,11 @@ std::size_t ShapeParser::parse_group(std::size_t depth) {
     }
     if (!take("?")) {
         node.is_capture = true;
-    } else if (take("=") || take("!") || take("<=") || take("<!")) {
+    } else if (take("=") || take("<=")) {
         node.kind = Kind::Look;
+    } else if (take("!") || take("<!")) {
+        node.kind = Kind::Look;
+        node.is_negative = true;
     } else if (take(">")) {
         node.is_atomic = true;
     } else if (take("P<") || take("<") || take("'")) {

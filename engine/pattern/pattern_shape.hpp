@@ -40,7 +40,8 @@ struct ShapeNode {
     int least = 1;
     int most = 1;
     bool is_capture = false;
-    bool is_atomic = false;  // a group or repeat that gives nothing back
+    bool is_negative = false;  // a look that must not match
+    bool is_atomic = false;    // a group or repeat that gives nothing back
     // In the pattern's own text.
     std::size_t begin = 0;
     std::size_t end = 0;

@@ -111,18 +111,11 @@ KeyValueList KeyValueList::parse(std::string_view text) {
     KeyValueList list{std::string(kHeaderBytes, '\0')};
     std::string& image = list.image_;
     std::array<std::vector<Record>, kTables> tables;
-    while (!text.empty()) {
-        const std::size_t newline = text.find('\n');
-        std::string_view line = text.substr(0, newline);
-        text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
-        if (line.ends_with('\r')) {
-            line.remove_suffix(1);
-        }
-        line = line.substr(0, line.find("###"));
+    for_each_list_line(text, [&](std::size_t /*number*/, std::string_view line) {
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos) {
             list.skipped_lines_ += line.find_first_not_of(" \t") == std::string_view::npos ? 0 : 1;
-            continue;
+            return;
         }
         const std::string_view key = line.substr(0, colon);
         const std::string_view value = line.substr(colon + 1);
@@ -133,7 +126,7 @@ KeyValueList KeyValueList::parse(std::string_view text) {
         image += value;
         tables[record.hash % kTables].push_back(record);
         ++list.size_;
-    }
+    });
     for (std::size_t table = 0; table < kTables; ++table) {
         const std::vector<Record>& records = tables[table];
         std::vector<Record> slots(records.size() * 2);

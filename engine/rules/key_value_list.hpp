@@ -22,6 +22,7 @@
 #include <string_view>
 
 #include "engine/base/result.hpp"
+#include "engine/base/utf8.hpp"
 
 namespace portcullis::rules {
 
@@ -29,6 +30,22 @@ namespace portcullis::rules {
 inline std::string_view list_name(std::string_view path) {
     constexpr std::string_view kSuffix = ".cdb";
     return path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path;
+}
+
+// Calls `take(number, line)` for each line of a list's text, from 1 on, without its end ("\n",
+// "\r\n"), its comment, and a byte order mark before the first one.
+template <class Take>
+void for_each_list_line(std::string_view text, const Take& take) {
+    text = base::without_byte_order_mark(text);
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::size_t newline = text.find('\n');
+        std::string_view line = text.substr(0, newline);
+        text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        take(number, line.substr(0, line.find("###")));
+    }
 }
 
 class KeyValueList {

@@ -36,6 +36,9 @@ std::string lower(std::string_view text) {
     return out;
 }
 
+// The name of a file without its folders.
+std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 std::optional<Language> language_of(std::string_view element) {
     const std::string name = lower(element);
     const auto is_in = [&](const auto& names) {
@@ -81,6 +84,7 @@ class RuleLint {
     void look_at_elements_without_effect(const WrittenRule& written);
     void look_at_twins(const WrittenRule& written);
     void look_at_patterns(const WrittenRule& written);
+    void look_at_texts(const WrittenRule& written);
     void look_at_lists(const WrittenRule& written);
     void look_at_category(const Rule& rule, const WrittenRule& written);
     void look_at_group(const WrittenRule& written);
@@ -132,6 +136,7 @@ void RuleLint::run() {
         look_at_elements_without_effect(written);
         look_at_twins(written);
         look_at_patterns(written);
+        look_at_texts(written);
         look_at_lists(written);
         look_at_category(rule, written);
         look_at_group(written);
@@ -247,6 +252,23 @@ void RuleLint::look_at_patterns(const WrittenRule& written) {
     }
 }
 
+void RuleLint::look_at_texts(const WrittenRule& written) {
+    for (const RuleDraft::Element& element : written.elements) {
+        const xml::Node& node = element.node;
+        const std::string name = lower(node.name());
+        if (name != "description" && name != "info") {
+            continue;
+        }
+        if (auto entity = pattern::find_entity(node.text(),
+                                               "write it in words: a content can have \"<\" as \\< "
+                                               "only, and alerts show both bytes")) {
+            warn(written, name,
+                 node.error_in_text(entity->code, entity->message, entity->offset, entity->length),
+                 entity->hint);
+        }
+    }
+}
+
 // Spec: rules, section 3.3.
 void RuleLint::look_at_lists(const WrittenRule& written) {
     if (!options_.lists) {
@@ -259,7 +281,13 @@ void RuleLint::look_at_lists(const WrittenRule& written) {
         }
         std::string hint = base::did_you_mean(list_name(node.text()),
                                               {options_.lists->begin(), options_.lists->end()});
-        if (hint.empty()) {
+        // ossec.conf may leave "rules/" out; a rule may not (spec: rules, section 3.3).
+        const std::string_view name = last_part(list_name(node.text()));
+        const auto same = std::find_if(options_.lists->begin(), options_.lists->end(),
+                                       [&](const auto& list) { return last_part(list) == name; });
+        if (same != options_.lists->end()) {
+            hint = fmt::format("the list of ossec.conf is named \"{}\" here", *same);
+        } else if (hint.empty()) {
             hint = "name its file with <list> in the <rules> of ossec.conf";
         }
         warn(written, "list",

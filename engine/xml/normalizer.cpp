@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "engine/base/did_you_mean.hpp"
+#include "engine/base/utf8.hpp"
 #include "engine/xml/tag_scanner.hpp"
 #include "engine/xml/variables.hpp"
 
 namespace portcullis::xml {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kDeclaration = "<?xml";
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
@@ -185,7 +185,7 @@ void Normalizer::scan() {
 }
 
 std::size_t Normalizer::skip_prologue() {
-    std::size_t at = text_.substr(0, kByteOrderMark.size()) == kByteOrderMark ? 3 : 0;
+    std::size_t at = text_.starts_with(base::kByteOrderMark) ? base::kByteOrderMark.size() : 0;
     if (text_.substr(at, kDeclaration.size()) != kDeclaration) {
         return at;
     }

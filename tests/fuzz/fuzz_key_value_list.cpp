@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "engine/rules/key_value_list.hpp"
+#include "engine/rules/list_lint.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using portcullis::rules::KeyValueList;
@@ -26,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const KeyValueList list = KeyValueList::parse(bytes);
     std::map<std::string_view, std::string_view> expected;
-    for (std::string_view rest = bytes; !rest.empty();) {
+    for (std::string_view rest = portcullis::base::without_byte_order_mark(bytes); !rest.empty();) {
         std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
         line.remove_suffix(line.ends_with('\r') ? 1 : 0);
@@ -41,6 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     if (list.size() - list.repeated_keys() != expected.size()) {
+        std::abort();
+    }
+    portcullis::base::Diagnostics diagnostics;
+    portcullis::rules::lint_list("list", bytes, diagnostics);
+    if (diagnostics.all().size() > portcullis::rules::kMaxUnfindableKeys + 1) {
         std::abort();
     }
     return 0;

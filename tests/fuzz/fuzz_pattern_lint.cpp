@@ -33,6 +33,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             std::abort();
         }
     }
+    const auto shifting = find_shifting_capture(language, text);
+    if (shifting && (!is_inside(shifting->offset, shifting->length) || shifting->group == 0 ||
+                     shifting->moved.least >= shifting->moved.most)) {
+        std::abort();
+    }
     const auto range = captures_of(language, text);
     return range && range->least > range->most ? (std::abort(), 0) : 0;
 }

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "tests/support/temporary_folder.hpp"
+
 using namespace portcullis::base;
 
 TEST_CASE("fd: a file is replaced whole and keeps the mode that was asked for") {
@@ -72,6 +74,7 @@ TEST_CASE("fd: a pipe in the place of a file is an error at once, and an endless
     REQUIRE_FALSE(nothing);
     CHECK(nothing.error().message == "cannot read the file: it is a pipe");
     CHECK_FALSE(read_file(folder));
+    CHECK_FALSE(read_text_file(folder));
     CHECK(read_file("/dev/zero", 100'000).value().size() == 100'000);
     CHECK(read_file("/dev/null").value().empty());
     std::filesystem::remove_all(folder);
@@ -85,4 +88,18 @@ TEST_CASE("fd: what cannot be read or written is an error with the path") {
     const auto unwritable = write_file_atomically("/nonexistent/file", "x", 0600);
     REQUIRE_FALSE(unwritable);
     CHECK(unwritable.error().code == "unwritable-file");
+}
+
+TEST_CASE("fd: a text is read without the byte order mark at its beginning") {
+    const portcullis::test::TemporaryFolder folder;
+    const std::string mark = "\xef\xbb\xbf";
+    for (const std::string text : {"", "x", "\xef\xbb"}) {
+        portcullis::test::overwrite(folder / "text", mark + text);
+        CHECK(read_text_file(folder / "text").value() == text);
+        CHECK(read_file(folder / "text").value() == mark + text);
+        portcullis::test::overwrite(folder / "text", text);
+        CHECK(read_text_file(folder / "text").value() == text);
+    }
+    portcullis::test::overwrite(folder / "text", mark + mark);
+    CHECK(read_text_file(folder / "text").value() == mark);
 }

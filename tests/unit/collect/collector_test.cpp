@@ -2,9 +2,13 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 
+#include "engine/collect/location.hpp"
+#include "tests/support/fake_clock.hpp"
 #include "tests/support/recording_log.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -18,9 +22,14 @@ namespace {
 
 // A collector in a folder of its own, on a real event loop.
 struct Collecting {
-    explicit Collecting(CollectorOptions with = {}) : options(std::move(with)) {
+    explicit Collecting(CollectorOptions with = {}, const base::Clock& at = system_clock())
+        : options(std::move(with)), clock(at) {
         options.checkpoint_path = folder / "checkpoint.json";
         start();
+    }
+    static const base::Clock& system_clock() {
+        static const base::SystemClock clock;
+        return clock;
     }
     void start() {
         collector.reset();
@@ -59,10 +68,52 @@ struct Collecting {
     CollectorOptions options;
     base::EventLoop loop;
     test::RecordingLog log;
-    base::SystemClock clock;
+    const base::Clock& clock;
     Lines lines;
     Lines locations;
     std::unique_ptr<Collector> collector;
+};
+
+// The local zone, until it is destroyed.
+struct Zone {
+    explicit Zone(const std::string& name) {
+        ::setenv("TZ", name.c_str(), 1);
+        ::tzset();
+    }
+    ~Zone() {
+        ::unsetenv("TZ");
+        ::tzset();
+    }
+    Zone(const Zone&) = delete;
+    Zone& operator=(const Zone&) = delete;
+};
+
+// A collector of FOLDER/%Y-%m-%d-%H/app.log, 10 ms before that name changes.
+struct Dated {
+    // The first change after `from`.
+    explicit Dated(std::int64_t from) {
+        auto time = base::Timestamp(std::chrono::seconds(from));
+        const std::string first = with_date(location, time);
+        while (with_date(location, time) == first) {
+            time += 1s;
+        }
+        clock.set(time - 10ms);
+        before = with_date(location, clock.now());
+        after = with_date(location, time);
+        std::filesystem::create_directory(std::filesystem::path(before).parent_path());
+    }
+    void change_date() { clock.advance(10ms); }
+    // Creates the folder, too.
+    static void write(const std::string& path, std::string_view text) {
+        std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+        append_to(path, std::string(text));
+    }
+
+    test::FakeClock clock;
+    Collecting test{{}, clock};
+    std::string location = test.folder / "%Y-%m-%d-%H/app.log";
+    std::string before;
+    std::string after;
 };
 
 }  // namespace
@@ -81,6 +132,58 @@ TEST_CASE("collector: lines come as they are written, with inotify and without")
         append_to(test.path, "\n");
         CHECK(test.comes({"1", "2", "3"}));
         CHECK(test.log.count("250 ms") == (use_inotify ? 0 : 1));
+    }
+}
+
+TEST_CASE("collector: a byte order mark at the beginning of a file belongs to no line") {
+    const std::string mark = "\xef\xbb\xbf";
+    Collecting test;
+    test.follow({test.path});
+    append_to(test.path, mark + "1\n" + mark + "2\n3");
+    CHECK(test.comes({"1", mark + "2"}));
+    // The unfinished line is read again, and no mark is looked for there.
+    test.collector->save_positions();
+    test.start();
+    test.follow({test.path});
+    append_to(test.path, "\n");
+    CHECK(test.comes({"1", mark + "2", "3"}));
+    // After a rotation, and after a truncation.
+    std::filesystem::rename(test.path, test.path + ".1");
+    append_to(test.path, mark + "4\n");
+    CHECK(test.comes({"1", mark + "2", "3", "4"}));
+    test::overwrite(test.path, mark + "5\n");
+    CHECK(test.comes({"1", mark + "2", "3", "4", "5"}));
+}
+
+TEST_CASE("collector: a byte order mark may come in parts, and what only begins like one is text") {
+    struct Row {
+        const char* what;
+        Lines parts;
+        std::string line;
+    };
+    const Row rows[] = {
+        {"byte by byte", {"\xef", "\xbb", "\xbf", "x\n"}, "x"},
+        {"not the last byte", {"\xef", "\xbb", "x\n"}, "\xef\xbbx"},
+        {"only the first byte", {"\xef", "\n"}, "\xef"},
+        {"a second mark", {"\xef\xbb", "\xbf\xef\xbb\xbf\n"}, "\xef\xbb\xbf"},
+    };
+    for (const Row& row : rows) {
+        for (const bool restarts : {false, true}) {
+            INFO(row.what << (restarts ? ", with restarts" : ""));
+            Collecting test;
+            test.follow({test.path});
+            for (const std::string& part : row.parts) {
+                append_to(test.path, part);
+                test.until([&] { return test.collector->counters().bytes > 0; });
+                test.loop.run_once(0s);
+                if (restarts) {
+                    test.collector->save_positions();
+                    test.start();
+                    test.follow({test.path});
+                }
+            }
+            CHECK(test.comes({row.line}));
+        }
     }
 }
 
@@ -282,4 +385,74 @@ TEST_CASE("collector: a large file is read in turns, so that a small one need no
     CHECK(test.until([&] { return test.lines.size() == kCount + 1; }));
     const auto small = std::find(test.lines.begin(), test.lines.end(), "small");
     CHECK(small - test.lines.begin() <= static_cast<std::ptrdiff_t>(Collector::kBudget / 13 + 1));
+}
+
+TEST_CASE("collector: a dated name is followed at whatever second of UTC it changes") {
+    struct Row {
+        const char* what;
+        const char* zone;
+        std::int64_t from;
+    };
+    const Row rows[] = {
+        {"UTC", "UTC0", 1'790'000'000},
+        {"India", "IST-5:30", 1'790'000'000},
+        {"Nepal", "NPT-5:45", 1'790'000'000},
+        {"Newfoundland", "NST3:30NDT,M3.2.0,M11.1.0", 1'790'000'000},
+        {"local mean time", "LMT-0:17:23", 1'790'000'000},
+        {"Lord Howe, where 02:00 becomes 02:30", "LHST-10:30LHDT-11,M10.1.0,M4.1.0", 1'791'041'390},
+        {"Lord Howe, where 02:00 becomes 01:30", "LHST-10:30LHDT-11,M10.1.0,M4.1.0", 1'775'314'790},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        const Zone zone(row.zone);
+        Dated dated(row.from);
+        Dated::write(dated.before, "old\n");
+        dated.test.follow({dated.location});
+        Dated::write(dated.before, "1\n");
+        CHECK(dated.test.comes({"1"}));
+        dated.change_date();
+        Dated::write(dated.after, "2\n");
+        CHECK(dated.test.comes({"1", "2"}));
+        CHECK(dated.test.locations.back() == dated.after);
+        Dated::write(dated.before, "3\n");
+        CHECK(dated.test.comes({"1", "2", "3"}));
+    }
+}
+
+TEST_CASE("collector: a file of the old name may appear for a minute after the change") {
+    const Zone zone("IST-5:30");
+    Dated dated(1'790'000'000);
+    dated.test.follow({dated.location});
+    dated.change_date();
+    Dated::write(dated.after, "1\n");
+    REQUIRE(dated.test.comes({"1"}));
+    Dated::write(dated.before, "2\n");
+    CHECK(dated.test.comes({"1", "2"}));
+    CHECK(dated.test.collector->file_count() == 2);
+    // It is followed until it was quiet for a minute, and then forgotten.
+    dated.clock.advance(Collector::kOldNameTime - 10ms);
+    dated.test.loop.run_once(2s);
+    Dated::write(dated.before, "3\n");
+    CHECK(dated.test.comes({"1", "2", "3"}));
+}
+
+TEST_CASE("collector: after a stop over the change of a dated name nothing is missing") {
+    const Zone zone("IST-5:30");
+    Dated dated(1'790'000'000);
+    Dated::write(dated.before, "old\n");
+    dated.test.follow({dated.location});
+    Dated::write(dated.before, "1\n");
+    REQUIRE(dated.test.comes({"1"}));
+    dated.test.collector->save_positions();
+    dated.test.collector.reset();
+    Dated::write(dated.before, "2\n");
+    dated.change_date();
+    Dated::write(dated.after, "3\n");
+    dated.test.start();
+    dated.test.follow({dated.location});
+    CHECK(dated.test.comes({"1", "2", "3"}));
+    // A reload changes nothing of this.
+    dated.test.follow({dated.location});
+    Dated::write(dated.before, "4\n");
+    CHECK(dated.test.comes({"1", "2", "3", "4"}));
 }

@@ -11,7 +11,7 @@ using test::TemporaryFolder;
 using Paths = std::vector<std::string>;
 
 TEST_CASE("location: a plain path is itself, whether it exists or not") {
-    CHECK(expand_location("/nonexistent/log", {}) == Paths{"/nonexistent/log"});
+    CHECK(expand_pattern("/nonexistent/log") == Paths{"/nonexistent/log"});
 }
 
 TEST_CASE("location: a glob is the files that exist, sorted, without folders and crafted names") {
@@ -22,8 +22,8 @@ TEST_CASE("location: a glob is the files that exist, sorted, without folders and
     test::append_to(folder / "x\n** Alert 1.1: - forged.log", "");
     test::append_to(folder / "y\x1b[2J.log", "");
     std::filesystem::create_directory(folder / "c.log");
-    CHECK(expand_location(folder / "*.log", {}) == Paths{folder / "a.log", folder / "b.log"});
-    CHECK(expand_location(folder / "nothing*", {}).empty());
+    CHECK(expand_pattern(folder / "*.log") == Paths{folder / "a.log", folder / "b.log"});
+    CHECK(expand_pattern(folder / "nothing*").empty());
 }
 
 TEST_CASE("location: strftime sequences are replaced by the local date") {
@@ -34,7 +34,16 @@ TEST_CASE("location: strftime sequences are replaced by the local date") {
     local.tm_hour = 12;
     local.tm_isdst = -1;
     const auto now = std::chrono::system_clock::from_time_t(std::mktime(&local));
-    CHECK(expand_location("/var/log/app-%Y%m%d.log", now) == Paths{"/var/log/app-20261104.log"});
+    CHECK(with_date("/var/log/app-%Y%m%d.log", now) == "/var/log/app-20261104.log");
+}
+
+TEST_CASE("location: a path of another date is recognised") {
+    CHECK(could_be_dated("/in/%Y-%m-%d-%H/app.log", "/in/2026-11-04-12/app.log"));
+    CHECK(could_be_dated("/in/%Ey/%-d*.log", "/in/26/4-x.log"));
+    CHECK(could_be_dated("/in/100%%/%F.log", "/in/100%/2026-11-04.log"));
+    CHECK_FALSE(could_be_dated("/in/100%%/%F.log", "/in/1000/2026-11-04.log"));
+    CHECK_FALSE(could_be_dated("/in/%F/app.log", "/in/2026-11-04/other.log"));
+    CHECK_FALSE(could_be_dated("/in/app.log", "/in/app.log"));
 }
 
 TEST_CASE("location: the folders to watch are those in which a change matters") {
@@ -60,7 +69,7 @@ TEST_CASE("location: the folders to watch are those in which a change matters") 
     };
     for (const Row& row : rows) {
         INFO(row.what);
-        Paths folders = folders_of_location(row.location, {});
+        Paths folders = folders_of_pattern(row.location);
         CHECK(folders == row.folders);
     }
 }

@@ -71,6 +71,10 @@ TEST_CASE("internal_options: the local file wins, and neither has to be there") 
     CHECK(diagnostics.all().empty());
     CHECK(options.log_fw == 0);
     CHECK(options.default_timeframe == 100);
+    std::ofstream(folder / "marked") << "\xef\xbb\xbf"
+                                        "analysisd.log_fw=0\n";
+    CHECK(load_internal_options({folder / "marked"}, diagnostics).log_fw == 0);
+    CHECK(diagnostics.all().empty());
     load_internal_options({folder.path()}, diagnostics);
     CHECK(diagnostics.has_errors());
 }

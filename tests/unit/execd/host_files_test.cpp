@@ -78,7 +78,8 @@ TEST_CASE("host_files: files are found where they stand, and followed when they 
     CHECK(files.meaning_of(address("192.0.2.2")) ==
           "DHCP server (/var/lib/dhcp/dhclient.eth0.leases)");
 
-    test::overwrite(root / "etc/new", "nameserver 192.0.2.3\n");
+    // A byte order mark belongs to no line.
+    test::overwrite(root / "etc/new", "\xef\xbb\xbfnameserver 192.0.2.3\n");
     std::filesystem::rename(root / "etc/new", root / "etc/resolv.conf");
     CHECK(files.refresh());
     CHECK(files.meaning_of(address("192.0.2.3")) == "nameserver (/etc/resolv.conf)");

@@ -59,6 +59,58 @@ TEST_CASE("pattern_lint: how many groups can take part in a match") {
     CHECK(!captures_of(Language::Pcre2, R"((?R)?a)"));
 }
 
+TEST_CASE("pattern_lint: a group that may be missing makes those behind it move up") {
+    struct Row {
+        const char* text;
+        std::size_t group;  // 0 = nothing moves
+        std::size_t least;  // the first that moves: values before it
+        std::size_t most;
+    };
+    static constexpr Row kRows[] = {
+        {R"(^user=(\w*)(?: addr=([\d.]+))? port=(\d+)?;)", 2, 1, 2},
+        {R"((a)?(b))", 1, 0, 1},
+        {R"((a)*+(b))", 1, 0, 1},
+        {R"((a){0,3}?(b))", 1, 0, 1},
+        {R"((a){1,3}(b))", 0, 0, 0},
+        {R"((a)?)", 0, 0, 0},
+        {R"((a)(b)?)", 0, 0, 0},
+        {R"((a)(b)?c)", 0, 0, 0},
+        {R"((a)(?:b(c)?)?)", 0, 0, 0},
+        {R"((a)(?:b(c)(d)?)?)", 0, 0, 0},
+        {R"((a)(?:b(c)(d)?)?(e))", 3, 1, 3},
+        {R"((a)(?:b(c))?(?:d(e))?)", 2, 1, 2},
+        {R"((?:b(?:c(d)(e))?)(f))", 1, 0, 2},
+        {R"(((a)?)(b))", 2, 1, 2},
+        {R"(((?:a)?)(b))", 0, 0, 0},
+        {R"((a|)(b))", 0, 0, 0},
+        {R"((?:a(b)|c(d)) (e))", 0, 0, 0},
+        {R"(^a (b): |^a (b) )", 0, 0, 0},
+        {R"(a(b)?|c(d))", 0, 0, 0},
+        {R"((?:a(b)|c) (d))", 1, 0, 1},
+        {R"((?:a|c(b)|d(e)) (f))", 1, 0, 1},
+        {R"((?:a(b)|c(d)(e)) (f))", 3, 1, 2},
+        {R"((?:a(b)?|c(d)) (e))", 1, 0, 1},
+        {R"((?!(a))(b)(c))", 0, 0, 0},
+        {R"((?:(?!(a))b)?(c))", 0, 0, 0},
+        {R"((?=.*(a))(b))", 0, 0, 0},
+        {R"((?=(a)?)(b))", 1, 0, 1},
+        {R"((?<x>a)?(?<y>b))", 1, 0, 1},
+        {R"((?R)?(a)?(b))", 0, 0, 0},  // not understood
+    };
+    for (const Row& row : kRows) {
+        CAPTURE(row.text);
+        const auto shifting = find_shifting_capture(Language::Pcre2, row.text);
+        REQUIRE((shifting ? shifting->group : 0) == row.group);
+        if (shifting) {
+            CHECK(shifting->moved.least == row.least);
+            CHECK(shifting->moved.most == row.most);
+            CHECK(row.text[shifting->offset] == '(');
+            CHECK(row.text[shifting->offset + shifting->length - 1] == ')');
+        }
+    }
+    CHECK_FALSE(find_shifting_capture(Language::OsRegex, R"(^a (\S+) b (\S+)|^c (\S+))"));
+}
+
 TEST_CASE("pattern_lint: a capture is loose if a plain word leads up to it and nothing holds it") {
     struct Row {
         const char* text;

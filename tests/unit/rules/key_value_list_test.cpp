@@ -1,5 +1,6 @@
 #include "engine/rules/key_value_list.hpp"
 
+#include "engine/rules/list_lint.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace portcullis::rules {
@@ -35,6 +36,76 @@ TEST_CASE("key_value_list: text is key:value a line, the first of a key counts")
     CHECK(list.repeated_keys() == 1);
     CHECK(list.skipped_lines() == 1);
     CHECK_FALSE(KeyValueList::parse("").find("x"));
+}
+
+TEST_CASE("key_value_list: a byte order mark does not belong to the first key") {
+    const KeyValueList list = KeyValueList::parse(
+        "\xef\xbb\xbf"
+        "a:1\nb:2\n");
+    CHECK(value_of(list.find("a")) == Value("1"));
+    CHECK(value_of(list.find("b")) == Value("2"));
+}
+
+TEST_CASE("list_lint: keys that no look-up can find are reported, and no others") {
+    struct Row {
+        std::string_view line;
+        bool is_reported;
+    };
+    const std::vector<Row> rows{
+        {"203.0.113.0/25:x", true},
+        {"203.0.113.0/25", false},  // no key: the line is skipped
+        {"2001:db8::1:x", true},
+        {"2001:db8::1", true},
+        {"::1:x", true},
+        {"2001:db8::/32:x", true},
+        {"2001:db8:5:x", true},
+        {"2001:DB8:0::1:", true},
+        {"::ffff:192.0.2.1:x", true},
+        {"fe80::1:%eth0", true},
+        {"\"2001:db8::1\":x", true},
+        {"'bob':x", true},
+        {" 192.0.2.1:x", true},
+        {"192.0.2.1 :x", true},
+        {"\t:x", true},
+        {"# a: comment", true},
+        {"!192.0.2.1:x", true},
+        {"10.1.*:x", true},
+        {"10.0.0.1-10.0.0.9:x", true},
+        {"192.0.2.1:x", false},
+        {"192.0.2.:x", false},
+        {"bob smith:x", false},
+        {"10:x", false},
+        {"3389:10:00", false},
+        {"22:12:30:00", false},
+        {"face:b00c:x", false},
+        {"dead:beef:x", false},
+        {"/etc/passwd:x", false},
+        {"a/b:x", false},
+        {"http://x:y", false},
+        {"a*b:x", false},
+        {"10.0.0.1-x:y", false},
+        {"7.4-1:x", false},
+        {":x", false},
+        {"::x", false},
+        {"### a: comment", false},
+        {"!bob:x", false},
+        {"O'Neill:x", false},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.line);
+        base::Diagnostics diagnostics;
+        lint_list("list", row.line, diagnostics);
+        CHECK(diagnostics.all().size() == (row.is_reported ? 1U : 0U));
+    }
+    std::string many;
+    for (int i = 0; i < 12; ++i) {
+        many += "10.0.0.0/8:x\r\n";
+    }
+    base::Diagnostics diagnostics;
+    lint_list("list", many, diagnostics);
+    REQUIRE(diagnostics.all().size() == kMaxUnfindableKeys + 1);
+    CHECK(diagnostics.all()[9].place.line == 10);
+    CHECK(diagnostics.all().back().message == "2 more keys never match");
 }
 
 TEST_CASE("key_value_list: an address is shortened at each dot, longest first") {

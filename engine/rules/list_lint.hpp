@@ -1,0 +1,22 @@
+// lint_list: keys of a list's text that no look-up of a rule can find, such as networks and IPv6
+// addresses (spec: rules, section 3.3).
+//
+// For portcullis-control list check and portcullis-logtest --lint. All it finds are warnings;
+// docs/diagnostics.md explains them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "engine/base/diagnostic.hpp"
+
+namespace portcullis::rules {
+
+// Of one list no more keys than this are shown; one more warning says how many are left.
+inline constexpr std::size_t kMaxUnfindableKeys = 10;
+
+// `file`: the name to show. `text`: as KeyValueList::parse() takes it.
+void lint_list(const std::string& file, std::string_view text, base::Diagnostics& diagnostics);
+
+}  // namespace portcullis::rules
