@@ -17,6 +17,7 @@ using sensor_config::SensorSettings;
 using sensor_config::Switch;
 using sensor_detect::ObservationType;
 using sensor_packet::FragmentEvent;
+using sensor_packet::HeaderChecksum;
 using sensor_packet::Packet;
 using sensor_packet::PacketView;
 using sensor_packet::Verdict;
@@ -119,11 +120,15 @@ void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
     tracker_->set_own_addresses(local_);
 }
 
-bool Sensor::is_ours(const base::IpAddress& address) const {
+bool Sensor::is_one_of_many(const base::IpAddress& address) const {
+    return std::binary_search(local_.begin(), local_.end(), address);
+}
+
+inline bool Sensor::is_ours(const base::IpAddress& address) const {
     // Hosts have a few addresses, and comparing for order costs more than for equality.
     constexpr std::size_t kFew = 8;
     if (local_.size() > kFew) {
-        if (std::binary_search(local_.begin(), local_.end(), address)) {
+        if (is_one_of_many(address)) {
             return true;
         }
     } else {
@@ -168,14 +173,17 @@ void Sensor::note_time(base::Timestamp time) {
 }
 
 Packet Sensor::parse(const sensor_capture::Frame& frame, PacketView& view) const {
-    Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view);
-    if (packet.verdict == Verdict::BadChecksum && !counts_as_iplog_ && is_ours(packet.source)) {
-        packet = sensor_packet::parse_frame(frame.link, frame.bytes, view,
-                                            sensor_packet::HeaderChecksum::MayBeUnset);
+    // One call in a loop, so that it is expanded in its place.
+    for (auto checksum = HeaderChecksum::Verified;; checksum = HeaderChecksum::MayBeUnset) {
+        Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view, checksum);
+        if (packet.verdict == Verdict::BadChecksum && checksum == HeaderChecksum::Verified &&
+            !counts_as_iplog_ && is_ours(packet.source)) {
+            continue;
+        }
+        // What is tagged or wrapped is routed where the tag or wrapping belongs.
+        packet.interface_index = is_plain(frame) ? frame.interface_index : 0;
+        return packet;
     }
-    // What is tagged or wrapped is routed where the tag or wrapping belongs.
-    packet.interface_index = is_plain(frame) ? frame.interface_index : 0;
-    return packet;
 }
 
 void Sensor::on_frame(const sensor_capture::Frame& frame) {

@@ -81,6 +81,7 @@ class Sensor final : public sensor_capture::FrameSink {
     // Returns whether the packet is one.
     bool count_if_unknown_to_iplog(const sensor_packet::Packet& packet);
     bool is_ours(const base::IpAddress& address) const;
+    bool is_one_of_many(const base::IpAddress& address) const;
     // The last address of a network of `promisc`: what is sent there is no question to a host.
     bool is_broadcast_of_watched(const base::IpAddress& address) const;
     // Both: one host that is watched over asks another one. None: two others, who concern nobody.

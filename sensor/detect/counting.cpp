@@ -96,14 +96,18 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
     if (counter.unanswered < std::numeric_limits<std::uint16_t>::max()) {
         ++counter.unanswered;
     }
+    const bool is_time = second >= counter.line_at + settings.repeat.count() ||
+                         (counter.is_unblocked && second > counter.line_at);
+    if (!is_time && counter.rate_reached == 0 && counter.kind != ScanKind::SlowScan &&
+        counter.counted_ports.size() >= settings.threshold) {
+        return false;  // most probes of a scan come here
+    }
     // The port whose answer showed that the block is over is one of them.
     const std::size_t threshold =
         counter.kind == ScanKind::SlowScan && probe.probe == ProbeClass::Connect
             ? slow_connect_threshold(settings)
             : settings.threshold;
     const std::size_t wanted = std::max<std::size_t>(threshold - counter.is_unblocked, 1);
-    const bool is_time = second >= counter.line_at + settings.repeat.count() ||
-                         (counter.is_unblocked && second > counter.line_at);
     bool is_enough = counter.counted_ports.size() >= wanted;
     if (!is_enough && counter.counted_ports.add(door)) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);

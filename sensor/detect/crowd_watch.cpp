@@ -188,7 +188,7 @@ std::optional<CrowdWatch::Report> CrowdWatch::end_one(std::uint32_t second) {
     Crowd& crowd = **over;
     const Report ended{crowd.kind,    true,          crowd.destination, crowd.first_ports,
                        crowd.sources, crowd.packets, crowd.bytes};
-    crowd.is_used = false;  // begun anew by whoever comes next
+    crowd.is_used = false;  // the next source begins it anew
     crowd.is_reported = false;
     reported_.erase(over);
     return ended;

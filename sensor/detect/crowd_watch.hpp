@@ -97,8 +97,8 @@ class CrowdWatch {
     // A closed or silent port was touched by a source that is no scanner. A report: with it there
     // are enough of them.
     std::optional<Report> add_door(const Touch& touch, const DetectorSettings& settings);
-    // The source turned out to be a scanner by itself: the ports that it touched are no part of
-    // what several sources do together.
+    // The source turned out to be a scanner by itself: the ports that it touched do not
+    // count as what several sources do together.
     void forget_doors(const base::IpAddress& destination, std::uint64_t source_hash);
     // A connection to a port was not completed; `kind`: SynFlood, or RefusedConnections.
     std::optional<Report> add_attempt(ScanKind kind, const Touch& touch,
@@ -119,11 +119,11 @@ class CrowdWatch {
     std::optional<Report> end_one(std::uint32_t second);
 
   private:
-    // Fewer sources are no crowd. Many on one port are a flood or a worm; in a distributed scan the
-    // number of distinct ports decides.
+    // Fewer sources do not make a crowd. Many on one port are a flood or a worm; in a distributed
+    // scan the number of distinct ports decides.
     static constexpr int kFewestSources = 2;
     static constexpr std::size_t kMaxSources = 8;
-    // Datagrams of so many source ports at most are answers of services.
+    // Datagrams from at most this number of source ports are answers of services.
     static constexpr std::size_t kServicePorts = 8;
 
     // What is counted for a port of ours. A flood to random ports begins one with each packet, so

@@ -22,7 +22,10 @@ FirstContacts::FirstContacts(std::size_t capacity)
 Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second) {
     const std::uint32_t tag = tag_of(pair);
     for (const std::uint32_t mark : bucket_of(pair).marks) {
-        if (mark == 0 || (mark & ~position_bits_) != tag) {
+        if (mark == 0) {
+            return nullptr;
+        }
+        if ((mark & ~position_bits_) != tag) {
             continue;
         }
         Contact& contact = ring_[(mark & position_bits_) - 1];
@@ -69,7 +72,7 @@ std::uint32_t& FirstContacts::make_room(Bucket& bucket) {
     }
     ++evictions_;
     remove(ring_[(*oldest & position_bits_) - 1]);
-    return *oldest;
+    return bucket.marks.back();
 }
 
 Contact& FirstContacts::add(const Contact& contact) {
@@ -95,7 +98,9 @@ Contact& FirstContacts::add(const Contact& contact) {
 void FirstContacts::remove(Contact& contact) {
     const std::uint32_t mark = tag_of(contact.pair) | (place_of(contact) + 1);
     auto& marks = bucket_of(contact.pair).marks;
-    *std::find(marks.begin(), marks.end(), mark) = 0;
+    const auto last = std::find(marks.begin(), marks.end(), 0U) - 1;
+    *std::find(marks.begin(), last, mark) = *last;
+    *last = 0;
     contact.probe = ProbeClass::None;
     --size_;
 }

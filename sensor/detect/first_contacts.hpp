@@ -64,7 +64,8 @@ class FirstContacts {
     std::uint64_t evictions() const { return evictions_; }
 
   private:
-    // A mark: 0 = free, else the position + 1 in the low bits and bits of the hash above.
+    // A mark: 0 = free, else the position + 1 in the low bits and bits of the hash above. The marks
+    // of a bucket stand at its beginning, without gaps.
     static constexpr std::size_t kWays = 16;
     struct alignas(64) Bucket {
         std::array<std::uint32_t, kWays> marks{};

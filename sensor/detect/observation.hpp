@@ -49,13 +49,13 @@ struct Observation {
     // are at least. The view is valid while on_observation() runs. `source` says nothing then.
     std::span<const base::IpAddress> sources;
     std::uint32_t source_count = 0;
-    // Detected and expired: `source` is the first address of a network of so many bits; 0 = it is
-    // one host.
+    // Detected and expired: `source` is the first address of a network, and this its prefix length
+    // in bits; 0 = a single host.
     std::uint8_t source_prefix = 0;
     // Detected and expired, if more than one address of ours was a target: as many as are written;
     // `destination` is one of them. The view is valid while on_observation() runs.
     std::span<const base::IpAddress> destinations;
-    bool is_repeated = false;  // detected: the source goes on, since the last line about it
+    bool is_repeated = false;  // detected: the source has continued since the last line about it
     // Detected: what the host sends to the source leaves by another interface than the one on which
     // the source's packets arrived.
     bool is_route_asymmetric = false;

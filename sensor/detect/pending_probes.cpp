@@ -137,7 +137,7 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
     slot.state = State::Accepted;
     Probe probe = slot.probe;
     probe.was_counted = probe.was_counted || is_late;
-    slot.probe.contact = next_sequence;  // whoever looks for it there finds nothing else
+    slot.probe.contact = next_sequence;  // a search at that place finds nothing else
     return probe;
 }
 

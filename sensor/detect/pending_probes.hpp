@@ -2,7 +2,7 @@
 // answered late or did not answer.
 //
 // A ring in order of arrival with a hash index over it. A probe is pending until settle() finds its
-// answer or pop_oldest() takes it for unanswered after kPatience. What was popped stays known for
+// answer or pop_oldest() takes it for unanswered after kPatience. A popped probe stays known for
 // kRetention, so that a late answer can take back what its silence was counted for; a connection
 // that was accepted stays known as long, so that its end can be judged. Bounded: at capacity the
 // oldest leaves early, which is counted. Single-threaded, no allocation after the constructor.

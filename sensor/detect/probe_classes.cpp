@@ -96,7 +96,7 @@ bool is_reply(std::uint16_t source_port, std::uint16_t destination_port) {
            (destination_port >= kFirstEphemeralPort && source_port >= kFirstHighPort);
 }
 
-// Services over UDP that answer whoever asks, so that others are asked in our name (IANA's
+// Services over UDP that answer any source, so that others are asked in our name (IANA's
 // numbers).
 constexpr std::array<std::uint16_t, 31> kDatagramServices{
     7,   13,  17,   19,   53,   69,   88,   111,  123,  137,  161,  177,  389,  427,   443,  500,

@@ -68,7 +68,7 @@ void repeat(Contact& contact, const Probe& probe, std::uint32_t expires_at) {
     contact.expires_at = expires_at;
 }
 
-// IPv6 addresses that are no subscriber's own network: those of neighbours on the link.
+// IPv6 addresses that are not a subscriber's own network: those of neighbours on the link.
 bool is_neighbour(const base::IpAddress& source, const base::IpAddress& destination) {
     constexpr std::size_t kPrefixBytes = 8;
     const std::uint8_t* bytes = source.data();
@@ -317,8 +317,8 @@ bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
 
 void ProbeLedger::touch(const Probe& probe, Door door) {
     if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came
-        if (seeks_hosts(probe.probe)) {
-            note_slow_host(host_probe_of(probe));
+        if (seeks_hosts(probe.probe) && !probe.is_bare) {
+            note_slow_host(probe);
         }
         return;
     }
@@ -374,7 +374,7 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
     const bool is_expected_silence = probe.probe == ProbeClass::Datagram && door == Door::Silent;
     if (seeks_hosts(probe.probe) && !is_expected_silence) {
         note_host(probe);
-        note_slow_host(host_probe_of(probe));
+        note_slow_host(probe);
     }
 }
 
@@ -470,6 +470,10 @@ void ProbeLedger::note_open_port(const Probe& probe) {
     }
     if (seeks_hosts(probe.probe)) {
         note_host(probe);
+        // Monitoring connects to many hosts all day, but no system's connect() sends such a SYN.
+        if (probe.probe == ProbeClass::RawSyn) {
+            note_slow_host(probe);
+        }
     }
 }
 
@@ -631,7 +635,7 @@ void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) 
     if (!is_syn(probe.probe)) {
         return;
     }
-    // What is refused was no attempt to exhaust anything, unless the SYNs are made by hand.
+    // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
     const DetectorSettings& refused = settings_.of(ScanKind::RefusedConnections);
     if (door == Door::Silent || probe.is_bare) {
         note_half_open(probe, is_new_source);

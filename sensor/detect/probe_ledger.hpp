@@ -75,6 +75,9 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     // One more host that the source of the probe asked, whatever its answer. REQUIRES:
     // seeks_hosts().
     void note_host(const Probe& probe);
+    // The same for sweeps that take up to a day. Only probes that monitoring does not send, and
+    // those without an answer: monitoring asks many hosts that answer. REQUIRES: seeks_hosts().
+    void note_slow_host(const Probe& probe);
     // A connection that was accepted ended without a byte from its source, or was not completed.
     void note_open_port(const Probe& probe);
     // A port that is closed, or of whose probe only our answer is seen, since a filter hides the
@@ -158,7 +161,6 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void note_crowd(const Probe& probe, Door door, bool is_new_source);
     void report(const std::optional<CrowdWatch::Report>& crowd);
     Probe host_probe_of(const Probe& probe) const;
-    void note_slow_host(const Probe& host);
 
     const TrackerSettings& settings_;
     base::KeyedHash hash_;

@@ -42,7 +42,8 @@ void ProbeLedger::note_host(const Probe& probe) {
     touch(host, Door::Silent);
 }
 
-void ProbeLedger::note_slow_host(const Probe& host) {
+void ProbeLedger::note_slow_host(const Probe& probe) {
+    const Probe host = host_probe_of(probe);
     const ScanKind kind = host.probe == ProbeClass::NextHost       ? ScanKind::SlowSweep
                           : host.probe == ProbeClass::NextEchoHost ? ScanKind::SlowEchoSweep
                                                                    : ScanKind::DatagramSweep;

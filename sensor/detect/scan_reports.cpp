@@ -188,7 +188,7 @@ void ScanReports::report_tool(const SourceState& state, ScanKind kind) {
     Observation observation = make(ObservationType::ScannerIdentified, kind);
     describe(state, observation);
     if (observation.source_prefix != 0) {
-        return;  // a network is no scanner
+        return;  // a network is not a scanner
     }
     const auto* signature = find_scanner(history_.last(state.source, observation.destination));
     if (signature == nullptr) {

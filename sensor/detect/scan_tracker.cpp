@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sensor/detect/ports.hpp"
+#include "sensor/packet/header_sizes.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -285,7 +286,7 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
         flows_.knows(peer_flow(packet.destination, packet.source), second(), kPeerMemory)) {
         return;
     }
-    const Probe stray = probe_of(packet, probe);
+    Probe stray = probe_of(packet, probe);
     if (flows_.knows(flow_of(stray, Transport::Tcp), second(), kConnectionMemory)) {
         return;
     }
@@ -294,7 +295,7 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
 }
 
 void ScanTracker::on_syn_ack(const Packet& packet) {
-    const Probe answer = probe_of(packet, ProbeClass::SynAck);
+    Probe answer = probe_of(packet, ProbeClass::SynAck);
     if (flows_.knows(peer_flow(packet.destination, packet.source), second(), kPeerMemory) ||
         flows_.knows(flow_of(answer, Transport::Tcp), second(), kConnectionMemory)) {
         return;
@@ -359,8 +360,13 @@ void ScanTracker::on_datagram(const Packet& packet) {
 
 void ScanTracker::on_echo_request(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::EchoRequest);
+    probe.is_bare = packet.payload_length <= sensor_packet::kIcmpHeader;
     if (ledger_.seeks_hosts(probe.probe)) {
         ledger_.note_host(probe);
+        // Monitoring pings many hosts all day, but with data. nmap -sn sends none.
+        if (probe.is_bare) {
+            ledger_.note_slow_host(probe);
+        }
         await_answer(packet, probe);
     }
     if (!ledger_.receive_echo(probe)) {
@@ -386,7 +392,7 @@ void ScanTracker::on_other_protocol(const Packet& packet) {
     ledger_.note_protocol(probe);
 }
 
-void ScanTracker::await_answer(const Packet& packet, Probe probe) {
+void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
     probe.is_wrong = is_checksum_wrong(packet);
     probe.is_partial = probe.is_wrong && is_checksum_partial(packet);
     if (pending_.is_full()) {
@@ -502,7 +508,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
             if (probe->was_counted) {
                 ledger_.take_back(*probe);
             }
-            if (is_handshake && probe->is_bare) {  // whoever made it completes no connection
+            if (is_handshake && probe->is_bare) {  // its sender completes no connection
                 ledger_.note_open_port(*probe);
             }
         } else if (!probe->was_counted) {

@@ -76,7 +76,7 @@ class ScanTracker final : public Tracker {
 
     Probe probe_of(const sensor_packet::Packet& packet, ProbeClass probe);
     bool is_watched(ProbeClass probe) const;
-    void await_answer(const sensor_packet::Packet& packet, Probe probe);
+    void await_answer(const sensor_packet::Packet& packet, Probe& probe);
     void pop_overdue();
     void start_over_at(base::Timestamp now);
     void set_time(base::Timestamp now);

@@ -61,6 +61,10 @@ std::uint32_t SmurfWatch::second() const {
 }
 
 void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
+    if (packet.transport == Transport::Tcp && table_.size() == 0) {
+        next_->on_inbound(packet, now);
+        return;
+    }
     const bool is_answer = packet.transport != Transport::Tcp && is_echo_answer(packet) &&
                            settings_.of(ScanKind::Smurf).is_enabled;
     keep_up(is_answer, now);
@@ -72,6 +76,10 @@ void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
 }
 
 void SmurfWatch::on_outbound(const Packet& packet, base::Timestamp now) {
+    if (packet.transport == Transport::Tcp && table_.size() == 0) {
+        next_->on_outbound(packet, now);
+        return;
+    }
     const bool is_question = packet.transport != Transport::Tcp && is_echo_question(packet);
     keep_up(is_question, now);
     if (is_question) {

@@ -1,5 +1,7 @@
 #include "sensor/packet/packet.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -27,18 +29,25 @@ constexpr std::uint8_t kProtoMobility = 135;
 constexpr std::uint8_t kProtoHostIdentity = 139;
 constexpr std::uint8_t kProtoShim6 = 140;
 
-// Sum of the 16-bit words of `bytes` (RFC 1071) in the byte order of the host, four bytes at a
-// time, not yet folded to 16 bits. Section 2 (B): the byte order does not matter as long as it is
-// the same for all.
-std::uint64_t word_sum(std::span<const std::uint8_t> bytes) {
+// Sum of the 16-bit words of `bytes` (RFC 1071) in the byte order of the host, eight and four bytes
+// at a time, not yet folded to 16 bits. Section 2 (B): the byte order does not matter as long as it
+// is the same for all.
+inline std::uint64_t word_sum(std::span<const std::uint8_t> bytes) {
     const std::uint8_t* at = bytes.data();
     std::size_t left = bytes.size();
     std::uint64_t sum = 0;
-    for (; left >= sizeof(std::uint32_t); left -= sizeof(std::uint32_t)) {
+    for (; left >= sizeof(std::uint64_t); left -= sizeof(std::uint64_t)) {
+        std::uint64_t words = 0;
+        std::memcpy(&words, at, sizeof words);
+        sum += (words & 0xffffffff) + (words >> 32);
+        at += sizeof words;
+    }
+    if (left >= sizeof(std::uint32_t)) {
         std::uint32_t word = 0;
         std::memcpy(&word, at, sizeof word);
         sum += word;
         at += sizeof word;
+        left -= sizeof word;
     }
     if (left > 0) {
         std::uint32_t word = 0;  // filled up with zeros
@@ -64,15 +73,18 @@ bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length,
            (checksum == HeaderChecksum::MayBeUnset && bytes.u16(kChecksum) == 0);
 }
 
+std::uint64_t address_sum(const base::IpAddress& address) {
+    constexpr std::size_t kV4 = 4;
+    constexpr std::size_t kV6 = 16;
+    return word_sum(std::span(address.data(), address.is_v4() ? kV4 : kV6));
+}
+
 // Sum of the pseudo header of TCP and UDP (RFC 9293 section 3.1, RFC 8200 section 8.1), not folded.
 std::uint64_t pseudo_header_sum(const Packet& packet) {
-    const std::array<std::uint8_t, 4> protocol_and_length{
-        0, packet.protocol, 0, static_cast<std::uint8_t>(packet.checksummed.size())};
     static_assert(kLongestChecksummed <= 0xff);
-    const base::IpAddress& from = packet.source;
-    const base::IpAddress& to = packet.destination;
-    return word_sum(std::span(from.data(), from.size())) +
-           word_sum(std::span(to.data(), to.size())) + word_sum(protocol_and_length);
+    const auto length = static_cast<std::uint16_t>(packet.checksummed.size());
+    return address_sum(packet.source) + address_sum(packet.destination) + htons(packet.protocol) +
+           htons(length);
 }
 
 // Whether the addresses in the IP header are those of the pseudo header.

@@ -134,7 +134,7 @@ class SyslogTarget final : public LogTarget {
     bool send(std::string_view message) {
         const std::string packet = fmt::format("<{}>{} iplog[{}]: {}", priority_,
                                                time_stamp(std::time(nullptr)), ::getpid(), message);
-        // Whoever listens there may have been started anew.
+        // The listener there may have been restarted.
         for (int tries = 0; tries < 2; ++tries) {
             if (!fd_ && !connect()) {
                 return false;

@@ -31,7 +31,7 @@ REASONS = {
     "victim": "The sender of SYN+ACKs may be the victim of somebody else; only a burst of them is reported.",
     "no answer": "Only a refusal distinguishes such a datagram or segment from ordinary traffic, and a host that does not exist refuses none.",
     "listener": "A listener drops these probes like a host that does not exist, or answers them like any client's.",
-    "monitoring": "Over a day, connections and pings to many hosts that answer are ordinary: monitoring does this.",
+    "monitoring": "Over a day, connections to many hosts that answer are ordinary: monitoring does this. So are pings with data.",
     "slow sweep": "Over a day, datagrams to many hosts are not counted: programs that look for others send them.",
 }
 
@@ -104,7 +104,7 @@ class Cell:
                 return "no answer"
             if self.gap == SLOW and self.kind not in ("SYN", "connect", "ping"):
                 return "slow sweep"
-            if self.gap == SLOW and self.state == "open":
+            if self.gap == SLOW and self.state == "open" and self.kind == "connect":
                 return "monitoring"
             return "listener" if self.state == "open" and self.kind in ("FIN", "null", "Xmas", "UDP") else None
         if self.state == "drop" and self.kind in BY_REFUSAL:
