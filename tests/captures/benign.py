@@ -374,6 +374,21 @@ def monitoring(version, closed):
     return Case(capture, OURS[version])
 
 
+@row("monitoring of a network", version=BOTH, how=("ping", "connect"), gap=(70, 300))
+def monitoring_of_a_network(version, how, gap):
+    """Each of 30 hosts that answer is asked in turn, over a day."""
+    capture = Capture()
+    for number in range(90):
+        at, target = 1 + gap * number, ours(version, 10 + number % 30)
+        capture.host(target)
+        if how == "ping":
+            capture.send(at, packets.echo(PEER[version], target, number=number))
+        else:
+            capture.conversation(at, PEER[version], 41000 + number, target, 22, rounds=1, gap=0.02)
+    network = "10.99.1.0/24" if version == 4 else "2001:db8:99::/64"
+    return Case(capture, OURS[version], promisc=network)
+
+
 @row("a SIP trunk", version=BOTH, seed=(1,))
 def sip(version, seed):
     capture = Capture(seed)

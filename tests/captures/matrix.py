@@ -164,8 +164,8 @@ HEAD = """# After how many probes a scan is found
 
 For an operator who wants to know what the sensor sees of each kind of scan. This page is measured: the test
 `detection_matrix` builds a capture for each cell, and fails if a number changes.
-`python3 -B tests/detection_matrix_test.py build/release/bin/portcullis-sensor` measures again, and with `UPDATE_GOLDEN=1` it
-rewrites this page.
+`UPDATE_GOLDEN=1 python3 -B tests/detection_matrix_test.py build/release/bin/portcullis-sensor docs/detection-matrix.md` rewrites
+this page.
 
 A number is the smallest number of probed ports that is reported with the scanner's address. Two numbers are those of IPv4 and
 IPv6, if they differ. A dash with a number in parentheses is a scan that is not reported; the reason is below the tables.
