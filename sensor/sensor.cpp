@@ -172,9 +172,10 @@ void Sensor::note_time(base::Timestamp time) {
     }
 }
 
-Packet Sensor::parse(const sensor_capture::Frame& frame, PacketView& view) const {
+void Sensor::on_frame(const sensor_capture::Frame& frame) {
     // One call in a loop, so that it is expanded in its place.
     for (auto checksum = HeaderChecksum::Verified;; checksum = HeaderChecksum::MayBeUnset) {
+        PacketView view;
         Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view, checksum);
         if (packet.verdict == Verdict::BadChecksum && checksum == HeaderChecksum::Verified &&
             !counts_as_iplog_ && is_ours(packet.source)) {
@@ -182,13 +183,12 @@ Packet Sensor::parse(const sensor_capture::Frame& frame, PacketView& view) const
         }
         // What is tagged or wrapped is routed where the tag or wrapping belongs.
         packet.interface_index = is_plain(frame) ? frame.interface_index : 0;
-        return packet;
+        on_packet(frame, packet, view);
+        return;
     }
 }
 
-void Sensor::on_frame(const sensor_capture::Frame& frame) {
-    PacketView view;
-    Packet packet = parse(frame, view);
+void Sensor::on_packet(const sensor_capture::Frame& frame, Packet& packet, PacketView& view) {
     ++verdicts_[static_cast<std::size_t>(packet.verdict)];
     if (packet.verdict == Verdict::OtherLink || packet.verdict == Verdict::Malformed ||
         (counts_as_iplog_ && !is_seen_by_iplog(frame, packet))) {

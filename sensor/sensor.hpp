@@ -74,9 +74,10 @@ class Sensor final : public sensor_capture::FrameSink {
     SensorCounters counters() const;
 
   private:
-    // What the frame holds. On its way out a packet of ours may lack its IPv4 header checksum.
-    sensor_packet::Packet parse(const sensor_capture::Frame& frame,
-                                sensor_packet::PacketView& view) const;
+    // The packet that the frame holds. On its way out a packet of ours may lack its IPv4 header
+    // checksum.
+    void on_packet(const sensor_capture::Frame& frame, sensor_packet::Packet& packet,
+                   sensor_packet::PacketView& view);
     // With iplog_compat: counts a packet of SCTP or another IP protocol that iplog does not know.
     // Returns whether the packet is one.
     bool count_if_unknown_to_iplog(const sensor_packet::Packet& packet);

@@ -1,7 +1,6 @@
 #include "sensor/detect/counting.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "sensor/detect/ports.hpp"
 
@@ -93,14 +92,15 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
     if (settings.repeat.count() == 0) {
         return false;
     }
-    if (counter.unanswered < std::numeric_limits<std::uint16_t>::max()) {
-        ++counter.unanswered;
-    }
+    count_unanswered(counter);
     const bool is_time = second >= counter.line_at + settings.repeat.count() ||
                          (counter.is_unblocked && second > counter.line_at);
     if (!is_time && counter.rate_reached == 0 && counter.kind != ScanKind::SlowScan &&
         counter.counted_ports.size() >= settings.threshold) {
-        return false;  // most probes of a scan come here
+        counter.quiet_until =
+            counter.line_at +
+            (counter.is_unblocked ? 1U : static_cast<std::uint32_t>(settings.repeat.count()));
+        return false;
     }
     // The port whose answer showed that the block is over is one of them.
     const std::size_t threshold =

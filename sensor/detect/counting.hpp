@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/source_table.hpp"
@@ -31,6 +32,22 @@ bool are_ports_enough(const Counter& counter, const DetectorSettings& settings);
 // few that take datagrams silently are a stream, whose rate may be a hundred times that of many to
 // a closed port from many source ports, or to many ports.
 bool is_rate_enough(const Counter& counter, const DetectorSettings& settings, std::uint32_t rate);
+
+inline void count_unanswered(Counter& counter) {
+    if (counter.unanswered < std::numeric_limits<std::uint16_t>::max()) {
+        ++counter.unanswered;
+    }
+}
+
+// Takes a probe of a detected source if it cannot make a line due at `second`, as is so for most
+// probes of a scan. False = is_repetition_due() must decide.
+inline bool take_between_lines(Counter& counter, std::uint32_t second) {
+    if (second >= counter.quiet_until) {
+        return false;
+    }
+    count_unanswered(counter);
+    return true;
+}
 
 // A detected source sent one more probe. True = a line about it is due: a threshold of ports since
 // the last one, and `repeat` seconds, or none of these if the host answers again after a block.

@@ -1,6 +1,5 @@
 #include "sensor/detect/detectors.hpp"
 
-#include <algorithm>
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -102,10 +101,6 @@ constexpr std::array<DetectorRow, kScanKindCount> kDetectors{{
 const std::array<DetectorRow, kScanKindCount>& detectors() { return kDetectors; }
 
 const DetectorRow& detector_of(ScanKind kind) { return kDetectors[static_cast<std::size_t>(kind)]; }
-
-bool is_tcp_port_scan(ScanKind kind) {
-    return std::find(kTcpPortScans.begin(), kTcpPortScans.end(), kind) != kTcpPortScans.end();
-}
 
 std::optional<ScanKind> find_scan_kind(std::string_view name) {
     for (const DetectorRow& row : kDetectors) {

@@ -29,6 +29,8 @@ class FlowMemory {
 
     // We sent a packet of `flow` at `second` (since 1970).
     void remember(const Flow& flow, std::uint32_t second);
+    // True = nothing was ever remembered.
+    bool is_empty() const { return is_empty_; }
     // We sent one within the `max_age` seconds before `second`.
     bool knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const;
     // When we did last; 0 = not as far as is remembered.

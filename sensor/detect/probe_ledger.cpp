@@ -99,11 +99,9 @@ void ProbeLedger::set_own_addresses(std::span<const base::IpAddress> addresses) 
     has_several_v6_ = static_cast<std::ptrdiff_t>(addresses.size()) - of_v4 > 1;
 }
 
-bool ProbeLedger::is_wide(const base::IpAddress& source, const base::IpAddress& destination) const {
-    if (source.is_v4()) {
-        return has_several_v4_ || settings_.watches_networks;
-    }
-    return has_several_v6_ || settings_.watches_networks || !is_neighbour(source, destination);
+bool ProbeLedger::is_wide_v6(const base::IpAddress& source,
+                             const base::IpAddress& destination) const {
+    return has_several_v6_ || !is_neighbour(source, destination);
 }
 
 std::uint64_t ProbeLedger::key_of(const base::IpAddress& source, const base::IpAddress& destination,
@@ -242,7 +240,8 @@ ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
                 repeat(*contact, probe, expiry_of(probe.probe));
             }
             probe.contact = contacts_.place_of(*contact);
-            return is_taken_by_slow_scan(probe) ? Reception::Silent : Reception::NewSource;
+            return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::Silent
+                                                                       : Reception::NewSource;
         }
         source = promote(*contact, probe);
     }
@@ -259,7 +258,9 @@ ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& pro
         counter.packets += probe.packets;
         counter.bytes += std::uint64_t{probe.packets} * probe.bytes;
         if (counter.is_detected) {
-            follow(source, counter, probe);
+            if (!take_between_lines(counter, second())) {
+                follow(source, counter, probe);
+            }
             return Reception::Taken;
         }
         if (slow_.is_visit_over(counter)) {
@@ -268,7 +269,8 @@ ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& pro
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
-    return is_taken_by_slow_scan(probe) ? Reception::Silent : Reception::Known;
+    return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::Silent
+                                                               : Reception::Known;
 }
 
 void ProbeLedger::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
@@ -288,7 +290,7 @@ void ProbeLedger::follow(std::uint32_t source, Counter& counter, const Probe& pr
 }
 
 bool ProbeLedger::is_taken_by_slow_scan(const Probe& probe) {
-    if (!slow_.has_running() || !is_tcp_scan_probe(probe.probe)) {
+    if (!is_tcp_scan_probe(probe.probe)) {
         return false;
     }
     const std::uint32_t source = table_.find(slow_key_of(probe));

@@ -137,7 +137,7 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     Reception count(std::uint32_t source, const Probe& probe);
     // A counter that is detected took a probe: whether a line about it is due.
     void follow(std::uint32_t source, Counter& counter, const Probe& probe);
-    // Whether a slow scan is going on that the probe belongs to.
+    // Whether a slow scan is going on that the probe belongs to. REQUIRES: slow_.has_running().
     bool is_taken_by_slow_scan(const Probe& probe);
     // Counts a port; true = the source is a scanner, now or before.
     bool count_door(std::uint32_t source, const Probe& probe, Door door);
@@ -148,7 +148,11 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
 
     // Whether sources of that family are counted over all targets, and the key for that. For
     // others the pair is the key of all counts.
-    bool is_wide(const base::IpAddress& source, const base::IpAddress& destination) const;
+    bool is_wide(const base::IpAddress& source, const base::IpAddress& destination) const {
+        return settings_.watches_networks ||
+               (source.is_v4() ? has_several_v4_ : is_wide_v6(source, destination));
+    }
+    bool is_wide_v6(const base::IpAddress& source, const base::IpAddress& destination) const;
     std::uint64_t key_of(const base::IpAddress& source, const base::IpAddress& destination,
                          std::uint64_t pair) const;
     std::uint64_t key_of(const Probe& probe) const {

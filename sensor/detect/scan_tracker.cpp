@@ -406,7 +406,7 @@ void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
 }
 
 void ScanTracker::touch(const Probe& probe, ProbeLedger::Door door) {
-    if (transport_of(probe.probe) == Transport::Tcp &&
+    if (!peers_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         peers_.knows(served_flow(probe.destination, probe.source, probe.destination_port), second(),
                      kServedMemory)) {
         return;
@@ -619,6 +619,10 @@ void ScanTracker::advance(base::Timestamp now) {
         }
         return;
     }
+    if (now < quiet_until_) {
+        set_time(now);
+        return;
+    }
     // In order of time, so that a line never stands before an earlier one.
     for (;;) {
         const auto overdue = pending_.next_deadline();
@@ -633,6 +637,8 @@ void ScanTracker::advance(base::Timestamp now) {
             next_second_ =
                 base::Timestamp(duration_cast<seconds>(now_.time_since_epoch())) + seconds(1);
         } else {
+            // A probe that comes from now on is not overdue before kPatience has passed.
+            quiet_until_ = std::min(next_second_, overdue.value_or(now + kPatience));
             break;
         }
     }
@@ -651,6 +657,7 @@ void ScanTracker::start_over_at(base::Timestamp now) {
     flows_ = FlowMemory();
     peers_ = FlowMemory();
     next_second_ = base::Timestamp(duration_cast<seconds>(now.time_since_epoch())) + seconds(1);
+    quiet_until_ = now;
 }
 
 std::optional<base::Timestamp> ScanTracker::next_deadline() {

@@ -88,6 +88,7 @@ class ScanTracker final : public Tracker {
     FlowMemory flows_;
     FlowMemory peers_;  // what is known of a peer whatever one of the ports is
     base::Timestamp now_;
+    base::Timestamp quiet_until_;  // until then advance() has nothing to do but to set the time
     base::Timestamp next_second_;  // the ledger is swept when it is reached
     TrackerCounters counters_;
 };

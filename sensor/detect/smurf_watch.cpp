@@ -60,11 +60,16 @@ std::uint32_t SmurfWatch::second() const {
         std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count());
 }
 
+// Most packets are TCP, and concern nobody here while nothing is remembered.
 void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
     if (packet.transport == Transport::Tcp && table_.size() == 0) {
         next_->on_inbound(packet, now);
-        return;
+    } else {
+        look_at_inbound(packet, now);
     }
+}
+
+void SmurfWatch::look_at_inbound(const Packet& packet, base::Timestamp now) {
     const bool is_answer = packet.transport != Transport::Tcp && is_echo_answer(packet) &&
                            settings_.of(ScanKind::Smurf).is_enabled;
     keep_up(is_answer, now);
@@ -78,8 +83,12 @@ void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
 void SmurfWatch::on_outbound(const Packet& packet, base::Timestamp now) {
     if (packet.transport == Transport::Tcp && table_.size() == 0) {
         next_->on_outbound(packet, now);
-        return;
+    } else {
+        look_at_outbound(packet, now);
     }
+}
+
+void SmurfWatch::look_at_outbound(const Packet& packet, base::Timestamp now) {
     const bool is_question = packet.transport != Transport::Tcp && is_echo_question(packet);
     keep_up(is_question, now);
     if (is_question) {

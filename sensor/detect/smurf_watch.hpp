@@ -41,8 +41,10 @@ class SmurfWatch final : public Tracker, private CounterSink {
     TrackerCounters counters() const override;
 
   private:
-    // True = the packet belongs to an attack that was reported.
+    void look_at_inbound(const sensor_packet::Packet& packet, base::Timestamp now);
+    void look_at_outbound(const sensor_packet::Packet& packet, base::Timestamp now);
     void keep_up(bool is_for_us, base::Timestamp now);
+    // True = the packet belongs to an attack that was reported.
     bool takes(const sensor_packet::Packet& packet);
     void report_detected(std::uint32_t index, Counter& counter);
     void on_counter_over(const SourceState& state, const Counter& counter) override;

@@ -43,6 +43,8 @@ struct Counter {
     // Second of the last line; of our last answer to the source since the detection.
     std::uint32_t line_at = 0;
     std::uint32_t answer_at = 0;
+    // Second before which no line is due, since the ports for the next one are counted already.
+    std::uint32_t quiet_until = 0;
     // Packets within the kind's window by which it was detected; 0 = by ports.
     std::uint32_t rate_reached = 0;
     RateWindow rate;
@@ -74,6 +76,7 @@ struct Counter {
         counted_ports.clear();
         destination_ports.clear();
         source_ports.clear();
+        quiet_until = 0;
     }
 };
 

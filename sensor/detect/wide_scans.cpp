@@ -62,7 +62,8 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
             if (!counter->has_next_line_begun) {
                 counter->begin_next_line();
             }
-            if (is_repetition_due(*counter, settings_.of(kind), probe,
+            if (!take_between_lines(*counter, second_) &&
+                is_repetition_due(*counter, settings_.of(kind), probe,
                                   door_of(probe.destination, probe.destination_port), second_)) {
                 if (counter->group == kNoGroup) {
                     reports_.report_repetition(table_.at(source), *counter);
