@@ -77,16 +77,27 @@ class Executor {
     int jobs_under_way() const { return jobs_under_way_; }
 
   private:
+    enum class Task { Nothing, Adding, Renewing, Undoing };
     // A ban and what execd is doing about it.
     struct Entry {
-        Ban ban;
-        std::uint64_t generation = 0;  // grows with each change of mind: late results are ignored
-        bool is_undoing = false;
-        bool is_renewing = false;
-        bool is_adding = false;                // a persistent responder has not answered yet, and
-        bool was_prolonged_meanwhile = false;  // is asked again, once, when it has
-        int failed_undos = 0;
+        Ban ban;  // as the table shows it and the journal holds it
+        // Of a persistent command: the ban that stays in force if the request under way fails,
+        // as the responder acknowledged it or records say. nullopt = none, or it was undone.
+        std::optional<Ban> in_force;
+        // The kernel may hold another end than `in_force`, or nothing: an answer was lost, or
+        // the responder has not been asked yet.
+        bool is_uncertain = false;
+        std::uint64_t generation =
+            0;  // grows with each change of mind: late results decide nothing
+        Task under_way = Task::Nothing;  // the job of `generation`
+        bool is_undoing = false;         // until the undo is acknowledged, however often it fails
+        // Requests that came while a persistent responder had not answered yet: it is asked once
+        // more for all of them.
+        int joined = 0;
+        int failed_attempts = 0;  // in a row, of an undo or a renewal
         std::string undo_reason;
+        // The reason of an undo that a new ban interrupted: resumed if that one fails.
+        std::optional<std::string> interrupted_undo;
         base::Timestamp due = kNever;            // when tick() looks at it
         base::Timestamp applied_until = kNever;  // the timeout that a script was last given
     };
@@ -100,10 +111,16 @@ class Executor {
     std::optional<std::string> limit_reached(const Wish& wish, base::Timestamp now);
     std::chrono::seconds next_timeout(const Wish& wish, base::Timestamp now);
     void add(Entry& entry, Record record, const OnReply& on_reply);
+    void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
+    void fall_back(Bans::iterator it, base::Timestamp now);
+    void note_result(Entry& entry, const std::optional<Ban>& asked, const JobResult& result) const;
+    void finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
+                        base::Timestamp now);
     void undo(Bans::iterator it, std::string reason, base::Timestamp now,
               std::function<void(bool)> on_done);
-    bool finish_undo(const BanKey& key, std::uint64_t generation, const JobResult& result,
-                     base::Timestamp now);
+    bool finish_undo(const Ban& asked, const std::string& why, std::uint64_t generation,
+                     const JobResult& result, base::Timestamp now);
+    void write_to_journal(const Ban& ban);
     void renew(Entry& entry, base::Timestamp now);
     void forget(Bans::iterator it);
     base::Result<void> compact_journal();
@@ -126,6 +143,7 @@ class Executor {
     bool is_table_full_ = false;
     std::uint64_t last_generation_ = 0;
     int jobs_under_way_ = 0;
+    std::chrono::nanoseconds clock_steps_{0};  // all together, to move times that jobs hold
 };
 
 }  // namespace portcullis::execd

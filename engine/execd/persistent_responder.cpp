@@ -197,6 +197,7 @@ void PersistentResponder::handle_reply(std::string_view line) {
     last_reply_ = steady_clock::now();
     JobResult result;
     result.ok = ok->get<bool>();
+    result.may_have_happened = !result.ok && it->second.attempts > 1;
     if (error != nullptr && error->is_string()) {
         result.reason = error->get<std::string>();
     } else if (!result.ok) {
@@ -282,17 +283,18 @@ void PersistentResponder::on_end() {
 }
 
 void PersistentResponder::give_up(const std::string& reason, bool all) {
-    std::vector<std::function<void(const JobResult&)>> failed;
+    std::vector<std::pair<std::function<void(const JobResult&)>, JobResult>> failed;
     for (auto it = pending_.begin(); it != pending_.end();) {
         if (all || it->second.attempts >= kMaxAttempts) {
-            failed.push_back(std::move(it->second.on_done));
+            const bool was_asked = it->second.attempts > 0;
+            failed.push_back({std::move(it->second.on_done), {false, reason, was_asked}});
             it = pending_.erase(it);
         } else {
             ++it;
         }
     }
-    for (const auto& on_done : failed) {
-        on_done({false, reason});
+    for (const auto& [on_done, result] : failed) {
+        on_done(result);
     }
 }
 

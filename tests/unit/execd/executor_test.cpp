@@ -645,3 +645,83 @@ TEST_CASE("executor: what was prolonged while it was asked for can be lifted and
     bench.pass(milliseconds(500));
     CHECK(bench.runner.take().empty());
 }
+
+TEST_CASE("executor: a prolongation that fails leaves the ban with its old end") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    const auto end = bench.executor->next_due();
+    bench.pass(seconds(100));
+    bench.runner.result = {false, "the set is full"};
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.records.take().back() == "192.0.2.1 failed: the set is full");
+    CHECK(bench.executor->next_due() == end);
+    bench.start();  // so says the journal
+    CHECK(bench.executor->next_due() == end);
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.pass(seconds(500));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+}
+
+TEST_CASE("executor: an undo that fails is not forgotten when the ban that follows it fails too") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.result = {false, "busy"};
+    bench.pass(seconds(600));
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.executor->ban_count() == 1);
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.pass(seconds(2));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: what was unbanned and cannot be undone yet is not banned again by a restart") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1", 0);
+    bench.runner.result = {false, "busy"};
+    CHECK_FALSE(bench.unban("192.0.2.1").ok);
+    bench.start();
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: an add under way is not asked again when its responder was started again") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.is_slow = true;
+    bench.respond("firewall-drop", "192.0.2.2");
+    bench.runner.take();
+    bench.executor->apply_again("firewall-drop", bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600"});
+}
+
+TEST_CASE("executor: a renewal that fails is tried again") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.start();
+    bench.runner.result = {false, "busy"};
+    bench.executor->restore(bench.clock.now());
+    bench.pass(seconds(1));
+    CHECK(bench.log.count("cannot renew the ban of 192.0.2.1 yet, trying again: busy") == 1);
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.pass(seconds(2));
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 597"});
+    CHECK(bench.executor->next_due() == bench.clock.now() + seconds(597));
+}
+
+TEST_CASE("executor: a ban whose answer was lost is undone, and listed until then") {
+    Bench bench;
+    bench.runner.result = {false, "the responder ended", true};
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.executor->ban_count() == 1);
+    bench.runner.result = {};
+    bench.pass(seconds(1));
+    CHECK(bench.runner.take().back() == "delete 192.0.2.1");
+    CHECK(bench.executor->ban_count() == 0);
+}
