@@ -11,11 +11,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "engine/base/log.hpp"
 #include "engine/base/response_message.hpp"
@@ -26,6 +28,7 @@
 #include "engine/execd/rate_limit.hpp"
 #include "engine/execd/records.hpp"
 #include "engine/execd/runner.hpp"
+#include "engine/execd/survey.hpp"
 
 namespace portcullis::execd {
 
@@ -53,10 +56,16 @@ class Executor {
     void respond(const base::RespondRequest& request, base::Timestamp now);
     // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
     void ban(const base::BanRequest& request, base::Timestamp now, const OnReply& on_reply);
-    void unban(const base::UnbanRequest& request, base::Timestamp now, OnReply on_reply);
-    void flush(base::Timestamp now, OnReply on_reply);
+    // Both also release what responders block without a ban that explains it.
+    void unban(const base::UnbanRequest& request, base::Timestamp now, const OnReply& on_reply);
+    void flush(base::Timestamp now, const OnReply& on_reply);
     // One page of the table, within base::kMaxMessageSize.
     base::Reply list(const base::ListRequest& request) const;
+    // One page of what responders block and no ban explains. The first page asks them; the others
+    // continue it. Not ok: the text says which responder did not answer, and why.
+    void list_unexplained(const base::UnexplainedRequest& request, const OnReply& on_reply);
+    // After a start: asks the responders, and logs what no ban explains.
+    void log_unexplained();
 
     // Undoes and renews what is due.
     void tick(base::Timestamp now);
@@ -103,7 +112,20 @@ class Executor {
     };
     using Bans = std::map<BanKey, Entry>;
 
-    struct Wish;  // a request after its form was checked
+    struct Wish;      // a request after its form was checked
+    struct Releases;  // what one request for releases has come to
+    using ReleasesPtr = std::shared_ptr<Releases>;
+    void undo_for(const ReleasesPtr& releases, Bans::iterator it, std::string reason,
+                  base::Timestamp now);
+    void release_unexplained(const ReleasesPtr& releases);
+    void release(const UnexplainedBlock& block, const Record& request,
+                 std::function<void(bool)> on_done);
+    void end_one(Releases& releases);
+    // The persistent responders of the configuration and of bans; none in a dry run.
+    std::vector<std::string> responders() const;
+    bool has_ban(const std::string& executable, const std::string& address) const;
+    bool is_explained(const std::string& address) const;
+    base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
     void carry_out(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
     void prolong(Entry& entry, const Wish& wish, base::Timestamp now, const OnReply& on_reply);
@@ -141,6 +163,7 @@ class Executor {
     RateLimit bans_per_minute_;
     bool is_rate_limited_ = false;  // within an episode that was already shouted about
     bool is_table_full_ = false;
+    Survey last_survey_;  // of list_unexplained(), whose pages it holds
     std::uint64_t last_generation_ = 0;
     int jobs_under_way_ = 0;
     std::chrono::nanoseconds clock_steps_{0};  // all together, to move times that jobs hold

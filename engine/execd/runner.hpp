@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,12 +38,40 @@ struct JobResult {
     bool may_have_happened = false;
 };
 
+// An address or network that a responder blocks, as it says itself.
+struct Held {
+    std::string address;                       // canonical, as base::ban_target_text() writes it
+    std::optional<std::chrono::seconds> left;  // nullopt = it has no end
+};
+
+enum class HeldAnswer {
+    Complete,   // all that it blocks was reported
+    CannotSay,  // it does not know this question
+    Failed,     // it knows the question, but this time there is no (whole) answer
+};
+struct HeldResult {
+    HeldAnswer answer = HeldAnswer::CannotSay;
+    std::string reason;  // of Failed, for a person
+};
+
 class Runner {
   public:
     virtual ~Runner() = default;
     // Runs `job` and then calls `on_done`, from the event loop or from within this call. Jobs of
     // one executable and address run one after the other, in the order of the calls.
     virtual void run(const Job& job, std::function<void(const JobResult&)> on_done) = 0;
+
+    // Asks the persistent responder `executable` what it blocks: whether `address`, or everything
+    // ("-"). Calls `on_held` for each, at times twice for the same, then `on_done` once. What
+    // was answered before a job was, was so before this job.
+    virtual void list(const std::string& executable, const std::string& address,
+                      std::function<void(const Held&)> on_held,
+                      std::function<void(const HeldResult&)> on_done) {
+        static_cast<void>(executable);
+        static_cast<void>(address);
+        static_cast<void>(on_held);
+        on_done({});
+    }
 };
 
 }  // namespace portcullis::execd
