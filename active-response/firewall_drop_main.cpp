@@ -293,16 +293,17 @@ class Lists {
         }
         return lines;
     }
-    // Reads one slice. The result is to be written.
-    std::string go_on() {
+    // Reads one slice, and begins the next request after the last one. The result is to be written.
+    std::string go_on(BanSets& sets) {
         std::vector<Held> held;
         const auto is_unfinished = walk_->read_slice(held);
-        const json& id = waiting_.front().id;
+        const json id = waiting_.front().id;
         std::string lines = held_lines(id, held);
         if (!is_unfinished || !*is_unfinished) {
             lines += reply_line(id, is_unfinished ? "" : is_unfinished.error().message);
             waiting_.pop_front();
             walk_.reset();
+            lines += begin(sets);
         }
         return lines;
     }
@@ -359,7 +360,7 @@ class Server {
             if (ready[1].revents != 0) {
                 follow_table();
             }
-            if (ready[2].revents != 0 && !write(lists_.go_on() + lists_.begin(sets_))) {
+            if (ready[2].revents != 0 && !write(lists_.go_on(sets_))) {
                 return 0;
             }
         }

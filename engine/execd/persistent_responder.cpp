@@ -129,6 +129,7 @@ void PersistentResponder::ask_questions() {
             continue;
         }
         question.is_asked = true;
+        ++question.attempts;
         question.deadline = steady_clock::now() + reply_limit_;
         write_soon(json{{"id", id}, {"action", "list"}, {"address", question.address}}.dump() +
                    "\n");
@@ -148,9 +149,17 @@ void PersistentResponder::end_question(std::uint64_t id, const HeldResult& resul
     on_done(result);
 }
 
-void PersistentResponder::fail_questions(const std::string& reason) {
-    for (const auto& [id, question] : std::exchange(questions_, {})) {
-        question.on_done({HeldAnswer::Failed, reason});
+void PersistentResponder::give_up_questions(const std::string& reason, bool all) {
+    std::vector<std::uint64_t> failed;
+    for (auto& [id, question] : questions_) {
+        if (all || question.has_begun || question.attempts >= kMaxAttempts) {
+            failed.push_back(id);
+        }
+        question.is_asked = false;
+        question.deadline = steady_clock::now() + reply_limit_;
+    }
+    for (const auto id : failed) {
+        end_question(id, {HeldAnswer::Failed, reason});
     }
 }
 
@@ -199,6 +208,7 @@ bool PersistentResponder::handle_answer(const std::string& line) {
     }
     last_reply_ = steady_clock::now();
     it->second.deadline = last_reply_ + reply_limit_;
+    it->second.has_begun = true;
     if (const auto held = answer.find("held"); held != answer.end() && held->is_array()) {
         for (const auto& one : *held) {
             const auto address = one.is_object() ? one.find("address") : one.end();
@@ -245,7 +255,7 @@ void PersistentResponder::start() {
         }
         ++failures_in_a_row_;
         give_up(reason, true);
-        fail_questions(reason);
+        give_up_questions(reason, true);
         start_later();
         return;
     }
@@ -429,7 +439,7 @@ void PersistentResponder::on_end() {
     last_error_.clear();
     log_.error(end);
     give_up(end, false);
-    fail_questions(end);
+    give_up_questions(end, false);
     start_later();
 }
 

@@ -44,7 +44,7 @@ class PersistentResponder {
     // Requests are written in the order of the calls. `on_done` is called from the event loop.
     void run(const Job& job, std::function<void(const JobResult&)> on_done);
 
-    // As Runner::list(). Never repeated: fails if the responder ends meanwhile.
+    // As Runner::list(). Repeated like jobs, unless an answer has begun when the responder ends.
     void list(const std::string& address, std::function<void(const Held&)> on_held,
               std::function<void(const HeldResult&)> on_done);
 
@@ -62,7 +62,9 @@ class PersistentResponder {
         std::string address;
         std::function<void(const Held&)> on_held;
         std::function<void(const HeldResult&)> on_done;
-        bool is_asked = false;
+        bool is_asked = false;   // of the process that runs
+        bool has_begun = false;  // the answer
+        int attempts = 0;
         std::chrono::steady_clock::time_point deadline;
     };
     enum class Support { Unknown, Yes, No };
@@ -71,7 +73,8 @@ class PersistentResponder {
     void start_later();
     void set_support(Support support);
     void ask_questions();
-    void fail_questions(const std::string& reason);
+    // Fails those that cannot be asked again (all = everything), after the process was lost.
+    void give_up_questions(const std::string& reason, bool all);
     void end_question(std::uint64_t id, const HeldResult& result);
     void check_questions();
     void write_soon(const std::string& line);
