@@ -30,7 +30,7 @@ namespace portcullis::active_response {
 // defragmentation (-400), so that fragments are dropped whole.
 inline constexpr int kChainPriority = -310;
 
-// What stands in the sets: a target, and how long it still does.
+// An element of the sets: a target, and how long it stays.
 struct Held {
     base::Cidr target;
     std::optional<std::chrono::seconds> left;  // rounded up; nullopt = it has no end
@@ -60,7 +60,7 @@ class BanSets {
     // Takes `target` out of its set. That it is not there is no error. Error "not-unblocked".
     base::Result<void> remove(const base::Cidr& target);
 
-    // Whether and how long `target` stands in its set; nullopt = it does not. Error "not-read".
+    // The element of `target`; nullopt = its set does not hold it. Error "not-read".
     base::Result<std::optional<Held>> find(const base::Cidr& target);
 
     // Whether the chain has its rules: without them the sets block nobody.
@@ -86,9 +86,9 @@ class BanSets {
     bool table_was_lost_ = false;
 };
 
-// Reads all that the sets hold, whoever put it there, one slice after the other: hundreds of
-// thousands of elements take a second, in which a ban must not wait. What is added or removed
-// meanwhile may be missing or come twice.
+// Reads all that the sets hold, including elements that others put there. It reads in slices:
+// hundreds of thousands of elements take a second, and a ban must not wait that long. Elements that
+// are added or removed meanwhile may be missing or come twice.
 class HeldWalk {
   public:
     // Error "no-netlink".

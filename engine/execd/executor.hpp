@@ -90,7 +90,7 @@ class Executor {
     // A ban and what execd is doing about it.
     struct Entry {
         Ban ban;  // as the table shows it and the journal holds it
-        // Of a persistent command: the ban that stays in force if the request under way fails,
+        // Of a persistent command: the ban that remains if the request under way fails,
         // as the responder acknowledged it or records say. nullopt = none, or it was undone.
         std::optional<Ban> in_force;
         // The kernel may hold another end than `in_force`, or nothing: an answer was lost, or

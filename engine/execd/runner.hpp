@@ -33,7 +33,7 @@ struct Job {
 struct JobResult {
     bool ok = true;
     std::string reason;  // why it failed, or what is worth saying; for a person
-    // It failed, but may have been carried out all the same: a responder ended without an answer,
+    // It failed, but may have been carried out: a responder ended without an answer,
     // be it to this or to an earlier attempt.
     bool may_have_happened = false;
 };

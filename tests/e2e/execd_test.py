@@ -308,6 +308,17 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
         subprocess.run(["nft", "flush", "ruleset"], check=True)
         self.wait_for_blocked(expected | {"198.51.100.4"})
 
+    def test_a_request_that_waited_does_not_block_for_longer(self):
+        connection = self.start()
+        self.control("ban", "198.51.100.1")
+        os.kill(self.responder(), signal.SIGSTOP)
+        connection.send(json.dumps(
+            {"op": "ban", "address": "198.51.100.2", "timeout": 600}).encode())
+        time.sleep(2.5)  # what is tested
+        os.kill(self.responder(), signal.SIGCONT)
+        self.assertTrue(json.loads(connection.recv(4096))["ok"])
+        self.assertLessEqual(blocked()["198.51.100.2"], 598)
+
     def test_a_flushed_ruleset_is_put_back(self):
         self.start()
         self.control("ban", "198.51.100.1")

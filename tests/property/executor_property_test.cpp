@@ -101,8 +101,8 @@ class FakeResponder final : public Runner {
         }
         next.on_done(result);
     }
-    // The process ends after it has carried out `count` requests whose answers are lost. What was
-    // asked too often is given up, the rest asked again.
+    // The process ends after it has carried out `count` requests whose answers are lost. Requests
+    // that were asked too often are given up, the others asked again.
     void die(std::size_t count) {
         for (std::size_t i = 0; i < std::min(count, pending_.size()); ++i) {
             carry_out(pending_[i]);

@@ -191,7 +191,7 @@ TEST_CASE("ban_sets: networks stand in the set of their length, also in a table 
     CHECK_FALSE(has(ruleset(), "2001:db8:1:2::"));
 }
 
-TEST_CASE("ban_sets: what stands in the sets is read, whoever put it there") {
+TEST_CASE("ban_sets: all elements of the sets are read, also those that others put there") {
     if (!test::enter_network_namespace()) {
         WARN("SKIPPED: no network namespace can be made here (not root)");
         return;
