@@ -448,7 +448,7 @@ void PersistentResponder::give_up(const std::string& reason, bool all) {
     for (auto it = pending_.begin(); it != pending_.end();) {
         if (all || it->second.attempts >= kMaxAttempts) {
             const bool was_asked = it->second.attempts > 0;
-            failed.push_back({std::move(it->second.on_done), {false, reason, was_asked}});
+            failed.emplace_back(std::move(it->second.on_done), JobResult{false, reason, was_asked});
             it = pending_.erase(it);
         } else {
             ++it;
