@@ -30,21 +30,22 @@ constexpr std::size_t kBatchChanges = 200;
 constexpr std::size_t kBatchBytes = kBatchChanges * 3 * 128 + 8192;
 constexpr timeval kReplyLimit{5, 0};
 
+struct SetForm {
+    const char* name;
+    std::size_t address_size;
+    int prefix_length;
+};
+constexpr SetForm kSets[] = {
+    {"v4", 4, 32}, {"v6", 16, 128}, {"v6_48", 16, 48}, {"v6_56", 16, 56}, {"v6_64", 16, 64}};
+constexpr int kMaxRestarts = 2;
+
 // The set that holds a target. REQUIRES: base::parse_ban_target() gave it.
-const char* set_of(const base::Cidr& target) {
-    if (target.address.is_v4()) {
-        return "v4";
-    }
-    switch (target.prefix_length) {
-        case 48:
-            return "v6_48";
-        case 56:
-            return "v6_56";
-        case 64:
-            return "v6_64";
-        default:
-            return "v6";
-    }
+const SetForm& set_of(const base::Cidr& target) {
+    const auto* found = std::find_if(std::begin(kSets), std::end(kSets), [&](const SetForm& form) {
+        return form.address_size == target.address.size() &&
+               form.prefix_length == target.prefix_length;
+    });
+    return found == std::end(kSets) ? kSets[1] : *found;
 }
 
 tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
@@ -92,6 +93,101 @@ bool names(const nlattr* attribute, int type, const char* name) {
            std::strcmp(mnl_attr_get_str(attribute), name) == 0;
 }
 
+// Calls `take(const nlattr*)` for each attribute from `attribute` up to `end`. (mnl_attr_for_each()
+// is not C++.)
+template <typename Take>
+void for_each_attribute(const nlattr* attribute, const void* end, Take take) {
+    while (mnl_attr_ok(attribute, static_cast<int>(static_cast<const char*>(end) -
+                                                   reinterpret_cast<const char*>(attribute)))) {
+        take(attribute);
+        attribute = mnl_attr_next(attribute);
+    }
+}
+
+template <typename Take>
+void for_each_nested(const nlattr* nest, Take take) {
+    const auto* first = static_cast<const nlattr*>(mnl_attr_get_payload(nest));
+    for_each_attribute(first, reinterpret_cast<const char*>(first) + mnl_attr_get_payload_len(nest),
+                       take);
+}
+
+// The target of an element's key; nullopt = it is not one of ours.
+std::optional<base::Cidr> target_of(const nlattr* key, const SetForm& form) {
+    std::optional<base::Cidr> target;
+    for_each_nested(key, [&](const nlattr* value) {
+        if (mnl_attr_get_type(value) != NFTA_DATA_VALUE ||
+            mnl_attr_get_payload_len(value) < form.address_size) {
+            return;
+        }
+        const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(value));
+        if (form.address_size == 4) {
+            target = base::Cidr{base::IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}), 32};
+        } else {
+            std::array<std::uint8_t, 16> address{};
+            std::copy_n(bytes, address.size(), address.begin());
+            target = base::Cidr{base::IpAddress::v6(address), form.prefix_length};
+        }
+    });
+    return target;
+}
+
+std::optional<Held> held_of(const nlattr* element, const SetForm& form) {
+    std::optional<base::Cidr> target;
+    std::optional<std::chrono::seconds> left;
+    bool is_end_of_interval = false;
+    for_each_nested(element, [&](const nlattr* attribute) {
+        switch (mnl_attr_get_type(attribute)) {
+            case NFTA_SET_ELEM_KEY:
+                target = target_of(attribute, form);
+                break;
+            case NFTA_SET_ELEM_EXPIRATION:
+                if (mnl_attr_validate(attribute, MNL_TYPE_U64) >= 0) {
+                    left = std::chrono::ceil<std::chrono::seconds>(
+                        std::chrono::milliseconds(be64toh(mnl_attr_get_u64(attribute))));
+                }
+                break;
+            case NFTA_SET_ELEM_FLAGS:
+                is_end_of_interval =
+                    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0 &&
+                    (ntohl(mnl_attr_get_u32(attribute)) & NFT_SET_ELEM_INTERVAL_END) != 0;
+                break;
+            default:
+                break;
+        }
+    });
+    return target && !is_end_of_interval ? std::optional(Held{*target, left}) : std::nullopt;
+}
+
+// Appends the elements of a message NFT_MSG_NEWSETELEM.
+void take_elements(const nlmsghdr* header, const SetForm& form, std::vector<Held>& held) {
+    if (header->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM)) {
+        return;
+    }
+    for_each_attribute(
+        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(nfgenmsg))),
+        mnl_nlmsg_get_payload_tail(header), [&](const nlattr* attribute) {
+            if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS) {
+                return;
+            }
+            for_each_nested(attribute, [&](const nlattr* element) {
+                if (const auto one = held_of(element, form)) {
+                    held.push_back(*one);
+                }
+            });
+        });
+}
+
+// The errno of a message that ends an answer, 0 = it ends well; nullopt = it does not end it.
+std::optional<int> end_of(const nlmsghdr* header) {
+    if (header->nlmsg_type == NLMSG_DONE) {
+        return 0;
+    }
+    if (header->nlmsg_type == NLMSG_ERROR && header->nlmsg_len >= NLMSG_LENGTH(sizeof(nlmsgerr))) {
+        return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header))->error;
+    }
+    return std::nullopt;
+}
+
 struct Reply {
     std::uint32_t last_sequence = 0;
     bool is_complete = false;
@@ -125,9 +221,10 @@ void put_batch_mark(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint32_t se
     mnl_nlmsg_batch_next(batch);
 }
 
-void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags,
-                 std::uint32_t sequence, const base::Cidr& target, std::chrono::seconds timeout) {
-    auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
+// Begins a message about elements of `set` at `memory`.
+nlmsghdr* begin_message(void* memory, std::uint16_t type, std::uint16_t flags,
+                        std::uint32_t sequence, const char* set) {
+    auto* header = mnl_nlmsg_put_header(memory);
     header->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | type);
     header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     header->nlmsg_seq = sequence;
@@ -136,7 +233,11 @@ void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags
     general->version = NFNETLINK_V0;
     general->res_id = 0;
     mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, kTable);
-    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set_of(target));
+    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set);
+    return header;
+}
+
+void put_target(nlmsghdr* header, const base::Cidr& target, std::chrono::seconds timeout) {
     auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
     auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
     auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
@@ -148,12 +249,20 @@ void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags
     }
     mnl_attr_nest_end(header, element);
     mnl_attr_nest_end(header, elements);
+}
+
+void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags,
+                 std::uint32_t sequence, const base::Cidr& target, std::chrono::seconds timeout) {
+    put_target(
+        begin_message(mnl_nlmsg_batch_current(batch), type, flags, sequence, set_of(target).name),
+        target, timeout);
     mnl_nlmsg_batch_next(batch);
 }
 
 }  // namespace
 
 void BanSets::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+void HeldWalk::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
 void TableWatch::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
 
 base::Result<BanSets> BanSets::open() {
@@ -339,6 +448,38 @@ base::Result<void> BanSets::remove(const base::Cidr& target) {
     return {};
 }
 
+base::Result<std::optional<Held>> BanSets::find(const base::Cidr& target) {
+    alignas(nlmsghdr) std::array<char, 8192> buffer{};
+    const SetForm& form = set_of(target);
+    const auto sequence = ++sequence_;
+    auto* header = begin_message(buffer.data(), NFT_MSG_GETSETELEM, NLM_F_ACK, sequence, form.name);
+    put_target(header, target, {});
+    int error = mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0 ? errno : -1;
+    std::vector<Held> held;
+    while (error < 0) {
+        const auto got = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            error = errno == EAGAIN ? ETIMEDOUT : errno;
+            break;
+        }
+        int left = static_cast<int>(got);
+        for (const auto* each = reinterpret_cast<const nlmsghdr*>(buffer.data());
+             mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
+            if (each->nlmsg_seq == sequence) {
+                take_elements(each, form, held);
+                error = end_of(each).value_or(error);
+            }
+        }
+    }
+    if (error != 0 && error != ENOENT) {
+        return failure("not-read", "the kernel does not show the set: " + explain(error));
+    }
+    return held.empty() ? std::optional<Held>() : held.front();
+}
+
 bool BanSets::has_rules() {
     alignas(nlmsghdr) std::array<char, 8192> buffer{};
     auto* header = mnl_nlmsg_put_header(buffer.data());
@@ -377,6 +518,76 @@ bool BanSets::has_rules() {
 }
 
 bool BanSets::take_table_was_lost() { return std::exchange(table_was_lost_, false); }
+
+base::Result<HeldWalk> HeldWalk::start() {
+    auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (socket == nullptr) {
+        return failure("no-netlink", "no netlink socket: " + explain(errno));
+    }
+    HeldWalk walk(socket);
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+        return failure("no-netlink", "no netlink socket: " + explain(errno));
+    }
+    if (const int error = walk.ask(); error != 0) {
+        return failure("no-netlink", "no netlink socket: " + explain(error));
+    }
+    return walk;
+}
+
+int HeldWalk::fd() const { return mnl_socket_get_fd(socket_.get()); }
+
+int HeldWalk::ask() {
+    alignas(nlmsghdr) std::array<char, 1024> buffer{};
+    const auto* header =
+        begin_message(buffer.data(), NFT_MSG_GETSETELEM, NLM_F_DUMP, ++sequence_, kSets[set_].name);
+    was_changed_ = false;
+    return mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0 ? errno : 0;
+}
+
+base::Result<bool> HeldWalk::go_on() {
+    if (was_changed_ && restarts_ < kMaxRestarts) {
+        ++restarts_;
+    } else {
+        restarts_ = 0;
+        ++set_;
+    }
+    if (set_ == std::size(kSets)) {
+        return false;
+    }
+    if (const int error = ask(); error != 0) {
+        return failure("not-read", "the kernel does not show the sets: " + explain(error));
+    }
+    return true;
+}
+
+base::Result<bool> HeldWalk::read_slice(std::vector<Held>& held) {
+    alignas(nlmsghdr) std::array<char, 32768> received;
+    const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EINTR) {
+            return true;
+        }
+        return failure("not-read", "the kernel does not show the sets: " + explain(errno));
+    }
+    std::optional<int> end;
+    int left = static_cast<int>(got);
+    for (const auto* each = reinterpret_cast<const nlmsghdr*>(received.data());
+         mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
+        if (each->nlmsg_seq == sequence_) {
+            was_changed_ = was_changed_ || (each->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+            take_elements(each, kSets[set_], held);
+            end = end ? end : end_of(each);
+        }
+    }
+    if (!end) {
+        return true;
+    }
+    // ENOENT: there is no table, or an older one without this set.
+    if (*end != 0 && *end != ENOENT) {
+        return failure("not-read", "the kernel does not show the sets: " + explain(*end));
+    }
+    return go_on();
+}
 
 base::Result<TableWatch> TableWatch::open() {
     auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -422,18 +633,14 @@ TableWatch::News TableWatch::read_news() {
                  type != NFT_MSG_DELRULE)) {
                 continue;
             }
-            // mnl_attr_for_each() is no C++.
-            const auto* attribute =
-                static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(nfgenmsg)));
-            const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(header));
-            for (; mnl_attr_ok(attribute,
-                               static_cast<int>(end - reinterpret_cast<const char*>(attribute)));
-                 attribute = mnl_attr_next(attribute)) {
-                // The table's name is attribute 1 in all of them.
-                if (names(attribute, NFTA_TABLE_NAME, kTable)) {
-                    (type == NFT_MSG_DELRULE ? news.rule_was_removed : news.was_removed) = true;
-                }
-            }
+            for_each_attribute(
+                static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(nfgenmsg))),
+                mnl_nlmsg_get_payload_tail(header), [&](const nlattr* attribute) {
+                    // The table's name is attribute 1 in all of them.
+                    if (names(attribute, NFTA_TABLE_NAME, kTable)) {
+                        (type == NFT_MSG_DELRULE ? news.rule_was_removed : news.was_removed) = true;
+                    }
+                });
         }
     }
 }

@@ -30,6 +30,12 @@ namespace portcullis::active_response {
 // defragmentation (-400), so that fragments are dropped whole.
 inline constexpr int kChainPriority = -310;
 
+// An element of the sets: a target, and how long it stays.
+struct Held {
+    base::Cidr target;
+    std::optional<std::chrono::seconds> left;  // rounded up; nullopt = it has no end
+};
+
 // All targets are such as base::parse_ban_target() gives.
 class BanSets {
   public:
@@ -54,6 +60,9 @@ class BanSets {
     // Takes `target` out of its set. That it is not there is no error. Error "not-unblocked".
     base::Result<void> remove(const base::Cidr& target);
 
+    // The element of `target`; nullopt = its set does not hold it. Error "not-read".
+    base::Result<std::optional<Held>> find(const base::Cidr& target);
+
     // Whether the chain has its rules: without them the sets block nobody.
     bool has_rules();
 
@@ -75,6 +84,34 @@ class BanSets {
     std::unique_ptr<mnl_socket, CloseSocket> socket_;
     std::uint32_t sequence_ = 0;
     bool table_was_lost_ = false;
+};
+
+// Reads all that the sets hold, including elements that others put there. It reads in slices:
+// hundreds of thousands of elements take a second, and a ban must not wait that long. Elements that
+// are added or removed meanwhile may be missing or come twice.
+class HeldWalk {
+  public:
+    // Error "no-netlink".
+    static base::Result<HeldWalk> start();
+    int fd() const;  // readable when there is a slice
+    // Appends one slice to `held`; false = that was the last. Error "not-read".
+    base::Result<bool> read_slice(std::vector<Held>& held);
+
+  private:
+    struct CloseSocket {
+        void operator()(mnl_socket* socket) const;
+    };
+    explicit HeldWalk(mnl_socket* socket) : socket_(socket) {}
+    // Asks for the current set. 0 or an errno.
+    int ask();
+    // The current set is over: asks for the next one; false = there is none.
+    base::Result<bool> go_on();
+
+    std::unique_ptr<mnl_socket, CloseSocket> socket_;
+    std::uint32_t sequence_ = 0;
+    std::size_t set_ = 0;  // index of the set that is read
+    int restarts_ = 0;     // of this set, since it was changed meanwhile
+    bool was_changed_ = false;
 };
 
 // Hears when somebody removes the table (`nft flush ruleset`).

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -31,11 +32,18 @@ namespace {
 namespace base = portcullis::base;
 using nlohmann::json;
 using portcullis::active_response::BanSets;
+using portcullis::active_response::Held;
+using portcullis::active_response::HeldWalk;
 using portcullis::active_response::TableWatch;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxLine = 65536;
+// A line of an answer to "list" stays below what execd reads as one line, and below a page.
+constexpr std::size_t kHeldPerLine = 40;
+// What only looks or removes needs no table. Without a request to block, it is made after this
+// time.
+constexpr std::chrono::milliseconds kTableDelay{200};
 constexpr seconds kMaxTimeout{10LL * 366 * 24 * 3600};
 
 int complain(std::string_view what) {
@@ -135,11 +143,26 @@ std::optional<std::string> carry_out(BanSets& sets, Blocked& blocked, std::strin
 
 struct Request {
     json id = 0;
+    bool is_list = false;
     std::string action;
     std::string address;
     seconds timeout{0};
     std::string error;  // of its form; empty = it can be carried out
 };
+
+// `timeout` of a request that was made at `asked_at` (milliseconds of the monotonic clock): a
+// request that waited must not block for longer.
+seconds what_is_left(seconds timeout, std::uint64_t asked_at) {
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+        steady_clock::now().time_since_epoch());
+    const auto waited =
+        now - std::chrono::milliseconds(static_cast<std::int64_t>(
+                  std::min<std::uint64_t>(asked_at, static_cast<std::uint64_t>(now.count()))));
+    if (timeout == seconds(0) || waited < seconds(1)) {
+        return timeout;
+    }
+    return std::max(timeout - std::chrono::ceil<seconds>(waited), seconds(1));
+}
 
 Request read_request(std::string_view line) {
     Request request;
@@ -155,12 +178,20 @@ Request read_request(std::string_view line) {
     };
     request.action = text("action");
     request.address = text("address");
+    if (request.action == "list") {
+        request.is_list = true;
+        return request;
+    }
     const auto timeout = object.find("timeout");
     const bool has_timeout =
         timeout != object.end() && timeout->is_number_unsigned() &&
         timeout->get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxTimeout.count());
     if (has_timeout) {
         request.timeout = seconds(timeout->get<std::int64_t>());
+        const auto asked_at = object.find("asked_at");
+        if (asked_at != object.end() && asked_at->is_number_unsigned()) {
+            request.timeout = what_is_left(request.timeout, asked_at->get<std::uint64_t>());
+        }
     } else {
         request.error = "the timeout is out of range";
     }
@@ -181,6 +212,14 @@ std::optional<BanSets::Change> change_of(const Request& request) {
                                    : std::nullopt;
 }
 
+std::string reply_line(const json& id, const std::string& error) {
+    json reply = {{"id", id}, {"ok", error.empty()}};
+    if (!error.empty()) {
+        reply["error"] = error;
+    }
+    return reply.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
 // The replies to `requests`, in their order.
 std::string answer(BanSets& sets, Blocked& blocked, const std::vector<Request>& requests) {
     std::vector<BanSets::Change> changes;
@@ -192,6 +231,9 @@ std::string answer(BanSets& sets, Blocked& blocked, const std::vector<Request>& 
     const bool is_done = changes.size() > 1 && sets.apply(changes);
     std::string replies;
     for (const auto& request : requests) {
+        if (request.is_list) {
+            continue;  // Lists answers it, after the changes that came with it
+        }
         std::string error = request.error;
         const auto change = is_done ? change_of(request) : std::nullopt;
         if (change && change->timeout) {
@@ -202,79 +244,210 @@ std::string answer(BanSets& sets, Blocked& blocked, const std::vector<Request>& 
             error = carry_out(sets, blocked, request.action, request.address, request.timeout)
                         .value_or("");
         }
-        json reply = {{"id", request.id}, {"ok", error.empty()}};
-        if (!error.empty()) {
-            reply["error"] = error;
-        }
-        replies += reply.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+        replies += reply_line(request.id, error);
     }
     return replies;
 }
 
-int serve(BanSets& sets) {
-    // Without CAP_NET_ADMIN or nft every request fails with the reason: go on all the same.
-    if (auto made = sets.ensure_table(); !made) {
-        complain(made.error().message);
+std::string held_lines(const json& id, const std::vector<Held>& held) {
+    std::string lines;
+    for (std::size_t begin = 0; begin < held.size(); begin += kHeldPerLine) {
+        json list = json::array();
+        for (auto i = begin; i < std::min(begin + kHeldPerLine, held.size()); ++i) {
+            json one = {{"address", base::ban_target_text(held[i].target)}};
+            if (held[i].left) {
+                one["left"] = held[i].left->count();
+            }
+            list.push_back(std::move(one));
+        }
+        lines += json{{"id", id}, {"held", std::move(list)}}.dump() + "\n";
     }
-    auto watch = TableWatch::open();
-    if (!watch) {
-        complain(watch.error().message);
-    }
-    base::become_realtime();  // where it is not allowed, a busy processor delays blocks
-    Blocked blocked;
-    std::string in;
-    std::array<char, 65536> buffer;
-    for (;;) {
-        std::array<pollfd, 2> ready = {pollfd{STDIN_FILENO, POLLIN, 0},
-                                       pollfd{watch ? watch->fd() : -1, POLLIN, 0}};
-        if (::poll(ready.data(), ready.size(), -1) < 0) {
-            if (errno == EINTR) {
+    return lines;
+}
+
+// The requests "list" that are not answered yet. One is carried out at a time, in slices between
+// which other requests are served.
+class Lists {
+  public:
+    void add(const Request& request) { waiting_.push_back(request); }
+    // -1 = there is nothing to wait for.
+    int fd() const { return walk_ ? walk_->fd() : -1; }
+
+    // Begins what waits. The result is to be written.
+    std::string begin(BanSets& sets) {
+        std::string lines;
+        while (!walk_ && !waiting_.empty()) {
+            const Request& request = waiting_.front();
+            if (request.address != "-") {
+                lines += answer_one(sets, request);
+                waiting_.pop_front();
                 continue;
             }
-            return complain("poll failed");
+            auto walk = HeldWalk::start();
+            if (walk) {
+                walk_ = std::move(*walk);
+            } else {
+                lines += reply_line(request.id, walk.error().message);
+                waiting_.pop_front();
+            }
         }
-        base::resume_realtime();
-        if (ready[0].revents != 0) {
-            const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-            if (got <= 0) {
-                return 0;  // execd has ended; what is in the kernel ends by its timeouts
+        return lines;
+    }
+    // Reads one slice, and begins the next request after the last one. The result is to be written.
+    std::string go_on(BanSets& sets) {
+        std::vector<Held> held;
+        const auto is_unfinished = walk_->read_slice(held);
+        const json id = waiting_.front().id;
+        std::string lines = held_lines(id, held);
+        if (!is_unfinished || !*is_unfinished) {
+            lines += reply_line(id, is_unfinished ? "" : is_unfinished.error().message);
+            waiting_.pop_front();
+            walk_.reset();
+            lines += begin(sets);
+        }
+        return lines;
+    }
+
+  private:
+    static std::string answer_one(BanSets& sets, const Request& request) {
+        const auto target = base::parse_ban_target(request.address);
+        if (!target) {
+            return reply_line(request.id, "not an IP address");
+        }
+        const auto found = sets.find(*target);
+        if (!found) {
+            return reply_line(request.id, found.error().message);
+        }
+        return (*found ? held_lines(request.id, {**found}) : "") + reply_line(request.id, "");
+    }
+
+    std::deque<Request> waiting_;
+    std::optional<HeldWalk> walk_;  // for the first that waits
+};
+
+// The persistent responder.
+class Server {
+  public:
+    explicit Server(BanSets& sets) : sets_(sets), table_due_(steady_clock::now() + kTableDelay) {}
+
+    int run() {
+        if (!base::write_all(STDOUT_FILENO, "{\"supports\":[\"list\"]}\n")) {
+            return 0;
+        }
+        if (!watch_) {
+            complain(watch_.error().message);
+        }
+        base::become_realtime();  // where it is not allowed, a busy processor delays blocks
+        for (;;) {
+            std::array<pollfd, 3> ready = {pollfd{STDIN_FILENO, POLLIN, 0},
+                                           pollfd{watch_ ? watch_->fd() : -1, POLLIN, 0},
+                                           pollfd{lists_.fd(), POLLIN, 0}};
+            if (::poll(ready.data(), ready.size(), time_until_table()) < 0) {
+                if (errno == EINTR) {
+                    continue;
+                }
+                return complain("poll failed");
             }
-            in.append(buffer.data(), static_cast<std::size_t>(got));
-            std::vector<Request> requests;
-            std::size_t start = 0;
-            for (auto end = in.find('\n'); end != std::string::npos; end = in.find('\n', start)) {
-                requests.push_back(read_request(std::string_view(in).substr(start, end - start)));
-                start = end + 1;
+            base::resume_realtime();
+            if (ready[0].revents != 0) {
+                if (const auto exit_code = take_requests()) {
+                    return *exit_code;
+                }
             }
-            const std::string replies = answer(sets, blocked, requests);
-            in.erase(0, start);
-            if (in.size() > kMaxLine) {
-                return complain("a request without an end");
+            if (!is_table_made_ && time_until_table() == 0) {
+                make_table();
             }
-            if (!base::write_all(STDOUT_FILENO, replies)) {
+            if (ready[1].revents != 0) {
+                follow_table();
+            }
+            if (ready[2].revents != 0 && !write(lists_.go_on(sets_))) {
                 return 0;
             }
         }
-        if (ready[1].revents == 0) {
-            continue;
+    }
+
+  private:
+    // In milliseconds; -1 = it is made.
+    int time_until_table() const {
+        if (is_table_made_) {
+            return -1;
         }
-        // Rules are taken away also by who puts the table in order, as we do and as that of another
-        // home may have just done: only what is missing now counts.
-        const auto news = watch->read_news();
-        if (!news.was_removed && (!news.rule_was_removed || sets.has_rules())) {
-            continue;
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(table_due_ - steady_clock::now());
+        return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+    }
+    void make_table() {
+        is_table_made_ = true;
+        // Without CAP_NET_ADMIN or nft every request fails with the reason: go on all the same.
+        if (auto made = sets_.ensure_table(); !made) {
+            complain(made.error().message);
+        }
+        if (watch_) {
+            watch_->read_news();  // what we have just done ourselves
+        }
+    }
+    static bool write(const std::string& text) { return base::write_all(STDOUT_FILENO, text); }
+
+    // The exit code, if there is nothing more to do.
+    std::optional<int> take_requests() {
+        const ssize_t got = ::read(STDIN_FILENO, buffer_.data(), buffer_.size());
+        if (got <= 0) {
+            return 0;  // execd has ended; what is in the kernel ends by its timeouts
+        }
+        in_.append(buffer_.data(), static_cast<std::size_t>(got));
+        std::vector<Request> requests;
+        std::size_t start = 0;
+        for (auto end = in_.find('\n'); end != std::string::npos; end = in_.find('\n', start)) {
+            requests.push_back(read_request(std::string_view(in_).substr(start, end - start)));
+            start = end + 1;
+        }
+        in_.erase(0, start);
+        const bool blocks = std::any_of(requests.begin(), requests.end(),
+                                        [](const Request& each) { return each.action == "add"; });
+        if (!is_table_made_ && blocks) {
+            make_table();
+        }
+        std::string replies = answer(sets_, blocked_, requests);
+        for (const auto& request : requests) {
+            if (request.is_list) {
+                lists_.add(request);
+            }
+        }
+        replies += lists_.begin(sets_);
+        if (in_.size() > kMaxLine) {
+            return complain("a request without an end");
+        }
+        return write(replies) ? std::nullopt : std::optional(0);
+    }
+
+    // Rules are taken away also by who puts the table in order, as we do and as that of another
+    // home may have just done: only what is missing now counts.
+    void follow_table() {
+        const auto news = watch_->read_news();
+        if (!is_table_made_ ||
+            (!news.was_removed && (!news.rule_was_removed || sets_.has_rules()))) {
+            return;
         }
         complain(news.was_removed
                      ? "somebody removed the table inet portcullis: putting it back"
                      : "somebody removed a rule of the table inet portcullis: putting it back");
-        if (auto made = sets.ensure_table(); made) {
-            blocked.put_back(sets);
+        if (auto made = sets_.ensure_table(); made) {
+            blocked_.put_back(sets_);
         } else {
             complain(made.error().message);
         }
-        watch->read_news();  // what we have just done ourselves
+        watch_->read_news();  // what we have just done ourselves
     }
-}
+
+    BanSets& sets_;
+    base::Result<TableWatch> watch_ = TableWatch::open();
+    Blocked blocked_;
+    Lists lists_;
+    steady_clock::time_point table_due_;
+    bool is_table_made_ = false;
+    std::string in_;
+    std::array<char, 65536> buffer_{};
+};
 
 seconds timeout_of_environment() {
     const char* text = std::getenv("PORTCULLIS_TIMEOUT");  // NOLINT(concurrency-mt-unsafe)
@@ -303,7 +476,7 @@ int main(int argc, char** argv) {
         return complain(sets.error().message);
     }
     if (is_persistent) {
-        return serve(*sets);
+        return Server(*sets).run();
     }
     Blocked blocked;
     const auto error = carry_out(*sets, blocked, first, argv[3], timeout_of_environment());

@@ -3,9 +3,11 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -15,7 +17,10 @@
 #include <functional>
 #include <optional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
+#include "engine/app/execd_configuration.hpp"
 #include "engine/app/pid_file.hpp"
 #include "engine/base/ban_target.hpp"
 #include "engine/base/event_loop.hpp"
@@ -87,13 +92,30 @@ class NoProtection final : public execd::Protection {
     std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
 };
 
-// Does `work` as execd would; `if_none` is the reply where execd never was. The journal says which
-// executable undoes what, so that this works with a configuration that cannot be read.
+// What the configuration says of responders; nothing, if it has errors.
+execd::ExecdConfig config_or_nothing(const Home& home, const std::string& config_path) {
+    base::Diagnostics diagnostics;
+    auto config = load_execd_config(home, config_path, diagnostics);
+    return diagnostics.has_errors() ? execd::ExecdConfig() : config;
+}
+
+// Does `work` as execd would; `if_none` is the reply where execd never was and no responder can be
+// asked. The journal says which executable undoes what, so that this works with a configuration
+// that cannot be read.
 base::Result<Reply> work_without_execd(
-    const Home& home, const Reply& if_none,
+    const Home& home, execd::ExecdConfig config, const Reply& if_none,
     const std::function<void(execd::Executor&, base::Timestamp, execd::Executor::OnReply)>& work) {
     if (!std::filesystem::exists(home.bans())) {
-        return if_none;
+        const bool has_responder =
+            std::any_of(config.commands.begin(), config.commands.end(),
+                        [](const execd::Command& command) { return command.is_persistent; });
+        if (!has_responder || ::geteuid() != 0) {
+            return if_none;
+        }
+        for (const auto& folder :
+             {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
+            ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
+        }
     }
     const auto lock = PidFile::lock(home.pid_file("execd"));
     if (!lock) {
@@ -108,7 +130,7 @@ base::Result<Reply> work_without_execd(
     auto service = execd::Service::open(loop, clock, log,
                                         {home.responders(), home.bans(), home.responses_log(),
                                          home.responses_json(), home.execd_socket()},
-                                        {}, protection);
+                                        std::move(config), protection);
     if (!service) {
         return base::fail(std::move(service.error()));
     }
@@ -148,45 +170,116 @@ void print_row(const base::BanRow& row) {
     std::fputs(line.c_str(), stdout);
 }
 
-// A page of the table of bans.
-base::Result<Reply> ask_for_bans(const Home& home, const ExecdClient& execd,
-                                 const base::ListRequest& request) {
-    if (execd.is_connected()) {
-        return execd.ask(request);
-    }
-    return work_without_execd(
-        home, kNoBans,
+// What `bans` shows.
+struct Listing {
+    std::vector<base::BanRow> bans;
+    std::vector<base::BlockRow> blocks;  // that no ban explains
+    std::string more;                    // "and N more", or nothing
+    std::string problem;                 // why `blocks` may lack some, or nothing
+};
+
+void add_page(Listing& listing, const Reply& page) {
+    listing.blocks.insert(listing.blocks.end(), page.blocks.begin(), page.blocks.end());
+    (page.ok ? listing.more : listing.problem) = page.text;
+}
+
+base::Result<Listing> ask_for_listing(const ExecdClient& execd) {
+    Listing listing;
+    base::ListRequest request;
+    do {
+        auto reply = execd.ask(request);
+        if (!reply) {
+            return base::fail(std::move(reply.error()));
+        }
+        if (!reply->ok) {
+            return base::fail(problem(reply->text));
+        }
+        listing.bans.insert(listing.bans.end(), reply->bans.begin(), reply->bans.end());
+        request.after = reply->next;
+    } while (!request.after.empty());
+    base::UnexplainedRequest unexplained;
+    do {
+        auto reply = execd.ask(unexplained);
+        if (!reply) {
+            return base::fail(std::move(reply.error()));
+        }
+        add_page(listing, *reply);
+        unexplained.after = reply->next;
+    } while (!unexplained.after.empty());
+    return listing;
+}
+
+base::Result<Listing> make_listing(const Home& home, const std::string& config_path) {
+    Listing listing;
+    const auto done = work_without_execd(
+        home, config_or_nothing(home, config_path), kNoBans,
         [&](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
-            on_reply(executor.list(request));
+            base::ListRequest request;
+            do {
+                const auto page = executor.list(request);
+                listing.bans.insert(listing.bans.end(), page.bans.begin(), page.bans.end());
+                request.after = page.next;
+            } while (!request.after.empty());
+            executor.list_unexplained({}, [&listing, &executor, on_reply](const Reply& first) {
+                std::string after = first.next;
+                add_page(listing, first);
+                while (!after.empty()) {  // answered at once: the first page has asked
+                    executor.list_unexplained({after}, [&](const Reply& page) {
+                        add_page(listing, page);
+                        after = page.next;
+                    });
+                }
+                on_reply(kNoBans);
+            });
         });
+    if (!done) {
+        return base::fail(done.error());
+    }
+    return listing;
+}
+
+void print_blocks(const Listing& listing) {
+    const std::string title = fmt::format(
+        "blocked without a ban of this home (unban IP and flush release them):\n"
+        "{:<39} {:<20} {:>8}\n",
+        "ADDRESS", "RESPONDER", "SECONDS");
+    std::fputs(title.c_str(), stdout);
+    for (const auto& block : listing.blocks) {
+        const std::string left = block.left < 0 ? "no end" : std::to_string(block.left);
+        const std::string line =
+            fmt::format("{:<39} {:<20} {:>8}\n", block.address, block.responder, left);
+        std::fputs(line.c_str(), stdout);
+    }
+    if (!listing.more.empty()) {
+        std::puts(listing.more.c_str());
+    }
 }
 
 }  // namespace
 
-int list_bans(const Home& home) {
+int list_bans(const Home& home, const std::string& config_path) {
     const ExecdClient execd(home.execd_socket());
-    base::ListRequest request;
-    bool is_first = true;
-    do {
-        auto reply = ask_for_bans(home, execd, request);
-        if (!reply || !reply->ok) {
-            return report(reply);
-        }
-        if (is_first && !reply->bans.empty()) {
-            const std::string title =
-                fmt::format("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", "ADDRESS", "USER", "COMMAND",
-                            "UNTIL", "SECONDS", "WHY");
-            std::fputs(title.c_str(), stdout);
-        }
-        if (is_first && reply->bans.empty()) {
-            std::puts("there are no bans");
-        }
-        is_first = false;
-        for (const auto& row : reply->bans) {
-            print_row(row);
-        }
-        request.after = reply->next;
-    } while (!request.after.empty());
+    const auto listing =
+        execd.is_connected() ? ask_for_listing(execd) : make_listing(home, config_path);
+    if (!listing) {
+        return report(base::fail(listing.error()));
+    }
+    if (listing->bans.empty()) {
+        std::puts("there are no bans");
+    } else {
+        const std::string title = fmt::format("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", "ADDRESS",
+                                              "USER", "COMMAND", "UNTIL", "SECONDS", "WHY");
+        std::fputs(title.c_str(), stdout);
+    }
+    for (const auto& row : listing->bans) {
+        print_row(row);
+    }
+    if (!listing->blocks.empty()) {
+        print_blocks(*listing);
+    }
+    if (!listing->problem.empty()) {
+        return report(base::fail(problem(listing->problem)));
+    }
     return 0;
 }
 
@@ -200,7 +293,7 @@ int ban(const Home& home, const std::string& address, std::chrono::seconds timeo
     return report(execd.ask(base::BanRequest{address, timeout}));
 }
 
-int unban(const Home& home, const std::string& address) {
+int unban(const Home& home, const std::string& config_path, const std::string& address) {
     const base::UnbanRequest request{address};
     if (const ExecdClient execd(home.execd_socket()); execd.is_connected()) {
         return report(execd.ask(request));
@@ -208,26 +301,32 @@ int unban(const Home& home, const std::string& address) {
     const char* const why =
         base::parse_ban_target(address) ? "there is no ban of this address" : "not an IP address";
     return report(work_without_execd(
-        home, {false, why, {}, {}},
-        [&](execd::Executor& executor, base::Timestamp now, execd::Executor::OnReply on_reply) {
-            executor.unban(request, now, std::move(on_reply));
-        }));
+        home, config_or_nothing(home, config_path), {false, why, {}, {}},
+        [&](execd::Executor& executor, base::Timestamp now,
+            const execd::Executor::OnReply& on_reply) { executor.unban(request, now, on_reply); }));
 }
 
-int flush_bans(const Home& home) {
+int flush_bans(const Home& home, const std::string& config_path) {
     if (const ExecdClient execd(home.execd_socket()); execd.is_connected()) {
         return report(execd.ask(base::FlushRequest{}));
     }
     return report(work_without_execd(
-        home, kNoBans,
-        [](execd::Executor& executor, base::Timestamp now, execd::Executor::OnReply on_reply) {
-            executor.flush(now, std::move(on_reply));
-        }));
+        home, config_or_nothing(home, config_path), kNoBans,
+        [](execd::Executor& executor, base::Timestamp now,
+           const execd::Executor::OnReply& on_reply) { executor.flush(now, on_reply); }));
 }
 
 std::optional<std::string> ban_count(const Home& home) {
     const ExecdClient execd(home.execd_socket());
-    const auto reply = ask_for_bans(home, execd, {});
+    if (execd.is_connected()) {
+        const auto reply = execd.ask(base::ListRequest{});
+        return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
+    }
+    const auto reply = work_without_execd(
+        home, {}, kNoBans,
+        [](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
+            on_reply(executor.list({}));
+        });
     return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
 }
 

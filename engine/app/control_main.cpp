@@ -55,8 +55,9 @@ int main(int argc, char** argv) {
     cli.add_subcommand("status", "what runs, how much is blocked, and what was counted")
         ->callback([&] { exit_code = app::show_status(home()); });
 
-    auto* bans = cli.add_subcommand("bans", "list what is blocked, and until when");
-    bans->callback([&] { exit_code = app::list_bans(home()); });
+    auto* bans = cli.add_subcommand(
+        "bans", "list what is blocked, and until when, also what no ban of this home explains");
+    bans->callback([&] { exit_code = app::list_bans(home(), config()); });
 
     std::string address;
     std::int64_t seconds = portcullis::execd::kManualBanTime.count();
@@ -67,12 +68,14 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     ban->callback([&] { exit_code = app::ban(home(), address, std::chrono::seconds(seconds)); });
 
-    auto* unban = cli.add_subcommand("unban", "unblock an address");
+    auto* unban = cli.add_subcommand(
+        "unban", "unblock an address, whether a ban of this home explains it or not");
     unban->add_option("IP", address, "address")->required();
-    unban->callback([&] { exit_code = app::unban(home(), address); });
+    unban->callback([&] { exit_code = app::unban(home(), config(), address); });
 
-    auto* flush = cli.add_subcommand("flush", "unblock everything");
-    flush->callback([&] { exit_code = app::flush_bans(home()); });
+    auto* flush =
+        cli.add_subcommand("flush", "unblock everything, also what no ban of this home explains");
+    flush->callback([&] { exit_code = app::flush_bans(home(), config()); });
 
     std::string list_path;
     std::string list_key;

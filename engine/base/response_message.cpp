@@ -133,6 +133,10 @@ ResponseMessage read_unban(MemberReader& in) { return UnbanRequest{in.text("addr
 
 ResponseMessage read_flush(MemberReader&) { return FlushRequest{}; }
 
+ResponseMessage read_unexplained(MemberReader& in) {
+    return UnexplainedRequest{in.optional_text("after")};
+}
+
 // Every kind of message, by the value of its member "op".
 struct MessageKind {
     std::string_view op;
@@ -140,7 +144,7 @@ struct MessageKind {
 };
 constexpr MessageKind kMessageKinds[] = {
     {"respond", read_respond}, {"list", read_list},   {"ban", read_ban},
-    {"unban", read_unban},     {"flush", read_flush},
+    {"unban", read_unban},     {"flush", read_flush}, {"unexplained", read_unexplained},
 };
 
 json to_json(const RespondRequest& request) {
@@ -168,6 +172,17 @@ json to_json(const UnbanRequest& request) {
     return {{"op", "unban"}, {"address", request.address}};
 }
 json to_json(const FlushRequest&) { return {{"op", "flush"}}; }
+json to_json(const UnexplainedRequest& request) {
+    json object = {{"op", "unexplained"}};
+    if (!request.after.empty()) {
+        object["after"] = request.after;
+    }
+    return object;
+}
+
+json to_json(const BlockRow& row) {
+    return {{"responder", row.responder}, {"address", row.address}, {"left", row.left}};
+}
 
 json to_json(const BanRow& row) {
     return {{"command", row.command}, {"address", row.address}, {"user", row.user},
@@ -210,6 +225,12 @@ std::string encode(const Reply& reply) {
             rows.push_back(to_json(row));
         }
     }
+    if (!reply.blocks.empty()) {
+        auto& rows = object["blocks"] = json::array();
+        for (const auto& row : reply.blocks) {
+            rows.push_back(to_json(row));
+        }
+    }
     if (!reply.next.empty()) {
         object["next"] = reply.next;
     }
@@ -217,6 +238,7 @@ std::string encode(const Reply& reply) {
 }
 
 std::size_t encoded_size_of(const BanRow& row) { return to_packet(to_json(row)).size() + 1; }
+std::size_t encoded_size_of(const BlockRow& row) { return to_packet(to_json(row)).size() + 1; }
 
 Result<ResponseMessage> decode_message(std::string_view packet) {
     auto object = parse_object(packet);
@@ -237,43 +259,73 @@ Result<ResponseMessage> decode_message(std::string_view packet) {
     return message;
 }
 
+namespace {
+
+// Reads the rows of the list `name`, which may be missing, and takes it out of `object`.
+template <typename Row>
+Result<void> read_rows(json& object, const char* name, std::vector<Row>& rows,
+                       Row (*read)(MemberReader&)) {
+    const auto it = object.find(name);
+    if (it == object.end()) {
+        return {};
+    }
+    json list = std::move(*it);
+    object.erase(it);
+    if (!list.is_array()) {
+        return bad_message(fmt::format("\"{}\" is not a list", name));
+    }
+    for (auto& item : list) {
+        if (!item.is_object()) {
+            return bad_message(fmt::format("\"{}\" holds what is not an object", name));
+        }
+        MemberReader in(item);
+        rows.push_back(read(in));
+        if (auto problem = in.problem(); !problem.empty()) {
+            return bad_message(std::move(problem));
+        }
+    }
+    return {};
+}
+
+constexpr auto kMostSeconds = std::numeric_limits<std::int64_t>::max();
+
+BanRow read_ban_row(MemberReader& in) {
+    BanRow ban;
+    ban.command = in.text("command");
+    ban.address = in.text("address");
+    ban.user = in.text("user");
+    ban.rule_id = static_cast<int>(in.number("rule_id", 0, std::numeric_limits<int>::max()));
+    ban.since = in.number("since", 0, kMostSeconds);
+    ban.until = in.number("until", 0, kMostSeconds);
+    return ban;
+}
+
+BlockRow read_block_row(MemberReader& in) {
+    BlockRow block;
+    block.responder = in.text("responder");
+    block.address = in.text("address");
+    block.left = in.number("left", -1, kMostSeconds);
+    return block;
+}
+
+}  // namespace
+
 Result<Reply> decode_reply(std::string_view packet) {
     auto object = parse_object(packet);
     if (!object) {
         return fail(std::move(object.error()));
     }
     Reply reply;
-    json rows = json::array();
-    if (const auto it = object->find("bans"); it != object->end()) {
-        rows = std::move(*it);
-        object->erase(it);
+    if (auto read = read_rows(*object, "bans", reply.bans, read_ban_row); !read) {
+        return fail(std::move(read.error()));
     }
-    if (!rows.is_array()) {
-        return bad_message("\"bans\" is no list");
+    if (auto read = read_rows(*object, "blocks", reply.blocks, read_block_row); !read) {
+        return fail(std::move(read.error()));
     }
     MemberReader in(*object);
     reply.ok = in.boolean("ok");
     reply.text = in.text("text");
     reply.next = in.optional_text("next");
-    for (auto& row : rows) {
-        if (!row.is_object()) {
-            return bad_message("a ban is no object");
-        }
-        MemberReader row_in(row);
-        BanRow ban;
-        constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-        ban.command = row_in.text("command");
-        ban.address = row_in.text("address");
-        ban.user = row_in.text("user");
-        ban.rule_id =
-            static_cast<int>(row_in.number("rule_id", 0, std::numeric_limits<int>::max()));
-        ban.since = row_in.number("since", 0, kMost);
-        ban.until = row_in.number("until", 0, kMost);
-        if (auto problem = row_in.problem(); !problem.empty()) {
-            return bad_message(std::move(problem));
-        }
-        reply.bans.push_back(std::move(ban));
-    }
     if (auto problem = in.problem(); !problem.empty()) {
         return bad_message(std::move(problem));
     }

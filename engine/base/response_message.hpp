@@ -47,9 +47,13 @@ struct UnbanRequest {
     std::string address;
 };
 struct FlushRequest {};
+// What responders block and no ban explains.
+struct UnexplainedRequest {
+    std::string after;  // as in ListRequest
+};
 
-using ResponseMessage =
-    std::variant<RespondRequest, ListRequest, BanRequest, UnbanRequest, FlushRequest>;
+using ResponseMessage = std::variant<RespondRequest, ListRequest, BanRequest, UnbanRequest,
+                                     FlushRequest, UnexplainedRequest>;
 
 // One row of the table of bans.
 struct BanRow {
@@ -63,11 +67,21 @@ struct BanRow {
     bool operator==(const BanRow&) const = default;
 };
 
+// An address that a responder blocks and no ban explains.
+struct BlockRow {
+    std::string responder;  // its executable
+    std::string address;
+    std::int64_t left = 0;  // seconds; -1 = it has no end
+
+    bool operator==(const BlockRow&) const = default;
+};
+
 struct Reply {
     bool ok = true;
     std::string text;          // for a person: what was done, or why not
     std::vector<BanRow> bans;  // of a ListRequest: as many as fit into a packet
     std::string next;          // ListRequest::after of the next page; empty = this was the last
+    std::vector<BlockRow> blocks = {};  // of an UnexplainedRequest, in pages as well
 
     bool operator==(const Reply&) const = default;
 };
@@ -79,6 +93,7 @@ std::string encode(const ResponseMessage& message);
 std::string encode(const Reply& reply);
 // What one row adds to the packet of a reply, at most.
 std::size_t encoded_size_of(const BanRow& row);
+std::size_t encoded_size_of(const BlockRow& row);
 
 // Error code "bad-message": too long, no JSON object, an unknown, missing or mistyped member.
 Result<ResponseMessage> decode_message(std::string_view packet);

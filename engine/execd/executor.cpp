@@ -32,6 +32,20 @@ seconds left_of(const Ban& ban, Timestamp now) {
     return std::chrono::duration_cast<seconds>(ban.until - now);
 }
 
+// `ban` after the clock was set by `by`.
+Ban moved(Ban ban, std::chrono::nanoseconds by) {
+    ban.since += by;
+    if (ban.until != kNever) {
+        ban.until += by;
+    }
+    return ban;
+}
+
+// How long to wait before asking again after one more than `failed_before` failures in a row.
+seconds pause_after(int failed_before) {
+    return seconds(std::min(1 << std::min(failed_before, 9), 300));
+}
+
 Job job_of(Action action, const Ban& ban, seconds timeout) {
     return {action,       ban.key.executable, ban.is_persistent, ban.key.user, ban.key.address,
             ban.alert_id, ban.rule_id,        ban.location,      ban.filename, timeout};
@@ -92,6 +106,8 @@ Executor::Executor(ExecdConfig config, JournalState state, Journal& journal, Run
     for (auto& [key, ban] : state.bans) {
         Entry& entry = bans_[key];
         entry.ban = std::move(ban);
+        entry.in_force = entry.ban;
+        entry.is_uncertain = true;
         set_due(entry, entry.ban.until);
     }
 }
@@ -240,6 +256,12 @@ void Executor::carry_out(const Wish& wish, Timestamp now, const OnReply& on_repl
         }
     }
     const auto it = bans_.find(wish.ban.key);
+    if (it != bans_.end() && !it->second.ban.is_dry && config_.dry_run) {
+        // A dry run changes nothing about what is really banned.
+        finish(wish.record, Outcome::DryRun, "banned already (dry run: no command was run)",
+               on_reply);
+        return;
+    }
     const bool was_dry_only = it != bans_.end() && it->second.ban.is_dry && !config_.dry_run;
     if (it != bans_.end() && !it->second.is_undoing && !was_dry_only) {
         prolong(it->second, wish, now, on_reply);
@@ -341,52 +363,111 @@ void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_repl
         journal_.sync();
     }
     Entry& entry = bans_[ban.key];
+    if (entry.is_undoing) {
+        entry.interrupted_undo = entry.undo_reason;
+    }
     entry.ban = ban;
     entry.is_undoing = false;
-    entry.was_prolonged_meanwhile = false;
-    entry.failed_undos = 0;
+    entry.joined = 0;
+    entry.failed_attempts = 0;
     entry.applied_until = ban.until;
     set_due(entry, ban.until);
     record.reason = std::string(wish.is_manual ? kByHand : "blocked");
     add(entry, std::move(record), on_reply);
 }
 
+void Executor::write_to_journal(const Ban& ban) {
+    if (!journal_.put(ban)) {
+        log_.error("cannot write the journal of bans: is the disk full?");
+    }
+}
+
 // Applies `entry` and ends its request with `record`, whose reason says what kind it was.
 void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
     const auto generation = entry.generation = ++last_generation_;
     const bool is_dry = entry.ban.is_dry || config_.dry_run;
-    entry.is_adding = true;
+    entry.under_way = Task::Adding;
     run(job_of(Action::Add, entry.ban, entry.ban.timeout), is_dry,
-        [this, key = entry.ban.key, generation, record = std::move(record), on_reply,
-         is_dry](const JobResult& result) {
+        [this, asked = entry.ban, steps = clock_steps_, generation, record = std::move(record),
+         on_reply, is_dry](const JobResult& result) {
             std::string reason = fmt::format("{} {}", record.reason, duration_text(record.timeout));
             if (!result.reason.empty()) {
                 reason = result.ok ? reason + " (" + result.reason + ")" : result.reason;
             }
+            const auto it = bans_.find(asked.key);
+            if (!result.ok && asked.is_persistent && it != bans_.end() &&
+                it->second.generation == generation && it->second.joined > 0) {
+                reason += fmt::format("; the requests that came meanwhile fail with it: {}",
+                                      std::exchange(it->second.joined, 0));
+            }
             finish(record, outcome_of_add(result, is_dry), std::move(reason), on_reply);
-            // A persistent responder says what is real: nothing was done, so nothing is left to be
-            // undone and the next alert tries again. A script's exit code says less: its undo runs.
-            const auto it = bans_.find(key);
-            if (it == bans_.end() || it->second.generation != generation) {
-                return;
-            }
-            it->second.is_adding = false;
-            if (!result.ok && it->second.ban.is_persistent) {
-                journal_.undone(key);
-                forget(it);
-            } else if (std::exchange(it->second.was_prolonged_meanwhile, false)) {
-                if (!journal_.put(it->second.ban)) {
-                    log_.error("cannot write the journal of bans: is the disk full?");
-                }
-                set_due(it->second, it->second.ban.since);  // tick() renews it
-            }
+            finish_add(moved(asked, clock_steps_ - steps), generation, result);
         });
+}
+
+void Executor::finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result) {
+    const auto it = bans_.find(asked.key);
+    if (it == bans_.end()) {
+        return;
+    }
+    Entry& entry = it->second;
+    note_result(entry, asked, result);
+    if (entry.generation != generation) {
+        return;
+    }
+    entry.under_way = Task::Nothing;
+    // A persistent responder says what is real. A script's exit code says less: its undo runs.
+    if (!result.ok && entry.ban.is_persistent) {
+        fall_back(it, asked.since);
+    } else if (std::exchange(entry.joined, 0) > 0) {
+        // Their records say that they were carried out: nothing may take that back.
+        entry.in_force = entry.ban;
+        entry.is_uncertain = true;
+        set_due(entry, entry.ban.since);  // tick() renews it
+    }
+}
+
+// Keeps in mind what the kernel holds after the answer to a job of a persistent command.
+// `asked`: the ban of an `add`; nullopt = a `delete`.
+void Executor::note_result(Entry& entry, const std::optional<Ban>& asked,
+                           const JobResult& result) const {
+    if (result.ok) {
+        entry.in_force = asked;
+        entry.is_uncertain = false;
+        entry.failed_attempts = 0;
+        entry.interrupted_undo.reset();
+    } else {
+        entry.is_uncertain = entry.is_uncertain || result.may_have_happened;
+    }
+}
+
+// The ban or prolongation that `it` shows has failed: goes back to the state before.
+void Executor::fall_back(Bans::iterator it, Timestamp now) {
+    Entry& entry = it->second;
+    if (!entry.in_force && !entry.is_uncertain) {
+        if (!journal_.undone(it->first)) {
+            log_.error("cannot write the journal of bans: is the disk full?");
+        }
+        forget(it);
+        return;
+    }
+    if (entry.interrupted_undo || !entry.in_force) {
+        entry.ban = entry.in_force.value_or(entry.ban);
+        undo(it,
+             std::exchange(entry.interrupted_undo, {})
+                 .value_or("the answer of its responder was lost"),
+             now, {});
+        return;
+    }
+    entry.ban = *entry.in_force;
+    write_to_journal(entry.ban);
+    set_due(entry, entry.is_uncertain ? now : entry.ban.until);  // tick() renews or undoes it
 }
 
 void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnReply& on_reply) {
     Ban& ban = entry.ban;
     const Timestamp until_before = ban.until;
-    // A scan that continues is no further offence: only a new ban is.
+    // A scan that continues is not a further offence: only a new ban is.
     const seconds asked = wish.ban.timeout;
     if (wish.is_manual) {
         ban.timeout = asked;  // the administrator's word counts, even if it is shorter
@@ -394,7 +475,8 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
         ban.timeout = asked == seconds(0) ? asked : std::max(ban.timeout, asked);
     }
     ban.since = now;
-    ban.until = deadline(now, ban.timeout);
+    ban.until = wish.is_manual ? deadline(now, ban.timeout)
+                               : std::max(ban.until, deadline(now, ban.timeout));
     ban.alert_id = wish.ban.alert_id;
     ban.rule_id = wish.ban.rule_id;
     Record record = wish.record;
@@ -402,14 +484,12 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     const std::string change = ban.until < until_before ? "shortened, now" : "prolonged";
     // Whoever may ask could ask faster than a responder answers, and fill the memory and the disk:
     // of each ban one request is under way, and one more follows for all that came meanwhile.
-    if (entry.is_adding && ban.is_persistent && !wish.is_manual) {
-        entry.was_prolonged_meanwhile = true;
+    write_to_journal(ban);
+    if (entry.under_way == Task::Adding && ban.is_persistent && !wish.is_manual) {
+        ++entry.joined;
         set_due(entry, ban.until);
         finish(record, Outcome::Executed, change + " " + duration_text(ban.timeout), on_reply);
         return;
-    }
-    if (!journal_.put(ban)) {
-        log_.error("cannot write the journal of bans: is the disk full?");
     }
     if (ban.is_persistent || ban.is_dry) {
         set_due(entry, ban.until);
@@ -438,20 +518,42 @@ void Executor::renew(Entry& entry, Timestamp now) {
     if (entry.ban.until != kNever && left == seconds(0)) {
         return;  // timeouts are whole seconds, and 0 would have no end
     }
-    entry.is_renewing = true;
-    const auto on_renewed = [this, key = entry.ban.key](const JobResult& result) {
-        if (const auto it = bans_.find(key); it != bans_.end()) {
-            it->second.is_renewing = false;
-        }
-        if (!result.ok) {
-            log_.error(fmt::format("cannot renew the ban of {}: {}", key.address, result.reason));
-        }
-    };
+    const auto generation = entry.generation = ++last_generation_;
+    entry.under_way = Task::Renewing;
     if (!entry.ban.is_persistent) {
         // Twice the same rule would be undone once: take away what may be there.
         run(job_of(Action::Delete, entry.ban, seconds(0)), is_dry, [](const JobResult&) {});
     }
-    run(job_of(Action::Add, entry.ban, left), is_dry, on_renewed);
+    run(job_of(Action::Add, entry.ban, left), is_dry,
+        [this, asked = entry.ban, steps = clock_steps_, generation, now](const JobResult& result) {
+            const auto by = clock_steps_ - steps;
+            finish_renewal(moved(asked, by), generation, result, now + by);
+        });
+}
+
+void Executor::finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
+                              Timestamp now) {
+    const auto it = bans_.find(asked.key);
+    if (it == bans_.end()) {
+        return;
+    }
+    Entry& entry = it->second;
+    note_result(entry, asked, result);
+    if (entry.generation != generation) {
+        return;
+    }
+    entry.under_way = Task::Nothing;
+    if (result.ok) {
+        return;
+    }
+    const int failed_before = entry.failed_attempts++;
+    if (failed_before == 0) {
+        log_.error(fmt::format("cannot renew the ban of {}{}: {}", asked.key.address,
+                               asked.is_persistent ? " yet, trying again" : "", result.reason));
+    }
+    if (asked.is_persistent) {
+        set_due(entry, std::min(entry.ban.until, now + pause_after(failed_before)));
+    }
 }
 
 void Executor::restore(Timestamp now) {
@@ -469,8 +571,8 @@ void Executor::restore(Timestamp now) {
         Entry& entry = it->second;
         // A clock that was set back must not make a ban longer than it was to be.
         if (entry.ban.until != kNever && entry.ban.since > now) {
-            entry.ban.since = now;
-            entry.ban.until = deadline(now, entry.ban.timeout);
+            entry.ban = moved(entry.ban, now - entry.ban.since);
+            entry.in_force = entry.ban;
             set_due(entry, entry.ban.until);
         }
         if (entry.ban.until <= now) {
@@ -493,10 +595,11 @@ void Executor::restore(Timestamp now) {
 
 void Executor::apply_again(const std::string& executable, Timestamp now) {
     for (auto& [key, entry] : bans_) {
-        // What is asked already will be asked again by itself.
+        // Requests under way are repeated by PersistentResponder, an undo by tick().
         if (key.executable == executable && entry.ban.is_persistent && !entry.is_undoing &&
-            !entry.is_renewing &&
+            entry.under_way == Task::Nothing &&
             (entry.ban.until == kNever || left_of(entry.ban, now) > seconds(0))) {
+            entry.is_uncertain = true;
             renew(entry, now);
         }
     }
@@ -525,9 +628,12 @@ void Executor::clock_jumped(std::chrono::nanoseconds by) {
         }
     };
     due_.clear();
+    clock_steps_ += by;
     for (auto& [key, entry] : bans_) {
-        entry.ban.since += by;
-        move(entry.ban.until);
+        entry.ban = moved(std::move(entry.ban), by);
+        if (entry.in_force) {
+            entry.in_force = moved(*std::move(entry.in_force), by);
+        }
         move(entry.applied_until);
         move(entry.due);
         if (entry.due != kNever) {
@@ -547,51 +653,66 @@ void Executor::clock_jumped(std::chrono::nanoseconds by) {
 void Executor::undo(Bans::iterator it, std::string reason, Timestamp now,
                     std::function<void(bool)> on_done) {
     Entry& entry = it->second;
+    if (!entry.is_undoing) {
+        entry.failed_attempts = 0;
+    }
     entry.is_undoing = true;
-    entry.is_adding = false;
-    entry.was_prolonged_meanwhile = false;
+    entry.under_way = Task::Undoing;
+    entry.joined = 0;
     entry.undo_reason = std::move(reason);
     set_due(entry, kNever);
     const auto generation = entry.generation = ++last_generation_;
     run(job_of(Action::Delete, entry.ban, seconds(0)), entry.ban.is_dry,
-        [this, key = entry.ban.key, generation, now,
+        [this, asked = entry.ban, why = entry.undo_reason, steps = clock_steps_, generation, now,
          on_done = std::move(on_done)](const JobResult& result) {
-            const bool is_undone = finish_undo(key, generation, result, now);
+            const auto by = clock_steps_ - steps;
+            const bool is_undone = finish_undo(moved(asked, by), why, generation, result, now + by);
             if (on_done) {
                 on_done(is_undone);
             }
         });
 }
 
-// Whether the ban is gone.
-bool Executor::finish_undo(const BanKey& key, std::uint64_t generation, const JobResult& result,
-                           Timestamp now) {
-    const auto it = bans_.find(key);
-    if (it == bans_.end() || it->second.generation != generation) {
-        return it == bans_.end();  // else banned anew in the meantime
+// Whether the undo was carried out, also if the address was banned anew meanwhile.
+bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64_t generation,
+                           const JobResult& result, Timestamp now) {
+    const auto it = bans_.find(asked.key);
+    if (it == bans_.end()) {
+        return true;  // an earlier undo has taken it out
     }
     Entry& entry = it->second;
-    Record record = record_of(Action::Delete, entry.ban, now);
-    if (!result.ok && entry.ban.is_persistent) {
-        // Its kernel timeout may have undone it, but only the responder can say so: ask again.
-        const auto wait = seconds(std::min(1 << std::min(entry.failed_undos, 8), 300));
-        if (entry.failed_undos++ == 0) {
+    const bool is_undone = result.ok || !asked.is_persistent;
+    note_result(entry, std::nullopt, result);
+    Record record = record_of(Action::Delete, asked, now);
+    if (entry.generation != generation) {
+        if (!entry.is_undoing) {
+            finish(record, is_undone ? Outcome::Undone : Outcome::Failed,
+                   is_undone ? why + " (banned anew meanwhile)"
+                             : "cannot be undone, and banned anew meanwhile: " + result.reason,
+                   {});
+        }
+        return is_undone;
+    }
+    entry.under_way = Task::Nothing;
+    if (!is_undone) {
+        // Its kernel timeout may have undone it, but only the responder can say so: ask again, also
+        // after a restart, which must not take it for a ban in force.
+        const auto wait = pause_after(entry.failed_attempts);
+        if (entry.failed_attempts++ == 0) {
+            entry.ban.until = std::min(entry.ban.until, now);
+            write_to_journal(entry.ban);
             finish(record, Outcome::Failed,
                    fmt::format("cannot be undone yet, trying again: {}", result.reason), {});
         }
         set_due(entry, now + wait);
         return false;
     }
-    if (!journal_.undone(key)) {
+    if (!journal_.undone(asked.key)) {
         log_.error("cannot write the journal of bans: is the disk full?");
     }
-    std::string reason = entry.undo_reason;
-    if (!result.reason.empty()) {
-        reason += " (" + result.reason + ")";
-    }
-    const Outcome outcome = entry.ban.is_dry ? Outcome::DryRun : Outcome::Undone;
+    const Outcome outcome = asked.is_dry ? Outcome::DryRun : Outcome::Undone;
     forget(it);
-    finish(record, outcome, std::move(reason), {});
+    finish(record, outcome, result.reason.empty() ? why : why + " (" + result.reason + ")", {});
     return true;
 }
 
@@ -607,74 +728,6 @@ void Executor::lift_protected(Timestamp now) {
                                      current->first.address, *reason));
             undo(current, "never blocked any more: " + *reason, now, {});
         }
-    }
-}
-
-namespace {
-
-// Calls `on_reply` when the last copy of it is gone: after all undos of one request.
-struct UndoCount {
-    Executor::OnReply on_reply;
-    int asked = 0;
-    int undone = 0;
-
-    UndoCount() = default;
-    UndoCount(const UndoCount&) = delete;
-    UndoCount& operator=(const UndoCount&) = delete;
-    ~UndoCount() {
-        if (on_reply) {
-            base::Reply reply;
-            reply.ok = undone == asked;
-            reply.text = fmt::format("{} ban{} undone", undone, undone == 1 ? "" : "s");
-            if (!reply.ok) {
-                reply.text += fmt::format(", {} could not be undone yet (see active-responses.log)",
-                                          asked - undone);
-            }
-            on_reply(reply);
-        }
-    }
-};
-
-}  // namespace
-
-void Executor::unban(const base::UnbanRequest& request, Timestamp now, OnReply on_reply) {
-    const auto target = base::parse_ban_target(request.address);
-    Record record;
-    record.time = now;
-    record.action = Action::Delete;
-    record.address = target ? base::ban_target_text(*target) : request.address;
-    if (!target) {
-        finish(record, Outcome::Refused, "not an IP address", on_reply);
-        return;
-    }
-    const auto count = std::make_shared<UndoCount>();
-    for (auto it = bans_.begin(); it != bans_.end();) {
-        const auto current = it++;
-        if (current->first.address == record.address) {
-            ++count->asked;
-            undo(current, "unbanned by hand", now,
-                 [count](bool is_undone) { count->undone += is_undone ? 1 : 0; });
-        }
-    }
-    if (count->asked == 0) {
-        finish(record, Outcome::Refused, "there is no ban of this address", on_reply);
-    } else {
-        count->on_reply = std::move(on_reply);
-    }
-}
-
-void Executor::flush(Timestamp now, OnReply on_reply) {
-    const auto count = std::make_shared<UndoCount>();
-    for (auto it = bans_.begin(); it != bans_.end();) {
-        const auto current = it++;
-        ++count->asked;
-        undo(current, "flushed by hand", now,
-             [count](bool is_undone) { count->undone += is_undone ? 1 : 0; });
-    }
-    if (count->asked == 0) {
-        on_reply({true, "there are no bans", {}, {}});
-    } else {
-        count->on_reply = std::move(on_reply);
     }
 }
 

@@ -11,11 +11,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "engine/base/log.hpp"
 #include "engine/base/response_message.hpp"
@@ -26,6 +28,7 @@
 #include "engine/execd/rate_limit.hpp"
 #include "engine/execd/records.hpp"
 #include "engine/execd/runner.hpp"
+#include "engine/execd/survey.hpp"
 
 namespace portcullis::execd {
 
@@ -53,10 +56,16 @@ class Executor {
     void respond(const base::RespondRequest& request, base::Timestamp now);
     // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
     void ban(const base::BanRequest& request, base::Timestamp now, const OnReply& on_reply);
-    void unban(const base::UnbanRequest& request, base::Timestamp now, OnReply on_reply);
-    void flush(base::Timestamp now, OnReply on_reply);
+    // Both also release what responders block without a ban that explains it.
+    void unban(const base::UnbanRequest& request, base::Timestamp now, const OnReply& on_reply);
+    void flush(base::Timestamp now, const OnReply& on_reply);
     // One page of the table, within base::kMaxMessageSize.
     base::Reply list(const base::ListRequest& request) const;
+    // One page of what responders block and no ban explains. The first page asks them; the others
+    // continue it. Not ok: the text says which responder did not answer, and why.
+    void list_unexplained(const base::UnexplainedRequest& request, const OnReply& on_reply);
+    // After a start: asks the responders, and logs what no ban explains.
+    void log_unexplained();
 
     // Undoes and renews what is due.
     void tick(base::Timestamp now);
@@ -77,22 +86,46 @@ class Executor {
     int jobs_under_way() const { return jobs_under_way_; }
 
   private:
+    enum class Task { Nothing, Adding, Renewing, Undoing };
     // A ban and what execd is doing about it.
     struct Entry {
-        Ban ban;
-        std::uint64_t generation = 0;  // grows with each change of mind: late results are ignored
-        bool is_undoing = false;
-        bool is_renewing = false;
-        bool is_adding = false;                // a persistent responder has not answered yet, and
-        bool was_prolonged_meanwhile = false;  // is asked again, once, when it has
-        int failed_undos = 0;
+        Ban ban;  // as the table shows it and the journal holds it
+        // Of a persistent command: the ban that remains if the request under way fails,
+        // as the responder acknowledged it or records say. nullopt = none, or it was undone.
+        std::optional<Ban> in_force;
+        // The kernel may hold another end than `in_force`, or nothing: an answer was lost, or
+        // the responder has not been asked yet.
+        bool is_uncertain = false;
+        std::uint64_t generation =
+            0;  // grows with each change of mind: late results decide nothing
+        Task under_way = Task::Nothing;  // the job of `generation`
+        bool is_undoing = false;         // until the undo is acknowledged, however often it fails
+        // Requests that came while a persistent responder had not answered yet: it is asked once
+        // more for all of them.
+        int joined = 0;
+        int failed_attempts = 0;  // in a row, of an undo or a renewal
         std::string undo_reason;
+        // The reason of an undo that a new ban interrupted: resumed if that one fails.
+        std::optional<std::string> interrupted_undo;
         base::Timestamp due = kNever;            // when tick() looks at it
         base::Timestamp applied_until = kNever;  // the timeout that a script was last given
     };
     using Bans = std::map<BanKey, Entry>;
 
-    struct Wish;  // a request after its form was checked
+    struct Wish;      // a request after its form was checked
+    struct Releases;  // what one request for releases has come to
+    using ReleasesPtr = std::shared_ptr<Releases>;
+    void undo_for(const ReleasesPtr& releases, Bans::iterator it, std::string reason,
+                  base::Timestamp now);
+    void release_unexplained(const ReleasesPtr& releases);
+    void release(const UnexplainedBlock& block, const Record& request,
+                 std::function<void(bool)> on_done);
+    void end_one(Releases& releases);
+    // The persistent responders of the configuration and of bans; none in a dry run.
+    std::vector<std::string> responders() const;
+    bool has_ban(const std::string& executable, const std::string& address) const;
+    bool is_explained(const std::string& address) const;
+    base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
     void carry_out(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
     void prolong(Entry& entry, const Wish& wish, base::Timestamp now, const OnReply& on_reply);
@@ -100,10 +133,16 @@ class Executor {
     std::optional<std::string> limit_reached(const Wish& wish, base::Timestamp now);
     std::chrono::seconds next_timeout(const Wish& wish, base::Timestamp now);
     void add(Entry& entry, Record record, const OnReply& on_reply);
+    void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
+    void fall_back(Bans::iterator it, base::Timestamp now);
+    void note_result(Entry& entry, const std::optional<Ban>& asked, const JobResult& result) const;
+    void finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
+                        base::Timestamp now);
     void undo(Bans::iterator it, std::string reason, base::Timestamp now,
               std::function<void(bool)> on_done);
-    bool finish_undo(const BanKey& key, std::uint64_t generation, const JobResult& result,
-                     base::Timestamp now);
+    bool finish_undo(const Ban& asked, const std::string& why, std::uint64_t generation,
+                     const JobResult& result, base::Timestamp now);
+    void write_to_journal(const Ban& ban);
     void renew(Entry& entry, base::Timestamp now);
     void forget(Bans::iterator it);
     base::Result<void> compact_journal();
@@ -124,8 +163,10 @@ class Executor {
     RateLimit bans_per_minute_;
     bool is_rate_limited_ = false;  // within an episode that was already shouted about
     bool is_table_full_ = false;
+    Survey last_survey_;  // of list_unexplained(), whose pages it holds
     std::uint64_t last_generation_ = 0;
     int jobs_under_way_ = 0;
+    std::chrono::nanoseconds clock_steps_{0};  // all together, to move times that jobs hold
 };
 
 }  // namespace portcullis::execd

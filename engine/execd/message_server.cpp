@@ -160,6 +160,8 @@ void MessageServer::handle(std::uint64_t id, std::string_view packet) {
     };
     if (const auto* list = std::get_if<base::ListRequest>(&*message)) {
         reply(id, parts_.executor.list(*list));
+    } else if (const auto* unexplained = std::get_if<base::UnexplainedRequest>(&*message)) {
+        parts_.executor.list_unexplained(*unexplained, on_reply);
     } else if (const auto* ban = std::get_if<base::BanRequest>(&*message)) {
         parts_.executor.ban(*ban, now, on_reply);
     } else if (const auto* unban = std::get_if<base::UnbanRequest>(&*message)) {

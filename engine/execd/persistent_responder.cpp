@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/ban_target.hpp"
+
 namespace portcullis::execd {
 namespace {
 
@@ -38,6 +40,9 @@ std::string request_line(std::uint64_t id, const Job& job, steady_clock::duratio
         {"address", job.address},
         {"user", job.user},
         {"timeout", timeout.count()},
+        {"asked_at", std::chrono::duration_cast<std::chrono::milliseconds>(
+                         steady_clock::now().time_since_epoch())
+                         .count()},
         {"alert_id", job.alert_id},
         {"rule_id", job.rule_id},
         {"location", job.location},
@@ -70,14 +75,164 @@ void PersistentResponder::run(const Job& job, std::function<void(const JobResult
     pending.deadline = pending.asked + reply_limit_;
     if (is_running_) {
         pending.attempts = 1;
-        out_ += request_line(id, job, {});
-        if (!on_writable_) {
-            write_out();
-        }
+        write_soon(request_line(id, job, {}));
     }
     if (!deadline_) {
         deadline_ = loop_.call_after(reply_limit_, [this] { check_deadlines(); });
     }
+}
+
+void PersistentResponder::write_soon(const std::string& line) {
+    out_ += line;
+    if (!on_writable_) {
+        write_out();
+    }
+}
+
+void PersistentResponder::list(const std::string& address, std::function<void(const Held&)> on_held,
+                               std::function<void(const HeldResult&)> on_done) {
+    if (is_running_ && lists_ == Support::No) {
+        on_done({HeldAnswer::CannotSay, {}});
+        return;
+    }
+    Question& question = questions_[++last_id_];
+    question.address = address;
+    question.on_held = std::move(on_held);
+    question.on_done = std::move(on_done);
+    question.deadline = steady_clock::now() + kSupportsLimit;
+    ask_questions();
+    if (!question_deadline_) {
+        question_deadline_ = loop_.call_after(kSupportsLimit, [this] { check_questions(); });
+    }
+}
+
+void PersistentResponder::set_support(Support support) {
+    if (lists_ != Support::Unknown) {
+        return;
+    }
+    lists_ = support;
+    ask_questions();
+}
+
+// Asks what waits for that, or says that it cannot be asked.
+void PersistentResponder::ask_questions() {
+    if (!is_running_ || lists_ == Support::Unknown) {
+        return;
+    }
+    std::vector<std::uint64_t> refused;
+    for (auto& [id, question] : questions_) {
+        if (question.is_asked) {
+            continue;
+        }
+        if (lists_ == Support::No) {
+            refused.push_back(id);
+            continue;
+        }
+        question.is_asked = true;
+        ++question.attempts;
+        question.deadline = steady_clock::now() + reply_limit_;
+        write_soon(json{{"id", id}, {"action", "list"}, {"address", question.address}}.dump() +
+                   "\n");
+    }
+    for (const auto id : refused) {
+        end_question(id, {HeldAnswer::CannotSay, {}});
+    }
+}
+
+void PersistentResponder::end_question(std::uint64_t id, const HeldResult& result) {
+    const auto it = questions_.find(id);
+    if (it == questions_.end()) {
+        return;
+    }
+    const auto on_done = std::move(it->second.on_done);
+    questions_.erase(it);
+    on_done(result);
+}
+
+void PersistentResponder::give_up_questions(const std::string& reason, bool all) {
+    std::vector<std::uint64_t> failed;
+    for (auto& [id, question] : questions_) {
+        if (all || question.has_begun || question.attempts >= kMaxAttempts) {
+            failed.push_back(id);
+        }
+        question.is_asked = false;
+        question.deadline = steady_clock::now() + reply_limit_;
+    }
+    for (const auto id : failed) {
+        end_question(id, {HeldAnswer::Failed, reason});
+    }
+}
+
+void PersistentResponder::check_questions() {
+    question_deadline_ = base::EventLoop::no_source();
+    const auto now = steady_clock::now();
+    if (is_running_ && lists_ == Support::Unknown &&
+        std::any_of(questions_.begin(), questions_.end(),
+                    [&](const auto& each) { return each.second.deadline <= now; })) {
+        set_support(Support::No);
+    }
+    std::vector<std::uint64_t> late;
+    for (const auto& [id, question] : questions_) {
+        if (question.deadline <= now) {
+            late.push_back(id);
+        }
+    }
+    for (const auto id : late) {
+        end_question(
+            id, {HeldAnswer::Failed, fmt::format("the responder {} does not answer", executable_)});
+    }
+    if (!questions_.empty() && !question_deadline_) {
+        question_deadline_ =
+            loop_.call_after(std::chrono::seconds(1), [this] { check_questions(); });
+    }
+}
+
+// Takes a line about what the responder supports or blocks; false = it is none.
+bool PersistentResponder::handle_answer(const std::string& line) {
+    const json answer = json::parse(line, nullptr, false);
+    if (!answer.is_object()) {
+        return false;
+    }
+    if (const auto supports = answer.find("supports"); supports != answer.end()) {
+        const bool lists = supports->is_array() &&
+                           std::find(supports->begin(), supports->end(), "list") != supports->end();
+        set_support(lists ? Support::Yes : Support::No);
+        return true;
+    }
+    const auto id = answer.find("id");
+    const auto it = id != answer.end() && id->is_number_unsigned()
+                        ? questions_.find(id->get<std::uint64_t>())
+                        : questions_.end();
+    if (it == questions_.end()) {
+        return answer.contains("held");  // too late
+    }
+    last_reply_ = steady_clock::now();
+    it->second.deadline = last_reply_ + reply_limit_;
+    it->second.has_begun = true;
+    if (const auto held = answer.find("held"); held != answer.end() && held->is_array()) {
+        for (const auto& one : *held) {
+            const auto address = one.is_object() ? one.find("address") : one.end();
+            const auto target = address != one.end() && address->is_string()
+                                    ? base::parse_ban_target(address->get<std::string>())
+                                    : std::nullopt;
+            if (!target) {
+                continue;
+            }
+            const auto left = one.find("left");
+            it->second.on_held({base::ban_target_text(*target),
+                                left != one.end() && left->is_number_integer()
+                                    ? std::optional(std::chrono::seconds(left->get<std::int64_t>()))
+                                    : std::nullopt});
+        }
+    }
+    if (const auto ok = answer.find("ok"); ok != answer.end() && ok->is_boolean()) {
+        const auto error = answer.find("error");
+        end_question(it->first,
+                     {ok->get<bool>() ? HeldAnswer::Complete : HeldAnswer::Failed,
+                      error != answer.end() && error->is_string() ? error->get<std::string>()
+                                                                  : std::string()});
+    }
+    return true;
 }
 
 void PersistentResponder::start() {
@@ -100,10 +255,12 @@ void PersistentResponder::start() {
         }
         ++failures_in_a_row_;
         give_up(reason, true);
+        give_up_questions(reason, true);
         start_later();
         return;
     }
     is_running_ = true;
+    lists_ = Support::Unknown;
     on_output_ =
         loop_.watch_fd(child_.output.get(), EPOLLIN, [this](std::uint32_t) { read_replies(); });
     on_errors_ =
@@ -167,7 +324,10 @@ void PersistentResponder::read_replies() {
     for (auto end = in_.find('\n'); end != std::string::npos; end = in_.find('\n')) {
         const std::string line = in_.substr(0, end);
         in_.erase(0, end + 1);
-        handle_reply(line);
+        if (!handle_answer(line)) {
+            set_support(Support::No);  // it would have said so first
+            handle_reply(line);
+        }
     }
     if (in_.size() > kMaxReply) {
         log_.error(fmt::format("the responder {} answers with endless lines: killed", executable_));
@@ -197,6 +357,7 @@ void PersistentResponder::handle_reply(std::string_view line) {
     last_reply_ = steady_clock::now();
     JobResult result;
     result.ok = ok->get<bool>();
+    result.may_have_happened = !result.ok && it->second.attempts > 1;
     if (error != nullptr && error->is_string()) {
         result.reason = error->get<std::string>();
     } else if (!result.ok) {
@@ -278,21 +439,23 @@ void PersistentResponder::on_end() {
     last_error_.clear();
     log_.error(end);
     give_up(end, false);
+    give_up_questions(end, false);
     start_later();
 }
 
 void PersistentResponder::give_up(const std::string& reason, bool all) {
-    std::vector<std::function<void(const JobResult&)>> failed;
+    std::vector<std::pair<std::function<void(const JobResult&)>, JobResult>> failed;
     for (auto it = pending_.begin(); it != pending_.end();) {
         if (all || it->second.attempts >= kMaxAttempts) {
-            failed.push_back(std::move(it->second.on_done));
+            const bool was_asked = it->second.attempts > 0;
+            failed.emplace_back(std::move(it->second.on_done), JobResult{false, reason, was_asked});
             it = pending_.erase(it);
         } else {
             ++it;
         }
     }
-    for (const auto& on_done : failed) {
-        on_done({false, reason});
+    for (const auto& [on_done, result] : failed) {
+        on_done(result);
     }
 }
 

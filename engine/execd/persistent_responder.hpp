@@ -1,6 +1,7 @@
 // PersistentResponder: a command that is kept running and fed with JSON lines (docs/responders.md):
 //   ▶ {"id":7,"action":"add","address":"192.0.2.1","timeout":600,…}
 //   ◀ {"id":7,"ok":true}          once the effect is real
+// It may begin with {"supports":["list"]}: only then it is asked what it blocks.
 //
 // It is started at once, so that the first block costs no start, and started again when it ends:
 // immediately, then with a growing pause. Requests without a reply are then asked again, because
@@ -22,6 +23,8 @@ namespace portcullis::execd {
 class PersistentResponder {
   public:
     static constexpr int kMaxAttempts = 3;
+    // A responder that has not said within this time what it supports is not asked for it.
+    static constexpr std::chrono::seconds kSupportsLimit{2};
 
     // `loop` and `log` must outlive this. `reply_limit`: a responder that leaves a request
     // unanswered for longer is killed and started again.
@@ -41,6 +44,10 @@ class PersistentResponder {
     // Requests are written in the order of the calls. `on_done` is called from the event loop.
     void run(const Job& job, std::function<void(const JobResult&)> on_done);
 
+    // As Runner::list(). Repeated like jobs, unless an answer has begun when the responder ends.
+    void list(const std::string& address, std::function<void(const Held&)> on_held,
+              std::function<void(const HeldResult&)> on_done);
+
   private:
     struct Pending {
         Job job;
@@ -50,8 +57,28 @@ class PersistentResponder {
         int attempts = 0;
     };
 
+    // A question what it blocks.
+    struct Question {
+        std::string address;
+        std::function<void(const Held&)> on_held;
+        std::function<void(const HeldResult&)> on_done;
+        bool is_asked = false;   // of the process that runs
+        bool has_begun = false;  // the answer
+        int attempts = 0;
+        std::chrono::steady_clock::time_point deadline;
+    };
+    enum class Support { Unknown, Yes, No };
+
     void start();
     void start_later();
+    void set_support(Support support);
+    void ask_questions();
+    // Fails those that cannot be asked again (all = everything), after the process was lost.
+    void give_up_questions(const std::string& reason, bool all);
+    void end_question(std::uint64_t id, const HeldResult& result);
+    void check_questions();
+    void write_soon(const std::string& line);
+    bool handle_answer(const std::string& line);
     void write_out();
     void read_replies();
     void handle_reply(std::string_view line);
@@ -81,6 +108,8 @@ class PersistentResponder {
     std::string errors_in_;
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, Pending> pending_;
+    std::map<std::uint64_t, Question> questions_;
+    Support lists_ = Support::Unknown;  // whether it answers questions
 
     base::EventLoop::Source on_output_ = base::EventLoop::no_source();
     base::EventLoop::Source on_errors_ = base::EventLoop::no_source();
@@ -88,6 +117,7 @@ class PersistentResponder {
     base::EventLoop::Source on_child_end_ = base::EventLoop::no_source();
     base::EventLoop::Source restart_ = base::EventLoop::no_source();
     base::EventLoop::Source deadline_ = base::EventLoop::no_source();
+    base::EventLoop::Source question_deadline_ = base::EventLoop::no_source();
 };
 
 }  // namespace portcullis::execd

@@ -36,6 +36,12 @@ class ResponderRunner final : public Runner {
         }
     }
 
+    void list(const std::string& executable, const std::string& address,
+              std::function<void(const Held&)> on_held,
+              std::function<void(const HeldResult&)> on_done) override {
+        responder_of(executable).list(address, std::move(on_held), std::move(on_done));
+    }
+
   private:
     PersistentResponder& responder_of(const std::string& executable) {
         auto& responder = responders_[executable];

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace portcullis::execd {
 
@@ -32,6 +34,25 @@ struct Job {
 struct JobResult {
     bool ok = true;
     std::string reason;  // why it failed, or what is worth saying; for a person
+    // It failed, but may have been carried out: a responder ended without an answer,
+    // be it to this or to an earlier attempt.
+    bool may_have_happened = false;
+};
+
+// An address or network that a responder blocks, as it says itself.
+struct Held {
+    std::string address;                       // canonical, as base::ban_target_text() writes it
+    std::optional<std::chrono::seconds> left;  // nullopt = it has no end
+};
+
+enum class HeldAnswer {
+    Complete,   // all that it blocks was reported
+    CannotSay,  // it does not know this question
+    Failed,     // it knows the question, but this time there is no (whole) answer
+};
+struct HeldResult {
+    HeldAnswer answer = HeldAnswer::CannotSay;
+    std::string reason;  // of Failed, for a person
 };
 
 class Runner {
@@ -40,6 +61,18 @@ class Runner {
     // Runs `job` and then calls `on_done`, from the event loop or from within this call. Jobs of
     // one executable and address run one after the other, in the order of the calls.
     virtual void run(const Job& job, std::function<void(const JobResult&)> on_done) = 0;
+
+    // Asks the persistent responder `executable` what it blocks: whether `address`, or everything
+    // ("-"). Calls `on_held` for each, at times twice for the same, then `on_done` once. A report
+    // that comes before the result of a job describes the time before this job.
+    virtual void list(const std::string& executable, const std::string& address,
+                      std::function<void(const Held&)> on_held,
+                      std::function<void(const HeldResult&)> on_done) {
+        static_cast<void>(executable);
+        static_cast<void>(address);
+        on_held = nullptr;  // it has nothing to report
+        std::exchange(on_done, nullptr)({});
+    }
 };
 
 }  // namespace portcullis::execd

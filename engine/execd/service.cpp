@@ -76,6 +76,7 @@ void Service::start_responders(const ExecdConfig& config) {
 base::Result<void> Service::listen(uid_t engine_uid) {
     start_responders(config_);
     executor_->restore(clock_.now());
+    executor_->log_unexplained();
     auto server = MessageServer::listen(paths_.socket, engine_uid,
                                         {loop_, clock_, log_, records_, *executor_,
                                          [this] { follow_clock(); }, [this] { schedule(); }});

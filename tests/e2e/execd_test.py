@@ -113,6 +113,84 @@ class Execd(unittest.TestCase):
         self.assertEqual(self.control("flush").stdout, "1 ban undone\n")
         self.assertEqual(blocked(), {})
 
+    def fill_sets(self):
+        """What a restored ruleset, a lost journal or another home leaves."""
+        subprocess.run(["nft", "-f", "-"], check=True, text=True, input="""
+add table inet portcullis
+add set inet portcullis v4 { type ipv4_addr; flags timeout; size 131072; }
+add set inet portcullis v6 { type ipv6_addr; flags timeout; size 131072; }
+add set inet portcullis v6_56 { type ipv6_addr; flags timeout; size 131072; }
+add element inet portcullis v4 { 203.0.113.77 timeout 1h, 203.0.113.78 }
+add element inet portcullis v6 { 2001:db8::77 }
+add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
+""")
+
+    def test_what_no_ban_explains_is_shown_and_released(self):
+        for is_running in (True, False):
+            with self.subTest(is_running=is_running):
+                subprocess.run(["nft", "flush", "ruleset"], check=True)
+                self.fill_sets()
+                if is_running:
+                    self.start()
+                    self.wait_for("it says what it found", lambda: (
+                        "4 addresses are blocked that no ban of this home explains: "
+                        "2001:db8:1:200::/56 (3600 s left), 2001:db8::77 (no end), 203.0.113.77 "
+                        "(3600 s left), 203.0.113.78 (no end)."
+                        in (self.home / "logs/ossec.log").read_text()))
+                    self.control("ban", "198.51.100.1")
+                shown = self.control("bans")
+                self.assertEqual(0, shown.returncode, shown.stderr)
+                lines = shown.stdout.split("blocked without a ban of this home")[1].splitlines()
+                rows = {line.split()[0]: line.split(None, 2)[2] for line in lines[2:]}
+                self.assertEqual({"203.0.113.77", "203.0.113.78", "2001:db8::77",
+                                  "2001:db8:1:200::/56"}, set(rows))
+                self.assertEqual("no end", rows["203.0.113.78"])
+                self.assertTrue(3500 < int(rows["203.0.113.77"]) <= 3600, rows)
+                self.assertEqual("1 address released that no ban explained\n",
+                                 self.control("unban", "203.0.113.78").stdout)
+                self.assertIn("there is no ban of this address",
+                              self.control("unban", "203.0.113.78").stderr)
+                self.assertEqual(0, self.control("unban", "2001:db8:1:2ff::1/56").returncode)
+                self.assertEqual(("1 ban undone, " if is_running else "") +
+                                 "2 addresses released that no ban explained\n",
+                                 self.control("flush").stdout)
+                self.assertEqual({}, blocked())
+                self.assertEqual("there are no bans\n", self.control("bans").stdout)
+                self.stop(signal.SIGTERM)
+                # A lost journal.
+                shutil.rmtree(self.home / "var", ignore_errors=True)
+
+    def test_looking_makes_no_table(self):
+        self.assertEqual("there are no bans\n", self.control("bans").stdout)
+        self.assertNotIn("portcullis", subprocess.run(
+            ["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout)
+
+    def test_a_hundred_thousand_of_them_delay_no_ban(self):
+        subprocess.run(["nft", "-f", "-"], check=True, text=True, input=(
+            "add table inet portcullis\n"
+            "add set inet portcullis v4 { type ipv4_addr; flags timeout; size 131072; }\n"
+            "add element inet portcullis v4 { " + ", ".join(
+                f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(100_000)) + " }\n"))
+        connection = self.start()
+        connection.send(b'{"op":"unexplained"}')
+        slowest = 0.0
+        for number in range(1, 21):
+            begin = time.monotonic()
+            other = self.connect()
+            other.send(json.dumps({"op": "ban", "address": f"198.51.100.{number}",
+                                   "timeout": 600}).encode())
+            self.assertTrue(json.loads(other.recv(4096))["ok"])
+            slowest = max(slowest, time.monotonic() - begin)
+            other.close()
+        self.assertLess(slowest, 3)
+        self.assertTrue(json.loads(connection.recv(4096))["ok"])
+        shown = self.control("bans")
+        self.assertEqual(0, shown.returncode, shown.stderr)
+        self.assertTrue(shown.stdout.endswith("\nand 99000 more\n"), shown.stdout[-200:])
+        self.assertEqual("20 bans undone, 100000 addresses released that no ban explained\n",
+                         self.control("flush").stdout)
+        self.assertEqual({}, blocked())
+
     def test_a_second_execd_of_the_home_is_refused(self):
         self.start()
         second = subprocess.run([BIN / "portcullis-execd", "-D", self.home, "-f"],
@@ -230,6 +308,17 @@ class Execd(unittest.TestCase):
         subprocess.run(["nft", "flush", "ruleset"], check=True)
         self.wait_for_blocked(expected | {"198.51.100.4"})
 
+    def test_a_request_that_waited_does_not_block_for_longer(self):
+        connection = self.start()
+        self.control("ban", "198.51.100.1")
+        os.kill(self.responder(), signal.SIGSTOP)
+        connection.send(json.dumps(
+            {"op": "ban", "address": "198.51.100.2", "timeout": 600}).encode())
+        time.sleep(2.5)  # what is tested
+        os.kill(self.responder(), signal.SIGCONT)
+        self.assertTrue(json.loads(connection.recv(4096))["ok"])
+        self.assertLessEqual(blocked()["198.51.100.2"], 598)
+
     def test_a_flushed_ruleset_is_put_back(self):
         self.start()
         self.control("ban", "198.51.100.1")
@@ -289,7 +378,8 @@ class Execd(unittest.TestCase):
         self.assertEqual(set(left), rows, f"seed {seed}")
         # None is permanent, none lasts longer than it was to.
         self.assertTrue(all(0 < seconds <= 600 for seconds in left.values()), left)
-        self.assertEqual(self.control("flush").returncode, 0)
+        done = self.control("flush")
+        self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(blocked(), {})
 
 

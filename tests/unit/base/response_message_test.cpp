@@ -41,6 +41,8 @@ TEST_CASE("response_message: the administrator's requests survive the wire") {
           "192.0.2.1");
     CHECK(std::get<ListRequest>(*decode_message(encode(ListRequest{"x"}))).after == "x");
     CHECK(std::holds_alternative<FlushRequest>(*decode_message(encode(FlushRequest{}))));
+    CHECK(std::get<UnexplainedRequest>(*decode_message(encode(UnexplainedRequest{"x"}))).after ==
+          "x");
 }
 
 TEST_CASE("response_message: a reply with bans survives the wire") {
@@ -54,6 +56,14 @@ TEST_CASE("response_message: a reply with bans survives the wire") {
     CHECK(*decoded == reply);
     CHECK(encode(reply).size() <
           60 + encoded_size_of(reply.bans[0]) + encoded_size_of(reply.bans[1]));
+}
+
+TEST_CASE("response_message: a reply with unexplained blocks survives the wire") {
+    Reply reply;
+    reply.blocks = {{"firewall-drop", "192.0.2.1", 3600}, {"firewall-drop", "2001:db8::/48", -1}};
+    const auto decoded = decode_reply(encode(reply));
+    REQUIRE(decoded.has_value());
+    CHECK(*decoded == reply);
 }
 
 TEST_CASE("response_message: log text that is hostile stays a valid packet of bounded size") {

@@ -232,6 +232,53 @@ TEST_CASE("service: a script of a few lines is a persistent responder") {
     CHECK(calls.find("{\"action\":\"delete\",\"address\":\"198.51.100.7\"") != std::string::npos);
 }
 
+TEST_CASE("service: a responder that does not announce the question is not asked what it blocks") {
+    for (const char* said : {"", "echo '{\"supports\":[]}'\n"}) {
+        CAPTURE(said);
+        Bench bench(config_of("plain.sh", true, 600));
+        bench.home.add_script(
+            "plain.sh", std::string(said) +
+                            "while read -r line; do\n"
+                            "    echo \"$line\" >>" +
+                            (bench.home.folder / "calls") +
+                            "\n"
+                            "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                            "    echo \"{\\\"id\\\":$id,\\\"ok\\\":true}\"\n"
+                            "done\n");
+        bench.start();
+        const auto silent = bench.ask(base::UnexplainedRequest{});
+        CHECK(silent.ok);
+        CHECK(silent.blocks.empty());
+        CHECK(bench.ask(base::FlushRequest{}).text == "there are no bans");
+        CHECK(bench.ask(base::BanRequest{"198.51.100.7", seconds(60)}).ok);
+        CHECK(bench.ask(base::FlushRequest{}).text == "1 ban undone");
+        CHECK(test::content_of(bench.home.folder / "calls").find("list") == std::string::npos);
+    }
+}
+
+TEST_CASE("service: a responder that announces it is asked, again if it ends before the answer") {
+    Bench bench(config_of("lists.sh", true, 600));
+    bench.home.add_script(
+        "lists.sh",
+        "echo '{\"supports\":[\"list\"]}'\n"
+        "while read -r line; do\n"
+        "    if mkdir " +
+            (bench.home.folder / "died") +
+            " 2>/dev/null; then exit 1; fi\n"
+            "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+            "    echo \"{\\\"id\\\":$id,\\\"held\\\":[{\\\"address\\\":\\\"198.51.100.7\\\","
+            "\\\"left\\\":5},{\\\"address\\\":\\\"x\\\"}]}\"\n"
+            "    echo \"{\\\"id\\\":$id,\\\"held\\\":[{\\\"address\\\":\\\"2001:DB8::7\\\"}]}\"\n"
+            "    echo \"{\\\"id\\\":$id,\\\"ok\\\":true}\"\n"
+            "done\n");
+    bench.start();
+    const auto reply = bench.ask(base::UnexplainedRequest{});
+    CHECK(reply.ok);
+    CHECK(reply.blocks == std::vector<base::BlockRow>{{"lists.sh", "198.51.100.7", 5},
+                                                      {"lists.sh", "2001:db8::7", -1}});
+    CHECK(bench.log.count("the responder lists.sh ended (exit code 1)") == 1);
+}
+
 TEST_CASE("service: a persistent responder that dies is started again and asked again") {
     Bench bench(config_of("dies.sh", true, 600));
     // Its first life ends with the first request unanswered.
@@ -256,7 +303,10 @@ TEST_CASE("service: a persistent responder that never lives fails the request wi
     CHECK(reply.text ==
           "198.51.100.7: failed: the responder broken.sh ended (exit code 2): cannot "
           "find the firewall");
-    CHECK(bench.ask(base::ListRequest{}).bans.empty());
+    // It was asked, so it may have blocked: listed until an undo is acknowledged.
+    const auto bans = bench.ask(base::ListRequest{}).bans;
+    REQUIRE(bans.size() == 1);
+    CHECK(bans[0].address == "198.51.100.7");
 }
 
 TEST_CASE("service: who may ask for what is decided by uid") {

@@ -3,11 +3,16 @@
 #include <poll.h>
 
 #include <cstdio>
+#include <map>
+
+#include "engine/base/ban_target.hpp"
 
 #include "tests/support/network_namespace.hpp"
 
 using namespace portcullis;
 using active_response::BanSets;
+using active_response::Held;
+using active_response::HeldWalk;
 using active_response::TableWatch;
 using std::chrono::seconds;
 
@@ -27,6 +32,25 @@ std::string ruleset() {
 
 bool has(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
+}
+
+// Address or network -> seconds left; -1 = no end.
+std::map<std::string, std::int64_t> walk_through() {
+    auto walk = HeldWalk::start();
+    REQUIRE(walk.has_value());
+    std::vector<Held> held;
+    for (bool is_unfinished = true; is_unfinished;) {
+        pollfd ready{walk->fd(), POLLIN, 0};
+        REQUIRE(::poll(&ready, 1, 5000) == 1);
+        const auto read = walk->read_slice(held);
+        REQUIRE(read.has_value());
+        is_unfinished = *read;
+    }
+    std::map<std::string, std::int64_t> result;
+    for (const auto& one : held) {
+        result[base::ban_target_text(one.target)] = one.left ? one.left->count() : -1;
+    }
+    return result;
 }
 
 base::IpAddress address(const char* text) { return *base::IpAddress::parse(text); }
@@ -165,4 +189,52 @@ TEST_CASE("ban_sets: networks stand in the set of their length, also in a table 
     CHECK(sets->has_rules());
     REQUIRE(sets->remove(network).has_value());
     CHECK_FALSE(has(ruleset(), "2001:db8:1:2::"));
+}
+
+TEST_CASE("ban_sets: all elements of the sets are read, also those that others put there") {
+    if (!test::enter_network_namespace()) {
+        WARN("SKIPPED: no network namespace can be made here (not root)");
+        return;
+    }
+    std::system("nft flush ruleset");
+    CHECK(walk_through().empty());  // no table
+    auto sets = BanSets::open();
+    REQUIRE(sets.has_value());
+    CHECK_FALSE(sets->find(address("192.0.2.1")).value());
+    // A table of an older form, without the sets of networks.
+    std::system(
+        "nft 'add table inet portcullis;"
+        " add set inet portcullis v4 { type ipv4_addr; flags timeout; size 131072; };"
+        " add element inet portcullis v4 { 192.0.2.9 timeout 1h, 192.0.2.8 }'");
+    const auto older = walk_through();
+    CHECK(older.size() == 2);
+    CHECK(older.at("192.0.2.8") == -1);
+    CHECK(older.at("192.0.2.9") > 3590);
+    CHECK(older.at("192.0.2.9") <= 3600);
+    CHECK_FALSE(sets->find(*base::Cidr::parse("2001:db8:1:2::/64")).value());
+
+    REQUIRE(sets->ensure_table().has_value());
+    std::vector<BanSets::Change> changes;
+    for (const char* text :
+         {"2001:db8::1", "2001:db8:1::/48", "2001:db8:1:200::/56", "2001:db8:1:2::/64"}) {
+        changes.push_back({*base::parse_ban_target(text), seconds(0)});
+    }
+    for (int i = 0; i < 5000; ++i) {
+        changes.push_back({base::IpAddress::v4({198, 18, static_cast<std::uint8_t>(i / 250),
+                                                static_cast<std::uint8_t>(i % 250)}),
+                           seconds(600)});
+    }
+    REQUIRE(sets->apply(changes));
+    const auto all = walk_through();
+    CHECK(all.size() == 5006);
+    for (const char* text : {"192.0.2.8", "2001:db8::1", "2001:db8:1::/48", "2001:db8:1:200::/56",
+                             "2001:db8:1:2::/64"}) {
+        CAPTURE(text);
+        CHECK(all.at(text) == -1);
+        const auto found = sets->find(*base::parse_ban_target(text)).value();
+        REQUIRE(found.has_value());
+        CHECK_FALSE(found->left.has_value());
+    }
+    CHECK(sets->find(address("198.18.0.7")).value()->left > seconds(590));
+    CHECK_FALSE(sets->find(address("198.18.200.7")).value());
 }

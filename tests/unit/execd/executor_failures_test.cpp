@@ -1,0 +1,192 @@
+// What fails, what is lost, and what nobody explains.
+#include "engine/execd/executor.hpp"
+
+#include "tests/support/executor_bench.hpp"
+
+using namespace portcullis;
+using namespace portcullis::execd;
+using execd_test::Bench;
+using execd_test::Texts;
+using std::chrono::seconds;
+
+TEST_CASE("executor: a prolongation that fails leaves the ban with its old end") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    const auto end = bench.executor->next_due();
+    bench.pass(seconds(100));
+    bench.runner.result = {false, "the set is full"};
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.records.take().back() == "192.0.2.1 failed: the set is full");
+    CHECK(bench.executor->next_due() == end);
+    bench.start();  // so says the journal
+    CHECK(bench.executor->next_due() == end);
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.pass(seconds(500));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+}
+
+TEST_CASE("executor: an undo that fails is not forgotten when the ban that follows it fails too") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.result = {false, "busy"};
+    bench.pass(seconds(600));
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.executor->ban_count() == 1);
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.pass(seconds(2));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: what was unbanned and cannot be undone yet is not banned again by a restart") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1", 0);
+    bench.runner.result = {false, "busy"};
+    CHECK_FALSE(bench.unban("192.0.2.1").ok);
+    bench.start();
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: an add under way is not asked again when its responder was started again") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.is_slow = true;
+    bench.respond("firewall-drop", "192.0.2.2");
+    bench.runner.take();
+    bench.executor->apply_again("firewall-drop", bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600"});
+}
+
+TEST_CASE("executor: a renewal that fails is tried again") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.start();
+    bench.runner.result = {false, "busy"};
+    bench.executor->restore(bench.clock.now());
+    bench.pass(seconds(1));
+    CHECK(bench.log.count("cannot renew the ban of 192.0.2.1 yet, trying again: busy") == 1);
+    bench.runner.result = {};
+    bench.runner.take();
+    bench.pass(seconds(2));
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 597"});
+    CHECK(bench.executor->next_due() == bench.clock.now() + seconds(597));
+}
+
+TEST_CASE("executor: a ban whose answer was lost is undone, and listed until then") {
+    Bench bench;
+    bench.runner.result = {false, "the responder ended", true};
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.executor->ban_count() == 1);
+    bench.runner.result = {};
+    bench.pass(seconds(1));
+    CHECK(bench.runner.take().back() == "delete 192.0.2.1");
+    CHECK(bench.executor->ban_count() == 0);
+}
+
+TEST_CASE("executor: what a responder blocks and no ban explains is listed, logged and released") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    bench.runner.held = {{"192.0.2.1", seconds(600)},
+                         {"203.0.113.77", seconds(3600)},
+                         {"2001:db8:1:2::/64", std::nullopt}};
+    bench.respond("script-drop", "192.0.2.1");  // a ban of another command explains it, too
+    bench.runner.take();
+    bench.executor->log_unexplained();
+    CHECK(bench.log.count("WARNING: 2 addresses are blocked that no ban of this home explains: "
+                          "2001:db8:1:2::/64 (no end), 203.0.113.77 (3600 s left). ") == 1);
+    base::Reply reply;
+    const auto keep = [&](const base::Reply& got) { reply = got; };
+    bench.executor->list_unexplained({}, keep);
+    CHECK(reply.ok);
+    CHECK(reply.blocks == std::vector<base::BlockRow>{{"firewall-drop", "2001:db8:1:2::/64", -1},
+                                                      {"firewall-drop", "203.0.113.77", 3600}});
+    CHECK(bench.unban("192.0.2.9").text == "192.0.2.9: refused: there is no ban of this address");
+    bench.records.take();
+    bench.runner.questions.clear();
+    reply = bench.unban("2001:DB8:1:2::7/64");
+    CHECK(reply.ok);
+    CHECK(reply.text == "1 address released that no ban explained");
+    CHECK(bench.runner.questions == Texts{"firewall-drop 2001:db8:1:2::/64"});
+    CHECK(bench.records.take() ==
+          Texts{"2001:db8:1:2::/64 undone: released by hand: no ban explained it"});
+    reply = bench.flush();
+    CHECK(reply.ok);
+    CHECK(reply.text == "1 ban undone, 1 address released that no ban explained");
+    CHECK(bench.runner.held.empty());
+    bench.executor->log_unexplained();
+    CHECK(bench.log.count("INFO: the responders block 0 addresses, all of bans of this home") == 1);
+}
+
+TEST_CASE("executor: an address that is held beside a ban of another command is released, too") {
+    Bench bench;
+    bench.respond("script-drop", "192.0.2.1");
+    bench.runner.take();
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    bench.runner.held = {{"192.0.2.1", std::nullopt}};
+    CHECK(bench.unban("192.0.2.1").text ==
+          "1 ban undone, 1 address released that no ban explained");
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1", "delete 192.0.2.1"});
+}
+
+TEST_CASE(
+    "executor: of very many unexplained blocks the list is bounded, and a flush releases all") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    for (int i = 0; i < 12'000; ++i) {
+        bench.runner.held.push_back(
+            {"198.18." + std::to_string(i / 250) + "." + std::to_string(i % 250), std::nullopt});
+    }
+    std::set<std::string> addresses;
+    base::UnexplainedRequest request;
+    base::Reply reply;
+    do {
+        bench.executor->list_unexplained(request, [&](const base::Reply& got) { reply = got; });
+        CHECK(base::encode(reply).size() <= base::kMaxMessageSize);
+        for (const auto& row : reply.blocks) {
+            CHECK(addresses.insert(row.address).second);
+        }
+        request.after = reply.next;
+    } while (!request.after.empty());
+    CHECK(addresses.size() == 1000);
+    CHECK(reply.text == "and 11000 more");
+    CHECK(bench.runner.questions.size() == 1);  // for all pages
+    CHECK(bench.flush().text == "12000 addresses released that no ban explained");
+    CHECK(bench.runner.held.empty());
+}
+
+TEST_CASE("executor: nothing is said of what a responder cannot say, and a failure is reported") {
+    Bench bench;
+    bench.runner.held = {{"203.0.113.77", std::nullopt}};
+    base::Reply reply;
+    const auto keep = [&](const base::Reply& got) { reply = got; };
+    bench.executor->list_unexplained({}, keep);
+    CHECK(reply == base::Reply{});
+    bench.executor->log_unexplained();
+    CHECK(bench.log.messages.empty());
+    CHECK(bench.flush().text == "there are no bans");
+
+    bench.runner.answer = {HeldAnswer::Failed, "it ended"};
+    const std::string problem = "firewall-drop does not answer what it blocks: it ended";
+    bench.executor->list_unexplained({}, keep);
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.text == problem);
+    bench.executor->log_unexplained();
+    CHECK(bench.log.count("WARNING: " + problem) == 1);
+    reply = bench.flush();
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.text == "there are no bans, but " + problem);
+    CHECK(bench.unban("192.0.2.9").text ==
+          "192.0.2.9: refused: there is no ban of this address, but " + problem);
+
+    bench.config.dry_run = true;
+    bench.start();
+    bench.runner.questions.clear();
+    bench.executor->list_unexplained({}, keep);
+    CHECK(bench.runner.questions.empty());
+}
