@@ -1,6 +1,5 @@
 #include "sensor/detect/detectors.hpp"
 
-
 namespace portcullis::sensor_detect {
 namespace {
 
