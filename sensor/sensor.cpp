@@ -9,6 +9,7 @@
 #include "sensor/detect/scan_tracker.hpp"
 #include "sensor/detect/smurf_watch.hpp"
 #include "sensor/packet/compat_reassembler.hpp"
+#include "sensor/packet/icmp_message.hpp"
 #include "sensor/packet/reassembler.hpp"
 
 namespace portcullis {
@@ -197,12 +198,19 @@ void Sensor::on_packet(const sensor_capture::Frame& frame, Packet& packet, Packe
     if (packet.verdict == Verdict::ArpRequest) {
         if (!promisc_.empty() && is_ours(packet.destination)) {
             note_time(frame.time);
-            tracker_->on_arp_request(packet.source, packet.destination, frame.time);
+            tracker_->on_address_request(packet.source, packet.destination, frame.time);
         }
         return;
     }
     if (packet.verdict == Verdict::Ok && count_if_unknown_to_iplog(packet)) {
         return;
+    }
+    if (packet.transport == sensor_packet::Transport::Icmpv6 && !promisc_.empty()) {
+        const auto target = sensor_packet::solicited_address(packet);
+        if (target && *target != packet.source && is_ours(*target)) {
+            note_time(frame.time);
+            tracker_->on_address_request(packet.source, *target, frame.time);
+        }
     }
     const Direction direction = direction_of(packet);
     if (direction == Direction::None ||

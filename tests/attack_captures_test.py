@@ -222,17 +222,18 @@ def sweeps():
             detects(rf"^ICMP: slow sweep over hosts detected( to \S+)? from {PEER[version]}$"), version, "-a", networks(version))
 
 
-def lan_sweep():
-    """Of 18 hosts of a LAN 11 answer; the dead ones cause ARP requests only."""
-    capture, source = Capture(), "10.99.1.200"
+def lan_sweep(version=4, alive=11, requests=3):
+    """Of 18 hosts of a LAN `alive` answer; the others only cause requests for their link addresses."""
+    capture, source = Capture(), ours(version, 200)
+    ask = packets.neighbour_solicitation if version == 6 else packets.arp_request
     for number in range(18):
-        at, target = 1 + 0.1 * number, ours(4, 10 + number)
-        if number % 18 < 11:
+        at, target = 1 + 0.1 * number, ours(version, 10 + number)
+        if number < alive:
             capture.host(target)
             capture.send(at, packets.echo(source, target, data=b""))
         else:
-            for again in range(3):
-                capture.arrive(at + again, packets.arp_request(source, target))
+            for again in range(requests):
+                capture.arrive(at + again, ask(source, target))
     return capture
 
 
@@ -318,7 +319,12 @@ slow_scans()
 many_sources()
 many_targets()
 sweeps()
-add("ping sweep over a LAN", lan_sweep, detects("^ICMP: sweep over hosts detected .*from 10.99.1.200"), 4, "-a", networks(4))
+for version in (4, 6):
+    for alive in (11, 0):
+        for requests in (2, 3):
+            add(f"ping sweep over a LAN, {alive} hosts answer, {requests} requests for the others",
+                functools.partial(lan_sweep, version, alive, requests),
+                detects(f"^ICMP: sweep over hosts detected .*from {ours(version, 200)}"), version, "-a", networks(version))
 disguised_scans()
 flag_sets()
 

@@ -98,7 +98,7 @@ Contact& FirstContacts::add(const Contact& contact) {
 void FirstContacts::remove(Contact& contact) {
     const std::uint32_t mark = tag_of(contact.pair) | (place_of(contact) + 1);
     auto& marks = bucket_of(contact.pair).marks;
-    const auto last = std::find(marks.begin(), marks.end(), 0U) - 1;
+    auto* const last = std::find(marks.begin(), marks.end(), 0U) - 1;
     *std::find(marks.begin(), last, mark) = *last;
     *last = 0;
     contact.probe = ProbeClass::None;

@@ -90,9 +90,9 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
                      const base::IpAddress& destination);
     // A datagram or SYN+ACK of a source that did nothing before, which nobody asked for.
     void note_unasked(ScanKind kind, const Probe& probe);
-    // A request of `sender` for the hardware address of `target` (RFC 826), which is a host of the
-    // networks that are watched over.
-    void note_arp(const base::IpAddress& sender, const base::IpAddress& target);
+    // A request of `sender` for the link address of `target` (RFC 826, RFC 4861), which is a host
+    // of the networks that are watched over.
+    void note_address_request(const base::IpAddress& sender, const base::IpAddress& target);
     // An echo request; true = it belongs to a flood.
     bool receive_echo(Probe& probe);
     // A packet with contradictory flags; true = a line is due.

@@ -95,7 +95,8 @@ void ProbeLedger::note_slow_host(const Probe& probe) {
     reports_.report_detection(table_, source, begun);
 }
 
-void ProbeLedger::note_arp(const base::IpAddress& sender, const base::IpAddress& target) {
+void ProbeLedger::note_address_request(const base::IpAddress& sender,
+                                       const base::IpAddress& target) {
     if (!seeks_hosts(ProbeClass::EchoRequest)) {
         return;
     }

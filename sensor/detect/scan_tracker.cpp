@@ -194,10 +194,10 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
     }
 }
 
-void ScanTracker::on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
-                                 base::Timestamp now) {
+void ScanTracker::on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
+                                     base::Timestamp now) {
     advance(now);
-    ledger_.note_arp(sender, target);
+    ledger_.note_address_request(sender, target);
 }
 
 void ScanTracker::on_tcp(const Packet& packet) {

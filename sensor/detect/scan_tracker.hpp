@@ -33,8 +33,8 @@ class ScanTracker final : public Tracker {
 
     void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
     void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
-    void on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
-                        base::Timestamp now) override;
+    void on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
+                            base::Timestamp now) override;
     void set_own_addresses(std::span<const base::IpAddress> addresses) override {
         ledger_.set_own_addresses(addresses);
     }

@@ -97,10 +97,10 @@ void SmurfWatch::look_at_outbound(const Packet& packet, base::Timestamp now) {
     next_->on_outbound(packet, now);
 }
 
-void SmurfWatch::on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
-                                base::Timestamp now) {
+void SmurfWatch::on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
+                                    base::Timestamp now) {
     keep_up(false, now);
-    next_->on_arp_request(sender, target, now);
+    next_->on_address_request(sender, target, now);
 }
 
 // What is over here is told before the next tracker sees a later packet: its time never goes back.

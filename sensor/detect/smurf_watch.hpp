@@ -29,8 +29,8 @@ class SmurfWatch final : public Tracker, private CounterSink {
     void set_settings(const TrackerSettings& settings) override;
     void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
     void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
-    void on_arp_request(const base::IpAddress& sender, const base::IpAddress& target,
-                        base::Timestamp now) override;
+    void on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
+                            base::Timestamp now) override;
     void set_own_addresses(std::span<const base::IpAddress> addresses) override {
         next_->set_own_addresses(addresses);
     }

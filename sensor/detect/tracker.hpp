@@ -43,10 +43,10 @@ class Tracker {
     virtual void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
     // A packet of ours to elsewhere; REQUIRES: verdict == Ok.
     virtual void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
-    // Somebody in a watched network (promisc) asks by ARP for the link address of `target`, one of
-    // the watched addresses. Both are IPv4 and differ.
-    virtual void on_arp_request(const base::IpAddress& /*sender*/,
-                                const base::IpAddress& /*target*/, base::Timestamp /*now*/) {}
+    // A host on the link of a watched network (promisc) asks for the link address of `target`, one
+    // of the watched addresses, by ARP or neighbour discovery. Both are of one family and differ.
+    virtual void on_address_request(const base::IpAddress& /*sender*/,
+                                    const base::IpAddress& /*target*/, base::Timestamp /*now*/) {}
     // The addresses of this host, whenever they change.
     virtual void set_own_addresses(std::span<const base::IpAddress> /*addresses*/) {}
     // Who knows by which interface we answer a source; nullptr = nobody. It must outlive its use.

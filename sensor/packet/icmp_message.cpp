@@ -1,6 +1,7 @@
 #include "sensor/packet/icmp_message.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "sensor/packet/bytes.hpp"
 #include "sensor/packet/header_sizes.hpp"
@@ -112,6 +113,24 @@ std::optional<IcmpMessage> parse_icmp_message(std::span<const std::uint8_t> capt
             break;
     }
     return is_whole ? std::optional(message) : std::nullopt;
+}
+
+std::optional<base::IpAddress> solicited_address(const Packet& packet) {
+    constexpr std::uint8_t kNeighbourSolicitation = 135;
+    constexpr std::uint8_t kNotForwarded = 255;
+    constexpr std::size_t kTarget = 8;
+    constexpr std::size_t kAddress = 16;
+    constexpr std::array<std::uint8_t, 13> kSolicitedNode{0xff, 0x02, 0, 0, 0, 0,   0,
+                                                          0,    0,    0, 0, 1, 0xff};
+    const Bytes message(packet.icmp);
+    if (packet.verdict != Verdict::Ok || packet.transport != Transport::Icmpv6 ||
+        packet.icmp_type != kNeighbourSolicitation || packet.icmp_code != 0 ||
+        packet.ttl != kNotForwarded || !message.has(kTarget + kAddress) ||
+        packet.source == base::IpAddress::v6({}) ||
+        !std::equal(kSolicitedNode.begin(), kSolicitedNode.end(), packet.destination.data())) {
+        return std::nullopt;
+    }
+    return message.ipv6(kTarget);
 }
 
 std::optional<IcmpMessage> parse_icmpv6_message(std::span<const std::uint8_t> captured) {

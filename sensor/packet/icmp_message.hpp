@@ -10,6 +10,7 @@
 #include <span>
 
 #include "engine/base/ip_address.hpp"
+#include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_packet {
 
@@ -56,5 +57,11 @@ std::optional<IcmpMessage> parse_icmp_message(std::span<const std::uint8_t> capt
 
 // ICMPv6, types 1 to 4 with their complaint; of others type and code alone. nullopt = not whole.
 std::optional<IcmpMessage> parse_icmpv6_message(std::span<const std::uint8_t> captured);
+
+// The address that a neighbour solicitation looks for: its sender wants to send to that host and
+// does not know its link address (RFC 4861 section 7.2.2). nullopt = the packet is not such a
+// request: also for those to a single host, which only verify a known address (section 7.3.3), and
+// those without a source, which look for duplicates (RFC 4862 section 5.4.2).
+std::optional<base::IpAddress> solicited_address(const Packet& packet);
 
 }  // namespace portcullis::sensor_packet

@@ -389,6 +389,23 @@ def monitoring_of_a_network(version, how, gap):
     return Case(capture, OURS[version], promisc=network)
 
 
+@row("a router that looks for hosts", version=BOTH, again=(1, 3))
+def looking_router(version, again):
+    """A router asks for the link address of each host that it forwards to, once an hour, and later whether it is there."""
+    capture, router = Capture(), ours(version, 254)
+    for number in range(60 * again):
+        at, target = 1 + 60 * number, ours(version, 10 + number % 60)
+        if version == 4:
+            capture.arrive(at, packets.arp_request(router, target))
+        else:
+            capture.arrive(at, packets.neighbour_solicitation(router, target))
+            capture.arrive(at + 5, packets.neighbour_solicitation(router, target, to=target))
+            capture.arrive(at + 6, packets.neighbour_solicitation(router, target, to=target))
+            capture.arrive(at + 0.5, packets.neighbour_solicitation("::", target))
+    network = "10.99.1.0/24" if version == 4 else "2001:db8:99::/64"
+    return Case(capture, OURS[version], promisc=network)
+
+
 @row("a SIP trunk", version=BOTH, seed=(1,))
 def sip(version, seed):
     capture = Capture(seed)

@@ -161,6 +161,13 @@ def sctp(source: str, source_port: int, target: str, port: int, chunk: int, *, t
     return ip(source, target, SCTP, common + total + body, **header)
 
 
+def neighbour_solicitation(source: str, target: str, to: str | None = None) -> bytes:
+    """An IPv6 packet (RFC 4861): who has `target`? `to`: the host itself, to verify that it is still there."""
+    group = b"\xff\x02" + bytes(9) + b"\x01\xff" + address_bytes(target)[-3:]
+    to = to or socket.inet_ntop(socket.AF_INET6, group)
+    return icmp(source, to, 135, 0, bytes(4) + address_bytes(target) + b"\x01\x01\x02\0\0\0\0\1", ttl=255)
+
+
 def arp_request(sender: str, target: str, sender_mac: bytes = b"\x02\0\0\0\0\1") -> bytes:
     """The payload of an ARP frame (RFC 826): who has `target`?"""
     return struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + sender_mac + address_bytes(sender) + bytes(6) + address_bytes(

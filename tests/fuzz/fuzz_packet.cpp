@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "sensor/packet/icmp_message.hpp"
 #include "sensor/packet/link.hpp"
 
 using namespace portcullis::sensor_packet;
@@ -25,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (packet.verdict != Verdict::Ok) {
             continue;
         }
+        solicited_address(packet);
         const bool is_tcp_right =
             packet.transport != Transport::Tcp ||
             (packet.tcp_header_length >= 20 &&

@@ -32,7 +32,8 @@ class Recorder final : public Tracker {
         handed_on_.see(now);
     }
     void on_outbound(const Packet& /*packet*/, Timestamp now) override { handed_on_.see(now); }
-    void on_arp_request(const IpAddress& sender, const IpAddress& target, Timestamp now) override {
+    void on_address_request(const IpAddress& sender, const IpAddress& target,
+                            Timestamp now) override {
         handed_on_.arp_requests.push_back(
             fmt::format("{} asks for {} at {}", sender.to_string(), target.to_string(),
                         std::chrono::duration_cast<seconds>(now.time_since_epoch()).count()));
@@ -103,8 +104,8 @@ TEST_CASE("smurf_watch: echo replies of a network that was not asked are one att
 
 TEST_CASE("smurf_watch: an ARP request is handed on with its time") {
     Wire wire;
-    wire.watch.on_arp_request(*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2"),
-                              wire.now);
+    wire.watch.on_address_request(*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2"),
+                                  wire.now);
     CHECK(wire.handed_on.arp_requests ==
           std::vector<std::string>{"10.0.0.1 asks for 10.0.0.2 at 1700000000"});
 }

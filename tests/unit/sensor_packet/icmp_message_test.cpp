@@ -85,3 +85,36 @@ TEST_CASE("icmp_message: a message that lacks what its line says is not whole") 
     CHECK(refused->complaint.destination_port == 2);
     CHECK(parse_icmpv6_message(Bytes{135, 0, 0, 0, 0, 0, 0, 0}));
 }
+
+TEST_CASE("icmp_message: a neighbour solicitation to a group looks for a host") {
+    Bytes message(32);
+    message[0] = 135;
+    message[8] = 0x20;
+    message[9] = 0x01;
+    message[23] = 0x09;
+    Packet packet;
+    packet.verdict = Verdict::Ok;
+    packet.transport = Transport::Icmpv6;
+    packet.icmp_type = 135;
+    packet.ttl = 255;
+    packet.source = *portcullis::base::IpAddress::parse("2001::1");
+    packet.destination = *portcullis::base::IpAddress::parse("ff02::1:ff00:9");
+    packet.icmp = message;
+    REQUIRE(solicited_address(packet));
+    CHECK(solicited_address(packet)->to_string() == "2001::9");
+
+    const auto is_request = [&](auto change) {
+        Packet changed = packet;
+        change(changed);
+        return solicited_address(changed).has_value();
+    };
+    CHECK_FALSE(is_request([](Packet& p) { p.ttl = 254; }));  // forwarded
+    CHECK_FALSE(is_request([](Packet& p) { p.icmp_code = 1; }));
+    CHECK_FALSE(is_request([](Packet& p) { p.icmp_type = 136; }));
+    CHECK_FALSE(is_request([](Packet& p) { p.verdict = Verdict::Fragment; }));
+    CHECK_FALSE(is_request([](Packet& p) { p.icmp = p.icmp.first(23); }));
+    CHECK_FALSE(
+        is_request([](Packet& p) { p.source = *portcullis::base::IpAddress::parse("::"); }));
+    CHECK_FALSE(is_request(
+        [](Packet& p) { p.destination = *portcullis::base::IpAddress::parse("2001::9"); }));
+}
