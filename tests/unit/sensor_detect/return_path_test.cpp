@@ -5,8 +5,12 @@
 
 #include "tests/support/detect_wire.hpp"
 
-using namespace portcullis;
-using namespace portcullis::sensor_detect;
+namespace base = portcullis::base;
+using portcullis::sensor_detect::Observation;
+using portcullis::sensor_detect::ObservationType;
+using portcullis::sensor_detect::ReturnPath;
+using portcullis::sensor_detect::ReturnPathJudge;
+using portcullis::sensor_detect::TrackerSettings;
 using portcullis::test::Wire;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
