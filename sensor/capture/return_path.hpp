@@ -1,9 +1,9 @@
 // Return path: by which interface the host would answer a source, and whether the kernel takes
 // packets of that source from the interface on which they came in.
 //
-// Asked once for each detection, never for each packet: one question to the kernel takes some 40
-// microseconds. Needs no privilege and never waits. ReturnPaths is single-threaded; the function
-// may be called from any thread.
+// Asked for each detection and when packets of a source arrive on another interface than before,
+// never for each packet: one question to the kernel takes some 40 microseconds. Needs no privilege
+// and never waits. ReturnPaths is single-threaded; the function may be called from any thread.
 #pragma once
 
 #include <cstdint>

@@ -24,10 +24,11 @@ struct Contact {
     std::uint16_t seen_millis;  // … and the rest
     std::uint16_t source_port;
     std::uint16_t destination_port;
-    std::uint16_t bytes;   // of IP payload
-    std::uint8_t packets;  // the same one, repeated
-    ProbeClass probe;      // None = removed
-    bool is_touched;       // the port was closed or did not answer
+    std::uint16_t bytes;      // of IP payload
+    std::uint8_t packets;     // the same one, repeated
+    ProbeClass probe;         // None = removed
+    bool is_touched;          // the port was closed or did not answer
+    std::uint32_t interface;  // on which it arrived; 0 = not known
 };
 static_assert(sizeof(Contact) == 32);
 

@@ -41,8 +41,9 @@ struct Probe {
     bool is_bare : 1 = false;      // a SYN without the options of any operating system
     bool was_counted : 1 = false;  // as unanswered; the answer is late
     std::uint32_t contact = 0;     // FirstContacts::Place, if it is still there
+    std::uint32_t interface = 0;   // of arrival, the kernel's index; 0 = not known
 };
-static_assert(sizeof(Probe) == 64);
+static_assert(sizeof(Probe) == 72);
 
 class PendingProbes {
   public:

@@ -173,12 +173,13 @@ Contact ProbeLedger::contact_of(const Probe& probe) const {
     contact.bytes = static_cast<std::uint16_t>(std::min<std::uint32_t>(
         std::uint32_t{contact.packets} * probe.bytes, std::numeric_limits<std::uint16_t>::max()));
     contact.probe = probe.probe;
+    contact.interface = probe.interface;
     return contact;
 }
 
 std::uint32_t ProbeLedger::make(const Probe& probe) {
     const std::uint32_t source = table_.make(probe.pair, probe.source, probe.destination, second());
-    table_.at(source).interface = interface_;
+    table_.at(source).interface = probe.interface;
     return source;
 }
 
@@ -186,6 +187,7 @@ std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
     const Contact first = contact;
     contacts_.remove(contact);
     const std::uint32_t source = make(probe);
+    table_.at(source).interface = first.interface;
     if (first.probe == ProbeClass::Bogus) {
         table_.at(source).bogus_line_at = first.seen;
     } else if (first.probe == ProbeClass::Hop) {
@@ -249,6 +251,9 @@ ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
 }
 
 ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& probe) {
+    if (table_.at(source).is_scanning && !admit(source, probe, Door::Silent)) {
+        return Reception::Taken;
+    }
     table_.touch(source, second());
     for (const ScanKind kind : kinds_of(probe.probe)) {
         if (!settings_.of(kind).is_enabled) {
@@ -302,6 +307,9 @@ bool ProbeLedger::is_taken_by_slow_scan(const Probe& probe) {
         table_.at(source).is_slow = false;
         return false;
     }
+    if (!admit(source, probe, Door::Silent)) {
+        return true;
+    }
     table_.touch(source, second());
     counter->expires_at = std::max(counter->expires_at, expiry_of(ScanKind::SlowScan));
     counter->packets += probe.packets;
@@ -353,7 +361,7 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
             }
         }
     }
-    if (source != kNoIndex && count_door(source, probe, door)) {
+    if (source != kNoIndex && (!admit(source, probe, door) || count_door(source, probe, door))) {
         return;
     }
     if (is_next_host(probe.probe)) {
@@ -380,6 +388,23 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
     }
 }
 
+bool ProbeLedger::admit(std::uint32_t source, const Probe& probe, Door door) {
+    const auto admission = reports_.admit(table_.at(source), probe, door == Door::Refuses);
+    if (admission == ScanReports::Admission::CountsAnew) {
+        forget_dropped(source, slow_key_of(probe));
+    }
+    return admission != ScanReports::Admission::Dropped;
+}
+
+void ProbeLedger::forget_dropped(std::uint32_t source, std::uint64_t slow_key) {
+    table_.for_each_counter(source, [&](Counter& counter) {
+        if (!counter.is_detected && !counter.was_refused) {
+            slow_.forget_ports(slow_key, counter.kind, counter.counted_ports.ports());
+            counter.forget_ports();
+        }
+    });
+}
+
 bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door) {
     // NOLINTNEXTLINE(readability-use-anyofallof): each round counts
     for (const ScanKind kind : kinds_of(probe.probe)) {
@@ -401,6 +426,7 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door
             continue;
         }
         if (!reports_.report_detection(table_, source, *counter)) {
+            forget_dropped(source, slow_key_of(probe));
             return true;
         }
         slow_.forget_visit(slow_key_of(probe), *counter);
@@ -437,7 +463,9 @@ void ProbeLedger::take_back(const Probe& probe) {
 
 bool ProbeLedger::count_at_once(const Probe& probe) {
     const std::uint32_t source = obtain(probe);
-    return count(source, probe) == Reception::Taken || count_door(source, probe, Door::Silent);
+    const Door door = probe.probe == ProbeClass::OpenPort ? Door::Refuses : Door::Silent;
+    return !admit(source, probe, door) || count(source, probe) == Reception::Taken ||
+           count_door(source, probe, Door::Silent);
 }
 
 void ProbeLedger::note_protocol(const Probe& probe) {

@@ -44,8 +44,6 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     // The addresses of this host: whether there is more than one of a family decides whether
     // sources are counted over all of them.
     void set_own_addresses(std::span<const base::IpAddress> addresses);
-    // The interface of the inbound packets that follow; 0 = not known.
-    void set_interface(std::uint32_t interface) { interface_ = interface; }
     // The keyed hash by which a pair is known.
     std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
@@ -139,6 +137,11 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void follow(std::uint32_t source, Counter& counter, const Probe& probe);
     // Whether a slow scan is going on that the probe belongs to. REQUIRES: slow_.has_running().
     bool is_taken_by_slow_scan(const Probe& probe);
+    // Whether the probe counts (ScanReports::admit()).
+    bool admit(std::uint32_t source, const Probe& probe, Door door);
+    // Forgets the ports that a source counted by probes that the host dropped. `slow_key`: of the
+    // same source in the memory of slow scans.
+    void forget_dropped(std::uint32_t source, std::uint64_t slow_key);
     // Counts a port; true = the source is a scanner, now or before.
     bool count_door(std::uint32_t source, const Probe& probe, Door door);
     bool is_reached_by_one(ProbeClass probe) const;
@@ -179,7 +182,6 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     FlowMemory arp_requests_;
     base::Timestamp now_;
     std::uint32_t second_ = 0;
-    std::uint32_t interface_ = 0;
     bool has_several_v4_ = false;
     bool has_several_v6_ = false;
     // The pair asked for last: scans and their answers come in rows.

@@ -1,7 +1,8 @@
 // ReturnPath: would what this host sends to a source leave by the interface on which its packets
 // arrived?
 //
-// A seam: detectors ask it once for each detection; live capture answers it from the routing table.
+// A seam: detectors ask it for each detection, and when packets of a source arrive on another
+// interface than before; live capture answers it from the routing table.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ enum class ReturnPath : std::uint8_t {
 class ReturnPathJudge {
   public:
     virtual ~ReturnPathJudge() = default;
-    // `destination`: where the packets of `source` were sent to; 0.0.0.0 = to several addresses.
+    // `destination`: where the packets of `source` were sent to; 0.0.0.0 = not known.
     // `interface`: the kernel's index of the interface of arrival; 0 = not known.
     virtual ReturnPath judge(const base::IpAddress& source, const base::IpAddress& destination,
                              std::uint32_t interface) = 0;

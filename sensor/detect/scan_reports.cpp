@@ -59,24 +59,66 @@ void ScanReports::report_packet(ObservationType type, const sensor_packet::Packe
     }
 }
 
+ReturnPath ScanReports::judge(const SourceState& state, std::uint32_t interface) const {
+    if (return_path_ == nullptr || interface == 0) {
+        return ReturnPath::Unknown;
+    }
+    // Of several targets the first stands for all: a route may depend on our address, and hosts
+    // that are watched over have filters of their own.
+    const bool has_targets = state.destination == base::IpAddress() && state.extent != kNoIndex &&
+                             extents_[state.extent].targets.size() > 0;
+    const base::IpAddress target =
+        has_targets ? extents_[state.extent].targets.addresses().front() : state.destination;
+    return return_path_->judge(state.source, target, interface);
+}
+
+bool ScanReports::is_dropped(const base::IpAddress& source, const base::IpAddress& destination,
+                             std::uint32_t interface) const {
+    return return_path_ != nullptr && interface != 0 &&
+           return_path_->judge(source, destination, interface) == ReturnPath::Filtered;
+}
+
+bool ScanReports::is_dropped(const SourceState& state, const Counter& counter) const {
+    const bool is_answered =
+        counter.is_detected ? counter.answer_at > counter.line_at : counter.was_refused;
+    return !is_answered && judge(state, state.interface) == ReturnPath::Filtered;
+}
+
+ScanReports::Admission ScanReports::admit(SourceState& state, const Probe& probe,
+                                          bool is_answered) const {
+    if (probe.interface == 0 || probe.interface == state.interface) {
+        return Admission::Counts;
+    }
+    Admission admission = Admission::Counts;
+    if (!is_answered && state.interface != 0) {
+        if (judge(state, probe.interface) == ReturnPath::Filtered) {
+            return Admission::Dropped;
+        }
+        if (judge(state, state.interface) == ReturnPath::Filtered) {
+            admission = Admission::CountsAnew;
+        }
+    }
+    state.interface = probe.interface;
+    return admission;
+}
+
 bool ScanReports::report_detection(SourceTable& table, std::uint32_t source, Counter& counter) {
-    const SourceState& state = table.at(source);
-    if (return_path_ != nullptr && state.interface != 0 && !counter.was_refused &&
-        return_path_->judge(state.source, state.destination, state.interface) ==
-            ReturnPath::Filtered) {
-        counter.forget_ports();
+    if (is_dropped(table.at(source), counter)) {
         return false;
     }
     if (!report_in_lock_step(table, source, counter)) {
         counter.is_detected = true;
         table.mark_scanning(source);
-        send_detection(state, counter, false);
-        report_tool(state, counter.kind);
+        send_detection(table.at(source), counter, false);
+        report_tool(table.at(source), counter.kind);
     }
     return true;
 }
 
 void ScanReports::report_repetition(const SourceState& state, Counter& counter) {
+    if (is_dropped(state, counter)) {
+        return;
+    }
     send_detection(state, counter, true);
 }
 
@@ -86,9 +128,7 @@ void ScanReports::send_detection(const SourceState& state, Counter& counter, boo
     observation.destination_ports = counter.destination_ports;
     observation.source_ports = counter.source_ports;
     observation.is_repeated = is_repeated;
-    observation.is_route_asymmetric =
-        return_path_ != nullptr && state.interface != 0 &&
-        return_path_->judge(state.source, state.destination, state.interface) == ReturnPath::Other;
+    observation.is_route_asymmetric = judge(state, state.interface) == ReturnPath::Other;
     counter.line_at = second();
     counter.is_unblocked = false;
     sink_.on_observation(observation);
@@ -122,7 +162,11 @@ bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, 
     if (groups_.is_full()) {
         return false;
     }
-    const auto members = find_lock_step(table, source, counter, window);
+    auto members = find_lock_step(table, source, counter, window);
+    std::erase_if(members, [&](std::uint32_t member) {
+        return member != source &&
+               is_dropped(table.at(member), *table.find_counter(member, counter.kind));
+    });
     if (members.size() < settings_.of(*kind).threshold) {
         return false;
     }
@@ -165,6 +209,10 @@ void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t so
 
 void ScanReports::judge_member(SourceTable& table, std::uint32_t source, Counter& counter) {
     const std::size_t others = count_in_step(table, source, counter);
+    if (is_dropped(table.at(source), counter)) {
+        counter.begin_next_line();
+        return;
+    }
     if (others + 1 >= settings_.of(groups_.at(counter.group).kind).threshold) {
         // The latest ports stay, for the others who come to them.
         const DestinationPorts ports = first_ports_of(counter);

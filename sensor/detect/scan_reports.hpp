@@ -11,6 +11,7 @@
 #include "sensor/detect/extent.hpp"
 #include "sensor/detect/lock_step.hpp"
 #include "sensor/detect/observation.hpp"
+#include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/probe_history.hpp"
 #include "sensor/detect/return_path.hpp"
 #include "sensor/detect/source_table.hpp"
@@ -35,11 +36,24 @@ class ScanReports {
 
     void report_packet(ObservationType type, const sensor_packet::Packet& packet,
                        std::uint64_t bytes);
+    enum class Admission : std::uint8_t {
+        Counts,
+        CountsAnew,  // the host dropped the probes before it, which arrived on another interface
+        Dropped,     // by the host
+    };
+    // Whether a probe of `state` counts. Its interface of arrival is judged if the probes before it
+    // arrived on another one, and is that of the source from then on. `is_answered`: the host
+    // answered the probe, so it did not drop it.
+    Admission admit(SourceState& state, const Probe& probe, bool is_answered) const;
+    // Whether strict reverse path filtering drops what `source` sends to `destination` by
+    // `interface`. An address of 0.0.0.0 or an interface of 0 is not known.
+    bool is_dropped(const base::IpAddress& source, const base::IpAddress& destination,
+                    std::uint32_t interface) const;
     // A counter reached its threshold: it and those in lock-step with it are detected from now on.
     // False = the host drops what this source sends, so that it learnt nothing: nothing is
-    // reported, and the count starts anew.
+    // reported. The caller then forgets the ports.
     bool report_detection(SourceTable& table, std::uint32_t source, Counter& counter);
-    // A detected source goes on: one more line about it.
+    // A detected source continues: one more line about it, unless the host drops what it sends.
     void report_repetition(const SourceState& state, Counter& counter);
     // Whether report_together() can report anything.
     bool has_room_for_group() const { return !groups_.is_full(); }
@@ -57,6 +71,9 @@ class ScanReports {
 
   private:
     Observation make(ObservationType type, ScanKind kind) const;
+    ReturnPath judge(const SourceState& state, std::uint32_t interface) const;
+    // The same as is_dropped(), of a source that was not answered since its last line.
+    bool is_dropped(const SourceState& state, const Counter& counter) const;
     // What a line says of a source and its targets.
     void describe(const SourceState& state, Observation& observation);
     void send_detection(const SourceState& state, Counter& counter, bool is_repeated);

@@ -152,6 +152,7 @@ Probe ScanTracker::probe_of(const Packet& packet, ProbeClass probe) {
     made.bytes = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(packet.payload_length, std::numeric_limits<std::uint16_t>::max()));
     made.probe = probe;
+    made.interface = packet.interface_index;
     made.is_bare = packet.tcp_header_length <= kLongestBareHeader;
     return made;
 }
@@ -165,7 +166,6 @@ bool ScanTracker::is_watched(ProbeClass probe) const {
 void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     ++counters_.inbound;
-    ledger_.set_interface(packet.interface_index);
     switch (packet.transport) {
         case Transport::Tcp:
             on_tcp(packet);

@@ -64,7 +64,8 @@ void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target
     if (known != kNoIndex && is_one_visit(known, count.ports)) {
         return;
     }
-    Visit last{key, probe.source, probe.destination, {}, {}, count.ports * probe.bytes};
+    Visit last{
+        key, probe.source, probe.destination, {}, {}, count.ports * probe.bytes, probe.interface};
     last.ports.add(probe.destination_port);
     last.source_ports.add(probe.source_port);
     tell(last);
@@ -77,6 +78,10 @@ void SlowScans::take_back(const Probe& probe, std::uint64_t key, std::uint8_t ta
 }
 
 void SlowScans::tell(const Visit& visit) {
+    if (reports_.is_dropped(visit.source, visit.destination, visit.interface)) {
+        memory_.forget(visit.pair, visit.ports.ports());
+        return;
+    }
     auto finding = memory_.take(visit.pair, limits());
     if (!finding) {
         return;
@@ -87,7 +92,7 @@ void SlowScans::tell(const Visit& visit) {
         finding->ports = visit.ports;
         finding->bytes = visit.bytes;
     }
-    report(*finding, visit.source_ports);
+    report(*finding, visit);
 }
 
 bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
@@ -116,11 +121,13 @@ SlowMemory::Limits SlowScans::limits() const {
     return limits;
 }
 
-void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& from) {
+void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& from,
+                      std::uint32_t interface) {
     Probe probe;
     probe.pair = finding.pair;
     probe.source = finding.source;
     probe.destination = finding.destination;
+    probe.interface = interface;
     const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
     const std::uint32_t source = sources_.obtain(probe);
     table_.touch(source, second());
@@ -144,7 +151,7 @@ void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& fro
     table_.mark_scanning(source);  // those that begin with it must not take its room
 }
 
-void SlowScans::report(const SlowMemory::Finding& finding, const SourcePorts& from) {
+void SlowScans::report(const SlowMemory::Finding& finding, const Visit& last) {
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
     std::vector<SlowMemory::Finding> walkers{finding};
     if (decoys.is_enabled && reports_.has_room_for_group()) {
@@ -157,7 +164,8 @@ void SlowScans::report(const SlowMemory::Finding& finding, const SourcePorts& fr
     }
     for (const SlowMemory::Finding& walker : walkers) {
         memory_.forget(walker.pair);
-        begin(walker, walker.pair == finding.pair ? from : SourcePorts());
+        const bool is_known = walker.pair == finding.pair;
+        begin(walker, is_known ? last.source_ports : SourcePorts(), is_known ? last.interface : 0);
     }
     std::vector<std::uint32_t> members;
     for (const SlowMemory::Finding& walker : walkers) {
@@ -169,8 +177,16 @@ void SlowScans::report(const SlowMemory::Finding& finding, const SourcePorts& fr
     if (members.size() > 1) {
         reports_.report_together(table_, members, ScanKind::SlowScan);
     } else if (!members.empty()) {
-        reports_.report_detection(table_, members.front(),
-                                  *table_.find_counter(members.front(), ScanKind::SlowScan));
+        const std::uint32_t source = members.front();
+        table_.at(source).is_slow = reports_.report_detection(
+            table_, source, *table_.find_counter(source, ScanKind::SlowScan));
+    }
+}
+
+void SlowScans::forget_ports(std::uint64_t key, ScanKind kind,
+                             std::span<const std::uint16_t> ports) {
+    if (is_tcp_port_scan(kind)) {
+        memory_.forget(key, ports);
     }
 }
 
@@ -196,7 +212,7 @@ void SlowScans::end_visit(const SourceState& state, std::uint64_t key, const Cou
     if (settings_.of(ScanKind::SlowScan).is_enabled && visits_.size() < most_visits_ &&
         limits().are_reached(memory_.count_of(key))) {
         visits_.push_back({key, state.source, state.destination, counter.destination_ports,
-                           counter.source_ports, counter.bytes});
+                           counter.source_ports, counter.bytes, state.interface});
     }
 }
 

@@ -51,6 +51,9 @@ class SlowScans {
     // The visit that `counter` counted was reported by no other kind: it may be enough. Told by
     // report_visits().
     void end_visit(const SourceState& state, std::uint64_t key, const Counter& counter);
+    // Probes that the host dropped, which a counter of `kind` had counted, do not count here
+    // either.
+    void forget_ports(std::uint64_t key, ScanKind kind, std::span<const std::uint16_t> ports);
     // What another kind has reported is no slow scan as well.
     void forget_visit(std::uint64_t key, const Counter& counter);
 
@@ -66,6 +69,7 @@ class SlowScans {
         DestinationPorts ports;
         SourcePorts source_ports;
         std::uint64_t bytes = 0;
+        std::uint32_t interface = 0;  // of arrival; 0 = not known
     };
 
     std::uint32_t second() const;
@@ -75,10 +79,12 @@ class SlowScans {
     bool is_one_visit(std::uint32_t source, std::size_t remembered);
     SlowMemory::Touch touch_of(const Probe& probe, std::uint64_t key, std::uint8_t target) const;
     // Reports what is remembered of a source if it is enough; what that lacks is of its last visit.
+    // If the host drops what the source sends, the ports of that visit are forgotten instead.
     void tell(const Visit& visit);
     // Reports a slow scan, together with those that are in lock-step with it.
-    void report(const SlowMemory::Finding& finding, const SourcePorts& from);
-    void begin(const SlowMemory::Finding& finding, const SourcePorts& from);
+    void report(const SlowMemory::Finding& finding, const Visit& last);
+    void begin(const SlowMemory::Finding& finding, const SourcePorts& from,
+               std::uint32_t interface);
 
     const TrackerSettings& settings_;
     SourceTable& table_;

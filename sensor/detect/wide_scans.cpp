@@ -44,6 +44,9 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
     if (source == kNoIndex) {
         return false;
     }
+    if (table_.at(source).is_scanning && !admit(source, probe, false)) {
+        return true;
+    }
     table_.touch(source, second_);
     for (const ScanKind kind : kinds_of(probe.probe)) {
         Counter* counter = settings_.of(kind).is_enabled && is_wide_kind(kind)
@@ -76,6 +79,22 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
         }
     }
     return false;
+}
+
+bool WideScans::admit(std::uint32_t source, const Probe& probe, bool is_answered) {
+    const auto admission = reports_.admit(table_.at(source), probe, is_answered);
+    if (admission == ScanReports::Admission::CountsAnew) {
+        forget_dropped(source);
+    }
+    return admission != ScanReports::Admission::Dropped;
+}
+
+void WideScans::forget_dropped(std::uint32_t source) {
+    table_.for_each_counter(source, [](Counter& counter) {
+        if (!counter.is_detected && !counter.was_refused) {
+            counter.forget_ports();
+        }
+    });
 }
 
 void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
@@ -120,7 +139,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
     });
 }
 
-std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key) {
+std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, bool is_refused) {
     Mark& mark = marks_[key & (kMarks - 1)];
     const auto fingerprint = static_cast<std::uint32_t>(key >> 32);
     if (mark.second == 0 || mark.fingerprint != fingerprint ||
@@ -138,9 +157,13 @@ std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key) {
     }
     const std::uint32_t source = table_.make(key, probe.source, base::IpAddress(), second_);
     table_.at(source).extent = *extent;
-    const std::uint32_t pair = pairs_.table.find(probe.pair);
-    table_.at(source).interface = pair == kNoIndex ? 0 : pairs_.table.at(pair).interface;
+    const std::uint32_t first = pairs_.table.find(mark.pair);
+    const Contact* contact = first == kNoIndex ? pairs_.contacts.find(mark.pair, second_) : nullptr;
+    table_.at(source).interface = first != kNoIndex     ? pairs_.table.at(first).interface
+                                  : contact != nullptr ? contact->interface
+                                                       : 0;
     take_over(source, mark.pair, mark.target, mark.source);
+    admit(source, probe, is_refused);
     take_over(source, probe.pair, probe.destination, probe.source);
     return source;
 }
@@ -159,10 +182,13 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
     std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
     if (source == kNoIndex) {
-        source = begin(probe, key);
+        source = begin(probe, key, is_refused);
         if (source == kNoIndex) {
             return false;
         }
+    }
+    if (!admit(source, probe, is_refused)) {
+        return false;
     }
     if (counts_now && count(probe, key)) {
         return true;
@@ -183,7 +209,11 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
                  probe.destination_port, second_);
         counter.was_refused |= is_refused;
         if (is_reached(source, counter)) {
-            return reports_.report_detection(table_, source, counter);
+            const bool is_reported = reports_.report_detection(table_, source, counter);
+            if (!is_reported) {
+                forget_dropped(source);
+            }
+            return is_reported;
         }
     }
     return false;

@@ -70,8 +70,12 @@ class WideScans {
     static constexpr std::size_t kMarks = 32768;
 
     bool count(const Probe& probe, std::uint64_t key);
+    // Whether the probe counts (ScanReports::admit()).
+    bool admit(std::uint32_t source, const Probe& probe, bool is_answered);
+    // Forgets the ports that were counted by probes that the host dropped.
+    void forget_dropped(std::uint32_t source);
     // Begins to count the source, if this is its second pair.
-    std::uint32_t begin(const Probe& probe, std::uint64_t key);
+    std::uint32_t begin(const Probe& probe, std::uint64_t key, bool is_refused);
     // Takes over what a pair has counted.
     void take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
                    const base::IpAddress& from);

@@ -38,6 +38,7 @@ class Wire : public sensor_detect::ObservationSink {
         made.payload_length = 40;
         made.tcp_header_length = 40;
         made.dont_fragment = true;
+        made.interface_index = interface;
         return made;
     }
     void tcp(std::uint8_t flags, std::uint16_t source_port, std::uint16_t port) {
@@ -131,6 +132,7 @@ class Wire : public sensor_detect::ObservationSink {
 
     std::string them = "10.10.150.1";
     std::string us = "10.10.150.2";
+    std::uint32_t interface = 0;  // on which packets arrive; 0 = not known
     base::Timestamp now{std::chrono::seconds(1'700'000'000)};
     std::vector<Observation> observations;
     sensor_detect::ScanTracker tracker;
