@@ -388,7 +388,7 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
     }
 }
 
-bool ProbeLedger::admit(std::uint32_t source, const Probe& probe, Door door) {
+bool ProbeLedger::admit_by_interface(std::uint32_t source, const Probe& probe, Door door) {
     const auto admission = reports_.admit(table_.at(source), probe, door == Door::Refuses);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source, slow_key_of(probe));

@@ -138,7 +138,11 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     // Whether a slow scan is going on that the probe belongs to. REQUIRES: slow_.has_running().
     bool is_taken_by_slow_scan(const Probe& probe);
     // Whether the probe counts (ScanReports::admit()).
-    bool admit(std::uint32_t source, const Probe& probe, Door door);
+    bool admit(std::uint32_t source, const Probe& probe, Door door) {
+        return probe.interface == 0 || probe.interface == table_.at(source).interface ||
+               admit_by_interface(source, probe, door);
+    }
+    bool admit_by_interface(std::uint32_t source, const Probe& probe, Door door);
     // Forgets the ports that a source counted by probes that the host dropped. `slow_key`: of the
     // same source in the memory of slow scans.
     void forget_dropped(std::uint32_t source, std::uint64_t slow_key);
