@@ -6,19 +6,18 @@
 // journal. At any other time no ban that was acknowledged is missing in the kernel, and none is
 // there for longer, or without an end, than somebody asked for.
 //
-// PORTCULLIS_PROPERTY_SEED=N runs N, N+1, … instead of the fixed seeds; PORTCULLIS_PROPERTY_RUNS
-// says how many.
+// Seeds: tests/support/seed.hpp.
 #include "engine/execd/executor.hpp"
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <random>
 
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/recording_log.hpp"
+#include "tests/support/seed.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace portcullis;
@@ -445,7 +444,9 @@ class World final : public RecordSink {
                 tell("the responder answers all");
                 answer_all();
         }
-        executor_->settle();
+        if (chance(32)) {  // it waits for the disk
+            executor_->settle();
+        }
     }
     void answer_all() {
         while (!responder_.is_idle()) {
@@ -559,18 +560,11 @@ class World final : public RecordSink {
     std::set<std::string> failed_undos_;
 };
 
-std::uint32_t number_of(const char* variable, std::uint32_t otherwise) {
-    const char* text = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
-    return text == nullptr ? otherwise
-                           : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
-}
-
 }  // namespace
 
 TEST_CASE("executor: what is recorded, listed, on disk and in the kernel are the same bans") {
-    const auto first = number_of("PORTCULLIS_PROPERTY_SEED", 1);
-    const auto runs = number_of("PORTCULLIS_PROPERTY_RUNS", 60);
-    for (std::uint32_t seed = first; seed < first + runs; ++seed) {
+    const auto first = test::first_seed();
+    for (std::uint32_t seed = first; seed < first + test::rounds(60); ++seed) {
         World world(seed);
         world.run();
         INFO("seed " << seed << "\n" << world.story << world.problem);
