@@ -491,8 +491,8 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     Record record = wish.record;
     record.timeout = ban.timeout;
     const std::string change = ban.until < until_before ? "shortened, now" : "prolonged";
-    // Whoever may ask could ask faster than a responder answers, and fill the memory and the disk:
-    // of each ban one request is under way, and one more follows for all that came meanwhile.
+    // Requests may come faster than a responder answers. To keep the memory bounded, one request of
+    // each ban is under way, and one more follows for all that came meanwhile.
     write_to_journal(ban);
     if (entry.under_way == Task::Adding && ban.is_persistent && !wish.is_manual) {
         ++entry.joined;

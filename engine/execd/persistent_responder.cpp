@@ -219,7 +219,8 @@ bool PersistentResponder::handle_answer(const json& answer) {
     if (!answer.is_object()) {
         return false;
     }
-    if (const auto supports = answer.find("supports"); supports != answer.end()) {
+    const auto supports = answer.find("supports");
+    if (supports != answer.end() && !answer.contains("id")) {
         const bool lists = supports->is_array() &&
                            std::find(supports->begin(), supports->end(), "list") != supports->end();
         set_support(lists ? Support::Yes : Support::No);

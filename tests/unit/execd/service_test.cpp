@@ -280,6 +280,18 @@ TEST_CASE("service: a responder that announces it is asked, again if it ends bef
     CHECK(bench.log.count("the responder lists.sh ended (exit code 1)") == 1);
 }
 
+TEST_CASE("service: a reply that also says what is supported is a reply") {
+    Bench bench(config_of("says.sh", true, 600));
+    bench.home.add_script("says.sh",
+                          "while read -r line; do\n"
+                          "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                          "    echo \"{\\\"id\\\":$id,\\\"ok\\\":true,\\\"supports\\\":[]}\"\n"
+                          "done\n");
+    bench.start();
+    CHECK(bench.ask(base::BanRequest{"198.51.100.7", seconds(600)}).ok);
+    CHECK(bench.log.count("does not answer") == 0);
+}
+
 TEST_CASE("service: odd answers to the question what is blocked break no list") {
     Bench bench(config_of("odd.sh", true, 600));
     bench.home.add_script(
