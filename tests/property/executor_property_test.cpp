@@ -242,6 +242,7 @@ class World final : public RecordSink {
                 said.joined = end;  // counts with the request that is under way
                 said.joined_at = asked;
             } else {
+                failed_undos_.erase(record.address);
                 said.end = end;
                 if (said.joined && said.joined_at <= asked) {
                     said.joined.reset();
@@ -494,8 +495,9 @@ class World final : public RecordSink {
             }
         }
         for (const auto& [address, said] : said_) {
-            if (!said.end || responder_.uncertain.count(address) != 0 ||
-                responder_.is_asking_for(address)) {
+            // Of two undos the first may have succeeded, and the second failed.
+            if (!said.end || failed_undos_.count(address) != 0 ||
+                responder_.uncertain.count(address) != 0 || responder_.is_asking_for(address)) {
                 continue;
             }
             if ((*said.end == kForever || *said.end - kSlack > now_) &&
