@@ -112,6 +112,7 @@ base::Result<Reply> work_without_execd(
         if (!has_responder || ::geteuid() != 0) {
             return if_none;
         }
+        ::umask(022);  // of the folders, which other users have to enter
         for (const auto& folder :
              {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
             ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name

@@ -363,6 +363,11 @@ void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_repl
         journal_.sync();
     }
     Entry& entry = bans_[ban.key];
+    if (entry.ban.is_dry) {
+        // Nothing of a dry run is in the kernel: there is nothing to go back to.
+        entry.in_force.reset();
+        entry.is_uncertain = false;
+    }
     if (entry.is_undoing) {
         entry.interrupted_undo = entry.undo_reason;
     }
@@ -411,7 +416,7 @@ void Executor::finish_add(const Ban& asked, std::uint64_t generation, const JobR
         return;
     }
     Entry& entry = it->second;
-    note_result(entry, asked, result);
+    note_result(entry, generation, asked, result);
     if (entry.generation != generation) {
         return;
     }
@@ -427,11 +432,15 @@ void Executor::finish_add(const Ban& asked, std::uint64_t generation, const JobR
     }
 }
 
-// Keeps in mind what the kernel holds after the answer to a job of a persistent command.
+// Remembers what the kernel holds after the answer to the job `generation` of a persistent command.
 // `asked`: the ban of an `add`; nullopt = a `delete`.
-void Executor::note_result(Entry& entry, const std::optional<Ban>& asked,
-                           const JobResult& result) const {
+void Executor::note_result(Entry& entry, std::uint64_t generation, const std::optional<Ban>& asked,
+                           const JobResult& result) {
+    if (generation < entry.noted) {
+        return;
+    }
     if (result.ok) {
+        entry.noted = generation;
         entry.in_force = asked;
         entry.is_uncertain = false;
         entry.failed_attempts = 0;
@@ -482,8 +491,8 @@ void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnRe
     Record record = wish.record;
     record.timeout = ban.timeout;
     const std::string change = ban.until < until_before ? "shortened, now" : "prolonged";
-    // Whoever may ask could ask faster than a responder answers, and fill the memory and the disk:
-    // of each ban one request is under way, and one more follows for all that came meanwhile.
+    // Requests may come faster than a responder answers. To keep the memory bounded, one request of
+    // each ban is under way, and one more follows for all that came meanwhile.
     write_to_journal(ban);
     if (entry.under_way == Task::Adding && ban.is_persistent && !wish.is_manual) {
         ++entry.joined;
@@ -538,7 +547,7 @@ void Executor::finish_renewal(const Ban& asked, std::uint64_t generation, const 
         return;
     }
     Entry& entry = it->second;
-    note_result(entry, asked, result);
+    note_result(entry, generation, asked, result);
     if (entry.generation != generation) {
         return;
     }
@@ -682,7 +691,7 @@ bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64
     }
     Entry& entry = it->second;
     const bool is_undone = result.ok || !asked.is_persistent;
-    note_result(entry, std::nullopt, result);
+    note_result(entry, generation, std::nullopt, result);
     Record record = record_of(Action::Delete, asked, now);
     if (entry.generation != generation) {
         if (!entry.is_undoing) {

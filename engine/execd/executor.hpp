@@ -96,6 +96,9 @@ class Executor {
         // The kernel may hold another end than `in_force`, or nothing: an answer was lost, or
         // the responder has not been asked yet.
         bool is_uncertain = false;
+        // The job that `in_force` is the result of. Responders may answer in any order; an older
+        // result says nothing about what the kernel holds now.
+        std::uint64_t noted = 0;
         std::uint64_t generation =
             0;  // grows with each change of mind: late results decide nothing
         Task under_way = Task::Nothing;  // the job of `generation`
@@ -115,16 +118,19 @@ class Executor {
     struct Wish;      // a request after its form was checked
     struct Releases;  // what one request for releases has come to
     using ReleasesPtr = std::shared_ptr<Releases>;
-    void undo_for(const ReleasesPtr& releases, Bans::iterator it, std::string reason,
-                  base::Timestamp now);
+    void undo_for(const ReleasesPtr& releases, Bans::iterator it);
+    void release_for(const ReleasesPtr& releases, const UnexplainedBlock& block);
+    void release_next(const ReleasesPtr& releases);
     void release_unexplained(const ReleasesPtr& releases);
     void release(const UnexplainedBlock& block, const Record& request,
                  std::function<void(bool)> on_done);
-    void end_one(Releases& releases);
+    void end_one(const ReleasesPtr& releases);
+    void reply_to(const Releases& releases);
     // The persistent responders of the configuration and of bans; none in a dry run.
     std::vector<std::string> responders() const;
-    bool has_ban(const std::string& executable, const std::string& address) const;
-    bool is_explained(const std::string& address) const;
+    enum class BanState { Any, Kept };  // Kept: it is not being undone
+    bool has_ban(const std::string& executable, const std::string& address, BanState state) const;
+    bool is_explained(const std::string& address, BanState state) const;
     base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
     void carry_out(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
@@ -135,7 +141,8 @@ class Executor {
     void add(Entry& entry, Record record, const OnReply& on_reply);
     void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
     void fall_back(Bans::iterator it, base::Timestamp now);
-    void note_result(Entry& entry, const std::optional<Ban>& asked, const JobResult& result) const;
+    static void note_result(Entry& entry, std::uint64_t generation, const std::optional<Ban>& asked,
+                            const JobResult& result);
     void finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
                         base::Timestamp now);
     void undo(Bans::iterator it, std::string reason, base::Timestamp now,

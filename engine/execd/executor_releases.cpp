@@ -3,8 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "engine/base/ban_target.hpp"
@@ -15,11 +18,23 @@ namespace portcullis::execd {
 using base::Timestamp;
 
 struct Executor::Releases {
-    Record request;  // its record, if there was nothing to release
+    std::vector<std::string> responders;  // to ask for what no ban explains
+    Record request;                       // its record, if there was nothing to release
     OnReply on_reply;
     bool is_flush = false;
-    int under_way = 1;  // the request itself
-    int asked = 0;      // undos of bans
+    // What is to be undone or released next.
+    std::deque<BanKey> bans;
+    std::deque<UnexplainedBlock> blocks;
+    int under_way = 0;
+    bool has_failed = false;   // then nothing waits for others: each failure may take long
+    bool is_starting = false;  // within release_next()
+    std::chrono::nanoseconds clock_steps{0};  // Executor::clock_steps_ at the time of `request`
+    // Ask the responders once all bans are undone. Not earlier: what they report while a ban is
+    // undone may be older than the undo.
+    bool wants_survey = true;
+    std::optional<std::size_t> rounds_left;  // nullopt = there was none yet
+
+    int asked = 0;  // undos of bans
     int undone = 0;
     int blocks_asked = 0;  // releases of what no ban explains
     int blocks_released = 0;
@@ -32,6 +47,13 @@ namespace {
 constexpr std::size_t kMaxLogged = 5;
 constexpr std::size_t kMaxListed = 1000;
 constexpr std::size_t kMaxReleases = 5000;
+// Undos and releases of one request that are under way at a time. A ban that comes meanwhile waits
+// behind them: a responder takes a few milliseconds for these.
+constexpr int kMaxUnderWay = 200;
+// Rounds beyond those that the first answer asks for: others may add to the sets meanwhile.
+constexpr std::size_t kMoreRounds = 2;
+// Bytes of the problems of a page, each of which may become six on the wire.
+constexpr std::size_t kMaxProblem = 300;
 
 std::string counted(std::size_t count, std::string_view one, std::string_view more) {
     return fmt::format("{} {}", count, count == 1 ? one : more);
@@ -44,21 +66,69 @@ std::string text_of(const UnexplainedBlock& block) {
 
 }  // namespace
 
-void Executor::undo_for(const ReleasesPtr& releases, Bans::iterator it, std::string reason,
-                        Timestamp now) {
+void Executor::undo_for(const ReleasesPtr& releases, Bans::iterator it) {
     ++releases->asked;
     ++releases->under_way;
-    undo(it, std::move(reason), now, [this, releases](bool is_undone) {
-        releases->undone += is_undone ? 1 : 0;
-        end_one(*releases);
+    undo(it, releases->is_flush ? "flushed by hand" : "unbanned by hand",
+         releases->request.time + (clock_steps_ - releases->clock_steps),
+         [this, releases](bool is_undone) {
+             releases->undone += is_undone ? 1 : 0;
+             releases->has_failed = releases->has_failed || !is_undone;
+             end_one(releases);
+         });
+}
+
+void Executor::release_for(const ReleasesPtr& releases, const UnexplainedBlock& block) {
+    ++releases->blocks_asked;
+    ++releases->under_way;
+    release(block, releases->request, [this, releases](bool is_released) {
+        releases->blocks_released += is_released ? 1 : 0;
+        releases->has_failed = releases->has_failed || !is_released;
+        end_one(releases);
     });
 }
 
-// Replies when everything has been answered.
-void Executor::end_one(Releases& releases) {
-    if (--releases.under_way > 0) {
+void Executor::end_one(const ReleasesPtr& releases) {
+    --releases->under_way;
+    if (!releases->is_starting) {
+        release_next(releases);
+    }
+}
+
+// Starts what there is room for; asks or replies when everything has been answered.
+void Executor::release_next(const ReleasesPtr& releases) {
+    auto& bans = releases->bans;
+    auto& blocks = releases->blocks;
+    releases->is_starting = true;
+    while ((releases->under_way < kMaxUnderWay || releases->has_failed) &&
+           !(bans.empty() && blocks.empty())) {
+        if (!bans.empty()) {
+            const auto it = bans_.find(bans.front());
+            bans.pop_front();
+            if (it != bans_.end()) {
+                undo_for(releases, it);
+            }
+            continue;
+        }
+        const auto block = std::move(blocks.front());
+        blocks.pop_front();
+        // It may have been banned since the responder reported it: that ban stays.
+        if (!is_explained(block.address, BanState::Kept)) {
+            release_for(releases, block);
+        }
+    }
+    releases->is_starting = false;
+    if (releases->under_way > 0) {
         return;
     }
+    if (std::exchange(releases->wants_survey, false)) {
+        release_unexplained(releases);
+    } else {
+        reply_to(*releases);
+    }
+}
+
+void Executor::reply_to(const Releases& releases) {
     const std::string problems = fmt::format("{}", fmt::join(releases.problems, "; "));
     if (releases.asked + releases.blocks_asked == 0) {
         std::string text =
@@ -116,11 +186,12 @@ std::vector<std::string> Executor::responders() const {
     return {names.begin(), names.end()};
 }
 
-bool Executor::has_ban(const std::string& executable, const std::string& address) const {
+bool Executor::has_ban(const std::string& executable, const std::string& address,
+                       BanState state) const {
     for (auto it = bans_.lower_bound({executable, address, ""});
          it != bans_.end() && it->first.executable == executable && it->first.address == address;
          ++it) {
-        if (!it->second.ban.is_dry) {
+        if (!it->second.ban.is_dry && (state == BanState::Any || !it->second.is_undoing)) {
             return true;
         }
     }
@@ -128,10 +199,10 @@ bool Executor::has_ban(const std::string& executable, const std::string& address
 }
 
 // Also by a ban of another command: firewall-drop.sh fills the sets of firewall-drop.
-bool Executor::is_explained(const std::string& address) const {
+bool Executor::is_explained(const std::string& address, BanState state) const {
     for (auto it = bans_.begin(); it != bans_.end();) {
         const std::string& executable = it->first.executable;
-        if (has_ban(executable, address)) {
+        if (has_ban(executable, address, state)) {
             return true;
         }
         it = bans_.lower_bound({executable + '\0', "", ""});
@@ -159,37 +230,32 @@ void Executor::release(const UnexplainedBlock& block, const Record& request,
 // In rounds of kMaxReleases, so that memory stays bounded however much there is.
 void Executor::release_unexplained(const ReleasesPtr& releases) {
     SurveyPlan plan;
-    plan.executables = responders();
+    plan.executables = releases->responders;
     plan.most = kMaxReleases;
     if (releases->is_flush) {
         plan.is_explained = [this](const std::string&, const std::string& address) {
-            return is_explained(address);
+            return is_explained(address, BanState::Any);
         };
     } else {
         plan.address = releases->request.address;
         plan.is_explained = [this](const std::string& executable, const std::string& address) {
-            return has_ban(executable, address);
+            return has_ban(executable, address, BanState::Any);
         };
     }
-    ++releases->under_way;
     take_survey(runner_, plan, [this, releases](const Survey& survey) {
         releases->problems = survey.problems;
-        const auto round = std::make_shared<std::pair<std::size_t, bool>>(
-            survey.blocks.size(), survey.total > survey.blocks.size());
-        releases->blocks_asked += static_cast<int>(survey.blocks.size());
-        releases->under_way += static_cast<int>(survey.blocks.size());
-        for (const auto& block : survey.blocks) {
-            release(block, releases->request, [this, releases, round](bool is_released) {
-                auto& [left, has_more] = *round;
-                releases->blocks_released += is_released ? 1 : 0;
-                has_more = has_more && is_released;  // no end if nothing can be released
-                if (--left == 0 && has_more) {
-                    release_unexplained(releases);
-                }
-                end_one(*releases);
-            });
+        releases->blocks.assign(survey.blocks.begin(), survey.blocks.end());
+        if (!releases->rounds_left) {
+            releases->rounds_left = survey.total / kMaxReleases + kMoreRounds;
         }
-        end_one(*releases);
+        const auto rest = survey.total - survey.blocks.size();
+        if (rest > 0 && *releases->rounds_left > 0 && !releases->has_failed) {
+            --*releases->rounds_left;
+            releases->wants_survey = true;
+        } else if (rest > 0) {
+            releases->problems.push_back(fmt::format("{} more are still blocked", rest));
+        }
+        release_next(releases);
     });
 }
 
@@ -204,30 +270,30 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
         return;
     }
     const auto releases = std::make_shared<Releases>();
+    releases->responders = responders();
+    releases->clock_steps = clock_steps_;
     releases->request = record;
     releases->on_reply = on_reply;
-    release_unexplained(releases);
-    for (auto it = bans_.begin(); it != bans_.end();) {
-        const auto current = it++;
-        if (current->first.address == record.address) {
-            undo_for(releases, current, "unbanned by hand", now);
+    for (const auto& [key, entry] : bans_) {
+        if (key.address == record.address) {
+            releases->bans.push_back(key);
         }
     }
-    end_one(*releases);
+    release_next(releases);
 }
 
 void Executor::flush(Timestamp now, const OnReply& on_reply) {
     const auto releases = std::make_shared<Releases>();
+    releases->responders = responders();
+    releases->clock_steps = clock_steps_;
     releases->request.time = now;
     releases->request.action = Action::Delete;
     releases->on_reply = on_reply;
     releases->is_flush = true;
-    release_unexplained(releases);
-    for (auto it = bans_.begin(); it != bans_.end();) {
-        const auto current = it++;
-        undo_for(releases, current, "flushed by hand", now);
+    for (const auto& [key, entry] : bans_) {
+        releases->bans.push_back(key);
     }
-    end_one(*releases);
+    release_next(releases);
 }
 
 void Executor::log_unexplained() {
@@ -235,7 +301,7 @@ void Executor::log_unexplained() {
     plan.executables = responders();
     plan.most = kMaxLogged;
     plan.is_explained = [this](const std::string&, const std::string& address) {
-        return is_explained(address);
+        return is_explained(address, BanState::Any);
     };
     take_survey(runner_, plan, [this](const Survey& survey) {
         for (const auto& problem : survey.problems) {
@@ -243,8 +309,7 @@ void Executor::log_unexplained() {
         }
         if (survey.total == 0) {
             if (survey.was_answered && survey.problems.empty()) {
-                log_.info(fmt::format("the responders block {}, all of bans of this home",
-                                      counted(survey.explained, "address", "addresses")));
+                log_.info("the responders block only addresses of bans of this home");
             }
             return;
         }
@@ -271,7 +336,7 @@ void Executor::list_unexplained(const base::UnexplainedRequest& request, const O
     plan.executables = responders();
     plan.most = kMaxListed;
     plan.is_explained = [this](const std::string&, const std::string& address) {
-        return is_explained(address);
+        return is_explained(address, BanState::Any);
     };
     take_survey(runner_, plan, [this, on_reply](const Survey& survey) {
         last_survey_ = survey;
@@ -281,16 +346,16 @@ void Executor::list_unexplained(const base::UnexplainedRequest& request, const O
 
 base::Reply Executor::page_of_survey(const std::string& after) const {
     const auto& blocks = last_survey_.blocks;
-    const auto cursor = [](const UnexplainedBlock& block) {
-        return block.address + " " + block.executable;
-    };
     base::Reply reply;
     std::size_t room = base::kMaxMessageSize - 2048;  // for the members around the rows
-    const auto first =
-        after.empty() ? blocks.begin()
-                      : std::find_if(blocks.begin(), blocks.end(),
-                                     [&](const auto& block) { return cursor(block) == after; });
-    auto it = after.empty() || first == blocks.end() ? first : std::next(first);
+    // Another client may have asked anew meanwhile: continue behind the cursor, wherever that is.
+    const auto space = after.find(' ');
+    const std::tuple<std::string, std::string> cursor{
+        after.substr(0, space), space == std::string::npos ? "" : after.substr(space + 1)};
+    auto it = after.empty() ? blocks.begin()
+                            : std::find_if(blocks.begin(), blocks.end(), [&](const auto& block) {
+                                  return std::tie(block.address, block.executable) > cursor;
+                              });
     for (; it != blocks.end(); ++it) {
         base::BlockRow row{it->executable, it->address, it->left ? it->left->count() : -1};
         const auto size = base::encoded_size_of(row);
@@ -299,7 +364,7 @@ base::Reply Executor::page_of_survey(const std::string& after) const {
         }
         room -= size;
         reply.blocks.push_back(std::move(row));
-        reply.next = cursor(*it);
+        reply.next = it->address + " " + it->executable;
     }
     if (it == blocks.end()) {
         reply.next.clear();
@@ -307,7 +372,8 @@ base::Reply Executor::page_of_survey(const std::string& after) const {
     reply.ok = last_survey_.problems.empty();
     const auto more = last_survey_.total - blocks.size();
     if (!reply.ok) {
-        reply.text = fmt::format("{}", fmt::join(last_survey_.problems, "; ")).substr(0, 1000);
+        reply.text =
+            fmt::format("{}", fmt::join(last_survey_.problems, "; ")).substr(0, kMaxProblem);
     } else if (reply.next.empty() && more > 0) {
         reply.text = fmt::format("and {} more", more);
     }

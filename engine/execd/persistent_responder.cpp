@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,7 @@ using std::chrono::steady_clock;
 // The one argument that tells an executable which can do both to stay and read requests.
 constexpr const char* kPersistentArgument = "persistent";
 constexpr std::size_t kMaxReply = 4096;
+constexpr std::size_t kMaxError = 300;
 // One that answers others may have very many to answer: it has this many times the limit.
 constexpr int kPatience = 6;
 constexpr std::chrono::milliseconds kFirstPause{50};
@@ -49,6 +52,30 @@ std::string request_line(std::uint64_t id, const Job& job, steady_clock::duratio
         {"filename", job.filename},
     };
     return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+// What an answer says of a failure, cut to what has room in execd's own replies.
+std::string error_of(const json& answer) {
+    const auto error = answer.find("error");
+    return error != answer.end() && error->is_string()
+               ? error->get<std::string>().substr(0, kMaxError)
+               : std::string();
+}
+
+// The time that a block has left; nullopt = no end.
+std::optional<std::chrono::seconds> left_of(const json& held) {
+    const auto left = held.find("left");
+    if (left == held.end() || !left->is_number_integer()) {
+        return std::nullopt;
+    }
+    constexpr std::chrono::seconds kLongest{std::numeric_limits<std::int64_t>::max()};
+    if (left->is_number_unsigned()) {
+        const auto count = left->get<std::uint64_t>();
+        return count > static_cast<std::uint64_t>(kLongest.count())
+                   ? kLongest
+                   : std::chrono::seconds(static_cast<std::int64_t>(count));
+    }
+    return std::chrono::seconds(std::max<std::int64_t>(left->get<std::int64_t>(), 0));
 }
 
 }  // namespace
@@ -188,12 +215,12 @@ void PersistentResponder::check_questions() {
 }
 
 // Takes a line about what the responder supports or blocks; false = it is none.
-bool PersistentResponder::handle_answer(const std::string& line) {
-    const json answer = json::parse(line, nullptr, false);
+bool PersistentResponder::handle_answer(const json& answer) {
     if (!answer.is_object()) {
         return false;
     }
-    if (const auto supports = answer.find("supports"); supports != answer.end()) {
+    const auto supports = answer.find("supports");
+    if (supports != answer.end() && !answer.contains("id")) {
         const bool lists = supports->is_array() &&
                            std::find(supports->begin(), supports->end(), "list") != supports->end();
         set_support(lists ? Support::Yes : Support::No);
@@ -218,19 +245,12 @@ bool PersistentResponder::handle_answer(const std::string& line) {
             if (!target) {
                 continue;
             }
-            const auto left = one.find("left");
-            it->second.on_held({base::ban_target_text(*target),
-                                left != one.end() && left->is_number_integer()
-                                    ? std::optional(std::chrono::seconds(left->get<std::int64_t>()))
-                                    : std::nullopt});
+            it->second.on_held({base::ban_target_text(*target), left_of(one)});
         }
     }
     if (const auto ok = answer.find("ok"); ok != answer.end() && ok->is_boolean()) {
-        const auto error = answer.find("error");
-        end_question(it->first,
-                     {ok->get<bool>() ? HeldAnswer::Complete : HeldAnswer::Failed,
-                      error != answer.end() && error->is_string() ? error->get<std::string>()
-                                                                  : std::string()});
+        end_question(it->first, {ok->get<bool>() ? HeldAnswer::Complete : HeldAnswer::Failed,
+                                 error_of(answer)});
     }
     return true;
 }
@@ -324,9 +344,10 @@ void PersistentResponder::read_replies() {
     for (auto end = in_.find('\n'); end != std::string::npos; end = in_.find('\n')) {
         const std::string line = in_.substr(0, end);
         in_.erase(0, end + 1);
-        if (!handle_answer(line)) {
+        const json message = json::parse(line, nullptr, false);
+        if (!handle_answer(message)) {
             set_support(Support::No);  // it would have said so first
-            handle_reply(line);
+            handle_reply(message, line);
         }
     }
     if (in_.size() > kMaxReply) {
@@ -336,15 +357,13 @@ void PersistentResponder::read_replies() {
     }
 }
 
-void PersistentResponder::handle_reply(std::string_view line) {
-    const json reply = json::parse(line, nullptr, false);
+void PersistentResponder::handle_reply(const json& reply, std::string_view line) {
     const auto member = [&](const char* name) -> const json* {
         const auto it = reply.is_object() ? reply.find(name) : reply.end();
         return reply.is_object() && it != reply.end() ? &*it : nullptr;
     };
     const json* id = member("id");
     const json* ok = member("ok");
-    const json* error = member("error");
     const auto it = id != nullptr && id->is_number_unsigned()
                         ? pending_.find(id->get<std::uint64_t>())
                         : pending_.end();
@@ -358,9 +377,8 @@ void PersistentResponder::handle_reply(std::string_view line) {
     JobResult result;
     result.ok = ok->get<bool>();
     result.may_have_happened = !result.ok && it->second.attempts > 1;
-    if (error != nullptr && error->is_string()) {
-        result.reason = error->get<std::string>();
-    } else if (!result.ok) {
+    result.reason = error_of(reply);
+    if (!result.ok && result.reason.empty()) {
         result.reason = "the responder gives no reason";
     }
     const auto on_done = std::move(it->second.on_done);

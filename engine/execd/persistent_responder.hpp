@@ -11,7 +11,9 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 
 #include "engine/base/event_loop.hpp"
 #include "engine/base/log.hpp"
@@ -78,10 +80,10 @@ class PersistentResponder {
     void end_question(std::uint64_t id, const HeldResult& result);
     void check_questions();
     void write_soon(const std::string& line);
-    bool handle_answer(const std::string& line);
+    bool handle_answer(const nlohmann::json& answer);
     void write_out();
     void read_replies();
-    void handle_reply(std::string_view line);
+    void handle_reply(const nlohmann::json& reply, std::string_view line);
     void read_errors();
     void check_deadlines();
     void on_end();

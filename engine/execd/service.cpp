@@ -60,6 +60,7 @@ Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log
       runner_(loop, log, paths_.responders),
       clock_offset_(offset_of(clock)) {
     runner_.set_on_restarted([this](const std::string& executable) {
+        follow_clock();
         executor_->apply_again(executable, clock_.now());
         schedule();
     });
@@ -96,6 +97,7 @@ void Service::set_config(ExecdConfig config) {
 }
 
 void Service::on_protection_changed() {
+    follow_clock();
     executor_->lift_protected(clock_.now());
     schedule();
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -13,7 +14,9 @@ using Kept = std::map<std::pair<std::string, std::string>, std::optional<std::ch
 
 struct Progress {
     Survey survey;
-    Kept kept;  // a responder may name an address twice
+    // A responder may report an address twice.
+    Kept kept;
+    std::vector<std::size_t> others;  // hashes of what found no room in `kept`
     std::size_t unanswered = 0;
     std::function<void(const Survey&)> on_done;
 };
@@ -25,6 +28,10 @@ void end_one(Progress& progress) {
     for (const auto& [key, left] : progress.kept) {
         progress.survey.blocks.push_back({key.first, key.second, left});
     }
+    auto& others = progress.others;
+    std::sort(others.begin(), others.end());
+    others.erase(std::unique(others.begin(), others.end()), others.end());
+    progress.survey.total = progress.kept.size() + others.size();
     progress.on_done(progress.survey);
 }
 
@@ -40,16 +47,15 @@ void take_survey(Runner& runner, const SurveyPlan& plan,
             executable, plan.address,
             [progress, executable, most = plan.most,
              is_explained = plan.is_explained](const Held& held) {
-                Survey& survey = progress->survey;
                 if (is_explained(executable, held.address)) {
-                    ++survey.explained;
-                } else if (progress->kept.size() < most) {
-                    const bool is_new =
-                        progress->kept.insert_or_assign({held.address, executable}, held.left)
-                            .second;
-                    survey.total += is_new ? 1 : 0;
-                } else if (progress->kept.count({held.address, executable}) == 0) {
-                    ++survey.total;
+                    return;
+                }
+                const std::pair key(held.address, executable);
+                if (progress->kept.size() < most || progress->kept.count(key) != 0) {
+                    progress->kept.insert_or_assign(key, held.left);
+                } else {
+                    progress->others.push_back(
+                        std::hash<std::string>()(held.address + " " + executable));
                 }
             },
             [progress, executable](const HeldResult& result) {

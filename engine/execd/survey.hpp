@@ -25,7 +25,6 @@ struct UnexplainedBlock {
 struct Survey {
     std::vector<UnexplainedBlock> blocks;  // by address; at most `most` of the plan
     std::size_t total = 0;                 // of all, also those that found no room in `blocks`
-    std::size_t explained = 0;
     std::vector<std::string>
         problems;               // responders that should have answered, and why they did not
     bool was_answered = false;  // by one responder at least

@@ -165,6 +165,14 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
         self.assertNotIn("portcullis", subprocess.run(
             ["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout)
 
+    def test_folders_that_control_makes_can_be_entered_by_others(self):
+        for name in ("logs", "run"):
+            shutil.rmtree(self.home / name)
+        subprocess.run([BIN / "portcullis-control", "-D", self.home, "bans"], umask=0o077,
+                       check=True, capture_output=True, timeout=60)
+        for name in ("logs", "run", "var"):
+            self.assertEqual(0o755, (self.home / name).stat().st_mode & 0o777, name)
+
     def test_a_hundred_thousand_of_them_delay_no_ban(self):
         subprocess.run(["nft", "-f", "-"], check=True, text=True, input=(
             "add table inet portcullis\n"

@@ -4,21 +4,21 @@
 // The model believes what execd records ("executed", "undone") and compares it with the kernel of a
 // fake responder. Whenever the responder has been well for long enough, kernel = records = table =
 // journal. At any other time no ban that was acknowledged is missing in the kernel, and none is
-// there for longer, or without an end, than somebody asked for.
+// there for longer, or without an end, than somebody asked for. Others block an address beside it,
+// and the responder says so while requests go on.
 //
-// PORTCULLIS_PROPERTY_SEED=N runs N, N+1, … instead of the fixed seeds; PORTCULLIS_PROPERTY_RUNS
-// says how many.
+// Seeds: tests/support/seed.hpp.
 #include "engine/execd/executor.hpp"
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <random>
 
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/recording_log.hpp"
+#include "tests/support/seed.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace portcullis;
@@ -46,11 +46,20 @@ bool is_near(Moment a, Moment b) {
 
 struct Kernel {
     std::map<std::string, Moment> ends;
+    std::set<std::string> foreign;  // of these, put there by others
 
     void expire(Moment now) {
         for (auto it = ends.begin(); it != ends.end();) {
             it = it->second <= now ? ends.erase(it) : std::next(it);
         }
+    }
+    void put(const std::string& address, Moment end) {
+        ends[address] = end;
+        foreign.erase(address);
+    }
+    void remove(const std::string& address) {
+        ends.erase(address);
+        foreign.erase(address);
     }
 };
 
@@ -79,7 +88,39 @@ class FakeResponder final : public Runner {
         }
         return addresses;
     }
-    bool is_idle() const { return pending_.empty(); }
+    bool is_idle() const { return pending_.empty() && questions_.empty(); }
+
+    void list(const std::string& /*executable*/, const std::string& address,
+              std::function<void(const Held&)> on_held,
+              std::function<void(const HeldResult&)> on_done) override {
+        questions_.push_back({address, std::move(on_held), std::move(on_done), {}, 0});
+    }
+    // The oldest question, in three steps: the kernel is read, its elements are reported, and the
+    // answer ends. Requests may be answered between them.
+    void answer_question() {
+        if (questions_.empty()) {
+            return;
+        }
+        Question& question = questions_.front();
+        switch (question.steps++) {
+            case 0:
+                for (const auto& [address, end] : kernel_.ends) {
+                    if (question.address == "-" || question.address == address) {
+                        question.seen.push_back(address);
+                    }
+                }
+                break;
+            case 1:
+                for (const auto& address : question.seen) {
+                    question.on_held({address, std::nullopt});
+                }
+                break;
+            default:
+                const auto on_done = std::move(question.on_done);
+                questions_.pop_front();
+                on_done({HeldAnswer::Complete, {}});
+        }
+    }
 
     // Answers the oldest request.
     void answer(bool fails) {
@@ -121,6 +162,9 @@ class FakeResponder final : public Runner {
         for (const auto& each : lost) {
             each.on_done(lost_result());
         }
+        for (const auto& each : std::exchange(questions_, {})) {
+            each.on_done({HeldAnswer::Failed, "the responder ended"});
+        }
     }
     // execd ends: the process carries out `count` more requests and hears no more.
     void be_left(std::size_t count) {
@@ -128,6 +172,7 @@ class FakeResponder final : public Runner {
             carry_out(pending_[i]);
         }
         pending_.clear();
+        questions_.clear();
     }
 
     Moment now{0};
@@ -142,6 +187,13 @@ class FakeResponder final : public Runner {
         std::function<void(const JobResult&)> on_done;
         Moment asked{0};
         int attempts = 0;
+    };
+    struct Question {
+        std::string address;
+        std::function<void(const Held&)> on_held;
+        std::function<void(const HeldResult&)> on_done;
+        std::vector<std::string> seen;
+        int steps = 0;
     };
 
     static JobResult lost_result() {
@@ -165,7 +217,7 @@ class FakeResponder final : public Runner {
     void carry_out(const Pending& pending) {
         const Job& job = pending.job;
         if (job.action == Action::Delete) {
-            kernel_.ends.erase(job.address);
+            kernel_.remove(job.address);
             return;
         }
         auto timeout = job.timeout;
@@ -174,11 +226,12 @@ class FakeResponder final : public Runner {
             timeout -= std::chrono::ceil<seconds>(age);
             timeout = std::max(timeout, seconds(1));
         }
-        kernel_.ends[job.address] = timeout == seconds(0) ? kForever : now + timeout;
+        kernel_.put(job.address, timeout == seconds(0) ? kForever : now + timeout);
     }
 
     Kernel& kernel_;
     std::deque<Pending> pending_;
+    std::deque<Question> questions_;
 };
 
 class NobodyIsProtected final : public Protection {
@@ -198,7 +251,9 @@ ExecdConfig test_config() {
 }
 
 // Listed in the order of preference for the address that a permanent ban may have.
-constexpr const char* kAddresses[] = {"192.0.2.1", "192.0.2.2", "2001:db8::3", "2001:db8:1:2::/64"};
+constexpr const char* kAddresses[] = {"192.0.2.1", "192.0.2.2", "2001:db8::3", "2001:db8:1:2::/64",
+                                      "203.0.113.5"};
+constexpr const char* kForeign = kAddresses[4];  // others block it, too
 
 class World final : public RecordSink {
   public:
@@ -243,6 +298,7 @@ class World final : public RecordSink {
                 said.joined = end;  // counts with the request that is under way
                 said.joined_at = asked;
             } else {
+                failed_undos_.erase(record.address);
                 said.end = end;
                 if (said.joined && said.joined_at <= asked) {
                     said.joined.reset();
@@ -371,7 +427,8 @@ class World final : public RecordSink {
     void unban(const std::string& address) {
         tell("unban " + address);
         executor_->unban({address}, clock_.now(), [this, address](const base::Reply& reply) {
-            if (reply.ok && table_of().count(address) == 0 && kernel_.ends.count(address) != 0) {
+            if (reply.ok && table_of().count(address) == 0 && kernel_.ends.count(address) != 0 &&
+                kernel_.foreign.count(address) == 0) {
                 fail(address + " was unbanned and is blocked");
             }
         });
@@ -382,7 +439,16 @@ class World final : public RecordSink {
         pass(std::chrono::microseconds(1));  // each request has a time of its own
         steps_at_[clock_.now()] = steps_;
         is_requesting_ = true;
-        switch (pick(16)) {
+        switch (pick(18)) {
+            case 17:
+                is_requesting_ = false;
+                block_foreign();
+                break;
+            case 16:
+                is_requesting_ = false;
+                tell("the responder goes on with what it blocks");
+                responder_.answer_question();
+                break;
             case 0:
             case 1:
             case 2:
@@ -445,11 +511,22 @@ class World final : public RecordSink {
                 tell("the responder answers all");
                 answer_all();
         }
-        executor_->settle();
+        if (chance(128)) {  // it waits for the disk
+            executor_->settle();
+        }
+    }
+    void block_foreign() {
+        if (table_of().count(kForeign) == 0 && !responder_.is_asking_for(kForeign)) {
+            tell(std::string("others block ") + kForeign);
+            kernel_.put(kForeign, kForever);
+            kernel_.foreign.insert(kForeign);
+            longest_[kForeign] = kForever;
+        }
     }
     void answer_all() {
         while (!responder_.is_idle()) {
             responder_.answer(false);
+            responder_.answer_question();
         }
     }
 
@@ -493,8 +570,9 @@ class World final : public RecordSink {
             }
         }
         for (const auto& [address, said] : said_) {
-            if (!said.end || responder_.uncertain.count(address) != 0 ||
-                responder_.is_asking_for(address)) {
+            // Of two undos the first may have succeeded, and the second failed.
+            if (!said.end || failed_undos_.count(address) != 0 ||
+                responder_.uncertain.count(address) != 0 || responder_.is_asking_for(address)) {
                 continue;
             }
             if ((*said.end == kForever || *said.end - kSlack > now_) &&
@@ -528,7 +606,7 @@ class World final : public RecordSink {
             }
         }
         for (const auto& [address, end] : kernel_.ends) {
-            if (table.count(address) == 0) {
+            if (table.count(address) == 0 && kernel_.foreign.count(address) == 0) {
                 fail(address + " is blocked and not in the table");
             }
         }
@@ -559,18 +637,11 @@ class World final : public RecordSink {
     std::set<std::string> failed_undos_;
 };
 
-std::uint32_t number_of(const char* variable, std::uint32_t otherwise) {
-    const char* text = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
-    return text == nullptr ? otherwise
-                           : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
-}
-
 }  // namespace
 
 TEST_CASE("executor: what is recorded, listed, on disk and in the kernel are the same bans") {
-    const auto first = number_of("PORTCULLIS_PROPERTY_SEED", 1);
-    const auto runs = number_of("PORTCULLIS_PROPERTY_RUNS", 60);
-    for (std::uint32_t seed = first; seed < first + runs; ++seed) {
+    const auto first = test::first_seed();
+    for (std::uint32_t seed = first; seed < first + test::rounds(60); ++seed) {
         World world(seed);
         world.run();
         INFO("seed " << seed << "\n" << world.story << world.problem);

@@ -35,7 +35,7 @@ class RecordingRunner final : public Runner {
         }
         jobs.push_back(text);
         last = job;
-        if (job.action == Action::Delete && result.ok) {
+        if (job.action == Action::Delete && result.ok && !releases_nothing) {
             held.erase(std::remove_if(held.begin(), held.end(),
                                       [&](const Held& one) { return one.address == job.address; }),
                        held.end());
@@ -57,6 +57,9 @@ class RecordingRunner final : public Runner {
                 on_held(one);
             }
         }
+        if (const auto asked = std::exchange(on_asked, nullptr)) {
+            asked();
+        }
         on_done(answer);
     }
     std::vector<std::string> take() { return std::exchange(jobs, {}); }
@@ -73,6 +76,8 @@ class RecordingRunner final : public Runner {
     Job last;
     JobResult result;
     bool is_slow = false;
+    bool releases_nothing = false;   // `delete` succeeds, and `held` stays
+    std::function<void()> on_asked;  // called once, before the answer to a question ends
     std::vector<std::function<void(const JobResult&)>> waiting;
 };
 

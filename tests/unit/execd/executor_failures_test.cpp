@@ -120,7 +120,7 @@ TEST_CASE("executor: what a responder blocks and no ban explains is listed, logg
     CHECK(reply.text == "1 ban undone, 1 address released that no ban explained");
     CHECK(bench.runner.held.empty());
     bench.executor->log_unexplained();
-    CHECK(bench.log.count("INFO: the responders block 0 addresses, all of bans of this home") == 1);
+    CHECK(bench.log.count("INFO: the responders block only addresses of bans of this home") == 1);
 }
 
 TEST_CASE("executor: an address that is held beside a ban of another command is released, too") {
@@ -129,6 +129,7 @@ TEST_CASE("executor: an address that is held beside a ban of another command is 
     bench.runner.take();
     bench.runner.answer = {HeldAnswer::Complete, {}};
     bench.runner.held = {{"192.0.2.1", std::nullopt}};
+    bench.runner.releases_nothing = true;  // as a script that has another firewall
     CHECK(bench.unban("192.0.2.1").text ==
           "1 ban undone, 1 address released that no ban explained");
     CHECK(bench.runner.take() == Texts{"delete 192.0.2.1", "delete 192.0.2.1"});
@@ -189,4 +190,137 @@ TEST_CASE("executor: nothing is said of what a responder cannot say, and a failu
     bench.runner.questions.clear();
     bench.executor->list_unexplained({}, keep);
     CHECK(bench.runner.questions.empty());
+}
+
+TEST_CASE("executor: an address that is banned while a flush asks what is blocked stays banned") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    bench.runner.held = {{"203.0.113.77", seconds(3600)}, {"203.0.113.78", seconds(3600)}};
+    bench.runner.on_asked = [&] { bench.respond("firewall-drop", "203.0.113.77"); };
+    const auto reply = bench.flush();
+    CHECK(reply.text == "1 address released that no ban explained");
+    CHECK(bench.runner.take() == Texts{"add 203.0.113.77 600", "delete 203.0.113.78"});
+    CHECK(bench.executor->ban_count() == 1);
+
+    bench.runner.held = {{"203.0.113.79", seconds(3600)}};
+    bench.runner.on_asked = [&] { bench.respond("firewall-drop", "203.0.113.79"); };
+    CHECK_FALSE(bench.unban("203.0.113.79").ok);
+    CHECK(bench.runner.take() == Texts{"add 203.0.113.79 600"});
+}
+
+TEST_CASE("executor: responders are asked what they block once the bans are undone") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.is_slow = true;
+    bool is_answered = false;
+    bench.executor->flush(bench.clock.now(), [&](const base::Reply&) { is_answered = true; });
+    CHECK(bench.runner.questions.empty());
+    bench.runner.answer_all();
+    CHECK(bench.runner.questions == Texts{"firewall-drop -"});
+    CHECK(is_answered);
+}
+
+TEST_CASE("executor: a responder whose command is not configured any more is asked, too") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.config = {};
+    bench.start();
+    bench.flush();
+    CHECK(bench.runner.questions == Texts{"firewall-drop -"});
+}
+
+TEST_CASE("executor: a flush of very many bans lets others pass") {
+    auto config = execd_test::test_config();
+    config.max_bans_per_minute = 1'000'000;
+    Bench bench(config);
+    for (int i = 0; i < 1000; ++i) {
+        bench.respond("firewall-drop",
+                      "198.18." + std::to_string(i / 250) + "." + std::to_string(i % 250));
+    }
+    bench.runner.take();
+    bench.runner.is_slow = true;
+    base::Reply reply;
+    bench.executor->flush(bench.clock.now(), [&](const base::Reply& got) { reply = got; });
+    bench.respond("firewall-drop", "192.0.2.1");
+    CHECK(bench.runner.take().size() == 201);
+    for (int i = 0; i < 5; ++i) {
+        bench.runner.answer_all();
+    }
+    CHECK(reply.text == "1000 bans undone");
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: a flush ends, also if what is released is there again") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    bench.runner.releases_nothing = true;
+    for (int i = 0; i < 6000; ++i) {
+        bench.runner.held.push_back(
+            {"198.18." + std::to_string(i / 250) + "." + std::to_string(i % 250), std::nullopt});
+    }
+    const auto reply = bench.flush();
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.text.find("1000 more are still blocked") != std::string::npos);
+}
+
+TEST_CASE("executor: a list is continued though another client has asked anew meanwhile") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    for (int i = 100; i < 200; ++i) {
+        bench.runner.held.push_back({"198.18.0." + std::to_string(i), std::nullopt});
+    }
+    base::Reply reply;
+    const auto keep = [&](const base::Reply& got) { reply = got; };
+    bench.executor->list_unexplained({}, keep);
+    const auto last = reply.blocks.back().address;
+    const auto next = reply.next;
+    bench.runner.held.erase(bench.runner.held.begin(), bench.runner.held.begin() + 50);
+    bench.executor->list_unexplained({}, [](const base::Reply&) {});
+    bench.executor->list_unexplained({next}, keep);
+    REQUIRE_FALSE(reply.blocks.empty());
+    CHECK(reply.blocks.front().address > last);
+}
+
+TEST_CASE("executor: what a responder reports twice counts once") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    for (int i = 0; i < 2400; ++i) {
+        const int address = i % 1200;
+        bench.runner.held.push_back(
+            {"198.18." + std::to_string(address / 250) + "." + std::to_string(address % 250),
+             std::nullopt});
+    }
+    bench.executor->log_unexplained();
+    CHECK(bench.log.count("WARNING: 1200 addresses are blocked") == 1);
+}
+
+TEST_CASE("executor: an answer to an older request does not hide a newer ban") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.runner.is_slow = true;
+    bench.executor->unban({"192.0.2.1"}, bench.clock.now(), [](const base::Reply&) {});
+    bench.respond("firewall-drop", "192.0.2.1");
+    REQUIRE(bench.runner.waiting.size() == 2);
+    auto waiting = std::exchange(bench.runner.waiting, {});
+    waiting[1]({});  // a responder may answer in any order
+    waiting[0]({});
+    bench.runner.is_slow = false;
+    bench.runner.result = {false, "the set is full"};
+    bench.respond("firewall-drop", "192.0.2.1");  // a prolongation that fails
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: a ban that fails does not become the dry run that was there before") {
+    auto config = execd_test::test_config();
+    config.dry_run = true;
+    Bench bench(config);
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.executor->set_config(execd_test::test_config());
+    bench.runner.result = {false, "the responder ended", true};
+    bench.respond("firewall-drop", "192.0.2.1", 0);
+    bench.runner.take();
+    bench.runner.result = {};
+    bench.pass(seconds(2));
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
+    CHECK(bench.executor->ban_count() == 0);
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 
 #include "tests/support/network_namespace.hpp"
@@ -279,6 +280,40 @@ TEST_CASE("service: a responder that announces it is asked, again if it ends bef
     CHECK(bench.log.count("the responder lists.sh ended (exit code 1)") == 1);
 }
 
+TEST_CASE("service: a reply that also says what is supported is a reply") {
+    Bench bench(config_of("says.sh", true, 600));
+    bench.home.add_script("says.sh",
+                          "while read -r line; do\n"
+                          "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                          "    echo \"{\\\"id\\\":$id,\\\"ok\\\":true,\\\"supports\\\":[]}\"\n"
+                          "done\n");
+    bench.start();
+    CHECK(bench.ask(base::BanRequest{"198.51.100.7", seconds(600)}).ok);
+    CHECK(bench.log.count("does not answer") == 0);
+}
+
+TEST_CASE("service: odd answers to the question what is blocked break no list") {
+    Bench bench(config_of("odd.sh", true, 600));
+    bench.home.add_script(
+        "odd.sh",
+        "echo '{\"supports\":[\"list\"]}'\n"
+        "while read -r line; do\n"
+        "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+        "    printf '{\"id\":%s,\"held\":[{\"address\":\"198.51.100.7\",\"left\":-5},"
+        "{\"address\":\"198.51.100.8\",\"left\":18446744073709551615},7]}\\n' \"$id\"\n"
+        "    printf '{\"id\":%s,\"ok\":false,\"error\":\"%s\"}\\n' \"$id\" "
+        "\"$(head -c 3000 /dev/zero | tr '\\0' '\\\\')\"\n"
+        "done\n");
+    bench.start();
+    auto reply = bench.ask(base::UnexplainedRequest{});
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.blocks ==
+          std::vector<base::BlockRow>{{"odd.sh", "198.51.100.7", 0},
+                                      {"odd.sh", "198.51.100.8", 9223372036854775807}});
+    reply = bench.ask(base::UnbanRequest{"198.51.100.9"});
+    CHECK_FALSE(reply.ok);
+}
+
 TEST_CASE("service: a persistent responder that dies is started again and asked again") {
     Bench bench(config_of("dies.sh", true, 600));
     // Its first life ends with the first request unanswered.
@@ -394,6 +429,38 @@ TEST_CASE("service: a clock that is set neither ends a ban at once nor prolongs 
         CHECK(left > seconds(570));
         CHECK(left <= seconds(601));
     }
+}
+
+TEST_CASE("service: a responder that ends when the clock is set gets its bans for the time left") {
+    Bench bench(config_of("keeps.sh", true, 600));
+    const auto calls = bench.home.folder / "calls";
+    const auto pid = bench.home.folder / "pid";
+    bench.home.add_script("keeps.sh",
+                          "echo $$ >" + pid +
+                              "\n"
+                              "while read -r line; do\n"
+                              "    echo \"$line\" >>" +
+                              calls +
+                              "\n"
+                              "    id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                              "    echo \"{\\\"id\\\":$id,\\\"ok\\\":true}\"\n"
+                              "done\n");
+    bench.start();
+    REQUIRE(bench.ask(base::BanRequest{"198.51.100.7", seconds(600)}).ok);
+    int rounds = 0;  // until nothing but the responder's end makes execd look at the clock
+    REQUIRE(bench.wait_for([&] { return ++rounds > 5; }));
+    bench.clock.offset = -std::chrono::hours(24);
+    ::kill(std::stoi(test::content_of(pid)), SIGKILL);
+    const auto second_call = [&]() -> std::optional<std::string> {
+        const std::string text = test::content_of(calls);
+        const auto end = text.find('\n');
+        return end + 1 < text.size() ? std::optional(text.substr(end + 1)) : std::nullopt;
+    };
+    REQUIRE(bench.wait_for([&] { return second_call().has_value(); }));
+    const auto call = *second_call();
+    const auto timeout = call.find("\"timeout\":");
+    REQUIRE(timeout != std::string::npos);
+    CHECK(std::stoi(call.substr(timeout + 10)) <= 600);
 }
 
 TEST_CASE("service: what is under way when it stops is answered to nobody") {
