@@ -43,9 +43,11 @@ std::optional<std::string_view> ipv6_at(std::string_view line) {
 }
 
 // "2001:db8:5:" of a line "2001:db8:5:office": the beginning of a global, unique local or
-// link-local address, with a letter in it. Numbers before a ':' may be anything.
+// link-local address, with a letter in it. Numbers before a ':' may be anything, and two words may
+// be a port and a name ("3306:db:sales").
 std::optional<std::string_view> ipv6_prefix_at(std::string_view line) {
     constexpr std::size_t kDigits = 4;
+    constexpr std::size_t kFewestWords = 3;
     constexpr std::array<std::string_view, 5> kStarts{"2", "3", "fc", "fd", "fe80"};
     std::size_t end = 0;
     std::size_t words = 0;
@@ -66,7 +68,7 @@ std::optional<std::string_view> ipv6_prefix_at(std::string_view line) {
                           std::any_of(kStarts.begin(), kStarts.end(), [&](std::string_view start) {
                               return prefix.starts_with(start);
                           });
-    return words >= 2 && has_letter && is_start ? std::optional(prefix) : std::nullopt;
+    return words >= kFewestWords && has_letter && is_start ? std::optional(prefix) : std::nullopt;
 }
 
 // "10.1.*".
