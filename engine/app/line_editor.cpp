@@ -58,7 +58,7 @@ struct LineEditor::Impl {
     static int read_typed_ahead(EditLine* editor, wchar_t* character);
     // Only libedit's own reader sets its signal handlers again after a stop (^Z) or a resize, so it
     // must be the one that waits.
-    void choose_reader() {
+    void choose_reader() const {
         ::el_set(editor.get(), EL_GETCFN,
                  typed_ahead.value_or(0) > 0 ? read_typed_ahead : EL_BUILTIN_GETCFN);
     }
