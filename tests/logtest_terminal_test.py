@@ -4,12 +4,15 @@
 usage: logtest_terminal_test.py PROJECT BIN_DIR
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import pty
 import select
+import shlex
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,18 +26,18 @@ UP, END = b"\x1b[A", b"\x04"
 
 
 class Terminal:
-    """logtest with a pty as its three streams; `ahead` is typed before it starts."""
+    """logtest (or `command`) with a pty as its three streams; `ahead` is typed before it starts."""
 
-    def __init__(self, folder, *arguments, ahead=b"", **environment):
+    def __init__(self, folder, *arguments, ahead=b"", command=(BIN / "portcullis-logtest", "-D", GATE), **environment):
         self.master, slave = pty.openpty()
         self.before = termios.tcgetattr(slave)
         self.type(ahead)
         self.seen = b""
         variables = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "HOME": str(folder),
                      "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), **environment}
-        self.process = subprocess.Popen([BIN / "portcullis-logtest", "-D", GATE, *arguments], stdin=slave,
+        self.process = subprocess.Popen([*command, *arguments], stdin=slave,
                                         stdout=slave, stderr=slave, env=variables, start_new_session=True,
-                                        preexec_fn=lambda: __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0))
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.slave = slave
 
     def until(self, text, seconds=20):
@@ -50,6 +53,19 @@ class Terminal:
 
     def type(self, keys):
         os.write(self.master, keys)
+
+    def is_canonical(self):
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ICANON)
+
+    def is_waiting(self):
+        """The program in the foreground sleeps: it waits for keys."""
+        status = pathlib.Path(f"/proc/{os.tcgetpgrp(self.master)}/stat").read_text()
+        return status.rpartition(")")[2].split()[0] == "S"
+
+    def resize(self):
+        """To other columns than before."""
+        rows, columns = os.get_terminal_size(self.master)[::-1]
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("4H", rows or 25, (columns or 80) + 1, 0, 0))
 
     def end(self, seconds=20):
         """Types the end of input until the program ends; what it still prints is read, or it would wait for that."""
@@ -68,6 +84,13 @@ class Terminal:
         for descriptor in (self.master, self.slave):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 class AtATerminal(unittest.TestCase):
@@ -123,9 +146,37 @@ class AtATerminal(unittest.TestCase):
         self.assertEqual(terminal.process.wait(20), 0)
 
     def test_characters_of_several_bytes_and_bytes_that_are_none(self):
+        line = "d\u00f6\u20acr".encode() + b"\xe9\xff 3\n"
+        shown = "full event: 'd\u00f6\u20acr 3'".encode()
         terminal = self.terminal()
-        terminal.type("d\u00f6\u20acr".encode() + b"\xe9 3\n")
-        terminal.until("full event: 'd\u00f6\u20acr? 3'".encode())
+        terminal.type(line)
+        terminal.until(shown)
+        terminal = Terminal(self.folder, ahead=line)
+        self.addCleanup(terminal.close)
+        terminal.until(shown)
+
+    def test_a_shell_finds_the_terminal_as_it_was_each_time_that_logtest_is_stopped(self):
+        shell = Terminal(self.folder, command=["sh", "-i"], PS1="shell: ")
+        self.addCleanup(shell.close)
+        shell.until(b"shell: ")
+        shell.type(shlex.join([str(BIN / "portcullis-logtest"), "-D", str(GATE)]).encode() + b"\n")
+        shell.until(b"> ")
+        for keys in (b"d", b"oo", b"r 3 opened"):
+            shell.resize()
+            shell.type(keys)
+            shell.until(keys)
+            self.assertTrue(wait_for(shell.is_waiting))
+            shell.type(b"\x1a")
+            shell.until(b"shell: ")
+            self.assertTrue(shell.is_canonical())
+            shell.type(b"fg\n")
+            self.assertTrue(wait_for(lambda: not shell.is_canonical()))
+        shell.type(b"\n")
+        shell.until(b"full event: 'door 3 opened'")
+        shell.until(b"> ")
+        shell.type(b"\x03")
+        shell.until(b"shell: ")
+        self.assertTrue(shell.is_canonical())
 
     def test_history_follows_xdg_and_is_never_somebody_elses_file(self):
         state = self.folder / "state"

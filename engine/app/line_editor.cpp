@@ -48,14 +48,20 @@ struct LineEditor::Impl {
     // Bytes that were typed before the terminal was in raw mode for this line, and are not read
     // yet; nullopt = it is not yet.
     std::optional<int> typed_ahead;
-    std::optional<char> unread;  // belongs to the next character
 
     // For libedit, which calls it before it shows a prompt.
     static char* prompt(EditLine* editor);
     // The next byte that is typed. False = there are no more.
     bool read_byte(char& byte);
-    // For libedit: 1 = a character, 0 = the end. Instead of bytes that are none, a "?" is read.
-    static int read_character(EditLine* editor, wchar_t* character);
+    // For libedit, while there are bytes typed ahead: 1 = a character, 0 = the end. As libedit
+    // does, it leaves bytes out that are not part of a character.
+    static int read_typed_ahead(EditLine* editor, wchar_t* character);
+    // Only libedit's own reader sets its signal handlers again after a stop (^Z) or a resize, so it
+    // must be the one that waits.
+    void choose_reader() const {
+        ::el_set(editor.get(), EL_GETCFN,
+                 typed_ahead.value_or(0) > 0 ? read_typed_ahead : EL_BUILTIN_GETCFN);
+    }
 
     bool may_keep_history() const {
         if (history_path.empty()) {
@@ -114,6 +120,7 @@ char* LineEditor::Impl::prompt(EditLine* editor) {
         ::el_set(editor, EL_PREP_TERM, 1);
         int waiting = 0;
         impl->typed_ahead = ::ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 ? waiting : 0;
+        impl->choose_reader();
     }
     return text;
 }
@@ -154,28 +161,29 @@ std::string LineEditor::default_history_path() {
     return state.empty() ? "" : state + "/portcullis/logtest_history";
 }
 
-int LineEditor::Impl::read_character(EditLine* editor, wchar_t* character) {
+int LineEditor::Impl::read_typed_ahead(EditLine* editor, wchar_t* character) {
     Impl* impl = nullptr;
     ::el_get(editor, EL_CLIENTDATA, &impl);
+    constexpr auto kInvalid = static_cast<std::size_t>(-1);
     std::mbstate_t state{};
-    for (bool is_first = true;; is_first = false) {
-        char byte = impl->unread.value_or('\0');
-        if (!std::exchange(impl->unread, std::nullopt) && !impl->read_byte(byte)) {
+    for (std::size_t length = kInvalid; length > 1;) {
+        char byte = '\0';
+        if (!impl->read_byte(byte)) {
             return 0;
         }
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): only without a state of its own
-        const std::size_t length = std::mbrtowc(character, &byte, 1, &state);
-        if (length == static_cast<std::size_t>(-2)) {
-            continue;  // more bytes belong to it
+        const bool is_first = std::mbsinit(&state) != 0;
+        const auto add = [&] {
+            // NOLINTNEXTLINE(concurrency-mt-unsafe): only without a state of its own
+            length = std::mbrtowc(character, &byte, 1, &state);
+            state = length == kInvalid ? std::mbstate_t{} : state;
+        };
+        add();
+        if (length == kInvalid && !is_first) {
+            add();  // it may begin the next character
         }
-        if (length == static_cast<std::size_t>(-1)) {
-            *character = L'?';
-            if (!is_first) {
-                impl->unread = byte;
-            }
-        }
-        return 1;
     }
+    impl->choose_reader();
+    return 1;
 }
 
 LineEditor::LineEditor(std::string history_path) : impl_(std::make_unique<Impl>()) {
@@ -195,7 +203,6 @@ LineEditor::LineEditor(std::string history_path) : impl_(std::make_unique<Impl>(
     // Ctrl-Space. libedit has bound it to quoted-insert, as it does with each special character
     // that it disables (they are all NUL), and would insert what is typed next.
     ::el_set(editor, EL_BIND, "^@", "em-set-mark", nullptr);
-    ::el_set(editor, EL_GETCFN, Impl::read_character);
     ::el_set(editor, EL_HIST, ::history, impl_->history.get());
 }
 

@@ -129,6 +129,7 @@ bool Collector::update_patterns(base::Timestamp now) {
         if (pattern != location.pattern) {
             old_names.push_back({std::move(location.pattern), now + kOldNameTime});
             location.pattern = pattern;
+            location.is_of_new_date = true;
             has_changed = true;
         }
         const auto over = std::remove_if(old_names.begin(), old_names.end(), is_over);
@@ -143,13 +144,16 @@ bool Collector::update_patterns(base::Timestamp now) {
 
 void Collector::take_up_saved_names(Location& location, base::Timestamp now) const {
     for (const TailedPath& saved : saved_.files) {
-        if (saved.path != location.pattern && could_be_dated(location.file.location, saved.path)) {
+        if (!could_match(location.pattern, saved.path) &&
+            could_be_dated(location.file.location, saved.path)) {
             location.old_names.push_back({saved.path, now + kOldNameTime});
         }
     }
-    // Its file of today is newer than all that was read.
-    location.is_dated_later = !location.old_names.empty() && !has_glob(location.pattern) &&
-                              saved_.find(location.pattern) == nullptr;
+    location.is_of_new_date =
+        !location.old_names.empty() &&
+        std::none_of(saved_.files.begin(), saved_.files.end(), [&](const TailedPath& saved) {
+            return could_match(location.pattern, saved.path);
+        });
 }
 
 void Collector::save_positions() {
@@ -171,7 +175,7 @@ void Collector::rescan() {
             }
         }
         const StartAt start =
-            std::exchange(location.is_dated_later, false) ? StartAt::Beginning : start_of_new_;
+            std::exchange(location.is_of_new_date, false) ? StartAt::Beginning : start_of_new_;
         for (const std::string& path : expand_pattern(location.pattern)) {
             want(path, location.file, start);
         }

@@ -46,8 +46,9 @@ class Collector {
     static constexpr std::chrono::seconds kCheckpointPeriod{1};
     // While a location has a date: how often its name is computed.
     static constexpr std::chrono::seconds kDatePeriod{1};
-    // After its date changed, files of the old name may still appear for this long.
-    static constexpr std::chrono::seconds kOldNameTime{60};
+    // Time after a change of the date during which files of the old name are followed. The name
+    // comes back within it when daylight saving time ends, and must not be read again then.
+    static constexpr std::chrono::seconds kOldNameTime{3600};
     // … of each location; the oldest goes.
     static constexpr std::size_t kMaxOldNames = 64;
 
@@ -91,8 +92,9 @@ class Collector {
         LocalFileConfig file;
         std::string pattern;
         std::vector<OldName> old_names;  // oldest first; of another date
-        // Before the first scan: the checkpoint knows it, but only under names of another date.
-        bool is_dated_later = false;
+        // Until the next scan: only files of an earlier date were read, so those of the pattern are
+        // new.
+        bool is_of_new_date = false;
     };
 
     // Computes the patterns at `now`. True if one has changed, or an old one has expired.

@@ -5,16 +5,42 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <ctime>
 #include <filesystem>
-#include <iomanip>
-#include <sstream>
 #include <system_error>
 
 namespace portcullis::collect {
 namespace {
 
 constexpr std::string_view kGlobCharacters = "*?[";
+
+constexpr std::string_view kStrftimeModifiers = "-_0^#+EO123456789";
+
+// What the sequence '%' `letter` becomes, as a glob: numbers have a fixed number of digits.
+std::string_view glob_of_sequence(char letter) {
+    struct Row {
+        std::string_view letters;
+        std::string_view glob;
+    };
+    static constexpr std::array kRows{
+        Row{"%", "%"},
+        Row{"uw", "[0-9]"},
+        Row{"CHIMSUVWdgmy", "[0-9][0-9]"},
+        Row{"ekl", "[ 0-9][0-9]"},
+        Row{"j", "[0-9][0-9][0-9]"},
+        Row{"GY", "[0-9][0-9][0-9][0-9]"},
+        Row{"F", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"},
+        Row{"Dx", "[0-9][0-9]/[0-9][0-9]/[0-9][0-9]"},
+        Row{"R", "[0-9][0-9]:[0-9][0-9]"},
+        Row{"TX", "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]"},
+    };
+    const auto* const row = std::find_if(kRows.begin(), kRows.end(), [&](const Row& each) {
+        return each.letters.find(letter) != std::string_view::npos;
+    });
+    return row != kRows.end() ? row->glob : "*";
+}
 
 // A line break or an escape sequence in a name would stand in alerts and logs as well.
 bool is_printable(std::string_view path) {
@@ -66,9 +92,12 @@ std::string with_date(const std::string& location, base::Timestamp now) {
         std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
     std::tm local{};
     ::localtime_r(&seconds, &local);
-    std::ostringstream text;
-    text << std::put_time(&local, location.c_str());
-    return text.str();
+    // Not std::put_time, which knows no "%-d". A plain pointer, as compilers want a constant
+    // format.
+    constexpr std::size_t (*kFormat)(char*, std::size_t, const char*, const std::tm*) =
+        std::strftime;
+    std::array<char, PATH_MAX> text;
+    return {text.data(), kFormat(text.data(), text.size(), location.c_str(), &local)};
 }
 
 bool could_be_dated(const std::string& location, const std::string& path) {
@@ -81,14 +110,19 @@ bool could_be_dated(const std::string& location, const std::string& path) {
             pattern += location[i];
             continue;
         }
-        // "%-d", "%Ey", "%Od": flags and modifiers come before the letter.
-        do {
-            ++i;
-        } while (i < location.size() &&
-                 std::string_view("-_0^#EO").find(location[i]) != std::string_view::npos);
-        pattern += i < location.size() && location[i] == '%' ? "%" : "*";
+        // "%-d", "%Ey", "%5Y": flags, modifiers and widths come before the letter.
+        const std::size_t letter =
+            std::min(location.find_first_not_of(kStrftimeModifiers, i + 1), location.size() - 1);
+        pattern += letter == i + 1 ? glob_of_sequence(location[letter]) : "*";
+        i = letter;
     }
-    return ::fnmatch(pattern.c_str(), path.c_str(), 0) == 0;
+    return could_match(pattern, path);
+}
+
+bool could_match(const std::string& pattern, const std::string& path) {
+    return has_glob(pattern)
+               ? ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0
+               : pattern == path;
 }
 
 std::vector<std::string> expand_pattern(const std::string& pattern) {

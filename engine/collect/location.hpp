@@ -20,12 +20,15 @@ inline constexpr std::size_t kMaxGlobMatches = 1000;
 bool has_date(std::string_view location);
 bool has_glob(std::string_view location);
 
-// `location` with its strftime sequences replaced by the local time at `now`.
+// `location` with its strftime(3) sequences replaced by the local time at `now`.
 std::string with_date(const std::string& location, base::Timestamp now);
 
-// `path` is what `location` means at some time: each strftime sequence may be any text. False for a
-// location without a date.
+// Whether `location` may mean `path` at some time: a number may be any digits, a name or a number
+// with flags ("%-d") any text without '/'. False for a location without a date.
 bool could_be_dated(const std::string& location, const std::string& path);
+
+// Whether expand_pattern() returns `path` if that is an existing file.
+bool could_match(const std::string& pattern, const std::string& path);
 
 // The paths that `pattern` means: of a glob the existing files, sorted (no folders, and none with
 // control characters in its name: who may create files there chose it); of anything else the one

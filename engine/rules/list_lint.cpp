@@ -28,6 +28,10 @@ bool is_hex_digit(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+bool is_number(std::string_view text) {
+    return text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // The IPv6 address or network that `line` begins with, up to a ':' or its end.
 std::optional<std::string_view> ipv6_at(std::string_view line) {
     for (std::size_t end = line.size(); end > 0; end = line.rfind(':', end - 1)) {
@@ -43,7 +47,8 @@ std::optional<std::string_view> ipv6_at(std::string_view line) {
 }
 
 // "2001:db8:5:" of a line "2001:db8:5:office": the beginning of a global, unique local or
-// link-local address, with a letter in it. Numbers before a ':' may be anything.
+// link-local address, with a letter in it. Numbers before a ':' may be anything, and a number
+// with one more word a port and a name ("3306:db:sales").
 std::optional<std::string_view> ipv6_prefix_at(std::string_view line) {
     constexpr std::size_t kDigits = 4;
     constexpr std::array<std::string_view, 5> kStarts{"2", "3", "fc", "fd", "fe80"};
@@ -66,7 +71,8 @@ std::optional<std::string_view> ipv6_prefix_at(std::string_view line) {
                           std::any_of(kStarts.begin(), kStarts.end(), [&](std::string_view start) {
                               return prefix.starts_with(start);
                           });
-    return words >= 2 && has_letter && is_start ? std::optional(prefix) : std::nullopt;
+    const std::size_t fewest = is_number(prefix.substr(0, prefix.find(':'))) ? 3 : 2;
+    return words >= fewest && has_letter && is_start ? std::optional(prefix) : std::nullopt;
 }
 
 // "10.1.*".

@@ -6,7 +6,6 @@
 #include "sensor/packet/header_sizes.hpp"
 
 namespace portcullis::sensor_packet {
-namespace {}  // namespace
 
 FragmentEvent CompatReassembler::insert(Datagram& datagram, Piece piece) {
     auto& pieces = datagram.pieces;

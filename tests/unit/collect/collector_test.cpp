@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "engine/collect/checkpoint.hpp"
 #include "engine/collect/location.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/recording_log.hpp"
@@ -419,7 +420,7 @@ TEST_CASE("collector: a dated name is followed at whatever second of UTC it chan
     }
 }
 
-TEST_CASE("collector: a file of the old name may appear for a minute after the change") {
+TEST_CASE("collector: a file of the old name may appear for an hour after the change") {
     const Zone zone("IST-5:30");
     Dated dated(1'790'000'000);
     dated.test.follow({dated.location});
@@ -429,7 +430,7 @@ TEST_CASE("collector: a file of the old name may appear for a minute after the c
     Dated::write(dated.before, "2\n");
     CHECK(dated.test.comes({"1", "2"}));
     CHECK(dated.test.collector->file_count() == 2);
-    // It is followed until it was quiet for a minute, and then forgotten.
+    // It is followed for longer if it is still written to.
     dated.clock.advance(Collector::kOldNameTime - 10ms);
     dated.test.loop.run_once(2s);
     Dated::write(dated.before, "3\n");
@@ -455,4 +456,80 @@ TEST_CASE("collector: after a stop over the change of a dated name nothing is mi
     dated.test.follow({dated.location});
     Dated::write(dated.before, "4\n");
     CHECK(dated.test.comes({"1", "2", "3", "4"}));
+}
+
+TEST_CASE("collector: a name that comes back when summer time ends is not read again") {
+    const Zone zone("XST0XDT,M3.2.0,M10.5.0");
+    test::FakeClock clock;
+    clock.set(base::Timestamp(1'792'887'000s));  // 01:10 in summer, an hour before 01:10 in winter
+    Collecting test{{}, clock};
+    const std::string location = test.folder / "%H%M.log";
+    const std::string name = test.folder / "0110.log";
+    REQUIRE(with_date(location, clock.now()) == name);
+    REQUIRE(with_date(location, clock.now() + 1h) == name);
+    test.follow({location});
+    append_to(name, "1\n");
+    REQUIRE(test.comes({"1"}));
+    for (const auto by : {2min, 57min}) {
+        const std::size_t files = test.collector->file_count();
+        clock.advance(by);
+        test.until([&] { return test.collector->file_count() > files; });
+    }
+    // It was not given up, although it was quiet.
+    test.collector->save_positions();
+    const auto saved = load_checkpoint(test.options.checkpoint_path);
+    REQUIRE(saved);
+    REQUIRE(saved->find(name) != nullptr);
+    CHECK(saved->find(name)->current);
+    clock.advance(1min);
+    append_to(name, "2\n");
+    CHECK(test.comes({"1", "2"}));
+}
+
+TEST_CASE("collector: a reload just after the change of a dated name loses nothing") {
+    const Zone zone("IST-5:30");
+    Dated dated(1'790'000'000);
+    dated.test.follow({dated.location});
+    dated.change_date();
+    Dated::write(dated.after, "1\n");
+    dated.test.follow({dated.location});
+    CHECK(dated.test.comes({"1"}));
+}
+
+TEST_CASE(
+    "collector: a dated location that is new is read from its end, whatever else is followed") {
+    const Zone zone("IST-5:30");
+    test::FakeClock clock;
+    clock.set(base::Timestamp(1'790'000'000s));
+    Collecting test{{}, clock};
+    const std::string location = test.folder / "%Y%m%d.log";
+    append_to(with_date(location, clock.now()), "old\n");
+    const std::string other = test.folder / "app.log";
+    test.follow({other});
+    append_to(other, "1\n");
+    REQUIRE(test.comes({"1"}));
+    test.collector->save_positions();
+    test.start();
+    test.follow({location, other});
+    append_to(with_date(location, clock.now()), "2\n");
+    CHECK(test.comes({"1", "2"}));
+}
+
+TEST_CASE(
+    "collector: after a stop over the change of a date, files of a glob are read whole, too") {
+    const Zone zone("IST-5:30");
+    Dated dated(1'790'000'000);
+    const std::string glob = dated.test.folder / "%Y-%m-%d-%H/*.log";
+    Dated::write(dated.before, "old\n");
+    dated.test.follow({glob});
+    Dated::write(dated.before, "1\n");
+    REQUIRE(dated.test.comes({"1"}));
+    dated.test.collector->save_positions();
+    dated.test.collector.reset();
+    Dated::write(dated.before, "2\n");
+    dated.change_date();
+    Dated::write(dated.after, "3\n");
+    dated.test.start();
+    dated.test.follow({glob});
+    CHECK(dated.test.comes({"1", "2", "3"}));
 }

@@ -35,6 +35,8 @@ TEST_CASE("location: strftime sequences are replaced by the local date") {
     local.tm_isdst = -1;
     const auto now = std::chrono::system_clock::from_time_t(std::mktime(&local));
     CHECK(with_date("/var/log/app-%Y%m%d.log", now) == "/var/log/app-20261104.log");
+    CHECK(with_date("/var/log/%-d.%^b.log", now) == "/var/log/4.NOV.log");
+    CHECK(with_date("/var/log/app.100%", now) == "/var/log/app.100%");
 }
 
 TEST_CASE("location: a path of another date is recognised") {
@@ -43,6 +45,13 @@ TEST_CASE("location: a path of another date is recognised") {
     CHECK(could_be_dated("/in/100%%/%F.log", "/in/100%/2026-11-04.log"));
     CHECK_FALSE(could_be_dated("/in/100%%/%F.log", "/in/1000/2026-11-04.log"));
     CHECK_FALSE(could_be_dated("/in/%F/app.log", "/in/2026-11-04/other.log"));
+    // Another log beside them.
+    CHECK(could_be_dated("/var/log/%Y%m%d.log", "/var/log/20261104.log"));
+    CHECK_FALSE(could_be_dated("/var/log/%Y%m%d.log", "/var/log/auth.log"));
+    CHECK_FALSE(could_be_dated("/var/log/app-%Y.log", "/var/log/app-2026-11.log"));
+    CHECK_FALSE(could_be_dated("/var/log/%b.log", "/var/log/in/Nov.log"));
+    CHECK(could_be_dated("/var/log/%D.log", "/var/log/11/04/26.log"));
+    CHECK(could_be_dated("/var/log/%s-%", "/var/log/1790000000-%"));
     CHECK_FALSE(could_be_dated("/in/app.log", "/in/app.log"));
 }
 

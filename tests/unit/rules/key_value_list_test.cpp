@@ -76,6 +76,8 @@ TEST_CASE("list_lint: keys that no look-up can find are reported, and no others"
         {"bob smith:x", false},
         {"10:x", false},
         {"3389:10:00", false},
+        {"3306:db:sales", false},
+        {"2222:bad:ssh", false},
         {"22:12:30:00", false},
         {"face:b00c:x", false},
         {"dead:beef:x", false},
