@@ -410,17 +410,28 @@ void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
         });
 }
 
-void Executor::finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result) {
+// Notes the answer to the `add` of `asked`. Returns its entry, which has nothing under way then;
+// bans_.end() if the ban is not there any more, or a later job of it has begun.
+Executor::Bans::iterator Executor::take_result(const Ban& asked, std::uint64_t generation,
+                                               const JobResult& result) {
     const auto it = bans_.find(asked.key);
+    if (it == bans_.end()) {
+        return it;
+    }
+    note_result(it->second, generation, asked, result);
+    if (it->second.generation != generation) {
+        return bans_.end();
+    }
+    it->second.under_way = Task::Nothing;
+    return it;
+}
+
+void Executor::finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result) {
+    const auto it = take_result(asked, generation, result);
     if (it == bans_.end()) {
         return;
     }
     Entry& entry = it->second;
-    note_result(entry, generation, asked, result);
-    if (entry.generation != generation) {
-        return;
-    }
-    entry.under_way = Task::Nothing;
     // A persistent responder says what is real. A script's exit code says less: its undo runs.
     if (!result.ok && entry.ban.is_persistent) {
         fall_back(it, asked.since);
@@ -542,16 +553,11 @@ void Executor::renew(Entry& entry, Timestamp now) {
 
 void Executor::finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
                               Timestamp now) {
-    const auto it = bans_.find(asked.key);
+    const auto it = take_result(asked, generation, result);
     if (it == bans_.end()) {
         return;
     }
     Entry& entry = it->second;
-    note_result(entry, generation, asked, result);
-    if (entry.generation != generation) {
-        return;
-    }
-    entry.under_way = Task::Nothing;
     if (result.ok) {
         return;
     }
@@ -705,7 +711,7 @@ bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64
     entry.under_way = Task::Nothing;
     if (!is_undone) {
         // Its kernel timeout may have undone it, but only the responder can say so: ask again, also
-        // after a restart, which must not take it for a ban in force.
+        // after a restart, which must not take it for an active ban.
         const auto wait = pause_after(entry.failed_attempts);
         if (entry.failed_attempts++ == 0) {
             entry.ban.until = std::min(entry.ban.until, now);

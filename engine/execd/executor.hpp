@@ -139,6 +139,7 @@ class Executor {
     std::optional<std::string> limit_reached(const Wish& wish, base::Timestamp now);
     std::chrono::seconds next_timeout(const Wish& wish, base::Timestamp now);
     void add(Entry& entry, Record record, const OnReply& on_reply);
+    Bans::iterator take_result(const Ban& asked, std::uint64_t generation, const JobResult& result);
     void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
     void fall_back(Bans::iterator it, base::Timestamp now);
     static void note_result(Entry& entry, std::uint64_t generation, const std::optional<Ban>& asked,

@@ -65,13 +65,7 @@ class Program:
 
 
 class Continuing(lab.HostCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scanner = lab.Scanner()
-        cls.addClassCleanup(cls.scanner.close)
-        cls.host = lab.Installation(ban_seconds=BAN_SECONDS)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
+    ban_seconds = BAN_SECONDS
 
     def program(self, command):
         program = Program(command)

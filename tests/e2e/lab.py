@@ -200,11 +200,13 @@ def kernel_bans():
 class HostCase(unittest.TestCase):
     """Cases that share one installation and one scanner, which takes a fresh address each time."""
 
+    ban_seconds = 4
+
     @classmethod
     def setUpClass(cls):
         cls.scanner = Scanner()
         cls.addClassCleanup(cls.scanner.close)
-        cls.host = Installation()
+        cls.host = Installation(ban_seconds=cls.ban_seconds)
         cls.addClassCleanup(cls.host.close)
         cls.host.start()
 

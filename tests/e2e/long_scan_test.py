@@ -27,13 +27,7 @@ LEARNT = """table inet pclearnt {
 
 
 class LongScan(lab.HostCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scanner = lab.Scanner()
-        cls.addClassCleanup(cls.scanner.close)
-        cls.host = lab.Installation(ban_seconds=BAN_SECONDS)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
+    ban_seconds = BAN_SECONDS
 
     @staticmethod
     def learnt():
