@@ -378,7 +378,8 @@ class Server {
     }
     void make_table() {
         is_table_made_ = true;
-        // Without CAP_NET_ADMIN or nft every request fails with the reason: go on all the same.
+        // Without CAP_NET_ADMIN or nft every request fails with the reason. It still answers each
+        // of them.
         if (auto made = sets_.ensure_table(); !made) {
             complain(made.error().message);
         }

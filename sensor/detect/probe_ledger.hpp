@@ -135,7 +135,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     Reception count(std::uint32_t source, const Probe& probe);
     // A counter that is detected took a probe: whether a line about it is due.
     void follow(std::uint32_t source, Counter& counter, const Probe& probe);
-    // Whether a slow scan is going on that the probe belongs to. REQUIRES: slow_.has_running().
+    // Whether the probe belongs to a slow scan that is already detected. REQUIRES:
+    // slow_.has_running().
     bool is_taken_by_slow_scan(const Probe& probe);
     // Whether the probe counts (ScanReports::admit()).
     bool admit(std::uint32_t source, const Probe& probe, Door door) {

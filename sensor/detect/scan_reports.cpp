@@ -63,7 +63,7 @@ ReturnPath ScanReports::judge(const SourceState& state, std::uint32_t interface)
     if (return_path_ == nullptr || interface == 0) {
         return ReturnPath::Unknown;
     }
-    // Of several targets the first stands for all: a route may depend on our address, and hosts
+    // Of several targets only the first is judged: a route may depend on our address, and hosts
     // that are watched over have filters of their own.
     const bool has_targets = state.destination == base::IpAddress() && state.extent != kNoIndex &&
                              extents_[state.extent].targets.size() > 0;

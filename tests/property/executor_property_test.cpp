@@ -5,7 +5,7 @@
 // fake responder. Whenever the responder has been well for long enough, kernel = records = table =
 // journal. At any other time no ban that was acknowledged is missing in the kernel, and none is
 // there for longer, or without an end, than somebody asked for. Others block an address beside it,
-// and the responder says so while requests go on.
+// and the responder reports it while requests are under way.
 //
 // Seeds: tests/support/seed.hpp.
 #include "engine/execd/executor.hpp"
@@ -446,7 +446,7 @@ class World final : public RecordSink {
                 break;
             case 16:
                 is_requesting_ = false;
-                tell("the responder goes on with what it blocks");
+                tell("the responder continues its list");
                 responder_.answer_question();
                 break;
             case 0:
