@@ -67,6 +67,10 @@ class MemberReader {
         }
         return value;
     }
+    std::int64_t optional_number(const char* name, std::int64_t least, std::int64_t most,
+                                 std::int64_t otherwise) {
+        return object_.contains(name) ? number(name, least, most) : otherwise;
+    }
     bool boolean(const char* name) {
         const auto it = take(name, json::value_t::boolean);
         if (it == object_.end()) {
@@ -107,6 +111,21 @@ std::chrono::seconds read_timeout(MemberReader& in, std::int64_t least) {
     return std::chrono::seconds(in.number("timeout", least, kMaxBanTime.count()));
 }
 
+// A member that holds one of some words, read by `value_of`; without it, `otherwise`.
+template <typename Value>
+Value read_word(MemberReader& in, const char* name,
+                std::optional<Value> (*value_of)(std::string_view), Value otherwise) {
+    const std::string word = in.optional_text(name);
+    if (word.empty()) {
+        return otherwise;
+    }
+    const auto value = value_of(word);
+    if (!value) {
+        in.complain(fmt::format("\"{}\" is an unknown word", name));
+    }
+    return value.value_or(otherwise);
+}
+
 ResponseMessage read_respond(MemberReader& in) {
     RespondRequest request;
     request.command = in.text("command");
@@ -117,6 +136,12 @@ ResponseMessage read_respond(MemberReader& in) {
     request.alert_id = in.text("alert_id");
     request.rule_id = static_cast<int>(in.number("rule_id", 0, std::numeric_limits<int>::max()));
     request.location = in.text("location");
+    request.evidence = read_word(in, "evidence", evidence_of, request.evidence);
+    request.evidence_time =
+        in.optional_number("evidence_time", 0, std::numeric_limits<std::int64_t>::max(), 0);
+    request.block = read_word(in, "block", block_choice_of, request.block);
+    request.forgeable_timeout =
+        std::chrono::seconds(in.optional_number("forgeable_timeout", 0, kMaxBanTime.count(), 0));
     return request;
 }
 
@@ -156,7 +181,11 @@ json to_json(const RespondRequest& request) {
             {"filename", request.filename},
             {"alert_id", request.alert_id},
             {"rule_id", request.rule_id},
-            {"location", request.location}};
+            {"location", request.location},
+            {"evidence", word_of(request.evidence)},
+            {"evidence_time", request.evidence_time},
+            {"block", word_of(request.block)},
+            {"forgeable_timeout", request.forgeable_timeout.count()}};
 }
 json to_json(const ListRequest& request) {
     json object = {{"op", "list"}};
@@ -185,8 +214,15 @@ json to_json(const BlockRow& row) {
 }
 
 json to_json(const BanRow& row) {
-    return {{"command", row.command}, {"address", row.address}, {"user", row.user},
-            {"rule_id", row.rule_id}, {"since", row.since},     {"until", row.until}};
+    return {{"command", row.command},
+            {"address", row.address},
+            {"user", row.user},
+            {"rule_id", row.rule_id},
+            {"since", row.since},
+            {"until", row.until},
+            {"evidence", word_of(row.evidence)},
+            {"block", word_of(row.block)},
+            {"dry", row.is_dry}};
 }
 
 Result<json> parse_object(std::string_view packet) {
@@ -297,6 +333,9 @@ BanRow read_ban_row(MemberReader& in) {
     ban.rule_id = static_cast<int>(in.number("rule_id", 0, std::numeric_limits<int>::max()));
     ban.since = in.number("since", 0, kMostSeconds);
     ban.until = in.number("until", 0, kMostSeconds);
+    ban.evidence = read_word(in, "evidence", evidence_of, ban.evidence);
+    ban.block = read_word(in, "block", block_kind_of, ban.block);
+    ban.is_dry = in.boolean("dry");
     return ban;
 }
 

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/base/evidence.hpp"
 #include "engine/base/result.hpp"
 
 namespace portcullis::base {
@@ -33,6 +34,13 @@ struct RespondRequest {
     std::string alert_id;  // "<unix time>.<id>"
     int rule_id = 0;
     std::string location;
+    Evidence evidence = Evidence::Proven;
+    // When the engine read the event: unix time in seconds; 0 = it does not say.
+    std::int64_t evidence_time = 0;
+    // <block> and <forgeable_timeout> of the <active-response>. With the command and the timeout
+    // they say which one is meant: execd refuses what its own configuration does not bind.
+    BlockChoice block = BlockChoice::Hard;
+    std::chrono::seconds forgeable_timeout{0};  // 0 = none: `timeout` counts for all
 };
 
 // The administrator's requests; each gets exactly one Reply.
@@ -63,6 +71,9 @@ struct BanRow {
     int rule_id = 0;         // 0 = banned by hand
     std::int64_t since = 0;  // unix time
     std::int64_t until = 0;  // unix time; 0 = permanent
+    Evidence evidence = Evidence::Proven;
+    BlockKind block = BlockKind::Hard;
+    bool is_dry = false;  // made by a dry run: nothing is blocked
 
     bool operator==(const BanRow&) const = default;
 };

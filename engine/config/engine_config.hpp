@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/diagnostic.hpp"
+#include "engine/base/hold_config.hpp"
 #include "engine/base/ip_address.hpp"
 #include "engine/collect/local_file.hpp"
 #include "engine/config/internal_options.hpp"
@@ -44,6 +45,11 @@ struct EngineConfig {
 
     base::CidrSet white_list;
     std::vector<std::string> white_list_hosts;  // entries that are no address: host names
+    std::vector<std::string> white_list_files;  // relative to the home, or absolute
+    bool spare_outbound_peers = true;
+    int spare_login_days = 0;
+    int ipv6_prefix = 128;
+    base::HoldConfig hold;
 
     bool jsonout_output = false;
     bool logall = false;

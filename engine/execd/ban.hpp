@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/evidence.hpp"
 
 namespace portcullis::execd {
 
@@ -38,6 +39,8 @@ struct Ban {
     std::chrono::seconds timeout{0};  // 0 = permanent
     base::Timestamp since;
     base::Timestamp until = kNever;
+    base::Evidence evidence = base::Evidence::Proven;
+    base::BlockKind block = base::BlockKind::Hard;
 
     bool operator==(const Ban&) const = default;
 };

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/evidence.hpp"
+#include "engine/base/hold_config.hpp"
 #include "engine/base/ip_address.hpp"
 
 namespace portcullis::execd {
@@ -28,6 +30,10 @@ struct Command {
 struct Binding {
     std::string command;
     std::chrono::seconds timeout{0};
+    base::BlockChoice block = base::BlockChoice::Hard;
+    std::chrono::seconds forgeable_timeout{0};  // 0 = `timeout`
+
+    bool operator==(const Binding&) const = default;
 };
 
 struct ExecdConfig {
@@ -35,6 +41,12 @@ struct ExecdConfig {
     std::vector<Binding> bindings;
     base::CidrSet white_list;
     std::vector<std::string> white_list_hosts;
+    std::vector<std::string> white_list_files;  // absolute paths
+    bool spare_outbound_peers = true;
+    int spare_login_days = 0;  // 0 = addresses of successful logins are not spared
+    // Length of the prefix by which IPv6 sources are banned: 128, 64, 56 or 48.
+    int ipv6_prefix = 128;
+    base::HoldConfig hold;
     std::vector<std::chrono::minutes> repeated_offenders;  // steps after the first offence
     int max_bans_per_minute = 60;
     int max_bans = 100'000;

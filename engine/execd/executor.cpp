@@ -48,7 +48,8 @@ seconds pause_after(int failed_before) {
 
 Job job_of(Action action, const Ban& ban, seconds timeout) {
     return {action,       ban.key.executable, ban.is_persistent, ban.key.user, ban.key.address,
-            ban.alert_id, ban.rule_id,        ban.location,      ban.filename, timeout};
+            ban.alert_id, ban.rule_id,        ban.location,      ban.filename, timeout,
+            ban.block};
 }
 
 Record record_of(Action action, const Ban& ban, Timestamp now) {

@@ -50,6 +50,7 @@ std::string request_line(std::uint64_t id, const Job& job, steady_clock::duratio
         {"rule_id", job.rule_id},
         {"location", job.location},
         {"filename", job.filename},
+        {"block", base::word_of(job.block)},
     };
     return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -63,6 +64,15 @@ std::string error_of(const json& answer) {
 }
 
 // The time that a block has left; nullopt = no end.
+// Hard, if the responder does not say.
+base::BlockKind block_of(const json& held) {
+    const auto block = held.find("block");
+    return block == held.end() || !block->is_string()
+               ? base::BlockKind::Hard
+               : base::block_kind_of(block->get_ref<const std::string&>())
+                     .value_or(base::BlockKind::Hard);
+}
+
 std::optional<std::chrono::seconds> left_of(const json& held) {
     const auto left = held.find("left");
     if (left == held.end() || !left->is_number_integer()) {
@@ -245,7 +255,7 @@ bool PersistentResponder::handle_answer(const json& answer) {
             if (!target) {
                 continue;
             }
-            it->second.on_held({base::ban_target_text(*target), left_of(one)});
+            it->second.on_held({base::ban_target_text(*target), left_of(one), block_of(one)});
         }
     }
     if (const auto ok = answer.find("ok"); ok != answer.end() && ok->is_boolean()) {

@@ -39,6 +39,8 @@ struct Record {
     std::string location = "-";
     std::string filename = "-";
     std::chrono::seconds timeout{0};
+    base::Evidence evidence = base::Evidence::Proven;
+    base::BlockKind block = base::BlockKind::Hard;
     Outcome outcome = Outcome::Executed;
     std::string reason;
 };

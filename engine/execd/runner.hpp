@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/base/evidence.hpp"
+
 namespace portcullis::execd {
 
 enum class Action { Add, Delete };
@@ -29,6 +31,7 @@ struct Job {
     std::string location = "-";
     std::string filename = "-";
     std::chrono::seconds timeout{0};  // what is left of it; 0 = none
+    base::BlockKind block = base::BlockKind::Hard;
 };
 
 struct JobResult {
@@ -43,6 +46,7 @@ struct JobResult {
 struct Held {
     std::string address;                       // canonical, as base::ban_target_text() writes it
     std::optional<std::chrono::seconds> left;  // nullopt = it has no end
+    base::BlockKind block = base::BlockKind::Hard;
 };
 
 enum class HeldAnswer {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/diagnostic.hpp"
+#include "engine/base/evidence.hpp"
 
 namespace portcullis::respond {
 
@@ -32,6 +33,11 @@ struct ActiveResponseConfig {
     std::vector<int> rules_id;        // … or for these
     std::string rules_group;          // … or for groups that this OS_Regex matches; empty = none
     std::chrono::seconds timeout{0};  // 0 = permanent
+    base::BlockChoice block = base::BlockChoice::Hard;
+    // Of blocks for forgeable evidence; nullopt = `timeout`.
+    std::optional<std::chrono::seconds> forgeable_timeout;
+    // Fires only for events read from one of these files; empty = from anywhere.
+    std::vector<std::string> from_files;
     base::SourcePlace place;
 };
 
