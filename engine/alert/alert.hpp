@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/evidence.hpp"
 #include "engine/base/result.hpp"
 #include "engine/event/fields.hpp"
 
@@ -48,6 +49,8 @@ struct Alert {
     std::vector<std::pair<std::string, std::string>> dynamic_fields;
     std::vector<std::string> previous_lines;     // of a composite rule, newest first
     std::optional<std::string> previous_output;  // of check_diff
+    // Of events about packets (grade_of); nullopt = a program logged it, which is proof enough.
+    std::optional<base::Evidence> evidence;
 
     const std::optional<std::string>& field(event::FieldId field_id) const {
         return fields[static_cast<std::size_t>(field_id)];

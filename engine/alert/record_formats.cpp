@@ -239,6 +239,9 @@ std::string alert_as_json(const Alert& alert) {
     json.member_unless_empty("agentip", origin.agent_address);
     json.member("timestamp", local_time_text(alert.time));
     json.member_unless_empty("logfile", origin.logfile);
+    if (alert.evidence) {  // Portcullis; at the end, so that OSSEC's members keep their places
+        json.member("evidence", base::word_of(*alert.evidence));
+    }
     return json.finish() + "\n";
 }
 

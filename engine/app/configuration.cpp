@@ -133,6 +133,11 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
         config::load_internal_options({home.resolve("etc/internal_options.conf"),
                                        home.resolve("etc/local_internal_options.conf")},
                                       diagnostics);
+    for (respond::ActiveResponseConfig& response : loaded->engine.active_responses) {
+        for (std::string& file : response.from_files) {
+            file = home.resolve(file);  // as the files that are followed
+        }
+    }
     const config::EngineConfig& engine = loaded->engine;
     if (diagnostics.has_errors() && ::access(config_path.c_str(), R_OK) != 0) {
         return nullptr;  // the rest would complain about what it does not name

@@ -167,7 +167,7 @@ void Engine::analyze(std::string_view line, std::string_view location) {
     if (outcome.alert) {
         alert = *outcome.alert;
         alert.id = ++alerts_;
-        respond(alert, outcome.responses);
+        respond(alert, outcome.responses, location);
         if (alert.log) {
             outputs_.write(alert);
             ++alerts_written_;
@@ -208,14 +208,16 @@ void Engine::count(const pipeline::Outcome& outcome, base::Timestamp now) {
     }
 }
 
-void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> responses) {
+void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> responses,
+                     std::string_view source) {
     for (const std::size_t index : responses) {
         const respond::CommandConfig* command = commands_[index];
         if (command == nullptr) {
             continue;
         }
         const auto request =
-            respond::make_request(alert, configuration_->engine.active_responses[index], *command);
+            respond::make_request(alert, configuration_->engine.active_responses[index], *command,
+                                  source);
         if (request) {
             execd_.send(*request);
             continue;

@@ -63,7 +63,9 @@ class Engine {
     void follow_files();
     void analyze(std::string_view line, std::string_view location);
     void count(const pipeline::Outcome& outcome, base::Timestamp now);
-    void respond(const alert::Alert& alert, std::span<const std::size_t> responses);
+    // `source`: the file that the event was read from.
+    void respond(const alert::Alert& alert, std::span<const std::size_t> responses,
+                 std::string_view source);
     void retry_outputs_later();
     void write_state_after(std::chrono::nanoseconds delay);
     void write_status_later();

@@ -17,6 +17,11 @@ void add_input_options(CLI::App& cli, LogtestOptions& options) {
         ->capture_default_str();
     cli.add_option("-c,--config", options.config, "configuration file (DIR/etc/ossec.conf)")
         ->option_text("FILE");
+    cli.add_option("--location", options.location,
+                   "the file that the engine would have read the lines from, as <localfile> and "
+                   "<from_file> name it")
+        ->option_text("FILE")
+        ->capture_default_str();
     auto* test = cli.add_flag("-t,--test", options.test_only,
                               "only load the configuration, decoders and rules, and say what is "
                               "wrong or looks so; exit 0 if there is no error");

@@ -7,6 +7,7 @@
 
 #include "engine/app/home.hpp"
 #include "engine/logtest/expectation.hpp"
+#include "engine/logtest/observed_analyzer.hpp"
 
 namespace portcullis::app {
 
@@ -19,6 +20,8 @@ struct LogtestOptions {
     bool is_quiet = false;
     bool traces = false;
     int debug = 0;
+
+    std::string location{logtest::kLocation};  // the file that lines are taken to be from
 
     bool prints_json = false;
     bool prints_alerts_only = false;

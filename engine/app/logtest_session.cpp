@@ -21,6 +21,7 @@
 #include "engine/decode/decoder_set.hpp"
 #include "engine/logtest/explanation.hpp"
 #include "engine/logtest/phases.hpp"
+#include "engine/logtest/responses.hpp"
 #include "engine/logtest/why_not.hpp"
 
 namespace portcullis::app {
@@ -54,6 +55,7 @@ LogtestSession::LogtestSession(const LogtestOptions& options,
                                const std::shared_ptr<const Configuration>& configuration,
                                const rules::Rule* why_not)
     : options_(options),
+      configuration_(configuration),
       why_not_(why_not),
       text_(stderr),
       records_(stdout),
@@ -145,7 +147,7 @@ void LogtestSession::analyse(std::string_view line) {
         store_.clear();
     }
     const auto begin = std::chrono::steady_clock::now();
-    const pipeline::Outcome& outcome = analyzer_.process(line, clock_.now());
+    const pipeline::Outcome& outcome = analyzer_.process(line, clock_.now(), options_.location);
     if (options_.debug > 0) {
         const std::chrono::duration<double, std::micro> taken =
             std::chrono::steady_clock::now() - begin;
@@ -203,6 +205,11 @@ std::string LogtestSession::text_of(const pipeline::Outcome& outcome) {
         !analyzer_.configuration().decoders->program_decoders().empty();
     std::string text = logtest::phases_text(outcome, options_.traces ? &analyzer_.trace() : nullptr,
                                             has_program_decoders);
+    for (const std::string& line :
+         logtest::response_lines(outcome, configuration_->engine.active_responses,
+                                 options_.location)) {
+        text += line + '\n';
+    }
     if (options_.explains) {
         text += logtest::explanation_text(analyzer_.decoding(), rules, analyzer_.trace(), outcome,
                                           scratch_);
@@ -218,6 +225,8 @@ std::string LogtestSession::text_of(const pipeline::Outcome& outcome) {
 std::string LogtestSession::json_of(const pipeline::Outcome& outcome) {
     const rules::RuleSet& rules = *analyzer_.configuration().rules;
     auto json = logtest::phases_json(outcome);
+    json.update(logtest::responses_json(outcome, configuration_->engine.active_responses,
+                                        options_.location));
     if (options_.explains) {
         json.update(
             logtest::explanation_json(analyzer_.decoding(), analyzer_.trace(), outcome, scratch_));

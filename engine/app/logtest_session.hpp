@@ -46,6 +46,7 @@ class LogtestSession {
     void print_coverage();
 
     const LogtestOptions& options_;
+    std::shared_ptr<const Configuration> configuration_;
     const rules::Rule* why_not_;
     TerminalText text_;     // OSSEC's text: standard error
     TerminalText records_;  // alerts, JSON: standard output

@@ -36,6 +36,10 @@ base::Result<GoldenFile> GoldenFile::parse(const std::string& file, std::string_
             golden.steps.back().expected.push_back(std::move(line));
         } else if (line.starts_with("# ")) {
             golden.is_traced |= line == "# trace: yes";
+            constexpr std::string_view kLocationHeader = "# location: ";
+            if (line.starts_with(kLocationHeader)) {
+                golden.location = line.substr(kLocationHeader.size());
+            }
             golden.header.push_back(std::move(line));
         }
     }

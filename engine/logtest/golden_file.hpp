@@ -2,6 +2,7 @@
 //
 //   # description: what the file shows       header, up to the first line of another kind
 //   # trace: yes                             with the rule trace of -v
+//   # location: /var/log/iplog               the file that the lines are taken to be from (stdin)
 //   @ +10                                    ten seconds pass
 //   > Nov 14 18:09:12 TCP: SYN scan …        a line; the phases follow, then the responses
 //
@@ -35,6 +36,7 @@ struct GoldenFile {
     };
     std::vector<std::string> header;
     bool is_traced = false;
+    std::string location;  // empty = stdin
     std::vector<Step> steps;
 
     // Fails if there is no description or no line.

@@ -16,7 +16,7 @@
 
 namespace portcullis::logtest {
 
-// The location of every line (spec: logtest, section 2).
+// The location of a line for which none is given (spec: logtest, section 2).
 inline constexpr std::string_view kLocation = "stdin";
 
 struct Observation {
@@ -32,7 +32,9 @@ class ObservedAnalyzer {
                      pipeline::AnalyzerOptions options, rules::StateStore& store,
                      Observation observation);
 
-    const pipeline::Outcome& process(std::string_view line, base::Timestamp now);
+    // `location` must live as long as the outcome is looked at.
+    const pipeline::Outcome& process(std::string_view line, base::Timestamp now,
+                                     std::string_view location = kLocation);
     // Forgets what lines share; the store is its owner's.
     void reset_state() { analyzer_.reset_state(); }
     rules::Miss find_miss(const rules::Rule& rule) { return analyzer_.find_miss(rule); }

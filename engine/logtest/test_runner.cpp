@@ -10,6 +10,7 @@
 #include "engine/logtest/observed_analyzer.hpp"
 #include "engine/logtest/ossec_tests.hpp"
 #include "engine/logtest/phases.hpp"
+#include "engine/logtest/responses.hpp"
 #include "engine/rules/state_store.hpp"
 
 namespace portcullis::logtest {
@@ -104,6 +105,8 @@ TestRunner::Golden TestRunner::run_golden(const std::string& file, std::string_v
     rules::MemoryStateStore store;
     ObservedAnalyzer analyzer(configuration_, options, store,
                               {.rules = parsed->is_traced, .coverage = coverage_});
+    const std::string_view location =
+        parsed->location.empty() ? kLocation : std::string_view(parsed->location);
     base::Timestamp now = kGoldenStart;
     std::vector<std::string> lines = parsed->header;
     for (const GoldenFile::Step& step : parsed->steps) {
@@ -113,9 +116,9 @@ TestRunner::Golden TestRunner::run_golden(const std::string& file, std::string_v
             now += step.pause();
             continue;
         }
-        const pipeline::Outcome& outcome = analyzer.process(step.line(), now);
+        const pipeline::Outcome& outcome = analyzer.process(step.line(), now, location);
         const std::vector<std::string> actual =
-            shown(outcome, parsed->is_traced ? &analyzer.trace() : nullptr);
+            shown(outcome, parsed->is_traced ? &analyzer.trace() : nullptr, location);
         lines.insert(lines.end(), actual.begin(), actual.end());
         TestResult result{std::string(step.line()), step.place, std::string(step.line()), {}};
         if (actual != step.expected) {
@@ -141,15 +144,14 @@ TestRunner::Golden TestRunner::run_golden(const std::string& file, std::string_v
 }
 
 std::vector<std::string> TestRunner::shown(const pipeline::Outcome& outcome,
-                                           const rules::Trace* trace) const {
+                                           const rules::Trace* trace,
+                                           std::string_view location) const {
     std::string text = phases_text(outcome, trace, has_program_decoders(*configuration_));
     text.erase(0, text.find_first_not_of('\n'));
     text.erase(text.find_last_not_of('\n') + 1);
     std::vector<std::string> lines = lines_of(text);
-    for (const std::size_t index : outcome.responses) {
-        const respond::ActiveResponseConfig& response = responses_[index];
-        lines.push_back(
-            fmt::format("**Response: {} for {} s", response.command, response.timeout.count()));
+    for (std::string& line : response_lines(outcome, responses_, location)) {
+        lines.push_back(std::move(line));
     }
     return lines;
 }

@@ -36,7 +36,7 @@ class TestRunner {
 
   private:
     std::vector<std::string> shown(const pipeline::Outcome& outcome,
-                                   const rules::Trace* trace) const;
+                                   const rules::Trace* trace, std::string_view location) const;
 
     std::shared_ptr<const pipeline::Configuration> configuration_;
     pipeline::AnalyzerOptions options_;

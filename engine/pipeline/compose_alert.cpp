@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "engine/alert/evidence_grade.hpp"
+
 namespace portcullis::pipeline {
 
 alert::Alert compose_alert(const event::Event& event, const rules::Rule& rule,
@@ -40,6 +42,9 @@ alert::Alert compose_alert(const event::Event& event, const rules::Rule& rule,
         alert.previous_lines.emplace_back(line);
     }
     alert.previous_output = correlator.previous_output();
+    // Of a rule that counts others: the grade of the event that fired it.
+    alert.evidence = alert::grade_of({rule.group, event.decoder_name, event.decoder_parent,
+                                      event.field(event::FieldId::Status)});
     return alert;
 }
 

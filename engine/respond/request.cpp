@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/ban_target.hpp"
+#include "engine/respond/response_plan.hpp"
 
 namespace portcullis::respond {
 namespace {
@@ -58,13 +59,24 @@ bool runs_here(ResponseLocation where, std::string_view location) {
 
 base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
                                                 const ActiveResponseConfig& response,
-                                                const CommandConfig& command) {
+                                                const CommandConfig& command,
+                                                std::string_view source) {
     if (!runs_here(response.location, alert.location)) {
         return refuse("elsewhere", "the response runs on agents only");
+    }
+    if (!listens_to(response, source)) {
+        return refuse("other-source", other_source_text(response));
     }
     base::RespondRequest request;
     request.command = command.name;
     request.timeout = response.timeout;
+    request.block = response.block;
+    request.forgeable_timeout =
+        response.forgeable_timeout.value_or(std::chrono::seconds::zero());
+    request.evidence = alert.evidence.value_or(base::Evidence::Proven);
+    // The time of the alert is that of the event. The request keeps it however long it waits.
+    request.evidence_time =
+        std::chrono::duration_cast<std::chrono::seconds>(alert.time.time_since_epoch()).count();
     request.alert_id = alert.name();
     request.rule_id = alert.rule.id;
     // A decoder may take part of it from the line; one too long would cost the whole response.

@@ -138,7 +138,7 @@ TEST_CASE("request: holds what the command expects, or there is none") {
         command.expects_filename = row.expects_filename;
         ActiveResponseConfig response;
         response.timeout = std::chrono::seconds(600);
-        const auto request = make_request(alert_of(row), response, command);
+        const auto request = make_request(alert_of(row), response, command, "/var/log/iplog");
         if (row.code != nullptr) {
             REQUIRE_FALSE(request);
             CHECK(request.error().code == row.code);
@@ -175,7 +175,7 @@ TEST_CASE("request: only blocks that run on this host give one") {
         alert.location = row.location;
         ActiveResponseConfig response;
         response.location = row.where;
-        const auto request = make_request(alert, response, CommandConfig{});
+        const auto request = make_request(alert, response, CommandConfig{}, row.location);
         CHECK(request.has_value() == row.runs);
         CHECK((row.runs || request.error().code == "elsewhere"));
     }
@@ -184,7 +184,45 @@ TEST_CASE("request: only blocks that run on this host give one") {
 TEST_CASE("request: a location of any length and bytes costs no response") {
     alert::Alert alert;
     alert.location = "/var/log/relay|" + std::string(5800, '\xff');
-    const auto request = make_request(alert, ActiveResponseConfig{}, CommandConfig{});
+    const auto request = make_request(alert, ActiveResponseConfig{}, CommandConfig{}, "/var/log/relay");
     REQUIRE(request);
     CHECK(base::decode_message(base::encode(base::ResponseMessage(*request))));
+}
+
+TEST_CASE("request: carries the grade and the time of the evidence, and what its block says") {
+    alert::Alert alert;
+    alert.time = base::Timestamp(std::chrono::milliseconds(1'795'511'134'999));
+    ActiveResponseConfig response;
+    response.timeout = std::chrono::seconds(600);
+    const auto ask = [&] {
+        return make_request(alert, response, CommandConfig{}, "/var/log/iplog").value();
+    };
+    // A log line of a program, and a block as OSSEC's.
+    CHECK(ask().evidence == base::Evidence::Proven);
+    CHECK(ask().evidence_time == 1'795'511'134);
+    CHECK(ask().block == base::BlockChoice::Hard);
+    CHECK(ask().forgeable_timeout == std::chrono::seconds(0));
+
+    alert.evidence = base::Evidence::Doubtful;
+    response.block = base::BlockChoice::Auto;
+    response.forgeable_timeout = std::chrono::seconds(120);
+    CHECK(ask().evidence == base::Evidence::Doubtful);
+    CHECK(ask().block == base::BlockChoice::Auto);
+    CHECK(ask().forgeable_timeout == std::chrono::seconds(120));
+    CHECK(ask().timeout == std::chrono::seconds(600));
+    const auto decoded = base::decode_message(base::encode(base::ResponseMessage(ask())));
+    REQUIRE(decoded);
+    CHECK(std::get<base::RespondRequest>(*decoded).evidence == base::Evidence::Doubtful);
+}
+
+TEST_CASE("request: <from_file> looks at the file that was read, not at what the line says") {
+    alert::Alert alert;
+    alert.location = "/var/log/iplog";  // as a forwarded alert could claim
+    ActiveResponseConfig response;
+    response.from_files = {"/var/log/iplog"};
+    CHECK(make_request(alert, response, CommandConfig{}, "/var/log/iplog"));
+    const auto refused = make_request(alert, response, CommandConfig{}, "/var/log/syslog");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == "other-source");
+    CHECK(refused.error().message == "not from /var/log/iplog");
 }
