@@ -59,7 +59,7 @@ def shipped_home(test):
 def responses(home, lines):
     """Whether each line is answered with a response, as --run shows it."""
     golden = home / "lines.logtest"
-    golden.write_text("# description: lines\n" + "".join(f"\n> {line}\n" for line in lines))
+    golden.write_text("# description: lines\n# location: /var/log/iplog\n" + "".join(f"\n> {line}\n" for line in lines))
     ran = subprocess.run([str(BIN / "portcullis-logtest"), "-D", str(home), "--run", str(golden)],
                          env={"UPDATE_GOLDEN": "1"}, capture_output=True, text=True, timeout=60)
     if ran.returncode != 0:
@@ -303,7 +303,7 @@ class Lines(unittest.TestCase):
             due = row[0] not in silent and (row[0] != "iplog-icmp" or row[2] in (99953, 99954))
             self.assertEqual(due, got["alert"], row[4])
         bound = re.search(r"<rules_id>(.*)</rules_id>", (SOURCE / "etc/ossec.conf").read_text())[1]
-        self.assertEqual("99990,99991,99996", bound)
+        self.assertEqual("99990,99991,99996,99997", bound)
 
     def test_what_names_and_users_contain_never_becomes_the_address(self):
         """Host names as bad as they can be (no blank in them) with log_ip on; users without limit."""
@@ -393,9 +393,12 @@ class Lines(unittest.TestCase):
         conf.write_text(conf.read_text().replace("99990,99991,99996", "99990,99991"))
         lines = [in_file(f"TCP: SYN scan detected [port {port}] from 203.0.113.9{note}")
                  for port in range(11) for note in ("", " (again)")]
-        lines.append(in_file("TCP: SYN scan detected [port 99] from 203.0.113.9 (asymmetric route)"))
+        lines.append(in_file("TCP: SYN scan detected [port 99] from 203.0.113.9 (proven, asymmetric route)"))
         self.assertEqual([True] * 22 + [False], responses(home, lines))
         self.assertEqual([True] * 23, responses(shipped_home(self), lines))
+        doubtful = [in_file(f"TCP: SYN scan detected [port 99] from 203.0.113.9 ({notes})") for notes in (
+            "asymmetric route", "doubtful, asymmetric route", "again, doubtful, partial checksums")]
+        self.assertEqual([False] * 3, responses(shipped_home(self), doubtful))
 
     def test_the_documented_response_to_open_port_probing(self):
         guide = (SOURCE / "docs/iplog-rules.md").read_text()

@@ -59,8 +59,10 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       retry_timer_(base::EventLoop::no_source()),
       state_timer_(base::EventLoop::no_source()),
       status_timer_(base::EventLoop::no_source()),
+      summary_timer_(base::EventLoop::no_source()),
       started_(clock.now()) {
     log_.set_debug(options_.debug || configuration_->engine.internal.debug > 0);
+    alert_limit_.set_limit(configuration_->engine.forgeable_alerts_per_minute);
     set_analyzer_options();
     resolve_commands();
 }
@@ -92,6 +94,7 @@ void Engine::reload() {
     configuration_ = std::move(loaded);
     const config::EngineConfig& engine = configuration_->engine;
     set_analyzer_options();
+    alert_limit_.set_limit(engine.forgeable_alerts_per_minute);
     statistics_.set_unusual(unusual_hour(engine));
     log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
@@ -105,6 +108,7 @@ void Engine::reload() {
 
 void Engine::stop() {
     static_cast<void>(store_.sync(log_));  // it says itself what fails
+    write_alert_summary();
     collector_.save_positions();
     if (outputs_.has_held_back()) {
         log_.error(
@@ -168,10 +172,11 @@ void Engine::analyze(std::string_view line, std::string_view location) {
         alert = *outcome.alert;
         alert.id = ++alerts_;
         respond(alert, outcome.responses, location);
-        if (alert.log) {
+        if (alert.log && alert_limit_.admit_and_count(alert)) {
             outputs_.write(alert);
             ++alerts_written_;
         }
+        write_alert_summary_later();
         logged = &alert;
     }
     if (!outcome.dropped) {
@@ -215,9 +220,8 @@ void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> res
         if (command == nullptr) {
             continue;
         }
-        const auto request =
-            respond::make_request(alert, configuration_->engine.active_responses[index], *command,
-                                  source);
+        const auto request = respond::make_request(
+            alert, configuration_->engine.active_responses[index], *command, source);
         if (request) {
             execd_.send(*request);
             continue;
@@ -230,6 +234,31 @@ void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> res
         log_.write(request.error().code == "crafted-field" ? base::LogLevel::Warning
                                                            : base::LogLevel::Debug,
                    why);
+    }
+}
+
+void Engine::write_alert_summary() {
+    auto summary = alert_limit_.take_summary(local_hostname(), clock_.now());
+    if (summary) {
+        summary->mail = summary->rule.level >= configuration_->engine.email_alert_level;
+        summary->id = ++alerts_;
+        // Whatever <log_alert_level> says: alerts of a higher level may be among those left out.
+        outputs_.write(*summary);
+        ++alerts_written_;
+    }
+}
+
+void Engine::write_alert_summary_later() {
+    const auto due = alert_limit_.summary_time();
+    if (!summary_timer_ && due) {
+        const auto pause = std::clamp<base::Timestamp::duration>(
+            *due - clock_.now(), base::Timestamp::duration::zero(), alert::AlertLimit::kPeriod);
+        summary_timer_ = loop_.call_after(pause, [this] {
+            summary_timer_.reset();
+            write_alert_summary();
+            retry_outputs_later();
+            write_status_later();
+        });
     }
 }
 
@@ -297,6 +326,7 @@ std::string Engine::status_as_json() const {
         {"ignored", lines.ignored},
         {"alerts", lines.alerts},
         {"alerts_written", alerts_written_},
+        {"alerts_left_out", alert_limit_.left_out()},
         {"records_lost", outputs_.lost_records()},
         {"responses_sent", execd_.sent()},
         {"responses_queued", execd_.queued()},

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/alert/alert_limit.hpp"
 #include "engine/alert/sinks.hpp"
 #include "engine/alert/statistics.hpp"
 #include "engine/app/configuration.hpp"
@@ -67,6 +68,9 @@ class Engine {
     void respond(const alert::Alert& alert, std::span<const std::size_t> responses,
                  std::string_view source);
     void retry_outputs_later();
+    // Of alerts that the limit left out: once a minute while there are any.
+    void write_alert_summary();
+    void write_alert_summary_later();
     void write_state_after(std::chrono::nanoseconds delay);
     void write_status_later();
     void write_status();
@@ -84,11 +88,13 @@ class Engine {
     pipeline::Analyzer analyzer_;
     respond::ExecdClient execd_;
     alert::Outputs outputs_;
+    alert::AlertLimit alert_limit_;
     alert::Statistics statistics_;
     collect::Collector collector_;
     base::EventLoop::Source retry_timer_;
     base::EventLoop::Source state_timer_;
     base::EventLoop::Source status_timer_;
+    base::EventLoop::Source summary_timer_;
     base::Timestamp started_;
     std::uint64_t alerts_ = 0;          // the id of the last one
     std::uint64_t alerts_written_ = 0;  // to the files

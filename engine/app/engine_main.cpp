@@ -16,6 +16,7 @@
 #include "engine/app/daemon_command_line.hpp"
 #include "engine/app/daemon_configuration.hpp"
 #include "engine/app/engine.hpp"
+#include "engine/app/engine_calls.hpp"
 #include "engine/app/pid_file.hpp"
 #include "engine/app/privileges.hpp"
 #include "engine/app/service_notifier.hpp"
@@ -30,6 +31,7 @@ using app::Home;
 
 struct CommandLine : app::DaemonCommandLine {
     bool from_start = false;
+    bool may_use_all_calls = false;
 };
 
 // nullopt = go on with `line`; otherwise the exit code.
@@ -42,6 +44,8 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
     line.add_to(cli, "portcullis-engine", "user to become when started as root");
     cli.add_flag("--from-start", line.from_start,
                  "read files that were never read from their first line, not from their end");
+    cli.add_flag("--no-seccomp", line.may_use_all_calls,
+                 "do not limit the running engine to the system calls that it needs");
     return line.parse(cli, argc, argv);
 }
 
@@ -128,6 +132,12 @@ int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemoni
         app::notify_ready();
     });
     engine.start();
+    if (!line.may_use_all_calls) {
+        // A kernel without seccomp costs a line of defence, and not the engine.
+        if (const auto limited = app::limit_engine_calls(home.log()); !limited) {
+            log.warning(limited.error().message);
+        }
+    }
     log.info("Started: " + std::to_string(engine.file_count()) + " files are followed, " +
              std::to_string(rule_count) + " rules, version " PORTCULLIS_VERSION);
     daemon.ready();

@@ -57,10 +57,11 @@ struct EngineConfig {
     bool logall_json = false;
     int log_alert_level = 1;
     int email_alert_level = 7;
-    int memory_size = 8192;           // remembered events
-    int memory_bytes = 16'777'216;    // ... and their bytes
-    int stats = 4;                    // level of the alert about the number of events; 0 = none
-    std::string custom_alert_output;  // the format of alerts.log; empty = OSSEC's own
+    int forgeable_alerts_per_minute = 0;  // of one rule; 0 = no limit
+    int memory_size = 8192;               // remembered events
+    int memory_bytes = 16'777'216;        // ... and their bytes
+    int stats = 4;                        // level of the alert about the number of events; 0 = none
+    std::string custom_alert_output;      // the format of alerts.log; empty = OSSEC's own
     bool drop_repeated_messages = true;
     bool full_overwrite = false;  // overwrite="yes" replaces the whole rule
 

@@ -15,6 +15,7 @@ using C = EngineConfig;
 constexpr int kMaxLevelNumber = 255;  // OSSEC keeps them in eight bits
 constexpr int kMaxBansPerMinute = 1'000'000;
 constexpr int kMaxBans = 10'000'000;
+constexpr int kMaxAlertsPerMinute = 1'000'000;
 constexpr int kMaxLoginDays = 365;
 constexpr int kLeastHoldPorts = 2;
 constexpr int kMostHoldPorts = 1000;
@@ -179,6 +180,10 @@ constexpr Option kOptions[] = {
     {"alerts", "email_alert_level", "0 to 255", "7",
      "from this level on an alert is marked for mail (`mail` in alerts.log)",
      set_number<&C::email_alert_level, 0, kMaxLevelNumber>},
+    {"alerts", "forgeable_alerts_per_minute", "0 to 1000000", "0",
+     "alerts of one rule that are written in a minute if packets cause them and their evidence is "
+     "forgeable or doubtful; a summary counts the others; 0 = no limit (Portcullis)",
+     set_number<&C::forgeable_alerts_per_minute, 0, kMaxAlertsPerMinute>},
     {"alerts", "use_geoip", kYesNo, "", kIgnored, accept_yes_no},
 
     {"localfile", "location", "path", "",

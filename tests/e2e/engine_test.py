@@ -82,7 +82,10 @@ class Home:
         """Addresses of the alerts, in order."""
         path = self.path / "logs/alerts/alerts.json"
         text = path.read_text() if path.exists() else ""
-        return [json.loads(line)["srcip"] for line in text[:text.rfind("\n") + 1].splitlines()]
+        return [json.loads(line).get("srcip") for line in text[:text.rfind("\n") + 1].splitlines()]
+
+    def last_alert(self):
+        return json.loads((self.path / "logs/alerts/alerts.json").read_text().splitlines()[-1])
 
     def all_alerted(self, addresses):
         until(f"alerts for {addresses[:3]}…", lambda: set(addresses) <= set(self.alerted()))
@@ -108,6 +111,117 @@ def alert_and_request(home):
     connection.close()
     listener.close()
     os.unlink(home.path / "run/execd.sock")
+
+
+class Requests:
+    """What the engine asks of execd, in execd's place."""
+
+    def __init__(self, home):
+        self.path = home.path / "run/execd.sock"
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.settimeout(DEADLINE)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        self.connection = None
+
+    def next(self):
+        if self.connection is None:
+            self.connection, _ = self.listener.accept()
+            self.connection.settimeout(DEADLINE)
+        return json.loads(self.connection.recv(4096))
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.listener.close()
+        self.path.unlink()
+
+
+def reload_with(home, text):
+    reloads = home.messages().count("was reloaded")
+    home.config.write_text(text)
+    home.engine.send_signal(signal.SIGHUP)
+    until("reload", lambda: home.messages().count("was reloaded") > reloads)
+
+
+def grade_and_source(home):
+    """A request has the grade and the time of its evidence; a line of another file gives an alert and no request."""
+    good = home.config.read_text()
+    other = home.path / "logs/feed"
+    reload_with(home, good.replace("</ossec_config>", "<localfile><log_format>syslog</log_format>"
+                                   f"<location>{other}</location></localfile></ossec_config>"))
+    requests = Requests(home)
+    line = "Nov 14 18:09:12 TCP: SYN scan detected [ports 1,2] from 10.9.0.%d [port 45000]%s\n"
+    other.write_text(line % (1, " (proven)"))
+    home.all_alerted(["10.9.0.1"])
+    begun = int(time.time())
+    for number, (notes, grade) in enumerate([
+            (" (proven)", "proven"), (" (again, forgeable)", "forgeable"), ("", "forgeable"),
+            (" (doubtful, asymmetric route)", "doubtful"), (" (asymmetric route)", "doubtful")], 2):
+        with open(home.log, "a", encoding="ascii") as log:
+            log.write(line % (number, notes))
+        request = requests.next()  # the first one is not of 10.9.0.1
+        assert request["srcip"] == f"10.9.0.{number}" and request["evidence"] == grade, request
+        assert request["block"] == "auto" and request["forgeable_timeout"] == 120, request
+        assert begun <= request["evidence_time"] <= time.time(), request
+        assert request["alert_id"].startswith(f"{request['evidence_time']}."), request
+        home.all_alerted([request["srcip"]])
+        alert = json.loads((home.path / "logs/alerts/alerts.json").read_text().splitlines()[-1])
+        assert alert["evidence"] == grade, alert
+    requests.close()
+    reload_with(home, good)
+
+
+def queued_requests(home):
+    """Requests that wait for execd keep the time of their evidence."""
+    addresses = home.write(3)
+    home.all_alerted(addresses)
+    until("a second has passed since", lambda: int(time.time()) > int(home.last_alert()["id"].split(".")[0]))
+    requests = Requests(home)
+    home.write()
+    times = [request["evidence_time"] for request in (requests.next() for _ in range(4))]
+    assert max(times[:3]) < times[3], times
+    requests.close()
+
+
+def alert_limit(home):
+    """Alerts with forgeable evidence are bounded, the others are not, and a summary counts what was left out."""
+    good = home.config.read_text()
+    home.stop()
+    home.start()  # the minute begins anew
+    reload_with(home, good.replace(">1000</forgeable_alerts_per_minute>", ">5</forgeable_alerts_per_minute>"))
+    before = len(home.alerted())
+    addresses = home.write(12)
+    with open(home.log, "a", encoding="ascii") as log:
+        for number in range(8):
+            log.write(f"Nov 14 18:09:12 TCP: SYN scan detected [ports 1,2] from 10.9.1.{number} (proven)\n")
+    home.all_alerted(["10.9.1.7"])
+    assert home.alerted()[before:] == addresses[:5] + [f"10.9.1.{number}" for number in range(8)], home.alerted()
+    home.config.write_text(good)
+    assert home.stop() == 0
+    summary = home.last_alert()
+    assert summary["rule"]["sidid"] == 99998, summary
+    assert summary["full_log"] == "7 alerts were not written, more than 5 of a rule in a minute: 7 of rule 99990.", summary
+    status = json.loads((home.path / "queue/engine-status.json").read_text())
+    assert status["alerts_left_out"] == 7, status
+    home.start()
+
+
+def limited_calls(home):
+    """The running engine is limited by seccomp, unless it is told not to be."""
+    if b"__asan_init" in (BIN / "portcullis-engine").read_bytes():
+        return  # sanitizers need further calls
+
+    def mode():
+        status = pathlib.Path(f"/proc/{home.engine.pid}/status").read_text()
+        return dict(line.split(":\t", 1) for line in status.splitlines())["Seccomp"]
+
+    assert mode() == "2", mode()
+    home.stop()
+    home.start("--no-seccomp")
+    assert mode() == "0", mode()
+    home.stop()
+    home.start()
 
 
 def rotation(home):
@@ -266,7 +380,7 @@ def full_disk(home):
     assert all(home.alerted().count(address) == 1 for address in addresses)
 
 
-STEPS = [alert_and_request, rotation, odd_input, reload, kill_and_restart, clean_restart,
+STEPS = [alert_and_request, grade_and_source, queued_requests, alert_limit, limited_calls, rotation, odd_input, reload, kill_and_restart, clean_restart,
          full_disk, second_instance, bad_start, outputs, daemon]
 
 

@@ -51,6 +51,7 @@ TEST_CASE("engine_config: an empty configuration has the defaults") {
         CHECK(config.memory_size == 8192);
         CHECK(config.max_bans_per_minute == 60);
         CHECK(config.max_bans == 100'000);
+        CHECK(config.forgeable_alerts_per_minute == 0);
         CHECK_FALSE(config.dry_run);
         CHECK_FALSE(config.logall);
         CHECK_FALSE(config.logall_json);
@@ -63,7 +64,8 @@ TEST_CASE("engine_config: scalars of any section and root, the last one counts")
     const auto config = config::parse_engine_config(
         "ossec.conf",
         "<ossec_config><global><logall>yes</logall><max_bans>5</max_bans></global>"
-        "<alerts><log_alert_level>3</log_alert_level></alerts></ossec_config>\n"
+        "<alerts><log_alert_level>3</log_alert_level><forgeable_alerts_per_minute>500"
+        "</forgeable_alerts_per_minute></alerts></ossec_config>\n"
         "text between roots\n"
         "<ossec_config><global><logall>no</logall><logall_json>yes</logall_json>"
         "<jsonout_output>yes</jsonout_output><dry_run>yes</dry_run><memory_size>5</memory_size>"
@@ -78,6 +80,7 @@ TEST_CASE("engine_config: scalars of any section and root, the last one counts")
     CHECK(config.dry_run);
     CHECK(config.memory_size == 2048);
     CHECK(config.max_bans == 5);
+    CHECK(config.forgeable_alerts_per_minute == 500);
     CHECK(config.max_bans_per_minute == 7);
     CHECK(config.log_alert_level == 4);
     CHECK(config.email_alert_level == 12);
@@ -455,6 +458,7 @@ TEST_CASE("engine_config: the shipped ossec.conf has no defect") {
     CHECK(response.from_files == std::vector<std::string>{"/var/log/iplog"});
     CHECK(config.hold.mode == base::HoldMode::Yes);
     CHECK(config.ipv6_prefix == 64);
+    CHECK(config.forgeable_alerts_per_minute == 1000);
 }
 
 TEST_CASE("engine_config: the published recipe loads, with a warning that it blocks for ever") {

@@ -1,0 +1,50 @@
+// AlertLimit: bounds the alerts that forged packets can make us write.
+//
+// Alerts about packets whose evidence is not proven (Alert::evidence) are counted per rule. Beyond
+// the limit of a minute they are left out and counted, and one summary says so. All other alerts
+// pass: what a program logged, proven evidence, and the sensor's messages about itself. Responses
+// do not depend on it. Single-threaded; time is that of the alerts.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "engine/alert/alert.hpp"
+#include "engine/base/clock.hpp"
+
+namespace portcullis::alert {
+
+class AlertLimit {
+  public:
+    static constexpr std::chrono::seconds kPeriod{60};
+    // The rule and level of the summary; no rule file has this rule.
+    static constexpr int kAlertRule = 99998;
+    static constexpr int kAlertLevel = 7;
+
+    // `per_minute`: of one rule; 0 = no limit. Counts go on when it is changed.
+    void set_limit(int per_minute) { per_minute_ = per_minute; }
+
+    // Whether `alert` is to be written. If not it is counted for the summary.
+    bool admit_and_count(const Alert& alert);
+
+    // When the summary is due; nullopt = nothing was left out.
+    std::optional<base::Timestamp> summary_time() const;
+    // The summary of what was left out since the last one, as an alert without a number; nullopt =
+    // nothing was.
+    std::optional<Alert> take_summary(std::string hostname, base::Timestamp now);
+
+    std::uint64_t left_out() const { return left_out_; }
+
+  private:
+    int per_minute_ = 0;
+    base::Timestamp period_start_;
+    // By rule id, so no more than there are rules.
+    std::map<int, std::uint64_t> written_;    // in this period
+    std::map<int, std::uint64_t> to_report_;  // left out since the last summary
+    base::Timestamp first_to_report_;
+    std::uint64_t left_out_ = 0;
+};
+
+}  // namespace portcullis::alert
