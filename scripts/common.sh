@@ -5,7 +5,7 @@ source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(g++ cmake ninja-build pkg-config libpugixml-dev libpcre2-dev libpcap-dev libmnl-dev
     libfmt-dev libcli11-dev libexpected-dev nlohmann-json3-dev libcap-ng-dev libsystemd-dev libc-ares-dev
-    libedit-dev)
+    libseccomp-dev libedit-dev)
 run_packages=(nftables iproute2 util-linux procps passwd)
 lab_packages=(nmap iputils-ping)
 test_packages=(git clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 catch2 libbenchmark-dev python3
