@@ -117,7 +117,10 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
         is_enough |= add_datagrams(counter, probe, settings.rate_window) >= counter.rate_reached;
     }
-    return is_enough && is_time;
+    if (counter.has_risen && is_time && counter.destination_ports.size() == 0) {
+        list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
+    }
+    return (is_enough || counter.has_risen) && is_time;
 }
 
 void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second) {

@@ -50,9 +50,17 @@ inline bool take_between_lines(Counter& counter, std::uint32_t second) {
 }
 
 // A detected source sent one more probe. True = a line about it is due: a threshold of ports since
-// the last one, and `repeat` seconds, or none of these if the host answers again after a block.
+// the last one, or a proof of its address, and `repeat` seconds, or none of these if the host
+// answers again after a block.
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
                        std::uint16_t door, std::uint32_t second);
+
+// An address that took part is proven: the next line says so. It need not wait for ports if the last
+// one did not.
+inline void note_proof(Counter& counter, std::uint32_t second) {
+    counter.proven_at = second;
+    counter.has_risen |= counter.may_rise;
+}
 
 // Our host answered a detected source.
 void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second);

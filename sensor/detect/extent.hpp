@@ -15,16 +15,29 @@
 
 namespace portcullis::sensor_detect {
 
-// The first distinct addresses, in order of appearance.
+// A few distinct addresses.
 class AddressList {
   public:
     static constexpr std::size_t kCapacity = 10;
 
+    // Keeps the first ones, in order of appearance.
     void add(const base::IpAddress& address) {
-        const auto known = addresses();
-        if (size_ < kCapacity && std::find(known.begin(), known.end(), address) == known.end()) {
+        if (size_ < kCapacity && !contains(address)) {
             addresses_[size_++] = address;
         }
+    }
+    // Keeps the ones that came first lately: a full list gives up its oldest.
+    void add_latest(const base::IpAddress& address) {
+        if (size_ < kCapacity) {
+            add(address);
+        } else if (!contains(address)) {
+            addresses_[oldest_] = address;
+            oldest_ = static_cast<std::uint8_t>((oldest_ + 1) % kCapacity);
+        }
+    }
+    bool contains(const base::IpAddress& address) const {
+        const auto known = addresses();
+        return std::find(known.begin(), known.end(), address) != known.end();
     }
     std::size_t size() const { return size_; }
     std::span<const base::IpAddress> addresses() const {
@@ -34,11 +47,12 @@ class AddressList {
   private:
     std::array<base::IpAddress, kCapacity> addresses_{};
     std::uint8_t size_ = 0;
+    std::uint8_t oldest_ = 0;  // of a full list
 };
 
 struct Extent {
     AddressList targets;
-    AddressList sources;
+    AddressList sources;  // of a network the latest
 };
 
 using Extents = Pool<Extent>;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/evidence.hpp"
 #include "engine/base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/port_list.hpp"
@@ -41,7 +42,7 @@ struct Observation {
     std::uint16_t source_port = 0;       // attempt, bogus, datagram
     std::uint16_t destination_port = 0;  // the same
     std::uint64_t bytes = 0;    // datagram: data; echo: with the ICMP header; expired: IP payload
-    std::uint64_t packets = 0;  // expired
+    std::uint64_t packets = 0;  // detected and expired: of the kind so far
     ScanKind kind = ScanKind::PortScan;  // detected and expired
     DestinationPorts destination_ports;  // detected
     SourcePorts source_ports;            // detected
@@ -59,6 +60,11 @@ struct Observation {
     // Detected: what the host sends to the source leaves by another interface than the one on which
     // the source's packets arrived.
     bool is_route_asymmetric = false;
+    // Detected: all packets that count had partial checksums, which no wire carries.
+    bool has_partial_checksums = false;
+    // Detected: how much the address of `source` is worth; nullopt = the kind has several sources,
+    // or nobody judges it (iplog_compat).
+    std::optional<base::Evidence> evidence;
     std::string_view tool;  // identified; static text
     // IcmpMessage: the message, for sensor_packet::parse_icmp_message(); a view that is valid while
     // on_observation() runs.

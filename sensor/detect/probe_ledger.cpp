@@ -82,12 +82,13 @@ milliseconds millis_of(base::Timestamp time) {
 
 }  // namespace
 
-ProbeLedger::ProbeLedger(const TrackerSettings& settings, ObservationSink& sink)
+ProbeLedger::ProbeLedger(const TrackerSettings& settings, const Handshakes& handshakes,
+                         ObservationSink& sink)
     : settings_(settings),
       extents_(kMostExtents),
       contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
       table_(counted_sources(settings), *this),
-      reports_(settings, extents_, sink),
+      reports_(settings, handshakes, extents_, sink),
       slow_(settings, table_, extents_, reports_, *this, counted_sources(settings)),
       wide_(settings, hash_, {table_, contacts_}, extents_, reports_, *this),
       slow_hosts_(kSlowHostSources) {}
@@ -418,6 +419,7 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door
         }
         add_door(*counter, door_of(probe), probe.source_port, probe.destination_port, second());
         counter->was_refused |= door == Door::Refuses;
+        counter->checksums.add(probe.is_partial);
         if (settings.rate_threshold > 0) {
             const std::uint32_t rate = add_datagrams(*counter, probe, settings.rate_window);
             counter->rate_reached = is_rate_enough(*counter, settings, rate) ? rate : 0;
@@ -514,6 +516,26 @@ void ProbeLedger::note_beside_open_ports(Probe probe) {
         probe.probe = ProbeClass::OpenPort;
         count_at_once(probe);
     }
+}
+
+void ProbeLedger::note_proof(const base::IpAddress& source, const base::IpAddress& destination) {
+    const auto note = [&](Counter& counter) { sensor_detect::note_proof(counter, second()); };
+    const std::uint64_t pair = pair_of(source, destination);
+    const std::uint64_t key = key_of(source, destination, pair);
+    if (const std::uint32_t known = table_.find(pair); known != kNoIndex) {
+        table_.for_each_counter(known, note);
+    }
+    if (key == pair) {
+        return;
+    }
+    // A slow scan over all targets.
+    const std::uint32_t slow = table_.find(key);
+    if (slow != kNoIndex &&
+        (table_.at(slow).extent == kNoIndex ||
+         extents_[table_.at(slow).extent].sources.contains(source))) {
+        table_.for_each_counter(slow, note);
+    }
+    wide_.note_proof(source, key);
 }
 
 bool ProbeLedger::note_answer(std::uint64_t pair, const base::IpAddress& source,
@@ -681,6 +703,13 @@ void ProbeLedger::note_half_open(const Probe& probe, bool is_new_source) {
         report(
             crowds_.add_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source), settings));
     }
+}
+
+void ProbeLedger::note_silent_open_port(const Probe& probe) {
+    const bool is_counted = table_.find(probe.pair) != kNoIndex;
+    const Contact* contact =
+        is_counted ? nullptr : contacts_.find(probe.pair, second(), probe.contact);
+    note_half_open(probe, contact != nullptr && contact->packets == probe.packets);
 }
 
 void ProbeLedger::note_unasked(ScanKind kind, const Probe& probe) {

@@ -29,8 +29,9 @@ enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
 
 class ProbeLedger final : private CounterSink, private SourceMaker {
   public:
-    // `settings` and `sink` must outlive the ledger; the sizes in `settings` count at this moment.
-    ProbeLedger(const TrackerSettings& settings, ObservationSink& sink);
+    // All references must outlive the ledger; the sizes in `settings` count at this moment.
+    ProbeLedger(const TrackerSettings& settings, const Handshakes& handshakes,
+                ObservationSink& sink);
 
     // What becomes of a probe that was received.
     enum class Reception : std::uint8_t {
@@ -83,6 +84,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void note_beside_open_ports(Probe probe);
     // A packet of an IP protocol besides the usual ones, whose number is its destination_port.
     void note_protocol(const Probe& probe);
+    // `source` has proven its address by a handshake: what is detected of it is told so.
+    void note_proof(const base::IpAddress& source, const base::IpAddress& destination);
     // Our host answered a TCP probe that is not pending. True = its source is detected.
     bool note_answer(std::uint64_t pair, const base::IpAddress& source,
                      const base::IpAddress& destination);
@@ -97,6 +100,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     bool receive_bogus(const Probe& probe);
     // A datagram that may belong to a traceroute; nullopt = it does not; true = a line is due.
     std::optional<bool> follow_traceroute(const Probe& probe, std::uint8_t ttl);
+    // A port that is known to be open did not answer a SYN: nothing but an attempt of a flood.
+    void note_silent_open_port(const Probe& probe);
     // A connection to that port was not completed.
     void note_half_open(const Probe& probe, bool is_new_source);
     // No line for a connection attempt of somebody new there.

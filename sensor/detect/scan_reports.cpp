@@ -128,10 +128,52 @@ void ScanReports::send_detection(const SourceState& state, Counter& counter, boo
     observation.destination_ports = counter.destination_ports;
     observation.source_ports = counter.source_ports;
     observation.is_repeated = is_repeated;
-    observation.is_route_asymmetric = judge(state, state.interface) == ReturnPath::Other;
+    observation.packets = counter.packets;
+    grade(state, counter, observation);
     counter.line_at = second();
     counter.is_unblocked = false;
+    counter.may_rise =
+        observation.evidence != base::Evidence::Proven && !observation.is_route_asymmetric;
+    counter.has_risen = false;
     sink_.on_observation(observation);
+}
+
+bool ScanReports::is_proven(const SourceState& state, const Counter& counter) const {
+    const ScanKind kind = counter.kind;
+    std::uint32_t memory = kProofMemory;
+    if (detector_of(kind).counting == Counting::DistinctPortsInWindow ||
+        detector_of(kind).counting == Counting::DistinctHostsInWindow) {
+        memory = std::max(memory, static_cast<std::uint32_t>(
+                                      duration_cast<seconds>(settings_.of(kind).rate_window)
+                                          .count()));
+    }
+    const bool is_told = counter.proven_at != 0 && counter.proven_at + memory >= second();
+    if (is_told || handshakes_.is_proven(state.source, second(), memory)) {
+        return true;
+    }
+    if (state.extent == kNoIndex) {
+        return false;
+    }
+    const auto sources = extents_[state.extent].sources.addresses();
+    return std::any_of(sources.begin(), sources.end(), [&](const base::IpAddress& source) {
+        return handshakes_.is_proven(source, second(), memory);
+    });
+}
+
+void ScanReports::grade(const SourceState& state, const Counter& counter,
+                        Observation& observation) const {
+    observation.evidence = base::Evidence::Forgeable;
+    if (judge(state, state.interface) == ReturnPath::Other) {
+        observation.is_route_asymmetric = true;
+        observation.evidence = base::Evidence::Doubtful;
+    } else if (is_proven(state, counter)) {
+        observation.evidence = base::Evidence::Proven;
+        return;
+    }
+    if (counter.checksums.are_all_partial()) {
+        observation.has_partial_checksums = true;
+        observation.evidence = base::Evidence::Doubtful;
+    }
 }
 
 std::uint32_t ScanReports::second() const {

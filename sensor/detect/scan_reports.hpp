@@ -9,6 +9,7 @@
 
 #include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/extent.hpp"
+#include "sensor/detect/handshakes.hpp"
 #include "sensor/detect/lock_step.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/pending_probes.hpp"
@@ -24,8 +25,9 @@ class ScanReports {
   public:
     // All references must outlive the object; `settings` may change. `extents` are those of all
     // tables that are handed over.
-    ScanReports(const TrackerSettings& settings, Extents& extents, ObservationSink& sink)
-        : settings_(settings), extents_(extents), sink_(sink) {}
+    ScanReports(const TrackerSettings& settings, const Handshakes& handshakes, Extents& extents,
+                ObservationSink& sink)
+        : settings_(settings), handshakes_(handshakes), extents_(extents), sink_(sink) {}
 
     void set_time(base::Timestamp now) { now_ = now; }
     // nullptr = nobody knows, as with capture files. It must outlive its use.
@@ -77,6 +79,13 @@ class ScanReports {
     // What a line says of a source and its targets.
     void describe(const SourceState& state, Observation& observation);
     void send_detection(const SourceState& state, Counter& counter, bool is_repeated);
+    // Whether an address that took part completed a handshake: within kProofMemory, for a kind that
+    // counts over hours within its window.
+    bool is_proven(const SourceState& state, const Counter& counter) const;
+    // The grade of a line, and the reasons for a doubt. The route outweighs a proof, since the
+    // handshake may have come by the right interface; a proof outweighs partial checksums, since
+    // this host took such packets.
+    void grade(const SourceState& state, const Counter& counter, Observation& observation) const;
     // The last member of a group that was still going on is `member`.
     void send_group_end(const SourceState& member, std::uint16_t of);
     bool report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter);
@@ -86,6 +95,7 @@ class ScanReports {
     void report_tool(const SourceState& state, ScanKind kind);
 
     const TrackerSettings& settings_;
+    const Handshakes& handshakes_;
     Extents& extents_;
     ObservationSink& sink_;
     ReturnPathJudge* return_path_ = nullptr;

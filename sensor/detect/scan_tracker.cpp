@@ -129,7 +129,7 @@ TrackerSettings::TrackerSettings() {
 }
 
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
-    : settings_(settings), ledger_(settings_, sink), pending_(settings.max_pending_probes) {}
+    : settings_(settings), ledger_(settings_, handshakes_, sink), pending_(settings.max_pending_probes) {}
 
 std::uint32_t ScanTracker::second() const {
     return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
@@ -248,6 +248,14 @@ void ScanTracker::on_tcp(const Packet& packet) {
 void ScanTracker::on_connection_segment(const Packet& packet) {
     const std::uint8_t flags = packet.tcp_flags;
     const bool is_reset = (flags & sensor_packet::kRst) != 0;
+    if ((flags & sensor_packet::kAck) != 0 && (flags & sensor_packet::kSyn) == 0 &&
+        handshakes_.has_offers()) {
+        const Flow flow{packet.destination, packet.source, packet.destination_port,
+                        packet.source_port, Transport::Tcp};
+        if (handshakes_.complete(flow, packet.tcp_acknowledgement, second())) {
+            ledger_.note_proof(packet.source, packet.destination);
+        }
+    }
     if (is_reset || (flags & sensor_packet::kFin) != 0) {
         const auto ended = pending_.end_connection(
             ledger_.pair_of(packet.source, packet.destination), packet.source_port,
@@ -456,6 +464,10 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             if (is_refusal || packet.sctp_chunk == kSctpInitAck ||
                 packet.sctp_chunk == kSctpCookieAck) {
                 const auto probe = settle(packet.destination_port, packet.source_port);
+                if (packet.sctp_chunk == kSctpCookieAck) {
+                    handshakes_.note_proof(packet.destination, second());
+                    ledger_.note_proof(packet.destination, packet.source);
+                }
                 if (probe && is_refusal && !probe->was_counted) {
                     ledger_.touch(*probe, ProbeLedger::Door::Refuses);
                 } else if (probe && !is_refusal && probe->was_counted) {
@@ -493,6 +505,9 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     const bool is_handshake = !is_reset && (packet.tcp_flags & sensor_packet::kSyn) != 0;
     if (is_handshake) {
         on_handshake(packet);
+    } else if (!is_reset && (packet.tcp_flags & sensor_packet::kFin) != 0 &&
+               handshakes_.has_offers() && handshakes_.confirm(flow_of(packet), second())) {
+        ledger_.note_proof(packet.destination, packet.source);
     }
     const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
     const auto probe = is_handshake
@@ -563,6 +578,8 @@ void ScanTracker::on_handshake(const Packet& packet) {
             }
         }
     } else {
+        handshakes_.note_offer(flow, packet.tcp_sequence, second());
+        open_ports_.note(packet.source, packet.source_port, second());
         peers_.remember(served_flow(packet.source, packet.destination, packet.source_port),
                         second());
         const std::uint32_t last = flows_.last(flow);
@@ -606,6 +623,13 @@ void ScanTracker::pop_overdue() {
     }
     if (transport_of(probe.probe) == Transport::Tcp &&
         flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
+        return;
+    }
+    // Silent since its source is held back, or since there are too many connections. FIN and the
+    // like are never answered by an open port, so their silence counts as before.
+    if ((probe.probe == ProbeClass::Connect || probe.probe == ProbeClass::RawSyn) &&
+        open_ports_.is_open(probe.destination, probe.destination_port, second())) {
+        ledger_.note_silent_open_port(probe);
         return;
     }
     touch(probe, ProbeLedger::Door::Silent);
@@ -654,6 +678,8 @@ void ScanTracker::start_over_at(base::Timestamp now) {
     }
     set_time(now);
     ledger_.clear();
+    handshakes_.clear();
+    open_ports_.clear();
     flows_ = FlowMemory();
     peers_ = FlowMemory();
     next_second_ = base::Timestamp(duration_cast<seconds>(now.time_since_epoch())) + seconds(1);

@@ -15,7 +15,9 @@
 
 #include "engine/base/clock.hpp"
 #include "sensor/detect/flow_memory.hpp"
+#include "sensor/detect/handshakes.hpp"
 #include "sensor/detect/observation.hpp"
+#include "sensor/detect/open_ports.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/probe_ledger.hpp"
 #include "sensor/detect/tracker.hpp"
@@ -83,9 +85,11 @@ class ScanTracker final : public Tracker {
     std::uint32_t second() const;
 
     TrackerSettings settings_;
+    Handshakes handshakes_;
     ProbeLedger ledger_;
     PendingProbes pending_;
     FlowMemory flows_;
+    OpenPorts open_ports_;
     FlowMemory peers_;  // what is known of a peer whatever one of the ports is
     base::Timestamp now_;
     base::Timestamp quiet_until_;  // until then advance() has nothing to do but to set the time

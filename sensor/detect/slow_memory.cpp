@@ -179,6 +179,7 @@ SlowMemory::Finding SlowMemory::finding_of(const Loud& loud) {
     finding.packets = loud.packets;
     finding.bytes = loud.bytes;
     finding.extent = loud.extent;
+    finding.checksums = loud.checksums;
     return finding;
 }
 
@@ -203,6 +204,7 @@ SlowMemory::Count SlowMemory::add_loud(const LoudPlace& place, const Touch& touc
     loud.destination = touch.destination;
     loud.extent.sources.add(touch.source);
     loud.extent.targets.add(touch.destination);
+    loud.checksums.add(touch.is_partial);
     loud.packets += touch.packets;
     loud.bytes += touch.bytes;
     loud_marks_[place.bucket].latest[place.way] = touch.second;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
+#include "sensor/detect/checksums_seen.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/extent.hpp"
 #include "sensor/detect/port_list.hpp"
@@ -32,6 +33,7 @@ class SlowMemory {
         std::uint16_t port = 0;
         std::uint8_t target = 0;  // distinguishes the targets of one source
         bool is_crafted = false;  // no connect() makes such a probe
+        bool is_partial = false;  // its checksum is
         std::uint16_t packets = 1;
         std::uint32_t bytes = 0;
         std::uint32_t second = 0;
@@ -63,6 +65,7 @@ class SlowMemory {
         base::IpAddress source;
         base::IpAddress destination;
         Extent extent;  // more than one address in either list: it is their sum
+        ChecksumsSeen checksums;
     };
 
     // `sources`: of how many a cell is kept at most, give or take; at least 64.
@@ -104,6 +107,7 @@ class SlowMemory {
         std::uint64_t bytes = 0;
         std::uint32_t packets = 0;
         std::uint16_t count = 0;    // 0 = free
+        ChecksumsSeen checksums;
         std::uint32_t crafted = 0;  // bit i: port i was touched by a crafted probe
         std::array<std::uint16_t, kMaxPortThreshold> ports{};
         std::array<std::uint8_t, kMaxPortThreshold> targets{};

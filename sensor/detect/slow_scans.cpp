@@ -33,6 +33,7 @@ SlowMemory::Touch SlowScans::touch_of(const Probe& probe, std::uint64_t key,
     touch.port = probe.destination_port;
     touch.target = target;
     touch.is_crafted = probe.probe != ProbeClass::Connect;
+    touch.is_partial = probe.is_partial;
     touch.packets = probe.packets;
     touch.bytes = probe.bytes;
     touch.second = second();
@@ -135,6 +136,7 @@ void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& fro
     Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
     counter.packets = finding.packets;
     counter.bytes = finding.bytes;
+    counter.checksums = finding.checksums;
     counter.destination_ports = finding.ports;
     counter.source_ports = from;
     if (finding.extent.targets.size() > 1 || finding.extent.sources.size() > 1) {

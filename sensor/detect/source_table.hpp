@@ -16,6 +16,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
+#include "sensor/detect/checksums_seen.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/pool.hpp"
 #include "sensor/detect/port_list.hpp"
@@ -47,6 +48,7 @@ struct Counter {
     std::uint32_t quiet_until = 0;
     // Packets within the kind's window by which it was detected; 0 = by ports.
     std::uint32_t rate_reached = 0;
+    std::uint32_t proven_at = 0;  // second in which an address that took part was proven
     RateWindow rate;
     PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered: add_door()
     DestinationPorts destination_ports;         // touched, for the log
@@ -61,6 +63,9 @@ struct Counter {
     bool has_next_line_begun = false;  // the lists are of what came since the last line
     bool is_unblocked = false;         // answered again after a time in which nothing was
     bool was_refused = false;          // our host refused one of these ports
+    ChecksumsSeen checksums;           // of the probes that were counted
+    bool may_rise = false;  // the last line did not say "proven", and the route was no reason
+    bool has_risen = false;            // its source was proven since
 
     void add_door(std::uint16_t door, std::uint32_t second) {
         if (counted_ports.add(door)) {

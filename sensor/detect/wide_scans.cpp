@@ -61,7 +61,7 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
         if (counter->is_detected) {
             Extent& extent = extents_[table_.at(source).extent];
             extent.targets.add(probe.destination);
-            extent.sources.add(probe.source);
+            extent.sources.add_latest(probe.source);
             if (!counter->has_next_line_begun) {
                 counter->begin_next_line();
             }
@@ -101,7 +101,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
                           const base::IpAddress& from) {
     Extent& extent = extents_[table_.at(source).extent];
     extent.targets.add(target);
-    extent.sources.add(from);
+    extent.sources.add_latest(from);
     const std::uint32_t known = pairs_.table.find(pair);
     if (known == kNoIndex) {
         const Contact* contact = pairs_.contacts.find(pair, second_);
@@ -129,6 +129,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
         counter.packets += counted.packets;
         counter.bytes += counted.bytes;
         counter.was_refused |= counted.was_refused;
+        counter.checksums.add(counted.checksums);
         for (const std::uint16_t port : counted.counted_ports.ports()) {
             counter.add_door(door_of(target, port), second_);
             counter.destination_ports.add(port);
@@ -195,7 +196,7 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
     }
     Extent& extent = extents_[table_.at(source).extent];
     extent.targets.add(probe.destination);
-    extent.sources.add(probe.source);
+    extent.sources.add_latest(probe.source);
     for (const ScanKind kind : kinds_of(probe.probe)) {
         if (!is_wide_kind(kind) || !settings_.of(kind).is_enabled) {
             continue;
@@ -208,6 +209,7 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
         add_door(counter, door_of(probe.destination, probe.destination_port), probe.source_port,
                  probe.destination_port, second_);
         counter.was_refused |= is_refused;
+        counter.checksums.add(probe.is_partial);
         if (is_reached(source, counter)) {
             const bool is_reported = reports_.report_detection(table_, source, counter);
             if (!is_reported) {
@@ -255,6 +257,14 @@ bool WideScans::note_answer(std::uint64_t key) {
         }
     });
     return true;
+}
+
+void WideScans::note_proof(const base::IpAddress& address, std::uint64_t key) {
+    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+    if (source != kNoIndex && extents_[table_.at(source).extent].sources.contains(address)) {
+        table_.for_each_counter(
+            source, [&](Counter& counter) { sensor_detect::note_proof(counter, second_); });
+    }
 }
 
 void WideScans::clear() {

@@ -50,6 +50,9 @@ class WideScans {
     void take_back(const Probe& probe, std::uint64_t key);
     // A pair was reported by itself: what it touched is no part of something wider.
     void forget(std::uint64_t key, ScanKind kind);
+    // The address has proven itself by a handshake: what is detected of `key`, and it took part in,
+    // is told so.
+    void note_proof(const base::IpAddress& address, std::uint64_t key);
     // Our host answered a source. True = the source is detected.
     bool note_answer(std::uint64_t key);
 

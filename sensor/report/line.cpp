@@ -101,18 +101,27 @@ void format_echo(std::string_view what, const Line& line, std::string& out) {
 
 // What is said of a detection in brackets at its end, if it is so.
 struct NoteRow {
-    bool Line::*is_set;
+    bool Line::*is_set;  // nullptr: the grade, which is `evidence`
     std::string_view text;
+    base::Evidence evidence = base::Evidence::Forgeable;
 };
 constexpr NoteRow kNotes[] = {
     {&Line::is_repeated, "again"},
+    {nullptr, word_of(base::Evidence::Proven), base::Evidence::Proven},
+    {nullptr, word_of(base::Evidence::Forgeable), base::Evidence::Forgeable},
+    {nullptr, word_of(base::Evidence::Doubtful), base::Evidence::Doubtful},
     {&Line::is_route_asymmetric, "asymmetric route"},
+    {&Line::has_partial_checksums, "partial checksums"},
 };
+
+bool has_note(const Line& line, const NoteRow& row) {
+    return row.is_set == nullptr ? line.evidence == row.evidence : line.*row.is_set;
+}
 
 void append_notes(const Line& line, std::string& out) {
     std::string_view before = " (";
     for (const NoteRow& row : kNotes) {
-        if (line.*row.is_set) {
+        if (has_note(line, row)) {
             out += before;
             out += row.text;
             before = ", ";
@@ -286,8 +295,13 @@ bool take_notes_back(std::string_view& text, Line& line) {
     std::size_t taken = 0;
     for (const NoteRow& row : kNotes) {
         std::string_view rest = notes;
-        if ((taken == 0 || take(rest, ", ")) && take(rest, row.text)) {
-            line.*row.is_set = true;
+        if ((row.is_set != nullptr || !line.evidence) && (taken == 0 || take(rest, ", ")) &&
+            take(rest, row.text)) {
+            if (row.is_set == nullptr) {
+                line.evidence = row.evidence;
+            } else {
+                line.*row.is_set = true;
+            }
             notes = rest;
             ++taken;
         }

@@ -42,7 +42,9 @@ struct Line {
     std::string_view tool;                                             // identified
     // Detected, as notes at the end.
     bool is_repeated = false;
+    std::optional<base::Evidence> evidence;
     bool is_route_asymmetric = false;
+    bool has_partial_checksums = false;
 
     friend bool operator==(const Line&, const Line&) = default;
 };

@@ -265,13 +265,15 @@ void Reporter::write_line(const Observation& observation, std::string_view user)
     line.source_port = observation.source_port;
     line.destination_port = observation.destination_port;
     line.bytes = observation.bytes;
-    line.packets = observation.packets;
+    line.packets = observation.type == ObservationType::ScanExpired ? observation.packets : 0;
     line.kind = observation.kind;
     line.destination_ports = observation.destination_ports;
     line.source_ports = observation.source_ports;
     line.tool = observation.tool;
     line.is_repeated = observation.is_repeated;
+    line.evidence = observation.evidence;
     line.is_route_asymmetric = observation.is_route_asymmetric;
+    line.has_partial_checksums = observation.has_partial_checksums;
     line.user = user;
     message_.clear();
     format_line(line, message_);

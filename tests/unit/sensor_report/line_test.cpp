@@ -91,6 +91,18 @@ TEST_CASE("line: every form is written as iplog writes it") {
     network.is_route_asymmetric = true;
     Line protocols = scan;
     protocols.kind = ScanKind::ProtocolScan;
+    Line proven = scan;
+    proven.evidence = portcullis::base::Evidence::Proven;
+    Line forgeable_again = scan;
+    forgeable_again.is_repeated = true;
+    forgeable_again.evidence = portcullis::base::Evidence::Forgeable;
+    Line doubtful = scan_to;
+    doubtful.kind = ScanKind::SynScan;
+    doubtful.evidence = portcullis::base::Evidence::Doubtful;
+    doubtful.is_route_asymmetric = true;
+    Line partial = scan;
+    partial.evidence = portcullis::base::Evidence::Doubtful;
+    partial.has_partial_checksums = true;
     Line flood_again = ping_flood;
     flood_again.is_repeated = true;
     struct Row {
@@ -110,6 +122,11 @@ TEST_CASE("line: every form is written as iplog writes it") {
          "IP: protocol scan detected [protocols 2,47] from 10.10.150.1"},
         {with_ports(protocols, {2}, {}),
          "IP: protocol scan detected [protocol 2] from 10.10.150.1"},
+        {proven, "TCP: SYN scan detected from 10.10.150.1 (proven)"},
+        {forgeable_again, "TCP: SYN scan detected from 10.10.150.1 (again, forgeable)"},
+        {doubtful, "TCP: SYN scan detected to 10.10.150.2 from mail.example (10.1.2.3) "
+                   "(doubtful, asymmetric route)"},
+        {partial, "TCP: SYN scan detected from 10.10.150.1 (doubtful, partial checksums)"},
         {flood_again, "ICMP: ping flood detected from 10.10.150.1 (again)"},
         {with_ports(decoys, {22, 80}, {5}),
          "TCP: scan with decoys detected [ports 22,80] from 10.0.0.1, fd00::1, b.example "
