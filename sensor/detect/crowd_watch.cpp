@@ -37,7 +37,7 @@ std::uint64_t CrowdWatch::place_of(const base::IpAddress& destination, std::uint
 }
 
 template <class AnyCrowd>
-AnyCrowd* CrowdWatch::obtain(std::vector<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
+AnyCrowd* CrowdWatch::obtain(ZeroedArray<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
                              const Touch& touch, std::uint16_t port) {
     AnyCrowd& crowd = crowds[place & (crowds.size() - 1)];
     if (crowd.is_used && crowd.port == port && crowd.destination == touch.destination &&

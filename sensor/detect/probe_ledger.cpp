@@ -658,29 +658,27 @@ void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) 
     if (!is_tcp_scan_probe(probe.probe)) {
         return;
     }
+    const CrowdWatch::Touch touch = crowd_touch(probe, is_new_source);
     const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
     if (settings.is_enabled) {
-        report(crowds_.add_door(crowd_touch(probe, is_new_source), settings));
+        report(crowds_.add_door(touch, settings));
     }
-    if (!is_syn(probe.probe)) {
-        return;
+    if (is_syn(probe.probe)) {
+        // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
+        const bool is_half_open = door == Door::Silent || probe.is_bare;
+        note_attempt(is_half_open ? ScanKind::SynFlood : ScanKind::RefusedConnections, touch);
     }
-    // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
-    const DetectorSettings& refused = settings_.of(ScanKind::RefusedConnections);
-    if (door == Door::Silent || probe.is_bare) {
-        note_half_open(probe, is_new_source);
-    } else if (refused.is_enabled) {
-        report(crowds_.add_attempt(ScanKind::RefusedConnections, crowd_touch(probe, is_new_source),
-                                   refused));
+}
+
+void ProbeLedger::note_attempt(ScanKind kind, const CrowdWatch::Touch& touch) {
+    const DetectorSettings& settings = settings_.of(kind);
+    if (settings.is_enabled) {
+        report(crowds_.add_attempt(kind, touch, settings));
     }
 }
 
 void ProbeLedger::note_half_open(const Probe& probe, bool is_new_source) {
-    const DetectorSettings& settings = settings_.of(ScanKind::SynFlood);
-    if (settings.is_enabled) {
-        report(
-            crowds_.add_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source), settings));
-    }
+    note_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source));
 }
 
 void ProbeLedger::note_unasked(ScanKind kind, const Probe& probe) {

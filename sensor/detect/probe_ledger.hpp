@@ -171,6 +171,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
 
     CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
     void note_crowd(const Probe& probe, Door door, bool is_new_source);
+    // A connection was not completed; `kind`: SynFlood, or RefusedConnections.
+    void note_attempt(ScanKind kind, const CrowdWatch::Touch& touch);
     void report(const std::optional<CrowdWatch::Report>& crowd);
     Probe host_probe_of(const Probe& probe) const;
 

@@ -588,7 +588,7 @@ void ScanTracker::pop_overdue() {
     if (const Probe* later = pending_.prefetch(kProbesAhead)) {
         ledger_.prefetch_touch(*later);
     }
-    const Probe probe = pending_.pop_oldest();
+    const Probe& probe = pending_.pop_oldest();
     // The host has dropped what has a wrong checksum: its silence says nothing. But where it
     // answers such packets, the capture has been rewritten since.
     if (probe.is_wrong &&
