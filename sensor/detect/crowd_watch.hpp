@@ -81,7 +81,8 @@ class CrowdWatch {
         bool is_new_source = false;  // it did nothing else before
         std::uint16_t packets = 1;
         std::uint32_t bytes = 0;
-        base::Timestamp time;
+        std::uint32_t second = 0;  // since 1970 …
+        base::Timestamp time;      // … and exactly
     };
     struct Report {
         ScanKind kind = ScanKind::DistributedScan;
@@ -157,12 +158,11 @@ class CrowdWatch {
                             const Touch& touch, std::uint16_t port);
     static void count(Crowd& crowd, const Touch& touch, const DetectorSettings& settings);
     Report make_report(Crowd& crowd);
-    std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const;
+    std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const {
+        return hash_.of(hash_.of(destination) + port);
+    }
 
     base::KeyedHash hash_;
-    // The address asked for last: a flood has one.
-    mutable base::IpAddress last_;
-    mutable std::uint64_t last_hash_ = 0;
     ZeroedArray<AddressCrowd> by_address_;
     ZeroedArray<Crowd> by_port_;
     std::vector<Crowd*> reported_;

@@ -67,9 +67,8 @@ std::uint32_t& FirstContacts::make_room(Bucket& bucket) {
         return (head_ - (mark & position_bits_)) & mask_;
     };
     const auto* const oldest =
-        std::max_element(marks.begin(), marks.end(), [&](std::uint32_t a, std::uint32_t b) {
-            return age_of(a) < age_of(b);
-        });
+        std::max_element(marks.begin(), marks.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return age_of(a) < age_of(b); });
     ++evictions_;
     remove(ring_[(*oldest & position_bits_) - 1]);
     return bucket.marks.back();

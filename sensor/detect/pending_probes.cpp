@@ -74,9 +74,9 @@ void PendingProbes::add(const Probe& probe) {
         }
         // Sent again, or the same ports for another purpose (a FIN after a SYN): an answer cannot
         // be attributed to one of two, so the older one is dropped.
-        was_counted = was_counted || ((entry.state == State::Unanswered || known.was_counted) &&
-                                      known.probe == probe.probe &&
-                                      known.arrival + kRetention >= probe.arrival);
+        was_counted = was_counted ||
+                      ((entry.state == State::Unanswered || known.was_counted) &&
+                       known.probe == probe.probe && known.arrival + kRetention >= probe.arrival);
         entry.state = State::Free;
         *link = entry.next;
     }

@@ -1,13 +1,14 @@
 // PendingProbes: probes that our host has not answered yet, and for some seconds those that it
 // answered late or did not answer.
 //
-// A ring in order of arrival with a hash index over it. The index has its own array of small entries,
-// so that the search for one probe, and forgetting the oldest, does not load the probes passed on
-// the way: with many sources each of them is a cache miss. A probe is pending until settle() finds its
-// answer or pop_oldest() takes it for unanswered after kPatience. A popped probe stays known for
-// kRetention, so that a late answer can take back what its silence was counted for; a connection
-// that was accepted stays known as long, so that its end can be judged. Bounded: at capacity the
-// oldest leaves early, which is counted. Single-threaded, no allocation after the constructor.
+// A ring in order of arrival with a hash index over it. The index has its own array of small
+// entries, so that the search for one probe, and forgetting the oldest, does not load the probes
+// passed on the way: with many sources each of them is a cache miss. A probe is pending until
+// settle() finds its answer or pop_oldest() takes it for unanswered after kPatience. A popped probe
+// stays known for kRetention, so that a late answer can take back what its silence was counted for;
+// a connection that was accepted stays known as long, so that its end can be judged. Bounded: at
+// capacity the oldest leaves early, which is counted. Single-threaded, no allocation after the
+// constructor.
 #pragma once
 
 #include <chrono>

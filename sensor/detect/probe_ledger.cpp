@@ -104,11 +104,8 @@ bool ProbeLedger::is_wide_v6(const base::IpAddress& source,
     return has_several_v6_ || !is_neighbour(source, destination);
 }
 
-std::uint64_t ProbeLedger::key_of(const base::IpAddress& source, const base::IpAddress& destination,
-                                  std::uint64_t pair) const {
-    if (!is_wide(source, destination)) {
-        return pair;
-    }
+std::uint64_t ProbeLedger::wide_key_of(const base::IpAddress& source,
+                                       const base::IpAddress& destination) const {
     const auto use = static_cast<std::uint64_t>(KeyUse::Source);
     if (source.is_v4() || is_neighbour(source, destination)) {
         return hash_.of(source, base::IpAddress(), use);
@@ -132,7 +129,7 @@ void ProbeLedger::set_time(base::Timestamp now) {
     now_ = now;
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
-    slow_.set_time(now);
+    slow_.set_time(now, second_);
     wide_.set_second(second_);
 }
 
@@ -165,7 +162,8 @@ Contact ProbeLedger::contact_of(const Probe& probe) const {
     contact.pair = probe.pair;
     contact.expires_at = expiry_of(probe.probe);
     contact.seen = second();
-    contact.seen_millis = static_cast<std::uint16_t>(millis_of(now_).count() % 1000);
+    contact.seen_millis = static_cast<std::uint16_t>(
+        duration_cast<milliseconds>(now_.time_since_epoch() - seconds(second())).count());
     contact.source_port = probe.source_port;
     contact.destination_port = probe.destination_port;
     contact.packets = static_cast<std::uint8_t>(
@@ -638,6 +636,7 @@ CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_sourc
     touch.is_new_source = is_new_source;
     touch.packets = probe.packets;
     touch.bytes = probe.bytes;
+    touch.second = second();
     touch.time = now_;
     return touch;
 }

@@ -131,10 +131,6 @@ TrackerSettings::TrackerSettings() {
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings), ledger_(settings_, sink), pending_(settings.max_pending_probes) {}
 
-std::uint32_t ScanTracker::second() const {
-    return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
-}
-
 void ScanTracker::set_time(base::Timestamp now) {
     now_ = now;
     ledger_.set_time(now);
@@ -604,7 +600,7 @@ void ScanTracker::pop_overdue() {
         }
         return;
     }
-    if (transport_of(probe.probe) == Transport::Tcp &&
+    if (!flows_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }

@@ -84,13 +84,18 @@ SlowMemory::Cell* SlowMemory::find_cell(std::uint64_t pair, std::uint32_t second
 
 SlowMemory::Cell& SlowMemory::make_cell(std::uint64_t pair, std::uint32_t second) {
     auto& bucket = cells_[cell_bucket(pair)];
-    Cell& cell = *std::min_element(bucket.begin(), bucket.end(), [](const Cell& a, const Cell& b) {
-        return a.worth() < b.worth();
-    });
-    cell = Cell{};
-    cell.fingerprint = fingerprint_of(pair);
-    cell.second = second;
-    return cell;
+    Cell* least = &bucket.front();
+    std::uint64_t lowest = ~std::uint64_t{0};
+    for (Cell& cell : bucket) {
+        if (cell.worth() < lowest) {
+            lowest = cell.worth();
+            least = &cell;
+        }
+    }
+    *least = Cell{};
+    least->fingerprint = fingerprint_of(pair);
+    least->second = second;
+    return *least;
 }
 
 std::optional<SlowMemory::LoudPlace> SlowMemory::find_loud(std::uint64_t pair) const {
