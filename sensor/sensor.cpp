@@ -58,18 +58,6 @@ std::unique_ptr<sensor_packet::Reassembly> make_reassembly(const SensorSettings&
     return std::make_unique<sensor_packet::Reassembler>();
 }
 
-// Whether the IP packet stands right behind the link header.
-bool is_plain(const sensor_capture::Frame& frame) {
-    constexpr std::size_t kEtherType = 12;
-    if (frame.link != sensor_packet::LinkType::Ethernet) {
-        return true;
-    }
-    const auto type = frame.bytes.size() < kEtherType + 2
-                          ? 0
-                          : (frame.bytes[kEtherType] << 8) | frame.bytes[kEtherType + 1];
-    return type == 0x0800 || type == 0x86dd;
-}
-
 // iplog looks at IPv4 right behind the Ethernet header and at nothing else.
 bool is_seen_by_iplog(const sensor_capture::Frame& frame, const Packet& packet) {
     constexpr std::size_t kEtherType = 12;
@@ -166,7 +154,7 @@ Sensor::Direction Sensor::direction_of(const Packet& packet) const {
     return is_ours(packet.source) ? Direction::Outbound : Direction::None;
 }
 
-void Sensor::note_time(base::Timestamp time) {
+inline void Sensor::note_time(base::Timestamp time) {
     last_packet_ = time;
     if (on_first_packet_) {
         std::exchange(on_first_packet_, nullptr)(time);
@@ -183,7 +171,7 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
             continue;
         }
         // What is tagged or wrapped is routed where the tag or wrapping belongs.
-        packet.interface_index = is_plain(frame) ? frame.interface_index : 0;
+        packet.interface_index = view.is_wrapped ? 0 : frame.interface_index;
         on_packet(frame, packet, view);
         return;
     }

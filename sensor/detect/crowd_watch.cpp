@@ -12,11 +12,6 @@ constexpr std::uint32_t kDatagrams = 0x10001;
 constexpr std::uint32_t kSynAcks = 0x10002;
 constexpr std::uint32_t kRefused = 0x20000;
 
-std::uint32_t second_of(base::Timestamp time) {
-    return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
-}
-
 std::uint32_t seconds_of(const DetectorSettings& settings) {
     return static_cast<std::uint32_t>(
         std::chrono::duration_cast<std::chrono::seconds>(settings.rate_window).count());
@@ -24,20 +19,12 @@ std::uint32_t seconds_of(const DetectorSettings& settings) {
 
 }  // namespace
 
-CrowdWatch::CrowdWatch() : last_hash_(hash_.of(last_)), by_address_(kAddresses), by_port_(kPorts) {
+CrowdWatch::CrowdWatch() : by_address_(kAddresses), by_port_(kPorts) {
     reported_.reserve(kAddresses + kPorts);
 }
 
-std::uint64_t CrowdWatch::place_of(const base::IpAddress& destination, std::uint32_t port) const {
-    if (destination != last_) {
-        last_ = destination;
-        last_hash_ = hash_.of(destination);
-    }
-    return hash_.of(last_hash_ + port);
-}
-
 template <class AnyCrowd>
-AnyCrowd* CrowdWatch::obtain(std::vector<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
+AnyCrowd* CrowdWatch::obtain(ZeroedArray<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
                              const Touch& touch, std::uint16_t port) {
     AnyCrowd& crowd = crowds[place & (crowds.size() - 1)];
     if (crowd.is_used && crowd.port == port && crowd.destination == touch.destination &&
@@ -56,13 +43,12 @@ AnyCrowd* CrowdWatch::obtain(std::vector<AnyCrowd>& crowds, std::uint64_t place,
 }
 
 void CrowdWatch::count(Crowd& crowd, const Touch& touch, const DetectorSettings& settings) {
-    const std::uint32_t second = second_of(touch.time);
-    if (crowd.expires_at <= second && !crowd.is_reported) {
+    if (crowd.expires_at <= touch.second && !crowd.is_reported) {
         crowd.sources = 0;
         crowd.packets = 0;
         crowd.bytes = 0;
     }
-    crowd.expires_at = second + static_cast<std::uint32_t>(settings.idle.count());
+    crowd.expires_at = touch.second + static_cast<std::uint32_t>(settings.idle.count());
     crowd.sources += touch.is_new_source ? 1 : 0;
     crowd.packets += touch.packets;
     crowd.bytes += std::uint64_t{touch.packets} * touch.bytes;
@@ -82,9 +68,8 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
     if (crowd == nullptr) {
         return std::nullopt;
     }
-    const std::uint32_t second = second_of(touch.time);
     const std::uint32_t window = seconds_of(settings);
-    if (crowd->ports.is_empty_at(second, window)) {
+    if (crowd->ports.is_empty_at(touch.second, window)) {
         crowd->first_ports = DestinationPorts();
     }
     count(*crowd, touch, settings);
@@ -92,8 +77,8 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
     if (crowd->is_reported) {
         return std::nullopt;
     }
-    const int ports = crowd->ports.add(touch.port, second, window, touch.source_hash);
-    const int sources = crowd->some_sources.add(touch.source_hash, second, window);
+    const int ports = crowd->ports.add(touch.port, touch.second, window, touch.source_hash);
+    const int sources = crowd->some_sources.add(touch.source_hash, touch.second, window);
     if (ports < settings.threshold || sources < kFewestSources) {
         return std::nullopt;
     }
@@ -136,7 +121,7 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_source(ScanKind kind, const To
     if (crowd == nullptr) {
         return std::nullopt;
     }
-    if (second_of(touch.time) >= crowd->expires_at && !crowd->is_reported) {
+    if (touch.second >= crowd->expires_at && !crowd->is_reported) {
         crowd->first_ports = DestinationPorts();
         crowd->source_ports.clear();
     }

@@ -19,6 +19,7 @@
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/rate_window.hpp"
 #include "sensor/detect/tracker_settings.hpp"
+#include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -80,7 +81,8 @@ class CrowdWatch {
         bool is_new_source = false;  // it did nothing else before
         std::uint16_t packets = 1;
         std::uint32_t bytes = 0;
-        base::Timestamp time;
+        std::uint32_t second = 0;  // since 1970 …
+        base::Timestamp time;      // … and exactly
     };
     struct Report {
         ScanKind kind = ScanKind::DistributedScan;
@@ -152,18 +154,17 @@ class CrowdWatch {
 
     // The crowd of a place; nullptr = a reported one has it.
     template <class AnyCrowd>
-    static AnyCrowd* obtain(std::vector<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
+    static AnyCrowd* obtain(ZeroedArray<AnyCrowd>& crowds, std::uint64_t place, ScanKind kind,
                             const Touch& touch, std::uint16_t port);
     static void count(Crowd& crowd, const Touch& touch, const DetectorSettings& settings);
     Report make_report(Crowd& crowd);
-    std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const;
+    std::uint64_t place_of(const base::IpAddress& destination, std::uint32_t port) const {
+        return hash_.of(hash_.of(destination) + port);
+    }
 
     base::KeyedHash hash_;
-    // The address asked for last: a flood has one.
-    mutable base::IpAddress last_;
-    mutable std::uint64_t last_hash_ = 0;
-    std::vector<AddressCrowd> by_address_;
-    std::vector<Crowd> by_port_;
+    ZeroedArray<AddressCrowd> by_address_;
+    ZeroedArray<Crowd> by_port_;
     std::vector<Crowd*> reported_;
 };
 

@@ -58,18 +58,17 @@ Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second, Place pla
 }
 
 std::uint32_t& FirstContacts::make_room(Bucket& bucket) {
-    std::uint32_t* oldest = &bucket.marks[0];
-    std::uint64_t greatest_age = 0;
-    for (std::uint32_t& mark : bucket.marks) {
-        if (mark == 0) {
-            return mark;
-        }
-        const std::uint64_t age = (head_ - (mark & position_bits_)) & mask_;
-        if (age >= greatest_age) {
-            greatest_age = age;
-            oldest = &mark;
-        }
+    auto& marks = bucket.marks;
+    auto* const free = std::find(marks.begin(), marks.end(), 0U);
+    if (free != marks.end()) {
+        return *free;
     }
+    const auto age_of = [this](std::uint32_t mark) {
+        return (head_ - (mark & position_bits_)) & mask_;
+    };
+    const auto* const oldest =
+        std::max_element(marks.begin(), marks.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return age_of(a) < age_of(b); });
     ++evictions_;
     remove(ring_[(*oldest & position_bits_) - 1]);
     return bucket.marks.back();
@@ -98,8 +97,9 @@ Contact& FirstContacts::add(const Contact& contact) {
 void FirstContacts::remove(Contact& contact) {
     const std::uint32_t mark = tag_of(contact.pair) | (place_of(contact) + 1);
     auto& marks = bucket_of(contact.pair).marks;
-    auto* const last = std::find(marks.begin(), marks.end(), 0U) - 1;
-    *std::find(marks.begin(), last, mark) = *last;
+    auto* const found = std::find(marks.begin(), marks.end(), mark);
+    auto* const last = std::find(found, marks.end(), 0U) - 1;
+    *found = *last;
     *last = 0;
     contact.probe = ProbeClass::None;
     --size_;

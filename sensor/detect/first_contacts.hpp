@@ -11,9 +11,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "sensor/detect/probe_classes.hpp"
+#include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -85,7 +85,7 @@ class FirstContacts {
     std::uint64_t mask_;
     std::uint32_t position_bits_;
     std::unique_ptr<Contact[]> ring_;
-    std::vector<Bucket> buckets_;
+    ZeroedArray<Bucket> buckets_;
     std::uint64_t head_ = 0;  // next position to write
     std::uint64_t tail_ = 0;  // oldest position
     std::size_t size_ = 0;

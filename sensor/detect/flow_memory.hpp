@@ -7,10 +7,10 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "engine/base/ip_address.hpp"
 #include "engine/base/keyed_hash.hpp"
+#include "sensor/detect/zeroed_array.hpp"
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_detect {
@@ -47,7 +47,7 @@ class FlowMemory {
     std::uint64_t fingerprint_of(const Flow& flow) const;
 
     base::KeyedHash hash_;
-    std::vector<Bucket> buckets_;
+    ZeroedArray<Bucket> buckets_;
     bool is_empty_ = true;
 };
 

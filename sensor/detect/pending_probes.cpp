@@ -5,7 +5,7 @@ namespace {
 
 using sensor_packet::Transport;
 
-// Slots before the oldest one is forgotten for which its bucket is fetched.
+// Entries before the oldest one is forgotten for which its bucket is fetched.
 constexpr std::size_t kAhead = 4;
 
 std::uint64_t code_of(Transport transport) {
@@ -32,29 +32,29 @@ std::uint64_t key_of_ports(std::uint64_t pair, std::uint16_t source_port,
 }  // namespace
 
 PendingProbes::PendingProbes(std::size_t capacity)
-    : slots_(capacity), buckets_(capacity * 2, kNone) {}
+    : probes_(capacity), entries_(capacity), buckets_(capacity * 2) {}
 
 std::uint64_t PendingProbes::key_of(const Probe& probe) {
     return key_of_ports(probe.pair, probe.source_port, probe.destination_port,
                         transport_of(probe.probe));
 }
 
-std::uint32_t* PendingProbes::find_link(std::uint64_t key) {
-    std::uint32_t* link = &buckets_[key & (buckets_.size() - 1)];
-    while (*link != kNone && slots_[*link].key != key) {
-        link = &slots_[*link].next;
+PendingProbes::Link* PendingProbes::find_link(std::uint64_t key) {
+    Link* link = &bucket_of(key);
+    while (*link != kNone && entries_[*link - 1].key != key) {
+        link = &entries_[*link - 1].next;
     }
     return link;
 }
 
 void PendingProbes::forget_oldest() {
     if (head_ - tail_ > kAhead) {
-        __builtin_prefetch(&buckets_[slot_at(tail_ + kAhead).key & (buckets_.size() - 1)], 1);
+        __builtin_prefetch(&bucket_of(entries_[place_of(tail_ + kAhead)].key), 1);
     }
-    Slot& slot = slot_at(tail_);
-    if (slot.state != State::Free) {
-        *find_link(slot.key) = slot.next;
-        slot.state = State::Free;
+    Entry& entry = entries_[place_of(tail_)];
+    if (entry.state != State::Free) {
+        *find_link(entry.key) = entry.next;
+        entry.state = State::Free;
     }
     ++tail_;
 }
@@ -62,35 +62,34 @@ void PendingProbes::forget_oldest() {
 void PendingProbes::add(const Probe& probe) {
     const std::uint64_t key = key_of(probe);
     bool was_counted = probe.was_counted;
-    std::uint32_t* link = find_link(key);
+    Link* link = find_link(key);
     if (*link != kNone) {
-        Slot& known = slots_[*link];
-        if (known.state == State::Pending && known.probe.probe == probe.probe) {
-            if (known.probe.packets < 0xffff) {
-                ++known.probe.packets;
+        Entry& entry = entries_[*link - 1];
+        Probe& known = probes_[*link - 1];
+        if (entry.state == State::Pending && known.probe == probe.probe) {
+            if (known.packets < 0xffff) {
+                ++known.packets;
             }
             return;
         }
         // Sent again, or the same ports for another purpose (a FIN after a SYN): an answer cannot
         // be attributed to one of two, so the older one is dropped.
-        was_counted =
-            was_counted ||
-            ((known.state == State::Unanswered || known.probe.was_counted) &&
-             known.probe.probe == probe.probe && known.probe.arrival + kRetention >= probe.arrival);
-        known.state = State::Free;
-        *link = known.next;
+        was_counted = was_counted ||
+                      ((entry.state == State::Unanswered || known.was_counted) &&
+                       known.probe == probe.probe && known.arrival + kRetention >= probe.arrival);
+        entry.state = State::Free;
+        *link = entry.next;
     }
-    if (head_ - tail_ == slots_.size()) {
+    if (head_ - tail_ == entries_.size()) {
         forget_oldest();
     }
-    std::uint32_t& bucket = buckets_[key & (buckets_.size() - 1)];
-    Slot& slot = slot_at(head_);
-    slot.probe = probe;
-    slot.probe.was_counted = was_counted;
-    slot.key = key;
-    slot.next = bucket;
-    slot.state = State::Pending;
-    bucket = static_cast<std::uint32_t>(head_ & (slots_.size() - 1));
+    const std::size_t place = place_of(head_);
+    Probe& added = probes_[place];
+    added = probe;
+    added.was_counted = was_counted;
+    Link& bucket = bucket_of(key);
+    entries_[place] = {key, bucket, State::Pending};
+    bucket = static_cast<Link>(place + 1);
     ++head_;
 }
 
@@ -100,22 +99,23 @@ std::optional<Probe> PendingProbes::settle(std::uint64_t pair, std::uint16_t sou
     if (tail_ == head_) {
         return std::nullopt;
     }
-    std::uint32_t* link = find_link(key_of_ports(pair, source_port, destination_port, transport));
+    Link* link = find_link(key_of_ports(pair, source_port, destination_port, transport));
     if (*link == kNone) {
         return std::nullopt;
     }
-    Slot& slot = slots_[*link];
-    if (slot.state == State::Accepted) {
+    Entry& entry = entries_[*link - 1];
+    if (entry.state == State::Accepted) {
         return std::nullopt;
     }
-    *link = slot.next;
-    const bool is_late = slot.state == State::Unanswered;
-    slot.state = State::Free;
-    if (is_late && slot.probe.arrival + kRetention < now) {
+    Probe& probe = probes_[*link - 1];
+    *link = entry.next;
+    const bool is_late = entry.state == State::Unanswered;
+    entry.state = State::Free;
+    if (is_late && probe.arrival + kRetention < now) {
         return std::nullopt;
     }
-    slot.probe.was_counted = slot.probe.was_counted || is_late;
-    return slot.probe;
+    probe.was_counted = probe.was_counted || is_late;
+    return probe;
 }
 
 std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t source_port,
@@ -124,20 +124,20 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
     if (tail_ == head_) {
         return std::nullopt;
     }
-    const std::uint32_t* link =
-        find_link(key_of_ports(pair, source_port, destination_port, Transport::Tcp));
-    if (*link == kNone) {
+    const Link link = *find_link(key_of_ports(pair, source_port, destination_port, Transport::Tcp));
+    if (link == kNone) {
         return std::nullopt;
     }
-    Slot& slot = slots_[*link];
-    if (slot.state == State::Accepted || slot.probe.arrival + kRetention < now) {
+    Entry& entry = entries_[link - 1];
+    Probe& known = probes_[link - 1];
+    if (entry.state == State::Accepted || known.arrival + kRetention < now) {
         return std::nullopt;
     }
-    const bool is_late = slot.state == State::Unanswered;
-    slot.state = State::Accepted;
-    Probe probe = slot.probe;
+    const bool is_late = entry.state == State::Unanswered;
+    entry.state = State::Accepted;
+    Probe probe = known;
     probe.was_counted = probe.was_counted || is_late;
-    slot.probe.contact = next_sequence;  // a search at that place finds nothing else
+    known.contact = next_sequence;  // a search at that place finds nothing else
     return probe;
 }
 
@@ -147,35 +147,35 @@ std::optional<Probe> PendingProbes::end_connection(std::uint64_t pair, std::uint
     if (tail_ == head_) {
         return std::nullopt;
     }
-    std::uint32_t* link =
-        find_link(key_of_ports(pair, source_port, destination_port, Transport::Tcp));
-    if (*link == kNone || slots_[*link].state != State::Accepted) {
+    Link* link = find_link(key_of_ports(pair, source_port, destination_port, Transport::Tcp));
+    if (*link == kNone || entries_[*link - 1].state != State::Accepted) {
         return std::nullopt;
     }
-    Slot& slot = slots_[*link];
-    *link = slot.next;
-    slot.state = State::Free;
-    if (slot.probe.contact != sequence || slot.probe.arrival + kRetention < now) {
+    Entry& entry = entries_[*link - 1];
+    const Probe& probe = probes_[*link - 1];
+    *link = entry.next;
+    entry.state = State::Free;
+    if (probe.contact != sequence || probe.arrival + kRetention < now) {
         return std::nullopt;
     }
-    return slot.probe;
+    return probe;
 }
 
 std::optional<base::Timestamp> PendingProbes::next_deadline() {
-    while (due_ != head_ && slot_at(due_).state != State::Pending) {
+    while (due_ != head_ && entries_[place_of(due_)].state != State::Pending) {
         ++due_;
     }
     if (due_ == head_) {
         return std::nullopt;
     }
-    return slot_at(due_).probe.arrival + kPatience;
+    return probes_[place_of(due_)].arrival + kPatience;
 }
 
-Probe PendingProbes::pop_oldest() {
-    Slot& slot = slot_at(due_);
-    slot.state = State::Unanswered;
+const Probe& PendingProbes::pop_oldest() {
+    const std::size_t place = place_of(due_);
+    entries_[place].state = State::Unanswered;
     ++due_;
-    return slot.probe;
+    return probes_[place];
 }
 
 }  // namespace portcullis::sensor_detect

@@ -1,17 +1,19 @@
 // PendingProbes: probes that our host has not answered yet, and for some seconds those that it
 // answered late or did not answer.
 //
-// A ring in order of arrival with a hash index over it. A probe is pending until settle() finds its
-// answer or pop_oldest() takes it for unanswered after kPatience. A popped probe stays known for
-// kRetention, so that a late answer can take back what its silence was counted for; a connection
-// that was accepted stays known as long, so that its end can be judged. Bounded: at capacity the
-// oldest leaves early, which is counted. Single-threaded, no allocation after the constructor.
+// A ring in order of arrival with a hash index over it. The index has its own array of small
+// entries, so that the search for one probe, and forgetting the oldest, does not load the probes
+// passed on the way: with many sources each of them is a cache miss. A probe is pending until
+// settle() finds its answer or pop_oldest() takes it for unanswered after kPatience. A popped probe
+// stays known for kRetention, so that a late answer can take back what its silence was counted for;
+// a connection that was accepted stays known as long, so that its end can be judged. Bounded: at
+// capacity the oldest leaves early, which is counted. Single-threaded, no allocation after the
+// constructor.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/ip_address.hpp"
@@ -52,7 +54,7 @@ class PendingProbes {
     // A probe like it (same pair, ports and transport) that is still pending only counts it.
     // REQUIRES: !is_full(), arrivals never decrease.
     void add(const Probe& probe);
-    bool is_full() const { return head_ - due_ == slots_.size(); }
+    bool is_full() const { return head_ - due_ == entries_.size(); }
 
     // Takes out the probe that an answer at `now` belongs to; nullopt = none is known. Both
     // versions of ICMP are one transport without ports.
@@ -72,33 +74,38 @@ class PendingProbes {
 
     // When the oldest pending probe becomes overdue; nullopt = none is pending.
     std::optional<base::Timestamp> next_deadline();
-    // The oldest pending probe, which counts as unanswered from now on. REQUIRES: next_deadline()
-    // has a value.
-    Probe pop_oldest();
+    // The oldest pending probe, which counts as unanswered from now on. Valid until the next add().
+    // REQUIRES: next_deadline() has a value.
+    const Probe& pop_oldest();
     // Fetches what pop_oldest() will need in `ahead` calls; returns that probe, nullptr = there are
     // not so many. It may have been settled.
     const Probe* prefetch(std::size_t ahead) {
-        return head_ - due_ <= ahead ? nullptr : &slot_at(due_ + ahead).probe;
+        return head_ - due_ <= ahead ? nullptr : &probes_[place_of(due_ + ahead)];
     }
 
   private:
-    static constexpr std::uint32_t kNone = 0xffffffff;
     enum class State : std::uint8_t { Free, Pending, Unanswered, Accepted };
-    struct Slot {
-        Probe probe;
-        std::uint64_t key = 0;
-        std::uint32_t next = kNone;
-        State state = State::Free;
+    // A link of a hash chain: the place in the ring + 1; kNone = the end.
+    using Link = std::uint32_t;
+    static constexpr Link kNone = 0;
+    // What the index has of the probe at the same place.
+    struct Entry {
+        std::uint64_t key;
+        Link next;
+        State state;
     };
+    static_assert(sizeof(Entry) == 16);
 
     static std::uint64_t key_of(const Probe& probe);
+    Link& bucket_of(std::uint64_t key) { return buckets_[key & (buckets_.size() - 1)]; }
     // The link that leads to the probe, or to kNone.
-    std::uint32_t* find_link(std::uint64_t key);
-    Slot& slot_at(std::uint64_t position) { return slots_[position & (slots_.size() - 1)]; }
+    Link* find_link(std::uint64_t key);
+    std::size_t place_of(std::uint64_t position) const { return position & (entries_.size() - 1); }
     void forget_oldest();
 
-    ZeroedArray<Slot> slots_;  // none is read before it was written
-    std::vector<std::uint32_t> buckets_;
+    ZeroedArray<Probe> probes_;  // none is read before it was written
+    ZeroedArray<Entry> entries_;
+    ZeroedArray<Link> buckets_;
     // Positions: of the next to write, of the oldest that may be pending, of the oldest known.
     std::uint64_t head_ = 0;
     std::uint64_t due_ = 0;

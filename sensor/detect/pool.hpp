@@ -1,54 +1,45 @@
-// Pool: numbered objects that never move, at most `capacity` of them, grown in blocks and reused.
-// Single-threaded. References stay valid; an object is reset to T{} when it is taken again.
+// Pool: numbered objects that never move, at most `capacity` of them; the one given back last is
+// reused first. It is one mapping, of which memory is taken as far as it is used (ZeroedArray), so
+// that finding an object takes no look into a table of blocks: each packet finds several.
+// Single-threaded. References stay valid; an object is reset to T{} when it is taken.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <vector>
+
+#include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 
 template <class T>
 class Pool {
   public:
-    explicit Pool(std::size_t capacity) : capacity_(capacity) {}
+    // Throws std::bad_alloc. REQUIRES: 0 < capacity <= 2^32 - 1.
+    explicit Pool(std::size_t capacity) : objects_(capacity), free_(capacity) {}
 
     // nullopt = all `capacity` objects are taken.
     std::optional<std::uint32_t> take() {
-        std::uint32_t index = 0;
-        if (!free_.empty()) {
-            index = free_.back();
-            free_.pop_back();
-            (*this)[index] = T{};
-            return index;
-        }
-        if (made_ >= capacity_) {
+        if (free_count_ == 0 && made_ == objects_.size()) {
             return std::nullopt;
         }
-        if (made_ % kBlock == 0) {
-            blocks_.push_back(std::make_unique<Block>());
-            free_.reserve(made_ + kBlock);
-        }
-        index = static_cast<std::uint32_t>(made_++);
+        const std::uint32_t index =
+            free_count_ > 0 ? free_[--free_count_] : static_cast<std::uint32_t>(made_++);
+        objects_[index] = T{};
         return index;
     }
-    void give_back(std::uint32_t index) { free_.push_back(index); }
+    // REQUIRES: taken before.
+    void give_back(std::uint32_t index) { free_[free_count_++] = index; }
 
-    std::size_t taken() const { return made_ - free_.size(); }
+    std::size_t taken() const { return made_ - free_count_; }
 
     // REQUIRES: taken before.
-    T& operator[](std::uint32_t index) { return (*blocks_[index / kBlock])[index % kBlock]; }
+    T& operator[](std::uint32_t index) { return objects_[index]; }
 
   private:
-    static constexpr std::size_t kBlock = 1024;
-    using Block = std::array<T, kBlock>;
-
-    std::size_t capacity_;
+    ZeroedArray<T> objects_;
+    ZeroedArray<std::uint32_t> free_;  // a stack
+    std::size_t free_count_ = 0;
     std::size_t made_ = 0;
-    std::vector<std::unique_ptr<Block>> blocks_;
-    std::vector<std::uint32_t> free_;
 };
 
 }  // namespace portcullis::sensor_detect

@@ -105,11 +105,8 @@ bool ProbeLedger::is_wide_v6(const base::IpAddress& source,
     return has_several_v6_ || !is_neighbour(source, destination);
 }
 
-std::uint64_t ProbeLedger::key_of(const base::IpAddress& source, const base::IpAddress& destination,
-                                  std::uint64_t pair) const {
-    if (!is_wide(source, destination)) {
-        return pair;
-    }
+std::uint64_t ProbeLedger::wide_key_of(const base::IpAddress& source,
+                                       const base::IpAddress& destination) const {
     const auto use = static_cast<std::uint64_t>(KeyUse::Source);
     if (source.is_v4() || is_neighbour(source, destination)) {
         return hash_.of(source, base::IpAddress(), use);
@@ -133,7 +130,7 @@ void ProbeLedger::set_time(base::Timestamp now) {
     now_ = now;
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
-    slow_.set_time(now);
+    slow_.set_time(now, second_);
     wide_.set_second(second_);
 }
 
@@ -166,7 +163,8 @@ Contact ProbeLedger::contact_of(const Probe& probe) const {
     contact.pair = probe.pair;
     contact.expires_at = expiry_of(probe.probe);
     contact.seen = second();
-    contact.seen_millis = static_cast<std::uint16_t>(millis_of(now_).count() % 1000);
+    contact.seen_millis = static_cast<std::uint16_t>(
+        duration_cast<milliseconds>(now_.time_since_epoch() - seconds(second())).count());
     contact.source_port = probe.source_port;
     contact.destination_port = probe.destination_port;
     contact.packets = static_cast<std::uint8_t>(
@@ -660,6 +658,7 @@ CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_sourc
     touch.is_new_source = is_new_source;
     touch.packets = probe.packets;
     touch.bytes = probe.bytes;
+    touch.second = second();
     touch.time = now_;
     return touch;
 }
@@ -680,29 +679,27 @@ void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) 
     if (!is_tcp_scan_probe(probe.probe)) {
         return;
     }
+    const CrowdWatch::Touch touch = crowd_touch(probe, is_new_source);
     const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
     if (settings.is_enabled) {
-        report(crowds_.add_door(crowd_touch(probe, is_new_source), settings));
+        report(crowds_.add_door(touch, settings));
     }
-    if (!is_syn(probe.probe)) {
-        return;
+    if (is_syn(probe.probe)) {
+        // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
+        const bool is_half_open = door == Door::Silent || probe.is_bare;
+        note_attempt(is_half_open ? ScanKind::SynFlood : ScanKind::RefusedConnections, touch);
     }
-    // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
-    const DetectorSettings& refused = settings_.of(ScanKind::RefusedConnections);
-    if (door == Door::Silent || probe.is_bare) {
-        note_half_open(probe, is_new_source);
-    } else if (refused.is_enabled) {
-        report(crowds_.add_attempt(ScanKind::RefusedConnections, crowd_touch(probe, is_new_source),
-                                   refused));
+}
+
+void ProbeLedger::note_attempt(ScanKind kind, const CrowdWatch::Touch& touch) {
+    const DetectorSettings& settings = settings_.of(kind);
+    if (settings.is_enabled) {
+        report(crowds_.add_attempt(kind, touch, settings));
     }
 }
 
 void ProbeLedger::note_half_open(const Probe& probe, bool is_new_source) {
-    const DetectorSettings& settings = settings_.of(ScanKind::SynFlood);
-    if (settings.is_enabled) {
-        report(
-            crowds_.add_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source), settings));
-    }
+    note_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source));
 }
 
 void ProbeLedger::note_silent_open_port(const Probe& probe) {

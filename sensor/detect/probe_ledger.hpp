@@ -48,6 +48,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     // The keyed hash by which a pair is known.
     std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
+    // Of the time set last, since 1970.
+    std::uint32_t second() const { return second_; }
 
     // The memory of receive() and of touch() for a pair, asked for early: with many sources both
     // wait for it more than they work.
@@ -129,7 +131,6 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     void on_counter_over(const SourceState& state, const Counter& counter) override;
     void on_source_dropped(const SourceState& state) override;
 
-    std::uint32_t second() const { return second_; }
     std::uint32_t expiry_of(ScanKind kind) const;
     std::uint32_t expiry_of(ProbeClass probe) const;
     Contact contact_of(const Probe& probe) const;
@@ -167,7 +168,11 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
     }
     bool is_wide_v6(const base::IpAddress& source, const base::IpAddress& destination) const;
     std::uint64_t key_of(const base::IpAddress& source, const base::IpAddress& destination,
-                         std::uint64_t pair) const;
+                         std::uint64_t pair) const {
+        return is_wide(source, destination) ? wide_key_of(source, destination) : pair;
+    }
+    std::uint64_t wide_key_of(const base::IpAddress& source,
+                              const base::IpAddress& destination) const;
     std::uint64_t key_of(const Probe& probe) const {
         return key_of(probe.source, probe.destination, probe.pair);
     }
@@ -176,6 +181,8 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
 
     CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
     void note_crowd(const Probe& probe, Door door, bool is_new_source);
+    // A connection was not completed; `kind`: SynFlood, or RefusedConnections.
+    void note_attempt(ScanKind kind, const CrowdWatch::Touch& touch);
     void report(const std::optional<CrowdWatch::Report>& crowd);
     Probe host_probe_of(const Probe& probe) const;
 

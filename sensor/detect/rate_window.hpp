@@ -22,8 +22,12 @@ class RateWindow {
         const auto slice = static_cast<std::uint32_t>(time / (window / kSlices));
         if (slice > newest_) {
             const std::uint32_t passed = slice - newest_;
-            for (std::uint32_t i = 1; i <= passed && i <= kSlices; ++i) {
-                counts_[(newest_ + i) % kSlices] = 0;
+            if (passed >= kSlices) {
+                counts_ = {};  // at once: a flood to random ports begins a window with each packet
+            } else {
+                for (std::uint32_t i = 1; i <= passed; ++i) {
+                    counts_[(newest_ + i) % kSlices] = 0;
+                }
             }
             newest_ = slice;
         }

@@ -131,10 +131,6 @@ TrackerSettings::TrackerSettings() {
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings), ledger_(settings_, handshakes_, sink), pending_(settings.max_pending_probes) {}
 
-std::uint32_t ScanTracker::second() const {
-    return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
-}
-
 void ScanTracker::set_time(base::Timestamp now) {
     now_ = now;
     ledger_.set_time(now);
@@ -605,7 +601,7 @@ void ScanTracker::pop_overdue() {
     if (const Probe* later = pending_.prefetch(kProbesAhead)) {
         ledger_.prefetch_touch(*later);
     }
-    const Probe probe = pending_.pop_oldest();
+    const Probe& probe = pending_.pop_oldest();
     // The host has dropped what has a wrong checksum: its silence says nothing. But where it
     // answers such packets, the capture has been rewritten since.
     if (probe.is_wrong &&
@@ -621,7 +617,7 @@ void ScanTracker::pop_overdue() {
         }
         return;
     }
-    if (transport_of(probe.probe) == Transport::Tcp &&
+    if (!flows_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }

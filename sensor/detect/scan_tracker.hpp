@@ -82,7 +82,7 @@ class ScanTracker final : public Tracker {
     void pop_overdue();
     void start_over_at(base::Timestamp now);
     void set_time(base::Timestamp now);
-    std::uint32_t second() const;
+    std::uint32_t second() const { return ledger_.second(); }
 
     TrackerSettings settings_;
     Handshakes handshakes_;

@@ -45,9 +45,9 @@ SlowMemory::SlowMemory(std::size_t sources)
       loud_marks_(loud_.size()) {}
 
 void SlowMemory::clear() {
-    std::fill(loud_marks_.begin(), loud_marks_.end(), LoudMarks{});
+    loud_marks_.clear();
     loud_.clear();
-    std::fill(cells_.begin(), cells_.end(), CellBucket{});
+    cells_.clear();
 }
 
 void SlowMemory::Cell::mark(std::uint16_t marked) {
@@ -55,6 +55,10 @@ void SlowMemory::Cell::mark(std::uint16_t marked) {
     const auto bit = static_cast<std::uint32_t>(marked * 0x9e3779b1U) >> 16;
     const std::uint32_t place = bit * 48 >> 16;
     bits[place / 16] = static_cast<std::uint16_t>(bits[place / 16] | (1U << (place % 16)));
+}
+
+std::uint64_t SlowMemory::Cell::worth() const {
+    return (static_cast<std::uint64_t>(marks()) << 32) | second;
 }
 
 int SlowMemory::Cell::marks() const {
@@ -80,21 +84,28 @@ SlowMemory::Cell* SlowMemory::find_cell(std::uint64_t pair, std::uint32_t second
 
 SlowMemory::Cell& SlowMemory::make_cell(std::uint64_t pair, std::uint32_t second) {
     auto& bucket = cells_[cell_bucket(pair)];
-    // The oldest of those with the fewest ports.
-    Cell& cell = *std::min_element(bucket.begin(), bucket.end(), [](const Cell& a, const Cell& b) {
-        return a.marks() != b.marks() ? a.marks() < b.marks() : a.second < b.second;
-    });
-    cell = Cell{};
-    cell.fingerprint = fingerprint_of(pair);
-    cell.second = second;
-    return cell;
+    Cell* least = &bucket.front();
+    std::uint64_t lowest = ~std::uint64_t{0};
+    for (Cell& cell : bucket) {
+        if (cell.worth() < lowest) {
+            lowest = cell.worth();
+            least = &cell;
+        }
+    }
+    *least = Cell{};
+    least->fingerprint = fingerprint_of(pair);
+    least->second = second;
+    return *least;
 }
 
 std::optional<SlowMemory::LoudPlace> SlowMemory::find_loud(std::uint64_t pair) const {
     const std::size_t bucket = loud_bucket(pair);
-    for (std::size_t way = 0; way < kLoudWays; ++way) {
-        if (loud_marks_[bucket].fingerprints[way] == fingerprint_of(pair) &&
-            loud_[bucket][way].pair == pair && loud_[bucket][way].count > 0) {
+    const auto& marks = loud_marks_[bucket].fingerprints;
+    const std::uint32_t fingerprint = fingerprint_of(pair);
+    const auto next = [&](auto* from) { return std::find(from, marks.end(), fingerprint); };
+    for (const auto* mark = next(marks.begin()); mark != marks.end(); mark = next(mark + 1)) {
+        const auto way = static_cast<std::size_t>(mark - marks.begin());
+        if (loud_[bucket][way].pair == pair && loud_[bucket][way].count > 0) {
             return LoudPlace{bucket, way};
         }
     }

@@ -127,6 +127,8 @@ class SlowMemory {
         bool has_bitmap() const { return (bits[0] | bits[1] | bits[2]) != 0; }
         void mark(std::uint16_t marked);
         int marks() const;
+        // The more ports, the more; of as many the later.
+        std::uint64_t worth() const;
     };
 
     // Of the ways of a bucket: which pair is there, and when it was seen last.
@@ -156,9 +158,9 @@ class SlowMemory {
     static Finding finding_of(const Loud& loud);
 
     // The marks stand apart: to find out that a source is not loud costs one cache line.
-    std::vector<CellBucket> cells_;
+    ZeroedArray<CellBucket> cells_;
     ZeroedArray<LoudBucket> loud_;
-    std::vector<LoudMarks> loud_marks_;
+    ZeroedArray<LoudMarks> loud_marks_;
 };
 
 }  // namespace portcullis::sensor_detect

@@ -20,10 +20,6 @@ SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, Extent
       most_visits_(most_visits),
       memory_(settings.max_sources) {}
 
-std::uint32_t SlowScans::second() const {
-    return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
-}
-
 SlowMemory::Touch SlowScans::touch_of(const Probe& probe, std::uint64_t key,
                                       std::uint8_t target) const {
     SlowMemory::Touch touch;

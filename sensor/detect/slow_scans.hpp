@@ -33,7 +33,11 @@ class SlowScans {
     SlowScans(const TrackerSettings& settings, SourceTable& table, Extents& extents,
               ScanReports& reports, SourceMaker& sources, std::size_t most_visits);
 
-    void set_time(base::Timestamp now) { now_ = now; }
+    // `second`: of `now`, since 1970.
+    void set_time(base::Timestamp now, std::uint32_t second) {
+        now_ = now;
+        second_ = second;
+    }
     // The memory of touch(), asked for early.
     void prefetch(std::uint64_t pair) const { memory_.prefetch(pair); }
 
@@ -72,7 +76,7 @@ class SlowScans {
         std::uint32_t interface = 0;  // of arrival; 0 = not known
     };
 
-    std::uint32_t second() const;
+    std::uint32_t second() const { return second_; }
     SlowMemory::Limits limits() const;
     // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
     // and may yet become a scan of another kind.
@@ -96,6 +100,7 @@ class SlowScans {
     std::vector<Visit> visits_;  // that are over
     std::size_t running_ = 0;    // counters of slow scans in the table
     base::Timestamp now_;
+    std::uint32_t second_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

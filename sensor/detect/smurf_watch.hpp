@@ -41,8 +41,11 @@ class SmurfWatch final : public Tracker, private CounterSink {
     TrackerCounters counters() const override;
 
   private:
-    void look_at_inbound(const sensor_packet::Packet& packet, base::Timestamp now);
-    void look_at_outbound(const sensor_packet::Packet& packet, base::Timestamp now);
+    // Not inlined: the registers that they save would be saved for every packet.
+    [[gnu::noinline]] void look_at_inbound(const sensor_packet::Packet& packet,
+                                           base::Timestamp now);
+    [[gnu::noinline]] void look_at_outbound(const sensor_packet::Packet& packet,
+                                            base::Timestamp now);
     void keep_up(bool is_for_us, base::Timestamp now);
     // True = the packet belongs to an attack that was reported.
     bool takes(const sensor_packet::Packet& packet);

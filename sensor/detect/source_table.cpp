@@ -23,10 +23,7 @@ SourceTable::SourceTable(std::size_t capacity, CounterSink& sink)
     wheel_.fill(kNoIndex);
 }
 
-std::uint32_t SourceTable::find(std::uint64_t pair) {
-    if (latest_ != kNoIndex && states_[latest_].pair == pair) {
-        return latest_;
-    }
+std::uint32_t SourceTable::search(std::uint64_t pair) {
     std::uint32_t index = chain_of(pair);
     while (index != kNoIndex && states_[index].pair != pair) {
         index = states_[index].chain_next;

@@ -122,7 +122,9 @@ class SourceTable {
     SourceTable(std::size_t capacity, CounterSink& sink);
 
     // The index of a pair; kNoIndex = not remembered.
-    std::uint32_t find(std::uint64_t pair);
+    std::uint32_t find(std::uint64_t pair) {
+        return latest_ != kNoIndex && states_[latest_].pair == pair ? latest_ : search(pair);
+    }
     // Fetches the chain that find() will walk.
     void prefetch(std::uint64_t pair) { __builtin_prefetch(&chain_of(pair)); }
     // It was seen at `second`.
@@ -170,6 +172,8 @@ class SourceTable {
         std::uint32_t newest = kNoIndex;
     };
 
+    // The same as find(), for a pair that is not the one found last.
+    std::uint32_t search(std::uint64_t pair);
     std::uint32_t& chain_of(std::uint64_t pair) { return chains_[pair & (chains_.size() - 1)]; }
     AgeList& list_of(const SourceState& state) { return ages_[state.is_scanning ? 1 : 0]; }
     void link_newest(std::uint32_t index);

@@ -267,6 +267,7 @@ Packet parse_frame(LinkType link, std::span<const std::uint8_t> frame, PacketVie
         return Packet{.verdict =
                           header.says == Says::Other ? Verdict::OtherLink : Verdict::Malformed};
     }
+    view.is_wrapped = link == LinkType::Ethernet && header.length != kEthernet;
     const auto packet = frame.subspan(header.length);
     if (header.says == Says::Arp) {
         return parse_arp(Bytes(packet));

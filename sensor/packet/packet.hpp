@@ -150,6 +150,8 @@ struct PacketView {
     // Verdict Ok: the transport header and what was captured behind it.
     std::span<const std::uint8_t> payload;
     Fragment fragment;  // verdict Fragment
+    // Another header stands between that of Ethernet and that of IP: a tag, a label.
+    bool is_wrapped = false;
 };
 
 // Reads an IPv4 or IPv6 packet, told apart by the version nibble, of which `captured` is known.
