@@ -1,0 +1,29 @@
+// Request: one line that execd writes to the persistent responder, and the line that answers it.
+// docs/responders.md describes both. Plain values.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace portcullis::active_response {
+
+inline constexpr std::chrono::seconds kMaxTimeout{10LL * 366 * 24 * 3600};
+
+struct Request {
+    nlohmann::json id = 0;
+    bool is_list = false;
+    std::string action;
+    std::string address;
+    std::chrono::seconds timeout{0};
+    std::string error;  // of its form; empty = it can be carried out
+};
+
+// A line that is no request has an error.
+Request read_request(std::string_view line);
+
+// `error` empty = it was done.
+std::string reply_line(const nlohmann::json& id, const std::string& error);
+
+}  // namespace portcullis::active_response
