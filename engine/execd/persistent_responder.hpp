@@ -112,6 +112,7 @@ class PersistentResponder {
     std::map<std::uint64_t, Pending> pending_;
     std::map<std::uint64_t, Question> questions_;
     Support lists_ = Support::Unknown;  // whether it answers questions
+    bool blocks_softly_ = false;        // whether it said that it can
 
     base::EventLoop::Source on_output_ = base::EventLoop::no_source();
     base::EventLoop::Source on_errors_ = base::EventLoop::no_source();
