@@ -10,6 +10,7 @@
 
 #include "active-response/changes.hpp"
 #include "active-response/complain.hpp"
+#include "engine/base/ban_target.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/base/realtime.hpp"
 
@@ -18,7 +19,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxLine = 65536;
+// A request of the hold has the whole list of spared addresses.
+constexpr std::size_t kMaxLine = 8 << 20;
 // What only looks or removes needs no table. Without a request to block, it is made after this
 // time.
 constexpr std::chrono::milliseconds kTableDelay{200};
@@ -30,7 +32,7 @@ bool write(const std::string& text) { return base::write_all(STDOUT_FILENO, text
 Server::Server(BanSets& sets) : sets_(sets), table_due_(steady_clock::now() + kTableDelay) {}
 
 int Server::run() {
-    if (!write("{\"supports\":[\"list\"]}\n")) {
+    if (!write("{\"supports\":[\"list\",\"hold\"]}\n")) {
         return 0;
     }
     if (!watch_) {
@@ -55,7 +57,7 @@ int Server::run() {
                 continue;
             }
             if (const auto exit_code = (this->*watched[i].on_readable)()) {
-                return *exit_code;
+                return finish(*exit_code);
             }
         }
         if (time_left() == 0) {
@@ -64,24 +66,39 @@ int Server::run() {
     }
 }
 
+int Server::finish(int exit_code) {
+    hold_.end();
+    return exit_code;
+}
+
 std::vector<Server::Watched> Server::watched() const {
     return {
         {STDIN_FILENO, &Server::take_requests},
         {watch_ ? watch_->fd() : -1, &Server::follow_table},
         {lists_.fd(), &Server::go_on_with_list},
+        {hold_.log_fd(), &Server::take_hold_log},
+        {hold_.work_fd(), &Server::take_hold_work},
+        {hold_.watch_fd(), &Server::follow_hold_table},
     };
 }
 
 int Server::time_left() const {
-    if (is_table_made_) {
-        return -1;
+    auto left = hold_.time_left();
+    if (!is_table_made_ && !hold_.is_dry()) {
+        const auto until_table =
+            std::chrono::ceil<std::chrono::milliseconds>(table_due_ - steady_clock::now());
+        left = std::max(std::min(left.value_or(until_table), until_table),
+                        std::chrono::milliseconds(0));
     }
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(table_due_ - steady_clock::now());
-    return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+    return left ? static_cast<int>(left->count()) : -1;
 }
 
-void Server::on_time() { make_table(); }
+void Server::on_time() {
+    if (!is_table_made_ && !hold_.is_dry() && table_due_ <= steady_clock::now()) {
+        make_table();
+    }
+    write(hold_.on_time());
+}
 
 void Server::make_table() {
     is_table_made_ = true;
@@ -125,6 +142,12 @@ std::string Server::dispatch(const std::vector<Request>& requests) {
     for (const auto& request : requests) {
         if (request.is_list) {
             lists_.add(request);
+        } else if (request.is_hold) {
+            replies += hold_.take_request(request.settings);
+        } else if (request.action == "delete") {
+            if (const auto target = base::parse_ban_target(request.address)) {
+                hold_.release(*target);
+            }
         }
     }
     return replies + lists_.begin(sets_);
@@ -132,6 +155,19 @@ std::string Server::dispatch(const std::vector<Request>& requests) {
 
 std::optional<int> Server::go_on_with_list() {
     return write(lists_.go_on(sets_)) ? std::nullopt : std::optional(0);
+}
+
+std::optional<int> Server::take_hold_work() {
+    return write(hold_.take_work()) ? std::nullopt : std::optional(0);
+}
+
+std::optional<int> Server::take_hold_log() {
+    return write(hold_.take_log()) ? std::nullopt : std::optional(0);
+}
+
+std::optional<int> Server::follow_hold_table() {
+    hold_.follow_table();
+    return std::nullopt;
 }
 
 // Rules are taken away also by who puts the table in order, as we do and as that of another

@@ -10,6 +10,7 @@
 
 #include "active-response/ban_sets.hpp"
 #include "active-response/blocked.hpp"
+#include "active-response/hold.hpp"
 #include "active-response/lists.hpp"
 #include "active-response/request.hpp"
 
@@ -41,11 +42,17 @@ class Server {
     std::optional<int> follow_table();
     std::optional<int> go_on_with_list();
     void make_table();
+    int finish(int exit_code);
+
+    std::optional<int> take_hold_work();
+    std::optional<int> take_hold_log();
+    std::optional<int> follow_hold_table();
 
     BanSets& sets_;
     base::Result<TableWatch> watch_ = TableWatch::open();
     Blocked blocked_;
-    Lists lists_;
+    Hold hold_;
+    Lists lists_{hold_};
     std::chrono::steady_clock::time_point table_due_;
     bool is_table_made_ = false;
     std::string in_;
