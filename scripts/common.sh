@@ -122,7 +122,7 @@ fill_home() {
     done
     [ -e "$iplog_conf" ] || install -m 644 "$source_dir/etc/iplog.conf" "$iplog_conf"
     if [ ! -e "$home/etc/ossec.conf" ]; then
-        sed "s#<location>/var/log/iplog</location>#<location>$iplog_log</location>#" \
+        sed -E "s#<(location|from_file)>/var/log/iplog</#<\1>$iplog_log</#" \
             "$source_dir/etc/ossec.conf" >"$home/etc/ossec.conf"
         chmod 644 "$home/etc/ossec.conf"
     fi

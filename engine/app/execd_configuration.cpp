@@ -37,7 +37,11 @@ execd::ExecdConfig load_execd_config(const Home& home, const std::string& config
             diagnostics.add(executable.error("missing-executable", *reason));
         }
     }
-    return execd_config_of(config);
+    execd::ExecdConfig result = execd_config_of(config);
+    for (std::string& file : result.white_list_files) {
+        file = home.resolve(file);
+    }
+    return result;
 }
 
 }  // namespace portcullis::app

@@ -118,6 +118,7 @@ std::shared_ptr<const Configuration> lint_configuration(const Home& home,
     auto configuration = load_configuration(home, config_path, found, &sources);
     if (configuration != nullptr) {
         warn_of_missing_executables(home, configuration->engine, found);
+        config::check_white_lists(configuration->engine, home.path(), found);
         const auto& analysis = configuration->analysis;
         lint_responses(config_path, *analysis.rules, *analysis.decoders, found);
         lint_decoders(sources, found);

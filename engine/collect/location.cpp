@@ -125,6 +125,10 @@ bool could_match(const std::string& pattern, const std::string& path) {
                : pattern == path;
 }
 
+bool is_of_location(const std::string& location, const std::string& path) {
+    return location == path || could_match(location, path) || could_be_dated(location, path);
+}
+
 std::vector<std::string> expand_pattern(const std::string& pattern) {
     return has_glob(pattern) ? glob_matches(pattern, false) : std::vector{pattern};
 }

@@ -30,6 +30,10 @@ bool could_be_dated(const std::string& location, const std::string& path);
 // Whether expand_pattern() returns `path` if that is an existing file.
 bool could_match(const std::string& pattern, const std::string& path);
 
+// Whether a <localfile> with this `location` may read `path`, now or on another day. Also true if
+// `path` is the location as written, with its date and glob.
+bool is_of_location(const std::string& location, const std::string& path);
+
 // The paths that `pattern` means: of a glob the existing files, sorted (no folders, and none with
 // control characters in its name: who may create files there chose it); of anything else the one
 // path, whether it exists or not.

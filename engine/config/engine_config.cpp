@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/did_you_mean.hpp"
+#include "engine/config/option_setters.hpp"
 #include "engine/config/options.hpp"
 #include "engine/config/section_reader.hpp"
 #include "engine/xml/document.hpp"
@@ -128,6 +129,7 @@ EngineConfig read_document(const std::optional<xml::Document>& document,
                 read_section(reader, section);
             }
         }
+        warn_of_unread_from_files(reader);
     }
     config.decoder_files_are_default = config.decoder_files.empty();
     return config;

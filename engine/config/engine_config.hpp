@@ -44,8 +44,9 @@ struct EngineConfig {
     std::vector<std::chrono::minutes> repeated_offenders;
 
     base::CidrSet white_list;
-    std::vector<std::string> white_list_hosts;  // entries that are no address: host names
-    std::vector<std::string> white_list_files;  // relative to the home, or absolute
+    std::vector<std::string> white_list_hosts;         // entries that are no address: host names
+    std::vector<std::string> white_list_files;         // relative to the home, or absolute
+    std::vector<FileReference> white_list_references;  // the same files, for check_white_lists()
     bool spare_outbound_peers = true;
     int spare_login_days = 0;
     int ipv6_prefix = 128;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/alert/alert_template.hpp"
 #include "engine/base/did_you_mean.hpp"
@@ -46,6 +47,54 @@ void add_white_list(SectionReader& reader, const xml::Node& option) {
                      fmt::format("\"{}\" is no address, no network and no host name", text),
                      "for example 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or www.example.org; a "
                      "network is written with the length of its prefix, not with a mask");
+}
+
+void add_white_list_file(SectionReader& reader, const xml::Node& option) {
+    auto path = read_text(reader, option);
+    if (!path) {
+        return;
+    }
+    const auto at_text = option.error_in_text({}, {});
+    FileReference reference;
+    reference.path = *path;
+    reference.place = at_text.place;
+    reference.source_line = at_text.source_line;
+    reference.caret_length = at_text.caret_length;
+    reader.config.white_list_references.push_back(std::move(reference));
+    reader.config.white_list_files.push_back(*std::move(path));
+}
+
+void set_ipv6_prefix(SectionReader& reader, const xml::Node& option) {
+    if (const auto length = read_ipv6_prefix(reader, option)) {
+        reader.config.ipv6_prefix = *length;
+    }
+}
+
+void set_hold(SectionReader& reader, const xml::Node& option) {
+    using base::HoldMode;
+    const std::string_view text = option.text();
+    if (text == "yes" || text == "no") {
+        reader.config.hold.mode = text == "yes" ? HoldMode::Yes : HoldMode::No;
+    } else if (text == "refused") {
+        reader.config.hold.mode = HoldMode::Refused;
+    } else {
+        reader.bad_value(option, "bad-word",
+                         fmt::format(R"("{}" is none of "yes", "no" and "refused")", text),
+                         base::did_you_mean(text, {"yes", "no", "refused"}));
+    }
+}
+
+void set_hold_seconds(SectionReader& reader, const xml::Node& option) {
+    constexpr int kMost = 60;
+    if (const auto seconds = read_number(reader, option, 1, kMost)) {
+        reader.config.hold.seconds = std::chrono::seconds(*seconds);
+    }
+}
+
+void set_hold_ipv6_prefix(SectionReader& reader, const xml::Node& option) {
+    if (const auto length = read_ipv6_prefix(reader, option)) {
+        reader.config.hold.ipv6_prefix = *length;
+    }
 }
 
 // An unknown word is written as it stands, in OSSEC too.

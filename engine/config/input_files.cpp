@@ -170,4 +170,22 @@ void check_executables(const EngineConfig& config, const std::string& folder,
     }
 }
 
+void check_white_lists(const EngineConfig& config, const std::string& home,
+                       base::Diagnostics& diagnostics) {
+    for (const auto& file : config.white_list_references) {
+        const std::string why = obstacle(below(home, file.path), F_OK);
+        if (!why.empty()) {
+            auto warning =
+                file.error("missing-white-list", fmt::format("cannot read {}: {}", file.path, why));
+            warning.severity = base::Severity::Warning;
+            warning.context = "global > white_list_file";
+            warning.hint =
+                "nothing that it should name is spared; paths are relative to the "
+                "home, " +
+                home;
+            diagnostics.add(std::move(warning));
+        }
+    }
+}
+
 }  // namespace portcullis::config

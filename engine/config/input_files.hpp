@@ -31,4 +31,9 @@ InputFiles resolve_input_files(const EngineConfig& config, const std::string& ho
 void check_executables(const EngineConfig& config, const std::string& folder,
                        base::Diagnostics& diagnostics);
 
+// A warning for each <white_list_file> that is not there. execd reads them; who may read them is
+// not looked at, since execd has other rights.
+void check_white_lists(const EngineConfig& config, const std::string& home,
+                       base::Diagnostics& diagnostics);
+
 }  // namespace portcullis::config

@@ -40,6 +40,17 @@ void refuse(SectionReader& reader, const xml::Node& option);
 
 // <global>
 void add_white_list(SectionReader& reader, const xml::Node& option);
+void add_white_list_file(SectionReader& reader, const xml::Node& option);
+void set_ipv6_prefix(SectionReader& reader, const xml::Node& option);
+void set_hold(SectionReader& reader, const xml::Node& option);
+template <int base::HoldConfig::*Member, int Min, int Max>
+void set_hold_number(SectionReader& reader, const xml::Node& option) {
+    if (const auto value = read_number(reader, option, Min, Max)) {
+        reader.config.hold.*Member = *value;
+    }
+}
+void set_hold_seconds(SectionReader& reader, const xml::Node& option);
+void set_hold_ipv6_prefix(SectionReader& reader, const xml::Node& option);
 void set_alert_format(SectionReader& reader, const xml::Node& option);
 void set_memory_size(SectionReader& reader, const xml::Node& option);
 
@@ -71,8 +82,14 @@ void set_response_level(SectionReader& reader, const xml::Node& option);
 void set_rules_id(SectionReader& reader, const xml::Node& option);
 void set_rules_group(SectionReader& reader, const xml::Node& option);
 void set_response_timeout(SectionReader& reader, const xml::Node& option);
+void set_block(SectionReader& reader, const xml::Node& option);
+void set_forgeable_timeout(SectionReader& reader, const xml::Node& option);
+void add_from_file(SectionReader& reader, const xml::Node& option);
 void set_disabled(SectionReader& reader, const xml::Node& option);
 void set_repeated_offenders(SectionReader& reader, const xml::Node& option);
 void finish_active_response(SectionReader& reader, const xml::Node& section);
+// At the end of ossec.conf, when every <localfile> is known: warns of each <from_file> that none
+// of them reads.
+void warn_of_unread_from_files(SectionReader& reader);
 
 }  // namespace portcullis::config

@@ -15,6 +15,9 @@ using C = EngineConfig;
 constexpr int kMaxLevelNumber = 255;  // OSSEC keeps them in eight bits
 constexpr int kMaxBansPerMinute = 1'000'000;
 constexpr int kMaxBans = 10'000'000;
+constexpr int kMaxLoginDays = 365;
+constexpr int kLeastHoldPorts = 2;
+constexpr int kMostHoldPorts = 1000;
 constexpr int kLeastMemoryBytes = 1 << 20;
 constexpr int kMostMemoryBytes = 1 << 30;
 
@@ -49,6 +52,38 @@ constexpr Option kOptions[] = {
     {"global", "white_list", "address, network (both also with `!`) or host name", "",
      "never a response against it; one per element", add_white_list},
     {"global", "allow_list", "the same", "", "the same as `white_list`", add_white_list},
+    {"global", "white_list_file", "file", "",
+     "addresses, networks and host names, one per line: never a response against them, either; one "
+     "file per element, relative to the home (Portcullis)",
+     add_white_list_file},
+    {"global", "spare_outbound_peers", kYesNo, "yes",
+     "never a response against the peer of an established connection that this host opened more "
+     "than a minute ago, see docs/never-block.md (Portcullis)",
+     set_yes_no<&C::spare_outbound_peers>},
+    {"global", "spare_login_days", "0 to 365", "0",
+     "days during which an address is spared after a successful login from it; 0 = not spared "
+     "(Portcullis)",
+     set_number<&C::spare_login_days, 0, kMaxLoginDays>},
+    {"global", "ipv6_prefix", "128, 64, 56, 48", "128",
+     "an IPv6 source is banned by its prefix of this length, unless that holds an address that is "
+     "never blocked or one of a network of this host (Portcullis)",
+     set_ipv6_prefix},
+    {"global", "hold", "yes, no, refused", "no",
+     "the kernel itself holds a scan for a moment, see docs/hold.md; `refused` counts refused "
+     "connections only, for hosts with IPVS services (Portcullis)",
+     set_hold},
+    {"global", "hold_ports", "2 to 1000", "10",
+     "distinct closed ports within 3 seconds from which on a source of crafted packets is held "
+     "(Portcullis)",
+     set_hold_number<&base::HoldConfig::ports, kLeastHoldPorts, kMostHoldPorts>},
+    {"global", "hold_connect_ports", "2 to 1000", "15",
+     "the same for a source that connects as programs do (Portcullis)",
+     set_hold_number<&base::HoldConfig::connect_ports, kLeastHoldPorts, kMostHoldPorts>},
+    {"global", "hold_seconds", "1 to 60", "2", "how long a source is held (Portcullis)",
+     set_hold_seconds},
+    {"global", "hold_ipv6_prefix", "48, 56, 64, 128", "64",
+     "length of the IPv6 prefix that is one source for the hold (Portcullis)",
+     set_hold_ipv6_prefix},
     {"global", "jsonout_output", kYesNo, "no", "write logs/alerts/alerts.json",
      set_yes_no<&C::jsonout_output>},
     {"global", "logall", kYesNo, "no", "write every event to archives.log", set_yes_no<&C::logall>},
@@ -190,6 +225,19 @@ constexpr Option kOptions[] = {
     {"active-response", "timeout", "seconds", "0",
      "until the command is undone; 0 = never, with a warning; needs timeout_allowed",
      set_response_timeout},
+    {"active-response", "block", "auto, hard, soft", "hard",
+     "what is blocked of a source: `hard` = everything; `soft` = new connections, datagrams to "
+     "service ports and pings; `auto` = hard for proven, soft for forgeable, nothing for doubtful "
+     "evidence, see docs/responding-safely.md (Portcullis)",
+     set_block},
+    {"active-response", "forgeable_timeout", "seconds", "as `timeout`",
+     "until the command is undone if the evidence is forgeable; 1 or more; needs timeout_allowed "
+     "(Portcullis)",
+     set_forgeable_timeout},
+    {"active-response", "from_file", "path", "",
+     "only for events that were read from this file; a path that a `localfile` reads, or its "
+     "`location` as written there; one per element, any of them is enough (Portcullis)",
+     add_from_file},
     {"active-response", "disabled", kYesNo, "no", "this block alone is ignored", set_disabled},
     {"active-response", "repeated_offenders", "up to 5 numbers of minutes, separated by commas", "",
      "timeouts of the second, third, … offence; the first such list of the file counts for all",

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "engine/base/did_you_mean.hpp"
+#include "engine/base/evidence.hpp"
+#include "engine/collect/location.hpp"
 #include "engine/config/option_setters.hpp"
 #include "engine/pattern/pattern.hpp"
 
@@ -64,6 +66,19 @@ void warn_of_surprises(SectionReader& reader, const xml::Node& section) {
         return;
     }
     const auto& block = reader.block;
+    if (response.forgeable_timeout && response.timeout > std::chrono::seconds::zero() &&
+        *response.forgeable_timeout > response.timeout) {
+        reader.option_name = "forgeable_timeout";
+        reader.add_warning(
+            block.find("forgeable_timeout")
+                ->error_in_text(
+                    "long-forgeable-timeout",
+                    fmt::format("forgeable evidence blocks longer than proven "
+                                "evidence, {} instead of {} seconds",
+                                response.forgeable_timeout->count(), response.timeout.count())),
+            "anyone can forge it in another's name: give it the shorter time");
+        reader.option_name.clear();
+    }
     const bool can_fire = block.find("level") != nullptr || block.find("rules_id") != nullptr ||
                           block.find("rules_group") != nullptr;  // lint warns if not
     if (can_fire && response.timeout == std::chrono::seconds::zero()) {
@@ -153,6 +168,31 @@ void set_response_timeout(SectionReader& reader, const xml::Node& option) {
         std::chrono::seconds(read_number(reader, option, 0, kMaxTimeoutSeconds).value_or(1));
 }
 
+void set_block(SectionReader& reader, const xml::Node& option) {
+    const auto choice = base::block_choice_of(option.text());
+    if (!choice) {
+        reader.bad_value(option, "bad-word",
+                         fmt::format(R"("{}" is none of "auto", "hard" and "soft")", option.text()),
+                         base::did_you_mean(option.text(), {base::kBlockChoiceWords.begin(),
+                                                            base::kBlockChoiceWords.end()}));
+        return;
+    }
+    reader.block.response.block = *choice;
+}
+
+void set_forgeable_timeout(SectionReader& reader, const xml::Node& option) {
+    if (const auto seconds = read_number(reader, option, 1, kMaxTimeoutSeconds)) {
+        reader.block.response.forgeable_timeout = std::chrono::seconds(*seconds);
+    }
+}
+
+void add_from_file(SectionReader& reader, const xml::Node& option) {
+    if (auto path = read_text(reader, option)) {
+        reader.block.response.from_files.push_back(*std::move(path));
+        reader.block.from_files.push_back(option);
+    }
+}
+
 void set_disabled(SectionReader& reader, const xml::Node& option) {
     reader.block.is_disabled = read_yes_no(reader, option).value_or(false);
 }
@@ -222,9 +262,13 @@ void finish_active_response(SectionReader& reader, const xml::Node& section) {
         report_unknown_command(reader, *block.find("command"));
         return;
     }
-    if (block.response.timeout > std::chrono::seconds::zero() && !command->timeout_allowed) {
-        reader.option_name = "timeout";
-        reader.add(block.find("timeout")->error_in_text(
+    const char* forbidden = command->timeout_allowed                                ? nullptr
+                            : block.response.timeout > std::chrono::seconds::zero() ? "timeout"
+                            : block.response.forgeable_timeout ? "forgeable_timeout"
+                                                               : nullptr;
+    if (forbidden != nullptr) {
+        reader.option_name = forbidden;
+        reader.add(block.find(forbidden)->error_in_text(
                        "timeout-not-allowed",
                        fmt::format("the command \"{}\", defined at line {}, takes no timeout",
                                    command->name, command->place.line)),
@@ -240,6 +284,33 @@ void finish_active_response(SectionReader& reader, const xml::Node& section) {
     warn_of_surprises(reader, section);
     block.response.place = section.place();
     reader.config.active_responses.push_back(block.response);
+    reader.from_files.insert(reader.from_files.end(), block.from_files.begin(),
+                             block.from_files.end());
+}
+
+void warn_of_unread_from_files(SectionReader& reader) {
+    const auto& files = reader.config.local_files;
+    std::vector<std::string_view> locations;
+    for (const auto& file : files) {
+        locations.push_back(file.location);
+    }
+    reader.section_name = "active-response";
+    reader.option_name = "from_file";
+    for (const xml::Node& option : reader.from_files) {
+        const std::string path(option.text());
+        const bool is_read = std::any_of(files.begin(), files.end(), [&](const auto& file) {
+            return collect::is_of_location(file.location, path);
+        });
+        if (!is_read) {
+            std::string hint = base::did_you_mean(path, locations);
+            reader.add_warning(
+                option.error_in_text("unread-from-file",
+                                     fmt::format("no <localfile> reads \"{}\", so this response "
+                                                 "never fires for it",
+                                                 path)),
+                hint.empty() ? "write the path as a <localfile> has it" : std::move(hint));
+        }
+    }
 }
 
 }  // namespace portcullis::config

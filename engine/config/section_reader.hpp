@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
@@ -21,6 +22,7 @@ struct Block {
     respond::CommandConfig command;
     FileReference executable;
     respond::ActiveResponseConfig response;
+    std::vector<xml::Node> from_files;
     bool is_disabled = false;
     // Option name → its (last) element.
     std::map<std::string, xml::Node, std::less<>> seen;
@@ -48,6 +50,7 @@ class SectionReader {
     // Name → place of every <command> of the file, also of those that come later.
     std::map<std::string, base::SourcePlace, std::less<>> command_places;
     bool has_repeated_offenders = false;
+    std::vector<xml::Node> from_files;  // of all enabled responses
 
   private:
     base::Diagnostics& diagnostics_;

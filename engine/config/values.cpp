@@ -51,6 +51,23 @@ std::optional<int> read_number(SectionReader& reader, const xml::Node& option, i
     return std::nullopt;
 }
 
+std::optional<int> read_ipv6_prefix(SectionReader& reader, const xml::Node& option) {
+    struct Row {
+        std::string_view text;
+        int length;
+    };
+    constexpr Row kLengths[] = {{"128", 128}, {"64", 64}, {"56", 56}, {"48", 48}};
+    for (const Row& row : kLengths) {
+        if (option.text() == row.text) {
+            return row.length;
+        }
+    }
+    reader.bad_value(option, "bad-prefix",
+                     fmt::format("\"{}\" is none of the lengths 128, 64, 56 and 48", option.text()),
+                     "64 is what a host is given mostly, 56 or 48 what a customer is given");
+    return std::nullopt;
+}
+
 std::optional<std::string> read_text(SectionReader& reader, const xml::Node& option) {
     if (option.text().empty()) {
         reader.bad_value(option, "empty-value", fmt::format("<{}> is empty", option.name()));

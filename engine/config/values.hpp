@@ -18,6 +18,8 @@ namespace portcullis::config {
 std::optional<bool> read_yes_no(SectionReader& reader, const xml::Node& option);
 // Digits alone, `min` to `max`.
 std::optional<int> read_number(SectionReader& reader, const xml::Node& option, int min, int max);
+// The length of an IPv6 prefix that is one site or host: 128, 64, 56 or 48.
+std::optional<int> read_ipv6_prefix(SectionReader& reader, const xml::Node& option);
 // Any text but an empty one.
 std::optional<std::string> read_text(SectionReader& reader, const xml::Node& option);
 

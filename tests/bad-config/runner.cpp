@@ -49,6 +49,7 @@ void load_ossec_conf(const fs::path& folder, Diagnostics& diagnostics) {
     if (fs::exists(home)) {
         portcullis::config::resolve_input_files(config, home, diagnostics);
         portcullis::config::check_executables(config, home + "/active-response/bin", diagnostics);
+        portcullis::config::check_white_lists(config, home, diagnostics);
     }
 }
 

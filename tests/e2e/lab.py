@@ -122,9 +122,8 @@ class Installation:
         """The home as scripts/run fills it, with a short ban."""
         (self.home / "etc").mkdir(parents=True)
         text = (SOURCE / "etc/ossec.conf").read_text()
-        text = text.replace("<location>/var/log/iplog</location>",
-                            f"<location>{self.home}/logs/iplog</location>")
-        text = re.sub(r"<timeout>\d+</timeout>", f"<timeout>{self.ban_seconds}</timeout>", text)
+        text = text.replace(">/var/log/iplog<", f">{self.home}/logs/iplog<")
+        text = re.sub(r"<((?:forgeable_)?timeout)>\d+<", rf"<\g<1>>{self.ban_seconds}<", text)
         if edit:
             text = edit(text)
         (self.home / "etc/ossec.conf").write_text(text)

@@ -257,6 +257,153 @@ TEST_CASE("engine_config: an active-response with all of its options") {
                                             std::chrono::minutes(120)});
 }
 
+TEST_CASE("engine_config: which block a response makes, for how long, and of which files") {
+    const std::string files =
+        "<localfile><location>/var/log/iplog</location><log_format>syslog</log_format></localfile>"
+        "<localfile><location>/l/%Y/a*</location><log_format>syslog</log_format></localfile>";
+    const auto with = [&](const std::string& options) {
+        return load(response("<rules_id>1</rules_id><timeout>600</timeout>" + options) + files);
+    };
+    struct Row {
+        const char* options;
+        const char* codes;
+        base::BlockChoice block;
+        std::optional<std::chrono::seconds> forgeable_timeout;
+        std::vector<std::string> from_files;
+    };
+    using base::BlockChoice;
+    using std::chrono::seconds;
+    const Row rows[] = {
+        {"", "", BlockChoice::Hard, std::nullopt, {}},
+        {"<block>auto</block>", "", BlockChoice::Auto, std::nullopt, {}},
+        {"<block>soft</block>", "", BlockChoice::Soft, std::nullopt, {}},
+        {"<block>hard</block>", "", BlockChoice::Hard, std::nullopt, {}},
+        {"<block>Soft</block>", "bad-word", BlockChoice::Hard, std::nullopt, {}},
+        {"<block></block>", "bad-word", BlockChoice::Hard, std::nullopt, {}},
+        {"<forgeable_timeout>120</forgeable_timeout>", "", BlockChoice::Hard, seconds(120), {}},
+        {"<forgeable_timeout>600</forgeable_timeout>", "", BlockChoice::Hard, seconds(600), {}},
+        {"<forgeable_timeout>601</forgeable_timeout>",
+         "long-forgeable-timeout",
+         BlockChoice::Hard,
+         seconds(601),
+         {}},
+        {"<forgeable_timeout>0</forgeable_timeout>",
+         "bad-number",
+         BlockChoice::Hard,
+         std::nullopt,
+         {}},
+        {"<forgeable_timeout>2m</forgeable_timeout>",
+         "bad-number",
+         BlockChoice::Hard,
+         std::nullopt,
+         {}},
+        {"<from_file>/var/log/iplog</from_file><from_file>/l/2026/ab</from_file>",
+         "",
+         BlockChoice::Hard,
+         std::nullopt,
+         {"/var/log/iplog", "/l/2026/ab"}},
+        {"<from_file>/l/%Y/a*</from_file>", "", BlockChoice::Hard, std::nullopt, {"/l/%Y/a*"}},
+        {"<from_file>/l/now/ab</from_file>",
+         "unread-from-file",
+         BlockChoice::Hard,
+         std::nullopt,
+         {"/l/now/ab"}},
+        {"<from_file>/l/2026/b</from_file>",
+         "unread-from-file",
+         BlockChoice::Hard,
+         std::nullopt,
+         {"/l/2026/b"}},
+        {"<from_file>/l/2026/a/b</from_file>",
+         "unread-from-file",
+         BlockChoice::Hard,
+         std::nullopt,
+         {"/l/2026/a/b"}},
+        {"<from_file></from_file>", "empty-value", BlockChoice::Hard, std::nullopt, {}},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.options);
+        const auto loaded = with(row.options);
+        CHECK(loaded.codes() == row.codes);
+        const auto& block = loaded.config.active_responses.at(0);
+        CHECK(block.block == row.block);
+        CHECK(block.forgeable_timeout == row.forgeable_timeout);
+        CHECK(block.from_files == row.from_files);
+    }
+}
+
+TEST_CASE("engine_config: a forgeable_timeout needs timeout_allowed") {
+    const auto loaded = load(
+        "<command><name>drop</name><executable>drop.sh</executable><expect>srcip</expect></command>"
+        "<active-response><command>drop</command><location>local</location><level>6</level>"
+        "<forgeable_timeout>60</forgeable_timeout></active-response>");
+    CHECK(loaded.codes() == "timeout-not-allowed");
+    CHECK(loaded.config.active_responses.empty());
+}
+
+TEST_CASE("engine_config: who is spared, what is one IPv6 source, and the hold") {
+    struct Row {
+        const char* options;
+        const char* codes;
+        bool (*is_set)(const EngineConfig& config);
+    };
+    using base::HoldMode;
+    using C = EngineConfig;
+    const Row rows[] = {
+        {"<dry_run>no</dry_run>", "",
+         [](const C& c) {
+             return c.white_list_files.empty() && c.spare_outbound_peers &&
+                    c.spare_login_days == 0 && c.ipv6_prefix == 128 &&
+                    c.hold == base::HoldConfig{} && c.hold.mode == HoldMode::No;
+         }},
+        {"<white_list_file>etc/a</white_list_file><white_list_file>/b</white_list_file>", "",
+         [](const C& c) {
+             return c.white_list_files == std::vector<std::string>{"etc/a", "/b"} &&
+                    c.white_list_references.size() == 2 && c.white_list_references[1].path == "/b";
+         }},
+        {"<white_list_file></white_list_file>", "empty-value",
+         [](const C& c) { return c.white_list_files.empty(); }},
+        {"<spare_outbound_peers>no</spare_outbound_peers>", "",
+         [](const C& c) { return !c.spare_outbound_peers; }},
+        {"<spare_outbound_peers>0</spare_outbound_peers>", "bad-yes-no",
+         [](const C& c) { return c.spare_outbound_peers; }},
+        {"<spare_login_days>365</spare_login_days>", "",
+         [](const C& c) { return c.spare_login_days == 365; }},
+        {"<spare_login_days>366</spare_login_days>", "bad-number",
+         [](const C& c) { return c.spare_login_days == 0; }},
+        {"<ipv6_prefix>64</ipv6_prefix>", "", [](const C& c) { return c.ipv6_prefix == 64; }},
+        {"<ipv6_prefix>56</ipv6_prefix>", "", [](const C& c) { return c.ipv6_prefix == 56; }},
+        {"<ipv6_prefix>48</ipv6_prefix>", "", [](const C& c) { return c.ipv6_prefix == 48; }},
+        {"<ipv6_prefix>/64</ipv6_prefix>", "bad-prefix",
+         [](const C& c) { return c.ipv6_prefix == 128; }},
+        {"<ipv6_prefix>32</ipv6_prefix>", "bad-prefix",
+         [](const C& c) { return c.ipv6_prefix == 128; }},
+        {"<hold>yes</hold>", "", [](const C& c) { return c.hold.mode == HoldMode::Yes; }},
+        {"<hold>refused</hold>", "", [](const C& c) { return c.hold.mode == HoldMode::Refused; }},
+        {"<hold>yes</hold><hold>no</hold>", "",
+         [](const C& c) { return c.hold.mode == HoldMode::No; }},
+        {"<hold>on</hold>", "bad-word", [](const C& c) { return c.hold.mode == HoldMode::No; }},
+        {"<hold_ports>2</hold_ports><hold_connect_ports>1000</hold_connect_ports>", "",
+         [](const C& c) { return c.hold.ports == 2 && c.hold.connect_ports == 1000; }},
+        {"<hold_ports>1</hold_ports><hold_connect_ports>1001</hold_connect_ports>",
+         "bad-number bad-number",
+         [](const C& c) { return c.hold.ports == 10 && c.hold.connect_ports == 15; }},
+        {"<hold_seconds>60</hold_seconds>", "",
+         [](const C& c) { return c.hold.seconds == std::chrono::seconds(60); }},
+        {"<hold_seconds>0</hold_seconds>", "bad-number",
+         [](const C& c) { return c.hold.seconds == std::chrono::seconds(2); }},
+        {"<hold_ipv6_prefix>48</hold_ipv6_prefix>", "",
+         [](const C& c) { return c.hold.ipv6_prefix == 48; }},
+        {"<hold_ipv6_prefix>0</hold_ipv6_prefix>", "bad-prefix",
+         [](const C& c) { return c.hold.ipv6_prefix == 64; }},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.options);
+        const auto loaded = load("<global>" + std::string(row.options) + "</global>");
+        CHECK(loaded.codes() == row.codes);
+        CHECK(row.is_set(loaded.config));
+    }
+}
+
 TEST_CASE("engine_config: rules_id ends at what is no id") {
     const auto loaded = load(response("<rules_id>1, 2; 3</rules_id><timeout>1</timeout>"));
     CHECK(loaded.codes() == "rules-id-cut");
@@ -300,7 +447,14 @@ TEST_CASE("engine_config: the shipped ossec.conf has no defect") {
     const auto config =
         config::load_engine_config(PORTCULLIS_SOURCE_DIR "/etc/ossec.conf", diagnostics);
     CHECK(base::render(diagnostics) == "");
-    CHECK(config.active_responses.size() == 1);
+    REQUIRE(config.active_responses.size() == 1);
+    const auto& response = config.active_responses[0];
+    CHECK(response.block == base::BlockChoice::Auto);
+    CHECK(response.timeout == std::chrono::seconds(600));
+    CHECK(response.forgeable_timeout == std::chrono::seconds(120));
+    CHECK(response.from_files == std::vector<std::string>{"/var/log/iplog"});
+    CHECK(config.hold.mode == base::HoldMode::Yes);
+    CHECK(config.ipv6_prefix == 64);
 }
 
 TEST_CASE("engine_config: the published recipe loads, with a warning that it blocks for ever") {
@@ -316,5 +470,11 @@ TEST_CASE("engine_config: the published recipe loads, with a warning that it blo
     CHECK_FALSE(diagnostics.has_errors());
     CHECK(config.rule_files.at(0).path == "rules/iplog_rules.xml");
     CHECK(config.local_files.at(0).location == "/var/log/iplog");
-    CHECK(config.active_responses.at(0).rules_id == std::vector<int>{99990});
+    const auto& response = config.active_responses.at(0);
+    CHECK(response.rules_id == std::vector<int>{99990});
+    CHECK(response.block == base::BlockChoice::Hard);
+    CHECK_FALSE(response.forgeable_timeout);
+    CHECK(response.from_files.empty());
+    CHECK(config.hold.mode == base::HoldMode::No);
+    CHECK(config.ipv6_prefix == 128);
 }
