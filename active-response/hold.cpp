@@ -301,8 +301,8 @@ Hold::WorkResult Hold::do_work(Work work, const HoldSettings& settings,
     if (work == Work::Install) {
         return install(settings, known);
     }
-    const auto done = run_nft(work == Work::Remove ? hold_removal_script()
-                                                   : hold_lists_script(settings));
+    const auto done =
+        run_nft(work == Work::Remove ? hold_removal_script() : hold_lists_script(settings));
     if (!done) {
         result.error = done.error().message;
     } else if (work == Work::ChangeLists) {
@@ -322,7 +322,8 @@ Hold::WorkResult Hold::install(const HoldSettings& settings, const std::optional
         const Trial trial = try_hold(settings, forms);
         if (trial.was_possible && !trial.form) {
             run_nft(hold_removal_script());
-            result.error = "this kernel cannot hold scans (" + trial.problem + "): there is no hold";
+            result.error =
+                "this kernel cannot hold scans (" + trial.problem + "): there is no hold";
             return result;
         }
         if (trial.form) {
@@ -330,11 +331,11 @@ Hold::WorkResult Hold::install(const HoldSettings& settings, const std::optional
             expected = trial.form_text;
         }
         if (!trial.problem.empty()) {
-            result.warning = trial.was_possible
-                                 ? fmt::format("the hold works in a lesser form here ({}): {}",
-                                               form_name(forms.front()), trial.problem)
-                                 : "the hold could not be tried out before it was installed: " +
-                                       trial.problem;
+            result.warning =
+                trial.was_possible
+                    ? fmt::format("the hold works in a lesser form here ({}): {}",
+                                  form_name(forms.front()), trial.problem)
+                    : "the hold could not be tried out before it was installed: " + trial.problem;
         }
     }
     std::string first_problem;
@@ -372,8 +373,9 @@ std::string Hold::take_work() {
     ::waitpid(std::exchange(worker_, 0), nullptr, 0);
     const json answer = json::parse(work_text_, nullptr, false);
     std::string error = answer.is_object() ? answer.value("error", "")
-                                           : std::string("the process that changes the table "
-                                                         "ended without an answer");
+                                           : std::string(
+                                                 "the process that changes the table "
+                                                 "ended without an answer");
     if (error.empty() && !answer.value("warning", "").empty()) {
         complain(answer.value("warning", ""));
     }
@@ -413,8 +415,7 @@ void Hold::release_spared() {
     const auto all = held();
     for (const auto& one : all) {
         const bool is_spared = std::any_of(
-            installed_->spared.begin(), installed_->spared.end(),
-            [&](const Cidr& spared) {
+            installed_->spared.begin(), installed_->spared.end(), [&](const Cidr& spared) {
                 return spared.address.is_v4() == one.target.address.is_v4() &&
                        spared.overlaps(one.target);
             });
@@ -525,7 +526,8 @@ std::vector<Held> Hold::held() {
     if (!table_ || is_dry()) {
         return {};
     }
-    return table_->held(installed_ ? installed_->config.ipv6_prefix : base::HoldConfig().ipv6_prefix)
+    return table_
+        ->held(installed_ ? installed_->config.ipv6_prefix : base::HoldConfig().ipv6_prefix)
         .value_or(std::vector<Held>());
 }
 

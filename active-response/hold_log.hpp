@@ -13,8 +13,8 @@ namespace portcullis::active_response {
 
 class HoldLog {
   public:
-    // Listens to `group`, as the only one of this network namespace. Errors: "group-in-use" (another
-    // program listens to it), "no-netlink".
+    // Listens to `group`, as the only one of this network namespace. Errors: "group-in-use"
+    // (another program listens to it), "no-netlink".
     static base::Result<HoldLog> open(int group);
     int fd() const;  // readable when there are packets
 

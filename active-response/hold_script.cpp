@@ -117,8 +117,8 @@ std::string mask_text(int prefix_length) {
 std::string limit_text(int ports) {
     const int before = std::max(ports - 1, 1);
     const auto window = static_cast<int>(kHoldWindow.count());
-    return fmt::format("limit rate over {}/second burst {} packets",
-                       (before + window - 1) / window, before);
+    return fmt::format("limit rate over {}/second burst {} packets", (before + window - 1) / window,
+                       before);
 }
 
 // Writes the chains about one way to name a source.
@@ -174,9 +174,10 @@ class Chains {
         }
         rules += fmt::format("{} @held{} {}\n", peer, d, stop);
         if (!form_.sees_sockets) {
-            rules += fmt::format("tcp flags & ack == ack jump refuse_syn{0}{1}\n"
-                                 "tcp flags & ack == ack return\n",
-                                 d, suffix);
+            rules += fmt::format(
+                "tcp flags & ack == ack jump refuse_syn{0}{1}\n"
+                "tcp flags & ack == ack return\n",
+                d, suffix);
         }
         rules += fmt::format(
             "tcp sport >= {0} return\n"

@@ -46,16 +46,15 @@ bool is_text(const nlattr* attribute, const char* text) {
 bool is_of_table(const nlmsghdr* message) {
     bool result = false;
     for_each_attribute_of(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
-        result = result ||
-                 (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME && is_text(attribute, kHoldTable));
+        result = result || (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME &&
+                            is_text(attribute, kHoldTable));
     });
     return result;
 }
 
 std::string hex_of(const nlattr* attribute) {
     const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
-    return fmt::format("{:02x}",
-                       fmt::join(bytes, bytes + mnl_attr_get_payload_len(attribute), ""));
+    return fmt::format("{:02x}", fmt::join(bytes, bytes + mnl_attr_get_payload_len(attribute), ""));
 }
 
 std::string text_of(const nlattr* attribute) {
@@ -90,9 +89,8 @@ std::string rule_text(const nlmsghdr* message) {
                 text += " " + text_of(attribute);
                 break;
             case NFTA_RULE_EXPRESSIONS:
-                for_each_attribute_in(attribute, [&](const nlattr* element) {
-                    text += expression_text(element);
-                });
+                for_each_attribute_in(
+                    attribute, [&](const nlattr* element) { text += expression_text(element); });
                 break;
             default:
                 break;
@@ -281,9 +279,9 @@ base::Result<std::string> HoldTable::form() {
     if (error == 0 && parts.empty()) {
         return std::string();
     }
-    collect(NFT_MSG_GETCHAIN, "chain",
-            {NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE,
-             NFTA_CHAIN_FLAGS});
+    collect(
+        NFT_MSG_GETCHAIN, "chain",
+        {NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE, NFTA_CHAIN_FLAGS});
     collect(NFT_MSG_GETSET, "set",
             {NFTA_SET_NAME, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN, NFTA_SET_TIMEOUT,
              NFTA_SET_GC_INTERVAL, NFTA_SET_DESC});
@@ -304,9 +302,8 @@ base::Result<std::string> HoldTable::lists() {
     for (const char* set : {"spared4", "spared_nets4", "spared6", "spared_nets6", "on_link6"}) {
         std::set<std::string> elements;
         const int error = ask(NFT_MSG_GETSETELEM, set, [&](const nlmsghdr* message) {
-            for_each_element(message, [&](const nlattr* element) {
-                elements.insert(hex_of(element));
-            });
+            for_each_element(message,
+                             [&](const nlattr* element) { elements.insert(hex_of(element)); });
         });
         if (error != 0 && error != ENOENT) {
             return failure("not-read", "the kernel does not show the lists: " + explain(error));
@@ -352,9 +349,9 @@ base::Result<void> HoldTable::release(const base::Cidr& target) {
         return failure("not-unblocked", explain(ENOMEM));
     }
     put_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, sequence_ + 1);
-    auto* header = begin_message(mnl_nlmsg_batch_current(batch.get()), NFT_MSG_DELSETELEM,
-                                 NLM_F_ACK, sequence_ + 2, NFPROTO_INET,
-                                 target.address.is_v4() ? "held4" : "held6");
+    auto* header =
+        begin_message(mnl_nlmsg_batch_current(batch.get()), NFT_MSG_DELSETELEM, NLM_F_ACK,
+                      sequence_ + 2, NFPROTO_INET, target.address.is_v4() ? "held4" : "held6");
     auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
     auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
     auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
@@ -416,8 +413,8 @@ bool HoldWatch::read_news() {
         int left = static_cast<int>(got);
         for (const auto* each = reinterpret_cast<const nlmsghdr*>(buffer.data());
              mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
-            has_news = has_news || ((each->nlmsg_type >> 8) == NFNL_SUBSYS_NFTABLES &&
-                                    is_of_table(each));
+            has_news =
+                has_news || ((each->nlmsg_type >> 8) == NFNL_SUBSYS_NFTABLES && is_of_table(each));
         }
     }
 }

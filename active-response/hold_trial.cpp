@@ -225,8 +225,8 @@ std::string problem_of(const HoldSettings& settings, const HoldForm& form, HoldT
         for (; count > 0; --count) {
             const auto frame = probe_of(port++);
             are_sent = ::sendto(fd.get(), frame.data(), frame.size(), 0,
-                                reinterpret_cast<const sockaddr*>(&to), sizeof to) ==
-                           static_cast<ssize_t>(frame.size()) &&
+                                reinterpret_cast<const sockaddr*>(&to),
+                                sizeof to) == static_cast<ssize_t>(frame.size()) &&
                        are_sent;
         }
     };
@@ -269,7 +269,8 @@ Trial try_here(HoldSettings settings, const std::vector<HoldForm>& forms) {
         return trial;
     }
     // For tests: the first N forms count as failed.
-    const char* forced = std::getenv("PORTCULLIS_HOLD_FAILED_FORMS");  // NOLINT(concurrency-mt-unsafe)
+    const char* forced =
+        std::getenv("PORTCULLIS_HOLD_FAILED_FORMS");  // NOLINT(concurrency-mt-unsafe)
     const auto failed = static_cast<std::size_t>(forced != nullptr ? std::atoi(forced) : 0);
     for (std::size_t i = 0; i < forms.size(); ++i) {
         std::string problem;
@@ -310,9 +311,8 @@ Trial try_hold(const HoldSettings& settings, const std::vector<HoldForm>& forms)
     if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         const Trial own = try_here(settings, forms);
-        json answer = {{"possible", own.was_possible},
-                       {"text", own.form_text},
-                       {"problem", own.problem}};
+        json answer = {
+            {"possible", own.was_possible}, {"text", own.form_text}, {"problem", own.problem}};
         if (own.form) {
             answer["form"] = *own.form;
         }

@@ -83,8 +83,8 @@ std::string Lists::answer_one(BanSets& sets, const Request& request) {
     }
     std::vector<Held> holds;
     for (const auto& each : hold_.held()) {
-        if (each.target.address == target->address &&
-            each.target.prefix_length == target->prefix_length) {
+        if (each.target.address.is_v4() == target->address.is_v4() &&
+            each.target.overlaps(*target)) {
             holds.push_back(each);
         }
     }

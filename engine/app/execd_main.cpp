@@ -97,10 +97,11 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     (*never_block)->set_white_list(config.white_list, config.white_list_hosts);
     const base::SystemClock clock;
     const bool is_dry = config.dry_run;
-    auto service = execd::Service::open(loop, clock, log,
-                                        {home.responders(), home.bans(), home.responses_log(),
-                                         home.responses_json(), home.execd_socket()},
-                                        std::move(config), **never_block);
+    auto service = execd::Service::open(
+        loop, clock, log,
+        {home.responders(), home.bans(), home.responses_log(), home.responses_json(),
+         home.execd_socket(), home.resolve("run/execd-status.json")},
+        std::move(config), **never_block);
     if (!service) {
         return report(service.error());
     }

@@ -14,8 +14,9 @@
 namespace portcullis::execd {
 namespace {
 
-constexpr std::string_view kOutcomeWords[] = {"executed", "undone",   "dry-run", "spared",
-                                              "refused",  "deferred", "failed",  "alarm"};
+constexpr std::string_view kOutcomeWords[] = {"executed", "undone",    "dry-run", "spared",
+                                              "refused",  "deferred",  "failed",  "alarm",
+                                              "held",     "confirmed", "lifted"};
 
 base::Result<base::UniqueFd> open_log(const std::string& path) {
     base::UniqueFd fd(

@@ -25,6 +25,10 @@ enum class Outcome {
     Deferred,  // beyond a limit: alert only
     Failed,    // the command said so
     Alarm,     // no request: something the administrator must know
+    // No requests: what the kernel's hold of a source comes to (hold_reports.hpp).
+    Held,
+    Confirmed,
+    Lifted,
 };
 std::string_view word_of(Outcome outcome);
 

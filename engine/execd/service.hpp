@@ -14,6 +14,7 @@
 #include "engine/base/log.hpp"
 #include "engine/base/result.hpp"
 #include "engine/execd/executor.hpp"
+#include "engine/execd/hold.hpp"
 #include "engine/execd/message_server.hpp"
 #include "engine/execd/protection.hpp"
 #include "engine/execd/records.hpp"
@@ -27,6 +28,7 @@ struct ServicePaths {
     std::string log;         // active-responses.log
     std::string json;        // active-responses.json
     std::string socket;
+    std::string status = {};  // file of counters; empty = none
 };
 
 class Service {
@@ -69,6 +71,7 @@ class Service {
     ResponderRunner runner_;
     ExecdConfig config_;
     std::chrono::nanoseconds clock_offset_;  // of the wall clock to the steady one
+    std::unique_ptr<Hold> hold_;
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<MessageServer> server_;
     base::EventLoop::Source tick_ = base::EventLoop::no_source();
