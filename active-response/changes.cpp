@@ -61,8 +61,8 @@ std::string answer(BanSets& sets, const std::vector<Request>& requests) {
     const bool is_done = changes.size() > 1 && sets.apply(changes);
     std::string replies;
     for (const auto& request : requests) {
-        if (request.is_list) {
-            continue;  // Lists answers it, after the changes that came with it
+        if (request.is_list || request.is_hold) {
+            continue;  // Lists and Hold answer them, after the changes that came with them
         }
         const bool is_in_changes = is_done && change_of(request).has_value();
         replies +=

@@ -14,7 +14,9 @@ using nlohmann::json;
 // A line of an answer to "list" stays below what execd reads as one line, and below a page.
 constexpr std::size_t kHeldPerLine = 40;
 
-std::string held_lines(const json& id, const std::vector<Held>& held) {
+enum class HeldBy { Ban, Hold };
+
+std::string held_lines(const json& id, const std::vector<Held>& held, HeldBy by = HeldBy::Ban) {
     std::string lines;
     for (std::size_t begin = 0; begin < held.size(); begin += kHeldPerLine) {
         json list = json::array();
@@ -23,6 +25,9 @@ std::string held_lines(const json& id, const std::vector<Held>& held) {
                         {"block", base::word_of(held[i].block)}};
             if (held[i].left) {
                 one["left"] = held[i].left->count();
+            }
+            if (by == HeldBy::Hold) {
+                one["hold"] = true;
             }
             list.push_back(std::move(one));
         }
@@ -59,6 +64,7 @@ std::string Lists::go_on(BanSets& sets) {
     const json id = waiting_.front().id;
     std::string lines = held_lines(id, held);
     if (!is_unfinished || !*is_unfinished) {
+        lines += held_lines(id, hold_.held(), HeldBy::Hold);
         lines += reply_line(id, is_unfinished ? "" : is_unfinished.error().message);
         waiting_.pop_front();
         walk_.reset();
@@ -76,7 +82,15 @@ std::string Lists::answer_one(BanSets& sets, const Request& request) {
     if (!found) {
         return reply_line(request.id, found.error().message);
     }
-    return held_lines(request.id, *found) + reply_line(request.id, "");
+    std::vector<Held> holds;
+    for (const auto& each : hold_.held()) {
+        if (each.target.address.is_v4() == target->address.is_v4() &&
+            each.target.overlaps(*target)) {
+            holds.push_back(each);
+        }
+    }
+    return held_lines(request.id, *found) + held_lines(request.id, holds, HeldBy::Hold) +
+           reply_line(request.id, "");
 }
 
 }  // namespace portcullis::active_response

@@ -8,12 +8,15 @@
 
 #include "active-response/ban_sets.hpp"
 #include "active-response/held_walk.hpp"
+#include "active-response/hold.hpp"
 #include "active-response/request.hpp"
 
 namespace portcullis::active_response {
 
 class Lists {
   public:
+    // `hold` must outlive this.
+    explicit Lists(Hold& hold) : hold_(hold) {}
     void add(const Request& request) { waiting_.push_back(request); }
     // -1 = there is nothing to wait for.
     int fd() const { return walk_ ? walk_->fd() : -1; }
@@ -24,8 +27,9 @@ class Lists {
     std::string go_on(BanSets& sets);
 
   private:
-    static std::string answer_one(BanSets& sets, const Request& request);
+    std::string answer_one(BanSets& sets, const Request& request);
 
+    Hold& hold_;
     std::deque<Request> waiting_;
     std::optional<HeldWalk> walk_;  // for the first that waits
 };

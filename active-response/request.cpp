@@ -44,6 +44,11 @@ Request read_request(std::string_view line) {
         request.is_list = true;
         return request;
     }
+    if (request.action == "hold") {
+        request.is_hold = true;
+        request.settings = object;
+        return request;
+    }
     const auto timeout = object.find("timeout");
     const bool has_timeout =
         timeout != object.end() && timeout->is_number_unsigned() &&

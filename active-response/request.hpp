@@ -16,6 +16,8 @@ inline constexpr std::chrono::seconds kMaxTimeout{10LL * 366 * 24 * 3600};
 struct Request {
     nlohmann::json id = 0;
     bool is_list = false;
+    bool is_hold = false;
+    nlohmann::json settings;  // of the hold: the whole request
     std::string action;
     std::string address;
     std::chrono::seconds timeout{0};

@@ -10,6 +10,7 @@
 
 #include "active-response/changes.hpp"
 #include "active-response/complain.hpp"
+#include "engine/base/ban_target.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/base/realtime.hpp"
 
@@ -18,7 +19,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxLine = 65536;
+// A request of the hold has the whole list of spared addresses.
+constexpr std::size_t kMaxLine = 8 << 20;
 // What only looks or removes needs no table. Without a request to block, it is made after this
 // time.
 constexpr std::chrono::milliseconds kTableDelay{200};
@@ -34,7 +36,7 @@ Server::Server(BanSets& sets, HomeLock& lock)
       check_due_(steady_clock::now() + BanSets::kCheckInterval) {}
 
 int Server::run() {
-    if (!write("{\"supports\":[\"list\",\"soft\"]}\n")) {
+    if (!write("{\"supports\":[\"list\",\"soft\",\"hold\"]}\n")) {
         return 0;
     }
     has_lock();
@@ -61,16 +63,18 @@ int Server::run() {
                 continue;
             }
             if (const auto exit_code = (this->*watched[i].on_readable)()) {
-                return *exit_code;
+                return finish(*exit_code);
             }
         }
-        if (next_time() <= steady_clock::now()) {
-            on_time();
-        }
-        if (!report_restored()) {
-            return 0;
+        if ((next_time() <= steady_clock::now() && !on_time()) || !report_restored()) {
+            return finish(0);
         }
     }
+}
+
+int Server::finish(int exit_code) {
+    hold_.end();
+    return exit_code;
 }
 
 std::vector<Server::Watched> Server::watched() const {
@@ -79,21 +83,27 @@ std::vector<Server::Watched> Server::watched() const {
         {sets_.news_fd(), &Server::follow_table},
         {sets_.inventory_fd(), &Server::follow_table},
         {lists_.fd(), &Server::go_on_with_list},
+        {hold_.log_fd(), &Server::take_hold_log},
+        {hold_.work_fd(), &Server::take_hold_work},
+        {hold_.watch_fd(), &Server::follow_hold_table},
     };
 }
 
 Server::TimePoint Server::next_time() const {
     auto next = check_due_;
-    if (!is_table_made_) {
+    if (!is_table_made_ && !hold_.is_dry()) {
         next = std::min(next, table_due_);
     }
     if (const auto due = sets_.restore_due()) {
         next = std::min(next, *due);
     }
+    if (const auto left = hold_.time_left()) {
+        next = std::min(next, steady_clock::now() + *left);
+    }
     return next;
 }
 
-void Server::on_time() {
+bool Server::on_time() {
     const auto now = steady_clock::now();
     if (now >= check_due_) {
         check_due_ = now + BanSets::kCheckInterval;
@@ -103,10 +113,11 @@ void Server::on_time() {
     } else if (is_table_made_) {
         sets_.keep_up();
     }
-    if (!is_table_made_ && now >= table_due_) {
+    if (!is_table_made_ && !hold_.is_dry() && now >= table_due_) {
         table_due_ = check_due_;  // again, if the firewall is another home's
         make_table();
     }
+    return write(hold_.on_time());
 }
 
 bool Server::has_lock() {
@@ -168,6 +179,12 @@ std::string Server::dispatch(const std::vector<Request>& requests) {
     for (const auto& request : requests) {
         if (request.is_list) {
             lists_.add(request);
+        } else if (request.is_hold) {
+            replies += hold_.take_request(request.settings);
+        } else if (request.action == "delete") {
+            if (const auto target = base::parse_ban_target(request.address)) {
+                hold_.release(*target);
+            }
         }
     }
     return replies + lists_.begin(sets_);
@@ -175,6 +192,19 @@ std::string Server::dispatch(const std::vector<Request>& requests) {
 
 std::optional<int> Server::go_on_with_list() {
     return write(lists_.go_on(sets_)) ? std::nullopt : std::optional(0);
+}
+
+std::optional<int> Server::take_hold_work() {
+    return write(hold_.take_work()) ? std::nullopt : std::optional(0);
+}
+
+std::optional<int> Server::take_hold_log() {
+    return write(hold_.take_log()) ? std::nullopt : std::optional(0);
+}
+
+std::optional<int> Server::follow_hold_table() {
+    hold_.follow_table();
+    return std::nullopt;
 }
 
 std::optional<int> Server::follow_table() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "active-response/ban_sets.hpp"
+#include "active-response/hold.hpp"
 #include "active-response/home_lock.hpp"
 #include "active-response/lists.hpp"
 #include "active-response/request.hpp"
@@ -33,7 +34,8 @@ class Server {
     std::vector<Watched> watched() const;
     // When on_time() has something to do.
     TimePoint next_time() const;
-    void on_time();
+    // False = execd has ended.
+    bool on_time();
 
     std::optional<int> take_requests();
     // The replies to what came together. Requests by action: `list` is answered by Lists after the
@@ -46,11 +48,17 @@ class Server {
     bool has_lock();
     // Sends execd what was put back.
     bool report_restored();
+    int finish(int exit_code);
+
+    std::optional<int> take_hold_work();
+    std::optional<int> take_hold_log();
+    std::optional<int> follow_hold_table();
 
     BanSets& sets_;
     HomeLock& lock_;
     std::string refusal_;
-    Lists lists_;
+    Hold hold_;
+    Lists lists_{hold_};
     TimePoint table_due_;
     TimePoint check_due_;
     bool is_table_made_ = false;

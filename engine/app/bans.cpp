@@ -175,12 +175,15 @@ void print_row(const base::BanRow& row) {
 struct Listing {
     std::vector<base::BanRow> bans;
     std::vector<base::BlockRow> blocks;  // that no ban explains
+    std::vector<base::BlockRow> holds;   // of the kernel
     std::string more;                    // "and N more", or nothing
     std::string problem;                 // why `blocks` may lack some, or nothing
 };
 
 void add_page(Listing& listing, const Reply& page) {
-    listing.blocks.insert(listing.blocks.end(), page.blocks.begin(), page.blocks.end());
+    for (const auto& row : page.blocks) {
+        (row.is_hold ? listing.holds : listing.blocks).push_back(row);
+    }
     (page.ok ? listing.more : listing.problem) = page.text;
 }
 
@@ -239,6 +242,16 @@ base::Result<Listing> make_listing(const Home& home, const std::string& config_p
     return listing;
 }
 
+void print_holds(const Listing& listing) {
+    const std::string title = fmt::format(
+        "held by the kernel for a moment (no new connections from them):\n{:<39} {:>8}\n",
+        "ADDRESS", "SECONDS");
+    std::fputs(title.c_str(), stdout);
+    for (const auto& hold : listing.holds) {
+        std::fputs(fmt::format("{:<39} {:>8}\n", hold.address, hold.left).c_str(), stdout);
+    }
+}
+
 void print_blocks(const Listing& listing) {
     const std::string title = fmt::format(
         "blocked without a ban of this home (unban IP and flush release them):\n"
@@ -274,6 +287,9 @@ int list_bans(const Home& home, const std::string& config_path) {
     }
     for (const auto& row : listing->bans) {
         print_row(row);
+    }
+    if (!listing->holds.empty()) {
+        print_holds(*listing);
     }
     if (!listing->blocks.empty()) {
         print_blocks(*listing);

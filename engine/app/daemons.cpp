@@ -96,7 +96,7 @@ std::optional<pid_t> running_sensor(const std::string& pid_file) {
 
 // In the order of starting: whoever is asked stands before who asks.
 constexpr std::array kDaemons{
-    DaemonKind{"execd", always, engine_arguments, running_pid, ""},
+    DaemonKind{"execd", always, engine_arguments, running_pid, "run/execd-status.json"},
     DaemonKind{"engine", always, engine_arguments, running_pid, "queue/engine-status.json"},
     DaemonKind{"sensor", has_sensor_config, sensor_arguments, running_sensor, kSensorCounters},
 };

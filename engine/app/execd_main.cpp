@@ -82,7 +82,7 @@ void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Serv
         log.error("the configuration has errors: the old one stays in force");
         return;
     }
-    never_block.set_white_list(config.white_list, config.white_list_hosts);
+    never_block.configure(config);
     service.set_config(std::move(config));
     log.info("configuration reloaded");
 }
@@ -90,17 +90,18 @@ void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Serv
 int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, base::Log& log,
           base::Daemonizer& daemonizer) {
     base::EventLoop loop;
-    auto never_block = execd::NeverBlock::open(loop, "");
+    auto never_block = execd::NeverBlock::open(loop, log, "");
     if (!never_block) {
         return report(never_block.error());
     }
-    (*never_block)->set_white_list(config.white_list, config.white_list_hosts);
+    (*never_block)->configure(config);
     const base::SystemClock clock;
     const bool is_dry = config.dry_run;
-    auto service = execd::Service::open(loop, clock, log,
-                                        {home.responders(), home.bans(), home.responses_log(),
-                                         home.responses_json(), home.execd_socket()},
-                                        std::move(config), **never_block);
+    auto service = execd::Service::open(
+        loop, clock, log,
+        {home.responders(), home.bans(), home.responses_log(), home.responses_json(),
+         home.execd_socket(), home.resolve("run/execd-status.json")},
+        std::move(config), **never_block);
     if (!service) {
         return report(service.error());
     }

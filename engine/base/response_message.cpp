@@ -210,7 +210,11 @@ json to_json(const UnexplainedRequest& request) {
 }
 
 json to_json(const BlockRow& row) {
-    return {{"responder", row.responder}, {"address", row.address}, {"left", row.left}};
+    json object = {{"responder", row.responder}, {"address", row.address}, {"left", row.left}};
+    if (row.is_hold) {
+        object["hold"] = true;
+    }
+    return object;
 }
 
 json to_json(const BanRow& row) {
@@ -344,6 +348,7 @@ BlockRow read_block_row(MemberReader& in) {
     block.responder = in.text("responder");
     block.address = in.text("address");
     block.left = in.number("left", -1, kMostSeconds);
+    block.is_hold = in.boolean("hold");
     return block;
 }
 

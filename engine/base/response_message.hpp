@@ -78,11 +78,12 @@ struct BanRow {
     bool operator==(const BanRow&) const = default;
 };
 
-// An address that a responder blocks and no ban explains.
+// An address that a responder blocks and no ban explains, or that the kernel holds.
 struct BlockRow {
     std::string responder;  // its executable
     std::string address;
     std::int64_t left = 0;  // seconds; -1 = it has no end
+    bool is_hold = false;   // a hold of the kernel: it is explained, and ends by itself
 
     bool operator==(const BlockRow&) const = default;
 };

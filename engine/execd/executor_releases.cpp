@@ -39,6 +39,7 @@ struct Executor::Releases {
     int blocks_asked = 0;  // releases of what no ban explains
     int blocks_released = 0;
     std::size_t dropped = 0;  // requests that waited for room
+    int holds_ended = 0;
     std::vector<std::string> problems;
 };
 
@@ -80,10 +81,10 @@ void Executor::undo_for(const ReleasesPtr& releases, Bans::iterator it) {
 }
 
 void Executor::release_for(const ReleasesPtr& releases, const UnexplainedBlock& block) {
-    ++releases->blocks_asked;
+    releases->blocks_asked += block.is_hold ? 0 : 1;
     ++releases->under_way;
-    release(block, releases->request, [this, releases](bool is_released) {
-        releases->blocks_released += is_released ? 1 : 0;
+    release(block, releases->request, [this, releases, is_hold = block.is_hold](bool is_released) {
+        (is_hold ? releases->holds_ended : releases->blocks_released) += is_released ? 1 : 0;
         releases->has_failed = releases->has_failed || !is_released;
         end_one(releases);
     });
@@ -131,7 +132,8 @@ void Executor::release_next(const ReleasesPtr& releases) {
 
 void Executor::reply_to(const Releases& releases) {
     const std::string problems = fmt::format("{}", fmt::join(releases.problems, "; "));
-    if (releases.asked + releases.blocks_asked == 0 && releases.dropped == 0) {
+    if (releases.asked + releases.blocks_asked + releases.holds_ended == 0 &&
+        releases.dropped == 0) {
         std::string text = releases.is_flush ? "there are no bans"
                                              : "nothing to do, there is no ban of this address";
         text += problems.empty() ? "" : ", but " + problems;
@@ -163,6 +165,9 @@ void Executor::reply_to(const Releases& releases) {
     if (releases.dropped > 0) {
         parts.push_back(counted(releases.dropped, "deferred request", "deferred requests") +
                         " dropped");
+    if (releases.holds_ended > 0) {
+        parts.push_back(counted(static_cast<std::size_t>(releases.holds_ended), "hold", "holds") +
+                        " ended");
     }
     if (kept > 0) {
         parts.push_back(fmt::format("{} of them could not be (see active-responses.log)", kept));
@@ -226,11 +231,15 @@ void Executor::release(const UnexplainedBlock& block, const Record& request,
     Record record = request;
     record.command = block.executable;
     record.address = block.address;
-    run(job, false, [this, record, on_done = std::move(on_done)](const JobResult& result) {
-        finish(record, result.ok ? Outcome::Undone : Outcome::Failed,
-               result.ok ? "released by hand: no ban explained it" : result.reason, {});
-        on_done(result.ok);
-    });
+    run(job, false,
+        [this, record, is_hold = block.is_hold,
+         on_done = std::move(on_done)](const JobResult& result) {
+            const char* const done = is_hold ? "the kernel's hold was ended by hand"
+                                             : "released by hand: no ban explained it";
+            finish(record, result.ok ? Outcome::Undone : Outcome::Failed,
+                   result.ok ? done : result.reason, {});
+            on_done(result.ok);
+        });
 }
 
 // In rounds of kMaxReleases, so that memory stays bounded however much there is.
@@ -238,6 +247,7 @@ void Executor::release_unexplained(const ReleasesPtr& releases) {
     SurveyPlan plan;
     plan.executables = releases->responders;
     plan.most = kMaxReleases;
+    plan.wants_holds = true;
     if (releases->is_flush) {
         plan.is_explained = [this](const std::string&, const std::string& address) {
             return is_explained(address, BanState::Any);
@@ -251,6 +261,7 @@ void Executor::release_unexplained(const ReleasesPtr& releases) {
     take_survey(runner_, plan, [this, releases](const Survey& survey) {
         releases->problems = survey.problems;
         releases->blocks.assign(survey.blocks.begin(), survey.blocks.end());
+        releases->blocks.insert(releases->blocks.end(), survey.holds.begin(), survey.holds.end());
         if (!releases->rounds_left) {
             releases->rounds_left = survey.total / kMaxReleases + kMoreRounds;
         }
@@ -345,11 +356,18 @@ void Executor::list_unexplained(const base::UnexplainedRequest& request, const O
     SurveyPlan plan;
     plan.executables = responders();
     plan.most = kMaxListed;
+    plan.wants_holds = true;
     plan.is_explained = [this](const std::string&, const std::string& address) {
         return is_explained(address, BanState::Any);
     };
     take_survey(runner_, plan, [this, on_reply](const Survey& survey) {
         last_survey_ = survey;
+        auto& rows = last_survey_.blocks;
+        rows.insert(rows.end(), survey.holds.begin(), survey.holds.end());
+        std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+            return std::tie(a.address, a.executable) < std::tie(b.address, b.executable);
+        });
+        last_survey_.total += survey.holds.size();
         on_reply(page_of_survey(""));
     });
 }
@@ -367,7 +385,8 @@ base::Reply Executor::page_of_survey(const std::string& after) const {
                                   return std::tie(block.address, block.executable) > cursor;
                               });
     for (; it != blocks.end(); ++it) {
-        base::BlockRow row{it->executable, it->address, it->left ? it->left->count() : -1};
+        base::BlockRow row{it->executable, it->address, it->left ? it->left->count() : -1,
+                           it->is_hold};
         const auto size = base::encoded_size_of(row);
         if (size > room) {
             break;

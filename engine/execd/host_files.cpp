@@ -163,15 +163,6 @@ std::vector<IpAddress> servers_in_dhcp_message(std::string_view bytes) {
 
 HostFiles::HostFiles(std::string root) : root_(std::move(root)) { refresh(); }
 
-HostFiles::Signature HostFiles::signature_of(const std::string& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) {
-        return {};
-    }
-    return {status.st_dev, status.st_ino, status.st_size,
-            status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
-}
-
 std::vector<std::pair<std::string, std::size_t>> HostFiles::existing_files() const {
     std::vector<std::pair<std::string, std::size_t>> files;
     for (std::size_t kind = 0; kind < std::size(kFileKinds); ++kind) {
@@ -194,7 +185,7 @@ std::vector<std::pair<std::string, std::size_t>> HostFiles::existing_files() con
 
 bool HostFiles::refresh() {
     const auto files = existing_files();
-    std::map<std::string, Signature> signatures;
+    std::map<std::string, FileSignature> signatures;
     for (const auto& [path, kind] : files) {
         signatures[path] = signature_of(path);
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
+#include "engine/execd/file_signature.hpp"
 
 namespace portcullis::execd {
 
@@ -35,20 +36,14 @@ class HostFiles {
 
     // "nameserver (/etc/resolv.conf)" and the like; empty = no such thing.
     std::string meaning_of(const base::Cidr& target) const;
+    // All of them, with the same texts.
+    const std::map<base::IpAddress, std::string>& all() const { return meanings_; }
 
   private:
-    struct Signature {
-        std::uint64_t device = 0;
-        std::uint64_t inode = 0;
-        std::int64_t size = -1;
-        std::int64_t changed = 0;  // nanoseconds
-        bool operator==(const Signature&) const = default;
-    };
-    static Signature signature_of(const std::string& path);
     std::vector<std::pair<std::string, std::size_t>> existing_files() const;
 
     std::string root_;
-    std::map<std::string, Signature> signatures_;
+    std::map<std::string, FileSignature> signatures_;
     std::map<base::IpAddress, std::string> meanings_;
 };
 

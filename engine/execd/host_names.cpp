@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <csignal>
@@ -54,6 +55,7 @@ struct HostNames::Shared {
     std::condition_variable changed;
     std::map<std::string, std::vector<base::IpAddress>> addresses;
     bool has_looked = false;
+    bool has_new_names = false;
     bool is_over = false;
 };
 
@@ -86,11 +88,20 @@ HostNames::~HostNames() {
 void HostNames::look_up_forever(const std::shared_ptr<Shared>& shared) {
     for (;;) {
         bool has_changed = false;
-        for (const auto& name : shared->names) {
+        std::vector<std::string> names;
+        {
+            const std::lock_guard lock(shared->mutex);
+            names = shared->names;
+            shared->has_new_names = false;
+        }
+        for (const auto& name : names) {
             auto found = addresses_of(name);
             const std::lock_guard lock(shared->mutex);
             if (shared->is_over) {
                 return;
+            }
+            if (shared->has_new_names) {
+                break;  // this one may be gone
             }
             auto& known = shared->addresses[name];
             if (!found.empty() && found != known) {
@@ -105,8 +116,34 @@ void HostNames::look_up_forever(const std::shared_ptr<Shared>& shared) {
             const std::uint64_t one = 1;
             [[maybe_unused]] const auto written = ::write(shared->event.get(), &one, sizeof one);
         }
-        if (shared->changed.wait_for(lock, kInterval, [&] { return shared->is_over; })) {
+        shared->changed.wait_for(lock, kInterval,
+                                 [&] { return shared->is_over || shared->has_new_names; });
+        if (shared->is_over) {
             return;
+        }
+    }
+}
+
+void HostNames::set_names(std::vector<std::string> names) {
+    const std::lock_guard lock(shared_->mutex);
+    for (auto it = shared_->addresses.begin(); it != shared_->addresses.end();) {
+        const bool stays = std::find(names.begin(), names.end(), it->first) != names.end();
+        it = stays ? std::next(it) : shared_->addresses.erase(it);
+    }
+    shared_->names = std::move(names);
+    shared_->has_new_names = true;
+    shared_->changed.notify_all();
+}
+
+void HostNames::for_each(
+    const std::function<void(const base::IpAddress&, const std::string&)>& on_address) const {
+    if (shared_ == nullptr) {
+        return;
+    }
+    const std::lock_guard lock(shared_->mutex);
+    for (const auto& [name, addresses] : shared_->addresses) {
+        for (const auto& each : addresses) {
+            on_address(each, name);
         }
     }
 }

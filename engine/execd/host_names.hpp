@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,12 +26,20 @@ class HostNames {
     HostNames(const HostNames&) = delete;
     HostNames& operator=(const HostNames&) = delete;
 
+    // Other names, in place of those before. What is known of a name that stays is kept. Waits for
+    // nothing: the addresses of new names come with the next news. REQUIRES: there were names, or
+    // else make a new one.
+    void set_names(std::vector<std::string> names);
+
     // Readable after the addresses have changed; -1 = there are no names.
     int fd() const;
     // Acknowledges what made fd() readable.
     void take_news() const;
     // The name whose addresses include one in `target`; empty = there is none.
     std::string name_of(const base::Cidr& target) const;
+    // Calls on_address(address, name) for each address of each name.
+    void for_each(
+        const std::function<void(const base::IpAddress&, const std::string&)>& on_address) const;
 
   private:
     struct Shared;

@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/execd/netlink_attributes.hpp"
+
 namespace portcullis::execd {
 namespace {
 
@@ -26,6 +28,7 @@ constexpr timeval kDumpLimit{2, 0};
 constexpr int kGroups[] = {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
                            RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP};
 constexpr std::size_t kMaxFacts = 1'000'000;  // far above any real table
+constexpr std::size_t kMaxPrefixes = 1000;
 
 std::optional<IpAddress> address_of(int family, const void* bytes, std::size_t size) {
     if (family == AF_INET && size >= 4) {
@@ -43,27 +46,6 @@ std::optional<IpAddress> address_of(int family, const void* bytes, std::size_t s
 
 std::optional<IpAddress> address_of(int family, const nlattr* attribute) {
     return address_of(family, mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
-}
-
-// Calls take(attribute) for each attribute in [begin, end).
-template <class Take>
-void for_each_attribute(const void* begin, const void* end, Take take) {
-    const auto* attribute = static_cast<const nlattr*>(begin);
-    const auto left = [&] {
-        return static_cast<int>(static_cast<const char*>(end) -
-                                reinterpret_cast<const char*>(attribute));
-    };
-    for (; left() > 0 && mnl_attr_ok(attribute, left()); attribute = mnl_attr_next(attribute)) {
-        take(attribute);
-    }
-}
-
-template <class Take>
-void for_each_attribute(const nlmsghdr* message, std::size_t header_size, Take take) {
-    if (mnl_nlmsg_get_payload_len(message) >= header_size) {
-        for_each_attribute(mnl_nlmsg_get_payload_offset(message, header_size),
-                           mnl_nlmsg_get_payload_tail(message), take);
-    }
 }
 
 // RTA_GATEWAY is of the route's family, RTA_VIA names its own (RFC 5549 routes).
@@ -92,6 +74,20 @@ std::array<IpAddress, 2> ends_of_subnet(const IpAddress& address, int prefix_len
         last[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(byte | ~mask);
     }
     return {IpAddress::v4(first), IpAddress::v4(last)};
+}
+
+// Routes of whole families through a tunnel ("::/1 dev wg0") make nobody a neighbour, and
+// link-local and multicast prefixes are on every link.
+void note_on_link(base::CidrSet& on_link, const IpAddress& address, int prefix_length) {
+    constexpr int kWholeFamily = 3;
+    const base::Cidr prefix(address, prefix_length);
+    if (!address.is_v4() && prefix_length > kWholeFamily && prefix_length < 128 &&
+        base::special_use_of(address).empty() && on_link.all().size() < kMaxPrefixes &&
+        std::none_of(on_link.all().begin(), on_link.all().end(), [&](const base::Cidr& known) {
+            return known.prefix_length <= prefix_length && known.contains(address);
+        })) {
+        on_link.add(prefix);
+    }
 }
 
 tl::unexpected<base::Diagnostic> no_netlink(int error) {
@@ -129,12 +125,12 @@ int NetworkFacts::fd() const { return mnl_socket_get_fd(news_.get()); }
 
 base::Result<void> NetworkFacts::read_all() {
     const auto begin = steady_clock::now();
-    Meanings meanings;
-    if (!dump(RTM_GETROUTE, meanings) || !dump(RTM_GETADDR, meanings)) {
+    Facts facts;
+    if (!dump(RTM_GETROUTE, facts) || !dump(RTM_GETADDR, facts)) {
         return no_netlink(errno);
     }
-    dump(RTM_GETNEXTHOP, meanings);
-    meanings_ = std::move(meanings);
+    dump(RTM_GETNEXTHOP, facts);
+    facts_ = std::move(facts);
     is_stale_ = false;
     const auto end = steady_clock::now();
     next_read_ =
@@ -142,7 +138,7 @@ base::Result<void> NetworkFacts::read_all() {
     return {};
 }
 
-bool NetworkFacts::dump(int type, Meanings& meanings) {
+bool NetworkFacts::dump(int type, Facts& facts) {
     const Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
     if (socket == nullptr || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
         return false;
@@ -178,12 +174,13 @@ bool NetworkFacts::dump(int type, Meanings& meanings) {
                 errno = EOPNOTSUPP;
                 return false;
             }
-            take(message, meanings);
+            take(message, facts);
         }
     }
 }
 
-void NetworkFacts::take(const nlmsghdr* message, Meanings& meanings) {
+void NetworkFacts::take(const nlmsghdr* message, Facts& facts) {
+    auto& meanings = facts.meanings;
     const auto note = [&](const std::optional<IpAddress>& address, std::string_view meaning) {
         if (address && meanings.size() < kMaxFacts) {
             // An own address says more than the route that leads to it.
@@ -215,6 +212,9 @@ void NetworkFacts::take(const nlmsghdr* message, Meanings& meanings) {
         });
         const auto own = local ? local : on_link;
         note(own, kOwn);
+        if (own) {
+            note_on_link(facts.on_link, on_link.value_or(*own), address->ifa_prefixlen);
+        }
         if (own && own->is_v4() && address->ifa_prefixlen <= 30) {
             for (const auto& end : ends_of_subnet(*own, address->ifa_prefixlen)) {
                 note(end, kBroadcast);
@@ -227,9 +227,16 @@ void NetworkFacts::take(const nlmsghdr* message, Meanings& meanings) {
         const auto* route = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
         const int family = route->rtm_family;
         const bool is_host = route->rtm_dst_len == (family == AF_INET ? 32 : 128);
+        std::optional<IpAddress> destination;
+        bool has_next_hop = false;
         for_each_attribute(message, sizeof(rtmsg), [&](const nlattr* attribute) {
             note(gateway_of(family, attribute), kNextHop);
             const auto type = mnl_attr_get_type(attribute);
+            has_next_hop = has_next_hop || type == RTA_GATEWAY || type == RTA_VIA ||
+                           type == RTA_MULTIPATH || type == RTA_NH_ID;
+            if (type == RTA_DST) {
+                destination = address_of(family, attribute);
+            }
             if (type == RTA_DST && is_host) {
                 if (route->rtm_type == RTN_LOCAL || route->rtm_type == RTN_ANYCAST) {
                     note(address_of(family, attribute), kOwn);
@@ -255,6 +262,9 @@ void NetworkFacts::take(const nlmsghdr* message, Meanings& meanings) {
                 }
             }
         });
+        if (destination && !has_next_hop && route->rtm_type == RTN_UNICAST) {
+            note_on_link(facts.on_link, *destination, route->rtm_dst_len);
+        }
         return;
     }
     if (message->nlmsg_type == RTM_NEWNEXTHOP &&
@@ -288,7 +298,7 @@ bool NetworkFacts::follow() {
             const auto type = message->nlmsg_type;
             is_stale_ =
                 is_stale_ || type == RTM_DELADDR || type == RTM_DELROUTE || type == RTM_DELNEXTHOP;
-            take(message, meanings_);
+            take(message, facts_);
         }
     }
     if (is_stale_ && steady_clock::now() >= next_read_) {
@@ -301,12 +311,12 @@ bool NetworkFacts::follow() {
 }
 
 std::string_view NetworkFacts::meaning_of(const base::Cidr& target) const {
-    const auto it = target.is_one_address()
-                        ? meanings_.find(target.address)
-                        : std::find_if(meanings_.begin(), meanings_.end(), [&](const auto& each) {
-                              return target.contains(each.first);
-                          });
-    return it == meanings_.end() ? std::string_view() : it->second;
+    const auto it =
+        target.is_one_address()
+            ? facts_.meanings.find(target.address)
+            : std::find_if(facts_.meanings.begin(), facts_.meanings.end(),
+                           [&](const auto& each) { return target.contains(each.first); });
+    return it == facts_.meanings.end() ? std::string_view() : it->second;
 }
 
 }  // namespace portcullis::execd

@@ -1,7 +1,8 @@
 // NetworkFacts: the addresses that this host itself and its routes give meaning to, learnt from
 // rtnetlink and followed as they change:
 //   own addresses, broadcast addresses of own subnets, the next hop of every route in every table
-//   (also of multipath routes and nexthop objects).
+//   (also of multipath routes and nexthop objects);
+//   the IPv6 prefixes that are on a link of this host.
 //
 // New facts count at once. What was deleted is forgotten by reading everything anew, at most once a
 // second and more rarely where that takes long (a router with a full table): until then the list
@@ -36,20 +37,35 @@ class NetworkFacts {
     // network: that of any address in it.
     std::string_view meaning_of(const base::Cidr& target) const;
 
+    // All of them.
+    const std::unordered_map<base::IpAddress, std::string_view, base::IpAddressHash>& all() const {
+        return facts_.meanings;
+    }
+    // The IPv6 prefixes whose hosts are reached without a router.
+    const base::CidrSet& on_link() const { return facts_.on_link; }
+    // Whether an IPv6 network has addresses in common with a prefix whose hosts are reached without
+    // a router: of an own address, or of a route without a next hop.
+    bool is_on_link(const base::Cidr& network) const {
+        return facts_.on_link.find_overlap(network) != nullptr;
+    }
+
   private:
     struct CloseSocket {
         void operator()(mnl_socket* socket) const;
     };
     using Socket = std::unique_ptr<mnl_socket, CloseSocket>;
-    using Meanings = std::unordered_map<base::IpAddress, std::string_view, base::IpAddressHash>;
+    struct Facts {
+        std::unordered_map<base::IpAddress, std::string_view, base::IpAddressHash> meanings;
+        base::CidrSet on_link;  // IPv6 prefixes
+    };
 
     explicit NetworkFacts(Socket news) : news_(std::move(news)) {}
     base::Result<void> read_all();
-    static bool dump(int type, Meanings& meanings);
-    static void take(const nlmsghdr* message, Meanings& meanings);
+    static bool dump(int type, Facts& facts);
+    static void take(const nlmsghdr* message, Facts& facts);
 
     Socket news_;
-    Meanings meanings_;
+    Facts facts_;
     bool is_stale_ = false;  // something was deleted since all was read
     std::chrono::steady_clock::time_point next_read_;
 };

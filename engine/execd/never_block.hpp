@@ -14,43 +14,67 @@
 
 #include "engine/base/event_loop.hpp"
 #include "engine/base/ip_address.hpp"
+#include "engine/base/log.hpp"
 #include "engine/base/result.hpp"
+#include "engine/execd/execd_config.hpp"
 #include "engine/execd/host_files.hpp"
 #include "engine/execd/host_names.hpp"
+#include "engine/execd/login_records.hpp"
 #include "engine/execd/network_facts.hpp"
+#include "engine/execd/outbound_peers.hpp"
 #include "engine/execd/protection.hpp"
 #include "engine/execd/ssh_watch.hpp"
+#include "engine/execd/white_list_files.hpp"
 
 namespace portcullis::execd {
+
+// The network of `prefix_length` bits around an IPv6 address, unless `is_taken` says that it holds
+// somebody who must not be blocked, or a neighbour; `target` otherwise, and if it is no single IPv6
+// address.
+base::Cidr widened(const base::Cidr& target, int prefix_length,
+                   const std::function<bool(const base::Cidr&)>& is_taken);
 
 class NeverBlock final : public Protection {
   public:
     // `root` precedes /etc, /run, /var and /proc; "" = the host's own. `loop` must outlive
-    // this. Error "no-netlink": without this host's routes nothing may be blocked.
-    static base::Result<std::unique_ptr<NeverBlock>> open(base::EventLoop& loop, std::string root);
+    // this too. Error "no-netlink": without this host's routes nothing may be blocked.
+    // `log` gets what is wrong with white list files; both must outlive this.
+    static base::Result<std::unique_ptr<NeverBlock>> open(base::EventLoop& loop, base::Log& log,
+                                                          std::string root);
     ~NeverBlock() override = default;
     NeverBlock(const NeverBlock&) = delete;
     NeverBlock& operator=(const NeverBlock&) = delete;
 
-    // The <white_list> of the configuration, in place of the one before.
-    void set_white_list(base::CidrSet networks, std::vector<std::string> host_names);
+    // The white list and the kinds of addresses to spare, in place of those before. Waits up to
+    // two seconds for the addresses of host names.
+    void configure(const ExecdConfig& config);
     void set_on_changed(std::function<void()> on_changed) { on_changed_ = std::move(on_changed); }
 
     std::optional<std::string> reason_to_spare(const base::Cidr& target) override;
     std::optional<std::string> standing_reason(const base::Cidr& target) override;
+    base::Cidr widen(const base::Cidr& target, int prefix_length) override;
+    std::vector<ProtectedEntry> all_protected() override;
+    std::vector<base::Cidr> on_link_networks() override { return network_.on_link().all(); }
 
   private:
-    NeverBlock(base::EventLoop& loop, std::string root, NetworkFacts network);
+    NeverBlock(base::EventLoop& loop, base::Log& log, std::string root, NetworkFacts network);
+    bool refresh_files();
+    void apply_host_names();
     void look_around();
     void tell_changed();
 
     base::EventLoop& loop_;
     std::string root_;
     base::CidrSet networks_;
-    std::vector<std::string> names_given_;
+    std::vector<std::string> names_configured_;
+    std::vector<std::string> names_in_use_;
     std::unique_ptr<HostNames> names_;
     NetworkFacts network_;
     HostFiles files_;
+    WhiteListFiles white_list_files_;
+    LoginRecords logins_;
+    int login_days_ = 0;  // 0 = logins protect nobody
+    std::optional<OutboundPeers> outbound_;
     std::chrono::steady_clock::time_point files_read_;
     SshWatch ssh_;
     bool has_untold_news_ = false;  // found while an address was judged
@@ -59,6 +83,7 @@ class NeverBlock final : public Protection {
     base::EventLoop::Source on_names_ = base::EventLoop::no_source();
     base::EventLoop::Source on_ssh_ = base::EventLoop::no_source();
     base::EventLoop::Source on_ssh_look_ = base::EventLoop::no_source();
+    base::EventLoop::Source on_outbound_ = base::EventLoop::no_source();
     base::EventLoop::Source on_tick_ = base::EventLoop::no_source();
 };
 

@@ -25,9 +25,12 @@ using std::chrono::steady_clock;
 constexpr const char* kPersistentArgument = "persistent";
 constexpr std::size_t kMaxReply = 4096;
 constexpr std::size_t kMaxError = 300;
+constexpr std::uint64_t kMostMore = 1'000'000;
 // One that answers others may have very many to answer: it has this many times the limit.
 constexpr int kPatience = 6;
 constexpr std::chrono::milliseconds kFirstPause{50};
+// Bytes of an event's text that are logged.
+constexpr std::size_t kMaxEventText = 500;
 constexpr std::chrono::milliseconds kLongestPause{10'000};
 
 // `age`: how long ago the job was asked for. Its effect must not last longer for being late.
@@ -53,6 +56,43 @@ std::string request_line(std::uint64_t id, const Job& job, steady_clock::duratio
         {"block", base::word_of(job.block)},
     };
     return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json texts_of(const std::vector<base::Cidr>& networks) {
+    json texts = json::array();
+    for (const auto& network : networks) {
+        texts.push_back(network.is_one_address() ? network.address.to_string()
+                                                 : network.to_string());
+    }
+    return texts;
+}
+
+std::string_view word_of(base::HoldMode mode) {
+    switch (mode) {
+        case base::HoldMode::No:
+            return "no";
+        case base::HoldMode::Yes:
+            return "yes";
+        case base::HoldMode::Refused:
+            break;
+    }
+    return "refused";
+}
+
+std::string hold_line(std::uint64_t id, const HoldRequest& request) {
+    const json object = {
+        {"id", id},
+        {"action", "hold"},
+        {"mode", word_of(request.config.mode)},
+        {"ports", request.config.ports},
+        {"connect_ports", request.config.connect_ports},
+        {"seconds", request.config.seconds.count()},
+        {"ipv6_prefix", request.config.ipv6_prefix},
+        {"dry_run", request.is_dry},
+        {"spared", texts_of(request.spared)},
+        {"on_link", texts_of(request.on_link)},
+    };
+    return object.dump() + "\n";
 }
 
 // What an answer says of a failure, cut to what has room in execd's own replies.
@@ -89,6 +129,17 @@ std::optional<std::chrono::seconds> left_of(const json& held) {
 }
 
 }  // namespace
+
+bool HoldRequest::operator==(const HoldRequest& other) const {
+    const auto is_same = [](const std::vector<base::Cidr>& a, const std::vector<base::Cidr>& b) {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                          [](const base::Cidr& x, const base::Cidr& y) {
+                              return x.address == y.address && x.prefix_length == y.prefix_length;
+                          });
+    };
+    return config == other.config && is_dry == other.is_dry && is_same(spared, other.spared) &&
+           is_same(on_link, other.on_link);
+}
 
 PersistentResponder::PersistentResponder(base::EventLoop& loop, base::Log& log, std::string folder,
                                          std::string executable,
@@ -149,6 +200,59 @@ void PersistentResponder::set_support(Support support) {
     }
     lists_ = support;
     ask_questions();
+    ask_to_hold();
+}
+
+void PersistentResponder::hold(const HoldRequest& request,
+                               std::function<void(const JobResult&)> on_done) {
+    hold_ = PendingHold{0, request, std::move(on_done)};
+    ask_to_hold();
+}
+
+void PersistentResponder::ask_to_hold() {
+    if (!hold_ || hold_->id != 0 || !is_running_ || lists_ == Support::Unknown) {
+        return;
+    }
+    if (!holds_) {
+        const auto on_done = std::move(hold_->on_done);
+        hold_.reset();
+        on_done({false, "the responder " + executable_ + " cannot hold", false});
+        return;
+    }
+    hold_->id = ++last_id_;
+    write_soon(hold_line(hold_->id, hold_->request));
+}
+
+// Takes a reply about holds, or a word of the responder's own; false = it is neither.
+bool PersistentResponder::handle_hold(const json& answer) {
+    if (const auto event = answer.find("event"); event != answer.end()) {
+        const auto text = answer.find("text");
+        if (*event == "restored" && text != answer.end() && text->is_string()) {
+            log_.warning(executable_ + ": " + text->get<std::string>().substr(0, kMaxEventText));
+        } else if (*event == "held" && on_event_) {
+            HoldEvent held;
+            const auto address = answer.find("address");
+            const auto more = answer.find("more");
+            if (address != answer.end() && address->is_string()) {
+                held.target = base::parse_ban_target(address->get_ref<const std::string&>());
+            }
+            if (more != answer.end() && more->is_number_unsigned()) {
+                held.more = std::min<std::uint64_t>(more->get<std::uint64_t>(), kMostMore);
+            }
+            on_event_(held);
+        }
+        return true;
+    }
+    const auto id = answer.find("id");
+    const auto ok = answer.find("ok");
+    if (!hold_ || hold_->id == 0 || id == answer.end() || *id != hold_->id || ok == answer.end() ||
+        !ok->is_boolean()) {
+        return false;
+    }
+    const auto on_done = std::move(hold_->on_done);
+    hold_.reset();
+    on_done({ok->get<bool>(), error_of(answer), false});
+    return true;
 }
 
 // Asks what waits for that, or says that it cannot be asked.
@@ -236,7 +340,11 @@ bool PersistentResponder::handle_answer(const json& answer) {
                    std::find(supports->begin(), supports->end(), word) != supports->end();
         };
         blocks_softly_ = has("soft");
+        holds_ = has("hold");
         set_support(has("list") ? Support::Yes : Support::No);
+        return true;
+    }
+    if (handle_hold(answer)) {
         return true;
     }
     const auto id = answer.find("id");
@@ -258,7 +366,9 @@ bool PersistentResponder::handle_answer(const json& answer) {
             if (!target) {
                 continue;
             }
-            it->second.on_held({base::ban_target_text(*target), left_of(one), block_of(one)});
+            const auto hold = one.find("hold");
+            it->second.on_held({base::ban_target_text(*target), left_of(one), block_of(one),
+                                hold != one.end() && *hold == true});
         }
     }
     if (const auto ok = answer.find("ok"); ok != answer.end() && ok->is_boolean()) {
@@ -295,6 +405,10 @@ void PersistentResponder::start() {
     is_running_ = true;
     lists_ = Support::Unknown;
     blocks_softly_ = false;
+    holds_ = false;
+    if (hold_) {
+        hold_->id = 0;
+    }
     on_output_ =
         loop_.watch_fd(child_.output.get(), EPOLLIN, [this](std::uint32_t) { read_replies(); });
     on_errors_ =

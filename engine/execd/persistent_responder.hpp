@@ -1,7 +1,7 @@
 // PersistentResponder: a command that is kept running and fed with JSON lines (docs/responders.md):
 //   ▶ {"id":7,"action":"add","address":"192.0.2.1","timeout":600,…}
 //   ◀ {"id":7,"ok":true}          once the effect is real
-// It may begin with {"supports":["list"]}: only then it is asked what it blocks.
+// It may begin with {"supports":["list","hold"]}: only then it is asked what it blocks, or to hold.
 //
 // It is started at once, so that the first block costs no start, and started again when it ends:
 // immediately, then with a growing pause. Requests without a reply are then asked again, because
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,13 @@ class PersistentResponder {
     void list(const std::string& address, std::function<void(const Held&)> on_held,
               std::function<void(const HeldResult&)> on_done);
 
+    // As Runner::hold(); only the last request counts.
+    void hold(const HoldRequest& request, std::function<void(const JobResult&)> on_done);
+    // Called for what the responder says of its own accord.
+    void set_on_event(std::function<void(const HoldEvent&)> on_event) {
+        on_event_ = std::move(on_event);
+    }
+
   private:
     struct Pending {
         Job job;
@@ -70,6 +78,11 @@ class PersistentResponder {
         std::chrono::steady_clock::time_point deadline;
     };
     enum class Support { Unknown, Yes, No };
+    struct PendingHold {
+        std::uint64_t id = 0;  // 0 = not asked yet
+        HoldRequest request;
+        std::function<void(const JobResult&)> on_done;
+    };
 
     void start();
     void start_later();
@@ -81,6 +94,8 @@ class PersistentResponder {
     void check_questions();
     void write_soon(const std::string& line);
     bool handle_answer(const nlohmann::json& answer);
+    bool handle_hold(const nlohmann::json& answer);
+    void ask_to_hold();
     void write_out();
     void read_replies();
     void handle_reply(const nlohmann::json& reply, std::string_view line);
@@ -113,6 +128,9 @@ class PersistentResponder {
     std::map<std::uint64_t, Question> questions_;
     Support lists_ = Support::Unknown;  // whether it answers questions
     bool blocks_softly_ = false;        // whether it said that it can
+    bool holds_ = false;                // whether it said that it can
+    std::optional<PendingHold> hold_;
+    std::function<void(const HoldEvent&)> on_event_;
 
     base::EventLoop::Source on_output_ = base::EventLoop::no_source();
     base::EventLoop::Source on_errors_ = base::EventLoop::no_source();

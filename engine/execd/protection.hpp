@@ -3,10 +3,17 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/ip_address.hpp"
 
 namespace portcullis::execd {
+
+// One entry of the never-block list.
+struct ProtectedEntry {
+    base::Cidr network;
+    std::string reason;  // as reason_to_spare() says it
+};
 
 class Protection {
   public:
@@ -18,6 +25,18 @@ class Protection {
     // The same by the lists alone, without looking for sessions of `target`: cheap enough to ask
     // for every ban of a full table.
     virtual std::optional<std::string> standing_reason(const base::Cidr& target) = 0;
+
+    // What to block in place of `target`: its IPv6 network of `prefix_length` bits, if that holds
+    // no protected address and no neighbour of this host. Otherwise, and for IPv4 and networks,
+    // `target`.
+    virtual base::Cidr widen(const base::Cidr& target, int prefix_length) {
+        static_cast<void>(prefix_length);
+        return target;
+    }
+    // The list as it is now, by address, each entry with its reason.
+    virtual std::vector<ProtectedEntry> all_protected() { return {}; }
+    // The IPv6 networks whose hosts this host reaches without a router.
+    virtual std::vector<base::Cidr> on_link_networks() { return {}; }
 };
 
 }  // namespace portcullis::execd

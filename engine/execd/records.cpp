@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view kOutcomeWords[] = {"executed", "undone",    "dry-run", "spared",
                                               "refused",  "deferred",  "failed",  "alarm",
-                                              "expired",  "reported",  "unchanged", "summary"};
+                                              "expired",  "reported",  "unchanged", "summary",
+                                              "held",     "confirmed", "lifted"};
 
 base::Result<base::UniqueFd> open_log(const std::string& path) {
     base::UniqueFd fd(

@@ -35,6 +35,10 @@ enum class Outcome {
     Reported,  // the evidence is doubtful: alert only
     Unchanged, // what was asked for is so already
     Summary,   // no request: counts of the records that were not written one by one
+    // No requests: what the kernel's hold of a source comes to (hold_reports.hpp).
+    Held,
+    Confirmed,
+    Lifted,
 };
 std::string_view word_of(Outcome outcome);
 

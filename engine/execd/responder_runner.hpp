@@ -25,6 +25,11 @@ class ResponderRunner final : public Runner {
         on_restarted_ = std::move(on_restarted);
     }
 
+    // Called for what a responder says of its own accord.
+    void set_on_event(std::function<void(const HoldEvent&)> on_event) {
+        on_event_ = std::move(on_event);
+    }
+
     // Starts the responder of `executable` now rather than with its first job.
     void start_responder(const std::string& executable) { responder_of(executable); }
 
@@ -42,6 +47,11 @@ class ResponderRunner final : public Runner {
         responder_of(executable).list(address, std::move(on_held), std::move(on_done));
     }
 
+    void hold(const std::string& executable, const HoldRequest& request,
+              std::function<void(const JobResult&)> on_done) override {
+        responder_of(executable).hold(request, std::move(on_done));
+    }
+
   private:
     PersistentResponder& responder_of(const std::string& executable) {
         auto& responder = responders_[executable];
@@ -52,6 +62,11 @@ class ResponderRunner final : public Runner {
                     on_restarted_(executable);
                 }
             });
+            responder->set_on_event([this](const HoldEvent& event) {
+                if (on_event_) {
+                    on_event_(event);
+                }
+            });
         }
         return *responder;
     }
@@ -60,6 +75,7 @@ class ResponderRunner final : public Runner {
     base::Log& log_;
     std::string folder_;
     std::function<void(const std::string&)> on_restarted_;
+    std::function<void(const HoldEvent&)> on_event_;
     ScriptRunner scripts_;
     std::map<std::string, std::unique_ptr<PersistentResponder>> responders_;
 };

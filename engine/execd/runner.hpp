@@ -2,13 +2,17 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "engine/base/evidence.hpp"
+#include "engine/base/hold_config.hpp"
+#include "engine/base/ip_address.hpp"
 
 namespace portcullis::execd {
 
@@ -49,6 +53,23 @@ struct Held {
     std::string address;                       // canonical, as base::ban_target_text() writes it
     std::optional<std::chrono::seconds> left;  // nullopt = it has no end
     base::BlockKind block = base::BlockKind::Hard;
+    bool is_hold = false;  // a hold of the kernel, no ban (docs/hold.md)
+};
+
+// How a responder is to hold scans, with everything that it must spare.
+struct HoldRequest {
+    base::HoldConfig config;
+    bool is_dry = false;  // it counts, and drops nothing
+    std::vector<base::Cidr> spared;
+    std::vector<base::Cidr> on_link;  // IPv6 networks whose hosts are held one by one
+
+    bool operator==(const HoldRequest& other) const;
+};
+
+// What a responder says of its own accord.
+struct HoldEvent {
+    std::optional<base::Cidr> target;  // is held from now on
+    std::uint64_t more = 0;            // so many others are
 };
 
 enum class HeldAnswer {
@@ -78,6 +99,14 @@ class Runner {
         static_cast<void>(address);
         on_held = nullptr;  // it has nothing to report
         std::exchange(on_done, nullptr)({});
+    }
+
+    // Has the persistent responder `executable` hold scans from now on. Calls `on_done` once, when
+    // that is so or not possible; never, if the responder ends before.
+    virtual void hold(const std::string& executable, const HoldRequest& request,
+                      std::function<void(const JobResult&)> on_done) {
+        static_cast<void>(request);
+        std::exchange(on_done, nullptr)({false, executable + " cannot hold", false});
     }
 };
 

@@ -43,9 +43,12 @@ base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
     std::unique_ptr<Service> service(
         new Service(loop, clock, log, std::move(paths), std::move(*records), std::move(*journal)));
     service->config_ = config;
+    service->hold_ = std::make_unique<Hold>(Hold::Parts{
+        loop, clock, log, service->runner_, protection, service->records_, service->paths_.status});
+    service->record_limit_ = std::make_unique<RecordLimit>(*service->hold_);
     service->executor_ =
         std::make_unique<Executor>(std::move(config), std::move(state), service->journal_,
-                                   service->runner_, protection, service->record_limit_, log);
+                                   service->runner_, protection, *service->record_limit_, log);
     return service;
 }
 
@@ -62,8 +65,10 @@ Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log
     runner_.set_on_restarted([this](const std::string& executable) {
         follow_clock();
         executor_->apply_again(executable, clock_.now());
+        hold_->on_restarted(executable);
         schedule();
     });
+    runner_.set_on_event([this](const HoldEvent& event) { hold_->on_event(event); });
 }
 
 void Service::start_responders(const ExecdConfig& config) {
@@ -77,9 +82,10 @@ void Service::start_responders(const ExecdConfig& config) {
 base::Result<void> Service::listen(uid_t engine_uid) {
     start_responders(config_);
     executor_->restore(clock_.now());
+    hold_->apply(config_);
     executor_->log_unexplained();
     auto server = MessageServer::listen(paths_.socket, engine_uid,
-                                        {loop_, clock_, log_, record_limit_, *executor_,
+                                        {loop_, clock_, log_, *record_limit_, *executor_,
                                          [this] { follow_clock(); }, [this] { schedule(); }});
     if (!server) {
         return base::fail(std::move(server.error()));
@@ -93,12 +99,14 @@ void Service::set_config(ExecdConfig config) {
     start_responders(config);
     config_ = config;
     executor_->set_config(std::move(config));
+    hold_->apply(config_);
     on_protection_changed();
 }
 
 void Service::on_protection_changed() {
     follow_clock();
     executor_->lift_protected(clock_.now());
+    hold_->on_protection_changed();
     schedule();
 }
 

@@ -14,6 +14,7 @@
 #include "engine/base/log.hpp"
 #include "engine/base/result.hpp"
 #include "engine/execd/executor.hpp"
+#include "engine/execd/hold.hpp"
 #include "engine/execd/message_server.hpp"
 #include "engine/execd/protection.hpp"
 #include "engine/execd/record_limit.hpp"
@@ -28,6 +29,7 @@ struct ServicePaths {
     std::string log;         // active-responses.log
     std::string json;        // active-responses.json
     std::string socket;
+    std::string status = {};  // file of counters; empty = none
 };
 
 class Service {
@@ -66,11 +68,12 @@ class Service {
     base::Log& log_;
     ServicePaths paths_;
     Records records_;
-    RecordLimit record_limit_{records_};
     Journal journal_;
     ResponderRunner runner_;
     ExecdConfig config_;
     std::chrono::nanoseconds clock_offset_;  // of the wall clock to the steady one
+    std::unique_ptr<Hold> hold_;  // passes records on to records_
+    std::unique_ptr<RecordLimit> record_limit_;  // passes them on to hold_
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<MessageServer> server_;
     base::EventLoop::Source tick_ = base::EventLoop::no_source();

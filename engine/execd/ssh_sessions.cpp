@@ -1,14 +1,8 @@
 #include "engine/execd/ssh_sessions.hpp"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +14,7 @@
 #include <memory>
 
 #include "engine/base/fd.hpp"
+#include "engine/execd/socket_diag.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -28,7 +23,6 @@ using base::IpAddress;
 using Inodes = std::set<std::uint64_t>;
 
 constexpr std::size_t kMaxSockets = 4096;
-constexpr timeval kReplyLimit{1, 0};
 constexpr std::string_view kSshPrograms[] = {"sshd", "sshd-session"};
 
 // Takes the next word off `text`.
@@ -65,74 +59,22 @@ std::optional<IpAddress> address_of_hex(std::string_view hex) {
 
 // Asks the kernel for established sockets of `family` with this peer, filtering in the kernel.
 // false = the kernel cannot say (inet_diag is not there).
-bool ask_kernel(int family, const base::Cidr& peers, Inodes& inodes) {
-    const std::unique_ptr<mnl_socket, void (*)(mnl_socket*)> socket(
-        mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC),
-        [](mnl_socket* open) { mnl_socket_close(open); });
-    if (socket == nullptr) {
-        return false;
-    }
-    ::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit,
-                 sizeof kReplyLimit);
-    alignas(nlmsghdr) std::array<char, 512> request{};
-    auto* header = mnl_nlmsg_put_header(request.data());
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    auto* wanted = static_cast<inet_diag_req_v2*>(
-        mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
-    wanted->sdiag_family = static_cast<std::uint8_t>(family);
-    wanted->sdiag_protocol = IPPROTO_TCP;
-    wanted->idiag_states = 1U << TCP_ESTABLISHED;
-    // One condition: the peer's address begins with these bits, any port. Jumping to the end
-    // accepts, jumping four bytes behind it rejects.
-    const auto size = static_cast<std::uint8_t>(sizeof(inet_diag_bc_op) +
-                                                sizeof(inet_diag_hostcond) + peers.address.size());
-    inet_diag_bc_op op{};
-    op.code = INET_DIAG_BC_D_COND;
-    op.yes = size;
-    op.no = static_cast<std::uint16_t>(size + 4);
-    inet_diag_hostcond condition{};
-    condition.family = peers.address.is_v4() ? AF_INET : AF_INET6;
-    condition.prefix_len = static_cast<std::uint8_t>(peers.prefix_length);
-    condition.port = -1;
-    std::array<char, 64> filter{};
-    std::memcpy(filter.data(), &op, sizeof op);
-    std::memcpy(filter.data() + sizeof op, &condition, sizeof condition);
-    std::memcpy(filter.data() + sizeof op + sizeof condition, peers.address.data(),
-                peers.address.size());
-    mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, size, filter.data());
-    if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) {
-        return false;
-    }
-    alignas(nlmsghdr) std::array<char, 32768> buffer;
-    for (;;) {
-        const auto got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-        if (got <= 0) {
-            return false;
-        }
-        int left = static_cast<int>(got);
-        for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
-             mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-            if (message->nlmsg_type == NLMSG_DONE) {
-                return true;
-            }
-            if (message->nlmsg_type == NLMSG_ERROR ||
-                mnl_nlmsg_get_payload_len(message) < sizeof(inet_diag_msg)) {
-                return false;
-            }
-            if (inodes.size() < kMaxSockets) {
-                inodes.insert(
-                    static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(message))->idiag_inode);
-            }
-        }
-    }
+bool ask_kernel(SocketDiag& diag, SocketDiag::Family family, const base::Cidr& peers,
+                Inodes& inodes) {
+    return diag.ask_and_read(family, SocketDiag::State::Established, SocketFilter::for_peers(peers),
+                             [&](const TcpSocket& socket) {
+                                 if (inodes.size() < kMaxSockets) {
+                                     inodes.insert(socket.inode);
+                                 }
+                             });
 }
 
 Inodes established_sockets_of(const base::Cidr& peers, const std::string& root) {
     Inodes inodes;
     // An IPv4 peer may also be connected to a socket that serves both families.
-    if (root.empty() && ask_kernel(AF_INET6, peers, inodes) &&
-        (!peers.address.is_v4() || ask_kernel(AF_INET, peers, inodes))) {
+    auto diag = root.empty() ? SocketDiag::open() : std::nullopt;
+    if (diag && ask_kernel(*diag, SocketDiag::Family::V6, peers, inodes) &&
+        (!peers.address.is_v4() || ask_kernel(*diag, SocketDiag::Family::V4, peers, inodes))) {
         return inodes;
     }
     for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {

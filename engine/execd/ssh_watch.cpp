@@ -163,4 +163,20 @@ std::optional<std::string> SshWatch::find_session(const base::Cidr& asked) {
     return std::nullopt;
 }
 
+void SshWatch::for_each(
+    const std::function<void(const IpAddress&, const std::string&)>& on_session) const {
+    if (!root_.empty()) {
+        return;
+    }
+    for (const pid_t process : ssh_processes_in("/proc")) {
+        const std::string title = process_title(folder_of(process));
+        if (is_authenticated_title(title) && is_in_our_network(process) &&
+            is_of_root_sshd(folder_of(process))) {
+            for (const auto& peer : peers_of(process).value_or(Peers())) {
+                on_session(peer, title);
+            }
+        }
+    }
+}
+
 }  // namespace portcullis::execd

@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,6 +39,10 @@ class SshWatch {
 
     // As find_ssh_session().
     std::optional<std::string> find_session(const base::Cidr& asked);
+
+    // Calls on_session(peer, title) for each session. Looks at every process of sshd.
+    void for_each(
+        const std::function<void(const base::IpAddress&, const std::string&)>& on_session) const;
 
   private:
     // The peers of a process that was seen to be logged in; empty = it was not.

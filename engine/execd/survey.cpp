@@ -12,6 +12,9 @@ namespace {
 
 using Kept = std::map<std::pair<std::string, std::string>, std::optional<std::chrono::seconds>>;
 
+// As many as a responder can have, of both families.
+constexpr std::size_t kMostHolds = 8192;
+
 struct Progress {
     Survey survey;
     // A responder may report an address twice.
@@ -26,7 +29,7 @@ void end_one(Progress& progress) {
         return;
     }
     for (const auto& [key, left] : progress.kept) {
-        progress.survey.blocks.push_back({key.first, key.second, left});
+        progress.survey.blocks.push_back({key.first, key.second, left, false});
     }
     auto& others = progress.others;
     std::sort(others.begin(), others.end());
@@ -45,8 +48,15 @@ void take_survey(Runner& runner, const SurveyPlan& plan,
     for (const auto& executable : plan.executables) {
         runner.list(
             executable, plan.address,
-            [progress, executable, most = plan.most,
+            [progress, executable, most = plan.most, wants_holds = plan.wants_holds,
              is_explained = plan.is_explained](const Held& held) {
+                if (held.is_hold) {
+                    auto& holds = progress->survey.holds;
+                    if (wants_holds && holds.size() < kMostHolds) {
+                        holds.push_back({held.address, executable, held.left, true});
+                    }
+                    return;
+                }
                 if (is_explained(executable, held.address)) {
                     return;
                 }

@@ -20,11 +20,13 @@ struct UnexplainedBlock {
     std::string address;
     std::string executable;                    // of the responder
     std::optional<std::chrono::seconds> left;  // nullopt = it has no end
+    bool is_hold = false;                      // of the kernel (docs/hold.md): no ban explains it
 };
 
 struct Survey {
     std::vector<UnexplainedBlock> blocks;  // by address; at most `most` of the plan
-    std::size_t total = 0;                 // of all, also those that found no room in `blocks`
+    std::vector<UnexplainedBlock> holds;   // what the kernel holds, if the plan wants it
+    std::size_t total = 0;  // of all `blocks`, also those that found no room in `blocks`
     std::vector<std::string>
         problems;               // responders that should have answered, and why they did not
     bool was_answered = false;  // by one responder at least
@@ -34,6 +36,7 @@ struct SurveyPlan {
     std::vector<std::string> executables;  // the responders to ask
     std::string address = "-";             // only this one; "-" = all
     std::size_t most = 0;
+    bool wants_holds = false;
     std::function<bool(const std::string& executable, const std::string& address)> is_explained;
 };
 

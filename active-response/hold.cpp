@@ -1,0 +1,558 @@
+#include "active-response/hold.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "active-response/complain.hpp"
+#include "active-response/hold_trial.hpp"
+#include "active-response/request.hpp"
+#include "active-response/run_nft.hpp"
+#include "engine/base/ban_target.hpp"
+
+namespace portcullis::active_response {
+namespace {
+
+using base::Cidr;
+using base::HoldMode;
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxSpared = 65536;
+constexpr int kMostPorts = 1000;
+constexpr seconds kLongestHold{3600};
+// Another program listens to our NFLOG group, perhaps the responder before this one, which ends.
+constexpr milliseconds kBindPause{500};
+constexpr seconds kBindPatience{5};
+constexpr seconds kLongBindPause{10};
+constexpr seconds kWorkLimit{60};
+// A table that somebody else changes again and again is not put back more often than this.
+constexpr seconds kRepairPause{1};
+// Changes are heard of; this finds what was not.
+constexpr seconds kLookPause{10};
+
+base::Diagnostic problem(const char* code, std::string message) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = code;
+    diagnostic.message = std::move(message);
+    return diagnostic;
+}
+
+bool is_before(const Cidr& a, const Cidr& b) {
+    return a.address != b.address ? a.address < b.address : a.prefix_length < b.prefix_length;
+}
+
+bool is_same(const Cidr& a, const Cidr& b) { return !is_before(a, b) && !is_before(b, a); }
+
+// The networks of a member that is a list of texts, sorted; nullopt = it is something else.
+std::optional<std::vector<Cidr>> networks_of(const json& request, const char* member) {
+    std::vector<Cidr> networks;
+    const auto list = request.find(member);
+    if (list == request.end()) {
+        return networks;
+    }
+    if (!list->is_array() || list->size() > kMaxSpared) {
+        return std::nullopt;
+    }
+    for (const auto& one : *list) {
+        const auto network = one.is_string() ? Cidr::parse(one.get_ref<const std::string&>())
+                                             : std::optional<Cidr>();
+        if (!network) {
+            return std::nullopt;
+        }
+        networks.push_back(*network);
+    }
+    std::sort(networks.begin(), networks.end(), is_before);
+    networks.erase(std::unique(networks.begin(), networks.end(), is_same), networks.end());
+    return networks;
+}
+
+std::optional<int> number_of(const json& request, const char* member, int least, int most,
+                             int otherwise) {
+    const auto it = request.find(member);
+    if (it == request.end()) {
+        return otherwise;
+    }
+    if (!it->is_number_integer()) {
+        return std::nullopt;
+    }
+    const auto value = it->get<std::int64_t>();
+    return value >= least && value <= most ? std::optional(static_cast<int>(value)) : std::nullopt;
+}
+
+std::optional<HoldMode> mode_of(const json& request) {
+    const auto it = request.find("mode");
+    const std::string word = it != request.end() && it->is_string() ? it->get<std::string>() : "";
+    if (word == "yes") {
+        return HoldMode::Yes;
+    }
+    if (word == "refused") {
+        return HoldMode::Refused;
+    }
+    return word == "no" ? std::optional(HoldMode::No) : std::nullopt;
+}
+
+int first_local_port() {
+    int first = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
+    return first > 0 && first <= 65535 ? first : HoldSettings().first_local_port;
+}
+
+std::string form_name(const HoldForm& form) {
+    return fmt::format("{}{}", form.sees_sockets ? "counting probes" : "counting refusals only",
+                       form.logs ? "" : ", without reports");
+}
+
+}  // namespace
+
+base::Result<HoldSettings> read_hold_settings(const json& request) {
+    HoldSettings settings;
+    auto& config = settings.config;
+    const auto mode = mode_of(request);
+    const auto ports = number_of(request, "ports", 2, kMostPorts, config.ports);
+    const auto connects = number_of(request, "connect_ports", 2, kMostPorts, config.connect_ports);
+    const auto length = number_of(request, "seconds", 1, static_cast<int>(kLongestHold.count()), 2);
+    const auto prefix = number_of(request, "ipv6_prefix", 48, 128, config.ipv6_prefix);
+    const auto group = number_of(request, "group", 0, 65535, settings.log_group);
+    const bool is_prefix =
+        prefix && (*prefix == 48 || *prefix == 56 || *prefix == 64 || *prefix == 128);
+    if (!mode || !ports || !connects || !length || !is_prefix || !group) {
+        return base::fail(problem("bad-request", "a setting of the hold is out of range"));
+    }
+    auto spared = networks_of(request, "spared");
+    auto on_link = networks_of(request, "on_link");
+    if (!spared || !on_link) {
+        return base::fail(problem("bad-request", "a list of the hold is too long or wrong"));
+    }
+    config = {*mode, *ports, *connects, seconds(*length), *prefix};
+    settings.log_group = *group;
+    settings.spared = std::move(*spared);
+    settings.on_link6 = std::move(*on_link);
+    settings.on_link6.erase(std::remove_if(settings.on_link6.begin(), settings.on_link6.end(),
+                                           [](const Cidr& each) { return each.address.is_v4(); }),
+                            settings.on_link6.end());
+    settings.is_dry = request.value("dry_run", false);
+    settings.first_local_port = first_local_port();
+    return settings;
+}
+
+Hold::Hold() {
+    if (auto table = HoldTable::open()) {
+        table_ = std::move(*table);
+    }
+}
+
+Hold::~Hold() {
+    if (worker_ > 0) {
+        ::kill(worker_, SIGKILL);
+        ::waitpid(worker_, nullptr, 0);
+    }
+}
+
+std::string Hold::take_request(const json& request) {
+    auto settings = read_hold_settings(request);
+    const json id = request.value("id", json(0));
+    if (!settings) {
+        return reply_line(id, settings.error().message);
+    }
+    if (!table_) {
+        return reply_line(id, "no netlink socket");
+    }
+    wanted_ = std::move(*settings);
+    waiting_.push_back(id);
+    bind_limit_ = steady_clock::now() + kBindPatience;
+    return begin_work();
+}
+
+std::string Hold::answer_all(std::vector<json>& ids, const std::string& error) {
+    std::string lines;
+    for (const auto& id : ids) {
+        lines += reply_line(id, error);
+    }
+    ids.clear();
+    return lines;
+}
+
+bool Hold::ensure_log() {
+    if (log_ && installed_ && installed_->log_group != wanted_->log_group) {
+        log_.reset();
+    }
+    next_bind_.reset();
+    if (log_) {
+        return true;
+    }
+    auto log = HoldLog::open(wanted_->log_group);
+    if (log) {
+        log_ = std::move(*log);
+        return true;
+    }
+    if (log.error().code == "group-in-use") {
+        const auto now = steady_clock::now();
+        next_bind_ = now + (now < bind_limit_ ? milliseconds(kBindPause) : kLongBindPause);
+        return false;
+    }
+    complain("the hold works without reports: " + log.error().message);
+    return true;
+}
+
+// Begins what is still to be done. The result is the replies to what needs no work.
+std::string Hold::begin_work() {
+    if (work_out_ || !wanted_) {
+        return {};
+    }
+    if (wanted_->config.mode == HoldMode::No) {
+        next_bind_.reset();
+        if (!installed_) {
+            const auto form = table_->form();
+            // Left by a responder that was killed, unless that of another home listens.
+            const bool is_there = form && !form->empty();
+            const bool is_ours = is_there && (log_ || HoldLog::open(wanted_->log_group));
+            if (!is_ours) {
+                return answer_all(waiting_, "");
+            }
+        }
+        return start(Work::Remove);
+    }
+    if (!ensure_log()) {
+        if (steady_clock::now() < bind_limit_) {
+            return {};
+        }
+        return answer_all(waiting_,
+                          fmt::format("NFLOG group {} is used by another program: there is no "
+                                      "hold (another home of Portcullis on this host has it)",
+                                      wanted_->log_group));
+    }
+    if (!watch_) {
+        if (auto watch = HoldWatch::open()) {
+            watch_ = std::move(*watch);
+        }
+    }
+    if (installed_ && installed_->has_rules_of(*wanted_)) {
+        return *installed_ == *wanted_ ? answer_all(waiting_, "") : start(Work::ChangeLists);
+    }
+    if (installed_ && installed_->config.mode != wanted_->config.mode) {
+        form_.reset();
+    }
+    return start(Work::Install);
+}
+
+std::string Hold::start(Work work) {
+    std::array<int, 2> pipe{};
+    if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+        return answer_all(waiting_, std::generic_category().message(errno));
+    }
+    base::UniqueFd from(pipe[0]);
+    base::UniqueFd to(pipe[1]);
+    work_ = work;
+    work_settings_ = *wanted_;
+    const pid_t child = ::fork();
+    if (child < 0) {
+        return answer_all(waiting_, std::generic_category().message(errno));
+    }
+    if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const auto result = do_work(work, work_settings_, form_);
+        json answer = {{"error", result.error},
+                       {"warning", result.warning},
+                       {"form_hash", result.form_hash},
+                       {"lists_hash", result.lists_hash}};
+        if (result.form) {
+            answer["sees_sockets"] = result.form->sees_sockets;
+            answer["logs"] = result.form->logs;
+        }
+        base::write_all(to.get(), answer.dump(-1, ' ', false, json::error_handler_t::replace));
+        ::_exit(0);
+    }
+    worker_ = child;
+    work_out_ = std::move(from);
+    work_text_.clear();
+    work_deadline_ = steady_clock::now() + kWorkLimit;
+    in_work_.insert(in_work_.end(), waiting_.begin(), waiting_.end());
+    waiting_.clear();
+    return {};
+}
+
+void Hold::note_hashes(WorkResult& result) {
+    auto table = HoldTable::open();
+    const auto form = table ? table->form() : base::Result<std::string>(std::string());
+    const auto lists = table ? table->lists() : base::Result<std::string>(std::string());
+    result.form_hash = std::hash<std::string>()(form.value_or(""));
+    result.lists_hash = std::hash<std::string>()(lists.value_or(""));
+}
+
+Hold::WorkResult Hold::do_work(Work work, const HoldSettings& settings,
+                               const std::optional<HoldForm>& known) {
+    WorkResult result;
+    if (work == Work::Install) {
+        return install(settings, known);
+    }
+    const auto done =
+        run_nft(work == Work::Remove ? hold_removal_script() : hold_lists_script(settings));
+    if (!done) {
+        result.error = done.error().message;
+    } else if (work == Work::ChangeLists) {
+        result.form = known;
+        note_hashes(result);
+    }
+    return result;
+}
+
+Hold::WorkResult Hold::install(const HoldSettings& settings, const std::optional<HoldForm>& known) {
+    WorkResult result;
+    auto forms = hold_forms(settings.config.mode);
+    std::string expected;
+    if (known) {
+        forms = {*known};
+    } else {
+        const Trial trial = try_hold(settings, forms);
+        if (trial.was_possible && !trial.form) {
+            run_nft(hold_removal_script());
+            result.error =
+                "this kernel cannot hold scans (" + trial.problem + "): there is no hold";
+            return result;
+        }
+        if (trial.form) {
+            forms = {forms[*trial.form]};
+            expected = trial.form_text;
+        }
+        if (!trial.problem.empty()) {
+            result.warning =
+                trial.was_possible
+                    ? fmt::format("the hold works in a lesser form here ({}): {}",
+                                  form_name(forms.front()), trial.problem)
+                    : "the hold could not be tried out before it was installed: " + trial.problem;
+        }
+    }
+    std::string first_problem;
+    for (const auto& form : forms) {
+        const auto made = run_nft(hold_script(settings, form));
+        if (!made) {
+            first_problem = first_problem.empty() ? made.error().message : first_problem;
+            continue;
+        }
+        result.form = form;
+        note_hashes(result);
+        if (!expected.empty() && result.form_hash != std::hash<std::string>()(expected)) {
+            result.error = "somebody changed the table inet portcullis_hold while it was made";
+        }
+        return result;
+    }
+    result.error = "nft cannot make the table inet portcullis_hold: " + first_problem;
+    return result;
+}
+
+std::string Hold::take_work() {
+    if (!work_out_) {
+        return {};
+    }
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::read(work_out_.get(), buffer.data(), buffer.size());
+    if (got > 0) {
+        work_text_.append(buffer.data(), static_cast<std::size_t>(got));
+        return {};
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return {};
+    }
+    work_out_.reset();
+    ::waitpid(std::exchange(worker_, 0), nullptr, 0);
+    const json answer = json::parse(work_text_, nullptr, false);
+    std::string error = answer.is_object() ? answer.value("error", "")
+                                           : std::string(
+                                                 "the process that changes the table "
+                                                 "ended without an answer");
+    if (error.empty() && !answer.value("warning", "").empty()) {
+        complain(answer.value("warning", ""));
+    }
+    if (!error.empty() && work_ == Work::ChangeLists) {
+        installed_.reset();  // it is not as it should be: make it anew
+        return begin_work();
+    }
+    const bool was_there = installed_.has_value();
+    installed_.reset();
+    if (error.empty() && work_ == Work::Remove) {
+        log_.reset();
+        watch_.reset();
+        form_.reset();
+        was_interrupted_ = false;
+    } else if (error.empty()) {
+        installed_ = work_settings_;
+        form_ = HoldForm{answer.value("sees_sockets", true), answer.value("logs", true)};
+        form_hash_ = answer.value("form_hash", std::size_t{0});
+        lists_hash_ = answer.value("lists_hash", std::size_t{0});
+        has_news_ = true;  // look once more: somebody may have changed it meanwhile
+        next_look_ = steady_clock::now();
+        was_interrupted_ = false;
+        release_spared();
+    } else if (in_work_.empty() && !was_interrupted_ && was_there) {
+        was_interrupted_ = true;
+        complain("the hold cannot be put back: " + error);
+    }
+    std::string lines = answer_all(in_work_, error);
+    if (!waiting_.empty()) {
+        lines += begin_work();
+    }
+    return lines;
+}
+
+// What has become spared leaves the set of held sources. (The rules spare it anyway.)
+void Hold::release_spared() {
+    const auto all = held();
+    for (const auto& one : all) {
+        const bool is_spared = std::any_of(
+            installed_->spared.begin(), installed_->spared.end(), [&](const Cidr& spared) {
+                return spared.address.is_v4() == one.target.address.is_v4() &&
+                       spared.overlaps(one.target);
+            });
+        if (is_spared) {
+            table_->release(one.target);
+        }
+    }
+}
+
+bool Hold::is_intact() {
+    const auto form = table_->form();
+    const auto lists = table_->lists();
+    // An answer that cannot be had is no reason to replace anything.
+    return !form || !lists ||
+           (std::hash<std::string>()(*form) == form_hash_ &&
+            std::hash<std::string>()(*lists) == lists_hash_);
+}
+
+void Hold::put_back(const char* why) {
+    const auto now = steady_clock::now();
+    next_repair_ = now + kRepairPause;
+    complain(why);
+    start(Work::Install);
+}
+
+void Hold::follow_table() {
+    has_news_ = (watch_ && watch_->read_news()) || has_news_;
+    if (has_news_ && !work_out_) {
+        next_look_ = std::max(steady_clock::now(), next_repair_);
+    }
+}
+
+std::optional<milliseconds> Hold::time_left() const {
+    auto next = steady_clock::time_point::max();
+    if (work_out_) {
+        next = std::min(next, work_deadline_);
+    } else if (installed_ || was_interrupted_) {
+        next = std::min(next, next_look_);
+    }
+    if (next_bind_ && !work_out_) {
+        next = std::min(next, *next_bind_);
+    }
+    if (more_ > 0) {
+        next = std::min(next, second_ + seconds(1));
+    }
+    if (next == steady_clock::time_point::max()) {
+        return std::nullopt;
+    }
+    return std::max(std::chrono::ceil<milliseconds>(next - steady_clock::now()), milliseconds(0));
+}
+
+std::string Hold::on_time() {
+    const auto now = steady_clock::now();
+    std::string lines;
+    if (more_ > 0 && now >= second_ + seconds(1)) {
+        lines += json{{"event", "held"}, {"more", std::exchange(more_, 0)}}.dump() + "\n";
+    }
+    if (work_out_) {
+        if (now >= work_deadline_) {
+            ::kill(worker_, SIGKILL);  // its pipe ends
+            work_deadline_ = now + kWorkLimit;
+        }
+        return lines;
+    }
+    if (next_bind_ && now >= *next_bind_) {
+        lines += begin_work();
+    }
+    if (!work_out_ && (installed_ || was_interrupted_) && now >= next_look_) {
+        next_look_ = now + kLookPause;
+        has_news_ = false;
+        if (was_interrupted_) {
+            start(Work::Install);
+        } else if (!is_intact()) {
+            put_back("somebody changed the table inet portcullis_hold: putting it back");
+        }
+    }
+    return lines;
+}
+
+std::string Hold::take_log() {
+    if (!log_) {
+        return {};
+    }
+    const auto news = log_->read_news();
+    const auto now = steady_clock::now();
+    std::string lines;
+    if (now >= second_ + seconds(1)) {
+        if (more_ > 0) {
+            lines += json{{"event", "held"}, {"more", std::exchange(more_, 0)}}.dump() + "\n";
+        }
+        second_ = now;
+        events_ = 0;
+    }
+    more_ += news.were_lost ? 1 : 0;
+    for (const auto& source : news.sources) {
+        if (events_ >= kMaxEventsPerSecond) {
+            ++more_;
+            continue;
+        }
+        ++events_;
+        const auto target = installed_ ? hold_target_of(source, *installed_) : Cidr(source);
+        lines += json{{"event", "held"}, {"address", base::ban_target_text(target)}}.dump() + "\n";
+    }
+    return lines;
+}
+
+std::vector<Held> Hold::held() {
+    if (!table_ || is_dry()) {
+        return {};
+    }
+    return table_
+        ->held(installed_ ? installed_->config.ipv6_prefix : base::HoldConfig().ipv6_prefix)
+        .value_or(std::vector<Held>());
+}
+
+void Hold::release(const Cidr& target) {
+    if (!table_ || is_dry()) {
+        return;
+    }
+    table_->release(target);
+    if (!target.address.is_v4() && target.is_one_address()) {
+        HoldSettings settings = installed_.value_or(HoldSettings());
+        settings.on_link6.clear();
+        table_->release(hold_target_of(target.address, settings));
+    }
+}
+
+void Hold::end() {
+    const bool may_be_there = installed_ || (work_out_ && work_ == Work::Install);
+    if (worker_ > 0) {
+        ::kill(worker_, SIGKILL);
+        ::waitpid(std::exchange(worker_, 0), nullptr, 0);
+        work_out_.reset();
+    }
+    if (may_be_there) {
+        run_nft(hold_removal_script());
+    }
+}
+
+}  // namespace portcullis::active_response

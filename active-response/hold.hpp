@@ -1,0 +1,119 @@
+// Hold: the part of the persistent responder that keeps the table `inet portcullis_hold` as execd
+// wants it, and says which sources the kernel begins to hold (docs/hold.md).
+//
+// nft(8) and the trial take tens to hundreds of milliseconds, in which bans must not wait. So a
+// child process does that work, one piece at a time, and reports by a pipe. Single-threaded.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "active-response/hold_log.hpp"
+#include "active-response/hold_script.hpp"
+#include "active-response/hold_table.hpp"
+#include "engine/base/fd.hpp"
+
+namespace portcullis::active_response {
+
+// The settings of a request {"action":"hold",…}. Error "bad-request".
+base::Result<HoldSettings> read_hold_settings(const nlohmann::json& request);
+
+// Lines for standard output: replies and events. Empty = nothing to write.
+class Hold {
+  public:
+    // Events beyond this many in a second are summed up.
+    static constexpr int kMaxEventsPerSecond = 100;
+
+    Hold();
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+    // Begins what `request` asks for. Its reply comes when the table is as it says.
+    std::string take_request(const nlohmann::json& request);
+
+    // Descriptors to be polled, -1 = none, and what is to be called when they are readable.
+    int work_fd() const { return work_out_.get(); }
+    std::string take_work();
+    int log_fd() const { return log_ ? log_->fd() : -1; }
+    std::string take_log();
+    int watch_fd() const { return watch_ ? watch_->fd() : -1; }
+    void follow_table();
+
+    // Time until on_time() has something to do; nullopt = never.
+    std::optional<std::chrono::milliseconds> time_left() const;
+    std::string on_time();
+
+    // The sources that are held now; none in a dry run.
+    std::vector<Held> held();
+    // Ends the holds of `target`, and that of the network that it is held with.
+    void release(const base::Cidr& target);
+
+    // Whether a table that blocks is wanted: false in a dry run.
+    bool is_dry() const { return wanted_ && wanted_->is_dry; }
+
+    // execd has ended: nobody would keep the list of spared addresses any more. Removes the table.
+    void end();
+
+  private:
+    enum class Work { Install, ChangeLists, Remove };
+    // What the child process says.
+    struct WorkResult {
+        std::string error;
+        std::string warning;
+        std::optional<HoldForm> form;
+        std::size_t form_hash = 0;
+        std::size_t lists_hash = 0;
+    };
+    static WorkResult do_work(Work work, const HoldSettings& settings,
+                              const std::optional<HoldForm>& known);
+    static WorkResult install(const HoldSettings& settings, const std::optional<HoldForm>& known);
+    static void note_hashes(WorkResult& result);
+
+    // Listens to NFLOG. False = another program does, which is tried again.
+    bool ensure_log();
+    std::string begin_work();
+    std::string start(Work work);
+    std::string answer_all(std::vector<nlohmann::json>& ids, const std::string& error);
+    void release_spared();
+    bool is_intact();
+    void put_back(const char* why);
+
+    std::optional<HoldTable> table_;
+    std::optional<HoldLog> log_;
+    std::optional<HoldWatch> watch_;
+
+    std::optional<HoldSettings> wanted_;
+    std::optional<HoldSettings> installed_;
+    std::optional<HoldForm> form_;  // of installed_, as the trial found it
+    std::size_t form_hash_ = 0;
+    std::size_t lists_hash_ = 0;
+    std::vector<nlohmann::json> waiting_;  // ids of requests that work to come answers
+
+    base::UniqueFd work_out_;  // of the child process; none = none runs
+    pid_t worker_ = 0;
+    Work work_ = Work::Install;
+    HoldSettings work_settings_;
+    std::vector<nlohmann::json> in_work_;  // ids that the work under way answers
+    std::string work_text_;
+    std::chrono::steady_clock::time_point work_deadline_;
+
+    std::optional<std::chrono::steady_clock::time_point> next_bind_;  // to NFLOG
+    std::chrono::steady_clock::time_point bind_limit_;
+    std::chrono::steady_clock::time_point next_look_;
+    std::chrono::steady_clock::time_point next_repair_;
+    bool has_news_ = false;  // of the table, not looked at yet
+    bool was_interrupted_ = false;
+
+    std::chrono::steady_clock::time_point second_;  // that events_ counts
+    int events_ = 0;
+    std::uint64_t more_ = 0;  // events that were not written
+};
+
+}  // namespace portcullis::active_response

@@ -1,0 +1,70 @@
+#include "active-response/run_nft.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "engine/base/fd.hpp"
+
+namespace portcullis::active_response {
+namespace {
+
+constexpr std::size_t kMaxSaid = 1000;
+
+tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = code;
+    diagnostic.message = std::move(message);
+    return base::fail(std::move(diagnostic));
+}
+
+}  // namespace
+
+base::Result<void> run_nft(std::string_view script) {
+    // A file and not a pipe: nft may end before it has read all, and nobody has to write meanwhile.
+    const base::UniqueFd file(::memfd_create("nft-script", MFD_CLOEXEC));
+    std::array<int, 2> out{};
+    if (!file || !base::write_all(file.get(), script) || ::lseek(file.get(), 0, SEEK_SET) != 0 ||
+        ::pipe2(out.data(), O_CLOEXEC) != 0) {
+        return failure("nft-failed", std::generic_category().message(errno));
+    }
+    const base::UniqueFd said(out[0]);
+    base::UniqueFd said_end(out[1]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(file.get(), STDIN_FILENO);
+        ::dup2(said_end.get(), STDOUT_FILENO);
+        ::dup2(said_end.get(), STDERR_FILENO);
+        ::execlp("nft", "nft", "-f", "-", nullptr);
+        ::_exit(127);
+    }
+    if (child < 0) {
+        return failure("nft-failed", std::generic_category().message(errno));
+    }
+    said_end.reset();
+    std::string text;
+    std::array<char, 512> buffer;
+    for (ssize_t got = 0; (got = ::read(said.get(), buffer.data(), buffer.size())) > 0;) {
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+        text.resize(std::min(text.size(), kMaxSaid));
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        return failure("no-nft", "cannot run nft(8): install the package nftables");
+    }
+    if (status != 0) {
+        return failure("nft-failed", text.substr(0, text.find('\n')));
+    }
+    return {};
+}
+
+}  // namespace portcullis::active_response

@@ -1,0 +1,14 @@
+// run_nft(): gives nft(8) a script. libnftables is GPL-2-only and is not linked.
+#pragma once
+
+#include <string_view>
+
+#include "engine/base/result.hpp"
+
+namespace portcullis::active_response {
+
+// Runs `nft -f -` with `script`, which is one transaction: all of it or nothing. Waits for its end.
+// Errors: "no-nft" (it cannot be run), "nft-failed" with nft's first line.
+base::Result<void> run_nft(std::string_view script);
+
+}  // namespace portcullis::active_response

@@ -1,0 +1,78 @@
+// Hold: has the responder make the kernel stop scans by itself, and records what comes of it
+// (docs/hold.md).
+//
+// It asks again after each start of the responder, at a reload, and when the never-block list has
+// changed. A RecordSink in front of another one: the executed bans that pass confirm holds.
+// Single-threaded on the event loop.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/event_loop.hpp"
+#include "engine/base/log.hpp"
+#include "engine/execd/execd_config.hpp"
+#include "engine/execd/hold_reports.hpp"
+#include "engine/execd/protection.hpp"
+#include "engine/execd/records.hpp"
+#include "engine/execd/runner.hpp"
+
+namespace portcullis::execd {
+
+class Hold final : public RecordSink {
+  public:
+    // The executable that can hold.
+    static constexpr std::string_view kResponder = "firewall-drop";
+
+    struct Parts {
+        base::EventLoop& loop;
+        const base::Clock& clock;
+        base::Log& log;
+        Runner& runner;
+        Protection& protection;
+        RecordSink& records;      // where all records go in the end
+        std::string status_file;  // where counters are written; empty = nowhere
+    };
+    // All references must outlive this.
+    explicit Hold(Parts parts);
+    ~Hold() override = default;
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+    // At the start and at each reload. Without a persistent command of kResponder, and with
+    // <hold>no</hold>, nothing is held. A dry run counts.
+    void apply(const ExecdConfig& config);
+    // The responder was started again: the one before may have left anything.
+    void on_restarted(const std::string& executable);
+    void on_protection_changed();
+    void on_event(const HoldEvent& event);
+
+    void write(const Record& record) override;
+
+    const HoldReports& reports() const { return reports_; }
+
+  private:
+    bool is_wanted() const { return has_responder_ && config_.mode != base::HoldMode::No; }
+    // At most once in kPause: each change costs the responder a call of nft(8).
+    void ask_soon();
+    void ask(bool is_forced);
+    void schedule();
+    void write_status();
+
+    Parts parts_;
+    HoldReports reports_;
+    base::HoldConfig config_;
+    bool is_dry_ = false;
+    bool has_responder_ = false;
+    bool was_asked_ = false;  // the responder may hold
+    std::optional<HoldRequest> last_;
+    std::string last_problem_;  // that was logged
+    std::chrono::steady_clock::time_point next_ask_;
+    base::EventLoop::Source ask_ = base::EventLoop::no_source();
+    base::EventLoop::Source tick_ = base::EventLoop::no_source();
+    base::EventLoop::Source status_ = base::EventLoop::no_source();
+};
+
+}  // namespace portcullis::execd
