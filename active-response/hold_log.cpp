@@ -118,8 +118,9 @@ base::Result<HoldLog> HoldLog::open(int group) {
     auto* message = begin_config(buffer.data(), group);
     const nfulnl_msg_config_cmd bind{NFULNL_CFG_CMD_BIND};
     mnl_attr_put(message, NFULA_CFG_CMD, sizeof bind, &bind);
+    // EPERM is the answer while another socket has the group.
     if (const int error = configure(socket, message); error != 0) {
-        return failure(error == EBUSY ? "group-in-use" : "no-netlink", error);
+        return failure(error == EBUSY || error == EPERM ? "group-in-use" : "no-netlink", error);
     }
     buffer = {};
     message = begin_config(buffer.data(), group);
