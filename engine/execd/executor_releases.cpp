@@ -165,6 +165,7 @@ void Executor::reply_to(const Releases& releases) {
     if (releases.dropped > 0) {
         parts.push_back(counted(releases.dropped, "deferred request", "deferred requests") +
                         " dropped");
+    }
     if (releases.holds_ended > 0) {
         parts.push_back(counted(static_cast<std::size_t>(releases.holds_ended), "hold", "holds") +
                         " ended");
