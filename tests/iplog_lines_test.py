@@ -467,11 +467,16 @@ class Conformance(unittest.TestCase):
             "TCP: slow-sweep scan detected [port 22] from 203.0.113.9")]
         self.assertEqual(15, len(lines))
         first = logtest(home, lines, "--fresh")
-        for note in ("again", "asymmetric route", "again, asymmetric route"):
+        for note in ("again", "asymmetric route", "again, asymmetric route", "proven", "forgeable", "again, forgeable",
+                     "again, proven", "doubtful, asymmetric route", "doubtful, partial checksums",
+                     "again, doubtful, partial checksums"):
             for line, before, got in zip(lines, first, logtest(home, [f"{line} ({note})" for line in lines], "--fresh")):
                 self.assertEqual((99990, True), (got["rule"], got["alert"]), line)
                 self.assertEqual(before["fields"], got["fields"], line)
                 self.assertIn("srcip", got["fields"], line)
+                # The published decoders read no notes, and the published response blocks all alike.
+                self.assertEqual([{"command": "firewall-drop", "evidence": "forgeable", "block": "hard", "timeout": 0}],
+                                 got["responses"], line)
 
     def test_what_only_reports_fires_no_published_rule(self):
         home = home_with(self, {

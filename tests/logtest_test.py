@@ -181,6 +181,37 @@ class Options(unittest.TestCase):
                          [100201, None, 100100])
 
 
+class Responses(unittest.TestCase):
+    LINE = b"Nov 14 18:09:12 TCP: SYN scan detected [port 22] from 192.0.2.7%s\n"
+
+    def test_the_grade_of_the_evidence_and_the_block_that_follows(self):
+        rows = [
+            (b" (proven)", {"evidence": "proven", "block": "hard", "timeout": 600}),
+            (b" (again, forgeable)", {"evidence": "forgeable", "block": "soft", "timeout": 120}),
+            (b"", {"evidence": "forgeable", "block": "soft", "timeout": 120}),
+            (b" (doubtful, asymmetric route)", {"evidence": "doubtful", "block": "none", "reason": "doubtful evidence"}),
+        ]
+        for notes, due in rows:
+            run = logtest("--json", "--location", "/var/log/iplog", stdin=self.LINE % notes, home=PROJECT)
+            got = json.loads(run.stdout)
+            self.assertEqual(got["evidence"], due["evidence"])
+            self.assertEqual(got["responses"], [{"command": "firewall-drop", **due}])
+
+    def test_a_line_of_another_file_is_an_alert_and_no_response(self):
+        for options in ([], ["--location", "/var/log/syslog"], ["--location", "/var/log/iplog.1"]):
+            got = json.loads(logtest("--json", *options, stdin=self.LINE % b" (proven)", home=PROJECT).stdout)
+            self.assertEqual((got["alert"], got["responses"]), (True, [
+                {"command": "firewall-drop", "evidence": "proven", "block": "none", "reason": "not from /var/log/iplog"}]))
+            text = logtest(*options, stdin=self.LINE % b" (proven)", home=PROJECT).stderr.decode()
+            self.assertTrue(text.endswith("\n**No response: firewall-drop: not from /var/log/iplog\n"), text)
+
+    def test_an_alert_of_a_program_is_proven_and_has_no_grade(self):
+        got = objects(stdin=b"door 3 forced\n" + b"Nov 14 18:09:12 host gate[1]: denied bob from 192.0.2.1\n")
+        self.assertEqual([each["evidence"] for each in got], [None, None])
+        vault = objects(stdin=b"Nov 14 18:09:12 host gate[1]: denied bob from 192.0.2.1 (doubtful)\n")
+        self.assertEqual(vault[0]["evidence"], None)
+
+
 class Questions(unittest.TestCase):
     def test_explain_and_why_not_as_objects(self):
         line, = objects("--explain", "--why-not", "100101", stdin=DENIED)

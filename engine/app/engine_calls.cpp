@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <cstdint>
+#include <iterator>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/seccomp.hpp"
 
@@ -139,6 +142,9 @@ constexpr AllowedCall kCalls[] = {
     {"getrusage"},
     {"getrlimit"},
     {"prlimit64", CallArgument{.index = 2, .value = 0}},  // to read, not to set
+    // A realtime process whose stretch was too long (engine/base/realtime.hpp)
+    {"prlimit64", CallArgument{.index = 1, .value = RLIMIT_RTTIME}},
+    {"setrlimit", CallArgument{.index = 0, .value = RLIMIT_RTTIME}},
     {"sched_getaffinity"},
     {"sched_yield"},
     {"sysinfo"},
@@ -176,7 +182,11 @@ base::Result<void> limit_engine_calls(const std::string& log_path) {
         return {};
     }
     report_fd = ::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-    return base::allow_only(kCalls, report_refused_call);
+    std::vector<AllowedCall> calls(std::begin(kCalls), std::end(kCalls));
+    // Realtime priority is given up and taken again, of no other process.
+    calls.push_back({"sched_setscheduler",
+                     CallArgument{.index = 0, .value = static_cast<std::uint64_t>(::getpid())}});
+    return base::allow_only(calls, report_refused_call);
 }
 
 }  // namespace portcullis::app

@@ -224,6 +224,43 @@ def limited_calls(home):
     home.start()
 
 
+def names_under_the_limit(home):
+    """Names are asked for under the limit, too: here of a host whose name server refuses every question."""
+    good = home.config.read_text()
+    web = home.path / "logs/web"
+    web.touch()
+    resolver = home.path / "etc/resolv.conf"
+    resolver.write_text("nameserver 127.0.0.1\n")
+    (home.path / "etc/web.xml").write_text(
+        '<decoder name="crawl"><prematch>^crawl </prematch><regex offset="after_prematch">^(\\S+)</regex>'
+        "<order>srcip</order></decoder>")
+    (home.path / "rules/web.xml").write_text(
+        '<group name="web,"><rule id="100200" level="3"><decoded_as>crawl</decoded_as></rule>'
+        '<rule id="100201" level="0"><if_sid>100200</if_sid><compiled_rule>is_valid_crawler</compiled_rule>'
+        "<description>a crawler</description></rule></group>")
+    home.config.write_text(good.replace(
+        "</ossec_config>", "<global><verify_crawlers>yes</verify_crawlers></global><rules>"
+        "<decoder>etc/web.xml</decoder><include>web.xml</include></rules><localfile><log_format>syslog</log_format>"
+        f"<location>{web}</location></localfile></ossec_config>"))
+    home.stop()
+    script = 'ip link set lo up && mount --bind "$0" /etc/resolv.conf && exec "$@"'
+    home.command = lambda *arguments: ["unshare", "--net", "--mount", "sh", "-c", script, str(resolver),
+                                       *Home.command(home, *arguments)]
+    home.start()
+    with open(web, "a", encoding="ascii") as log:
+        log.write("crawl 192.0.2.80\n")
+
+    def failed():
+        status = json.loads((home.path / "queue/engine-status.json").read_text())
+        return status["crawlers_asked"] == 1 and status["crawlers_failed"] == 1
+    until("the question has failed", failed)
+    assert home.engine.poll() is None, home.messages()
+    home.stop()
+    del home.command
+    home.config.write_text(good)
+    home.start()
+
+
 def rotation(home):
     """Renaming the log while lines are written loses none of them."""
     addresses = home.write(3)
@@ -380,8 +417,8 @@ def full_disk(home):
     assert all(home.alerted().count(address) == 1 for address in addresses)
 
 
-STEPS = [alert_and_request, grade_and_source, queued_requests, alert_limit, limited_calls, rotation, odd_input, reload, kill_and_restart, clean_restart,
-         full_disk, second_instance, bad_start, outputs, daemon]
+STEPS = [alert_and_request, grade_and_source, queued_requests, alert_limit, limited_calls, names_under_the_limit,
+         rotation, odd_input, reload, kill_and_restart, clean_restart, full_disk, second_instance, bad_start, outputs, daemon]
 
 
 def run_steps(make_home, steps):

@@ -1,6 +1,7 @@
 #include "engine/app/engine_calls.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -80,6 +81,11 @@ TEST_CASE("engine_calls: a call that the engine does not need ends it, with a li
         {"kill", [] { return ::kill(::getppid(), 0) == 0; }},
         {"setuid", [] { return ::setuid(::getuid()) == 0; }},
         {"chown", [] { return ::chown("/tmp", ::getuid(), ::getgid()) == 0; }},
+        {"sched_setscheduler",
+         [] {
+             const sched_param priority{};
+             return ::sched_setscheduler(::getppid(), SCHED_OTHER, &priority) == 0;
+         }},
         {"prlimit64",
          [] {
              const rlimit limit{1, 1};
@@ -118,7 +124,12 @@ TEST_CASE("engine_calls: files, watches, sockets and compiled patterns go on") {
             ::socket(AF_UNIX, SOCK_SEQPACKET, 0) >= 0 && ::socket(AF_INET, SOCK_DGRAM, 0) >= 0;
         const auto pattern = pattern::Pattern::compile(pattern::Language::Pcre2, "^(a|b)+c");
         pattern::MatchScratch scratch;
-        return count == 2 && is_watched && has_sockets && pattern &&
+        const sched_param priority{};
+        const rlimit stretch{20'000, RLIM_INFINITY};
+        const bool can_give_up_realtime =
+            ::sched_setscheduler(::getpid(), SCHED_OTHER, &priority) == 0 &&
+            ::setrlimit(RLIMIT_RTTIME, &stretch) == 0;
+        return can_give_up_realtime && count == 2 && is_watched && has_sockets && pattern &&
                pattern->matches("abc", scratch);
     });
     REQUIRE(WIFEXITED(status));
