@@ -164,7 +164,8 @@ int BanSets::change_form(const TableForm::Reading& reading, const TableForm& due
                 elements[set_of(element.target, element.block)].push_back(element);
             }
             for (const auto& [set, list] : elements) {
-                if (made.count(set) == 0) {
+                // One that is there stays as it is.
+                if (made.count(set) == 0 && !is_inventory_due_) {
                     continue;
                 }
                 for (std::size_t begin = 0; begin < list.size(); begin += kElementsPerMessage) {

@@ -224,7 +224,8 @@ void PersistentResponder::check_questions() {
     }
 }
 
-// Takes a line about what the responder supports or blocks; false = it is none.
+// Takes a line about what the responder supports or blocks, or what happened to its blocks; false =
+// it is none.
 bool PersistentResponder::handle_answer(const json& answer) {
     if (!answer.is_object()) {
         return false;
@@ -234,6 +235,10 @@ bool PersistentResponder::handle_answer(const json& answer) {
         const bool lists = supports->is_array() &&
                            std::find(supports->begin(), supports->end(), "list") != supports->end();
         set_support(lists ? Support::Yes : Support::No);
+        return true;
+    }
+    if (const auto event = answer.find("event"); event != answer.end() && !answer.contains("id")) {
+        take_event(event->is_string() ? event->get<std::string>() : "", answer);
         return true;
     }
     const auto id = answer.find("id");
@@ -263,6 +268,14 @@ bool PersistentResponder::handle_answer(const json& answer) {
                                  error_of(answer)});
     }
     return true;
+}
+
+void PersistentResponder::take_event(std::string_view event, const json& line) {
+    const auto text = line.find("text");
+    if (event == "restored" && text != line.end() && text->is_string()) {
+        log_.warning(
+            fmt::format("{}: {}", executable_, text->get<std::string>().substr(0, kMaxError)));
+    }
 }
 
 void PersistentResponder::start() {
