@@ -31,6 +31,7 @@ constexpr seconds kRetryPause{10};
 constexpr seconds kTimeTolerance{2};
 constexpr std::size_t kMaxNamed = 3;
 constexpr std::size_t kMaxAskedEach = 2000;
+constexpr int kMaxRounds = 3;
 
 constexpr BlockKind other_than(BlockKind block) {
     return block == BlockKind::Hard ? BlockKind::Soft : BlockKind::Hard;
@@ -164,7 +165,8 @@ int BanSets::change_form(const TableForm::Reading& reading, const TableForm& due
                 elements[set_of(element.target, element.block)].push_back(element);
             }
             for (const auto& [set, list] : elements) {
-                if (made.count(set) == 0) {
+                // One that is there stays as it is.
+                if (made.count(set) == 0 && !is_inventory_due_) {
                     continue;
                 }
                 for (std::size_t begin = 0; begin < list.size(); begin += kElementsPerMessage) {
@@ -520,7 +522,7 @@ void BanSets::start_inventory() {
         report(walk.error().message);
         return;
     }
-    inventory_.emplace(Inventory{std::move(*walk), {}});
+    inventory_.emplace(Inventory{std::move(*walk), {}, 1});
     for (const auto& element : blocked_.all()) {
         inventory_->missing.emplace(key_of(element.target), element);
     }
@@ -540,9 +542,17 @@ void BanSets::go_on_with_inventory() {
     if (is_unfinished && *is_unfinished) {
         return;
     }
-    // What was changed while it was read may be there all the same.
+    // What was changed while it was read may be there all the same; and a hash table that grows
+    // shows only a part of what it holds.
     const auto missing = std::move(inventory_->missing);
+    const int rounds = inventory_->rounds;
     inventory_.reset();
+    if (missing.size() > kMaxAskedEach && rounds < kMaxRounds) {
+        if (auto walk = HeldWalk::start()) {
+            inventory_.emplace(Inventory{std::move(*walk), missing, rounds + 1});
+            return;
+        }
+    }
     if (missing.size() <= kMaxAskedEach) {
         for (const auto& [key, element] : missing) {
             touched_.insert(key);

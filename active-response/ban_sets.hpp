@@ -77,6 +77,7 @@ class BanSets {
     struct Inventory {
         HeldWalk walk;
         std::map<std::pair<base::IpAddress, int>, Element> missing;
+        int rounds = 1;
     };
 
     BanSets(NfSocket socket, std::optional<TableWatch> watch)

@@ -29,8 +29,6 @@ constexpr std::uint64_t kMostMore = 1'000'000;
 // One that answers others may have very many to answer: it has this many times the limit.
 constexpr int kPatience = 6;
 constexpr std::chrono::milliseconds kFirstPause{50};
-// Bytes of an event's text that are logged.
-constexpr std::size_t kMaxEventText = 500;
 constexpr std::chrono::milliseconds kLongestPause{10'000};
 
 // `age`: how long ago the job was asked for. Its effect must not last longer for being late.
@@ -224,25 +222,7 @@ void PersistentResponder::ask_to_hold() {
 }
 
 // Takes a reply about holds, or a word of the responder's own; false = it is neither.
-bool PersistentResponder::handle_hold(const json& answer) {
-    if (const auto event = answer.find("event"); event != answer.end()) {
-        const auto text = answer.find("text");
-        if (*event == "restored" && text != answer.end() && text->is_string()) {
-            log_.warning(executable_ + ": " + text->get<std::string>().substr(0, kMaxEventText));
-        } else if (*event == "held" && on_event_) {
-            HoldEvent held;
-            const auto address = answer.find("address");
-            const auto more = answer.find("more");
-            if (address != answer.end() && address->is_string()) {
-                held.target = base::parse_ban_target(address->get_ref<const std::string&>());
-            }
-            if (more != answer.end() && more->is_number_unsigned()) {
-                held.more = std::min<std::uint64_t>(more->get<std::uint64_t>(), kMostMore);
-            }
-            on_event_(held);
-        }
-        return true;
-    }
+bool PersistentResponder::take_hold_reply(const json& answer) {
     const auto id = answer.find("id");
     const auto ok = answer.find("ok");
     if (!hold_ || hold_->id == 0 || id == answer.end() || *id != hold_->id || ok == answer.end() ||
@@ -328,7 +308,8 @@ void PersistentResponder::check_questions() {
     }
 }
 
-// Takes a line about what the responder supports or blocks; false = it is none.
+// Takes a line about what the responder supports or blocks, or what happened to its blocks; false =
+// it is none.
 bool PersistentResponder::handle_answer(const json& answer) {
     if (!answer.is_object()) {
         return false;
@@ -344,7 +325,11 @@ bool PersistentResponder::handle_answer(const json& answer) {
         set_support(has("list") ? Support::Yes : Support::No);
         return true;
     }
-    if (handle_hold(answer)) {
+    if (const auto event = answer.find("event"); event != answer.end() && !answer.contains("id")) {
+        take_event(event->is_string() ? event->get<std::string>() : "", answer);
+        return true;
+    }
+    if (take_hold_reply(answer)) {
         return true;
     }
     const auto id = answer.find("id");
@@ -376,6 +361,25 @@ bool PersistentResponder::handle_answer(const json& answer) {
                                  error_of(answer)});
     }
     return true;
+}
+
+void PersistentResponder::take_event(std::string_view event, const json& line) {
+    const auto text = line.find("text");
+    if (event == "restored" && text != line.end() && text->is_string()) {
+        log_.warning(
+            fmt::format("{}: {}", executable_, text->get<std::string>().substr(0, kMaxError)));
+    } else if (event == "held" && on_event_) {
+        HoldEvent held;
+        const auto address = line.find("address");
+        const auto more = line.find("more");
+        if (address != line.end() && address->is_string()) {
+            held.target = base::parse_ban_target(address->get_ref<const std::string&>());
+        }
+        if (more != line.end() && more->is_number_unsigned()) {
+            held.more = std::min<std::uint64_t>(more->get<std::uint64_t>(), kMostMore);
+        }
+        on_event_(held);
+    }
 }
 
 void PersistentResponder::start() {

@@ -94,8 +94,10 @@ class PersistentResponder {
     void check_questions();
     void write_soon(const std::string& line);
     bool handle_answer(const nlohmann::json& answer);
-    bool handle_hold(const nlohmann::json& answer);
+    bool take_hold_reply(const nlohmann::json& answer);
     void ask_to_hold();
+    // What the responder says unasked.
+    void take_event(std::string_view event, const nlohmann::json& line);
     void write_out();
     void read_replies();
     void handle_reply(const nlohmann::json& reply, std::string_view line);

@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""Bans survive what may happen to a host: programs that are killed, rulesets that others change, a torn journal, a reboot.
+
+In each round some bans begin and end while something happens. At its end the kernel, execd's table and its journal agree:
+no ban is lost, none is permanent, none lasts longer than it was to. PORTCULLIS_ROUNDS sets the number of rounds,
+PORTCULLIS_SEED the seed.
+
+usage: disturbance_test.py SOURCE_DIR BIN_DIR
+"""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+if os.environ.get("PORTCULLIS_IN_NAMESPACE") != "1":
+    probe = subprocess.run(["unshare", "--net", "true"], stderr=subprocess.DEVNULL)
+    if probe.returncode != 0:
+        print("SKIPPED: no network namespace can be made here (not root)")
+        sys.exit(0)
+    os.environ["PORTCULLIS_IN_NAMESPACE"] = "1"
+    os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
+
+BIN = pathlib.Path(sys.argv[2])
+ROUNDS = int(os.environ.get("PORTCULLIS_ROUNDS", "25"))
+SEED = int(os.environ.get("PORTCULLIS_SEED", "1"))
+CONFIG = """<ossec_config>
+  <global><hold>yes</hold><max_bans_per_minute>1000000</max_bans_per_minute></global>
+  <command><name>firewall-drop</name><executable>firewall-drop</executable><expect>srcip</expect>
+    <timeout_allowed>yes</timeout_allowed><persistent>yes</persistent></command>
+  <active-response><command>firewall-drop</command><location>local</location>
+    <level>6</level><timeout>600</timeout><block>auto</block><forgeable_timeout>120</forgeable_timeout></active-response>
+  <active-response><command>firewall-drop</command><location>local</location>
+    <level>7</level><timeout>6</timeout><block>auto</block><forgeable_timeout>3</forgeable_timeout></active-response>
+</ossec_config>
+"""
+TIMEOUTS = {(600, 120): "long", (6, 3): "short"}
+# A ban may last this much longer than it was to, in seconds.
+TOLERANCE = 1.0
+# The kernel and the programs agree within this time after a disturbance, in seconds.
+AGREED_WITHIN = 15
+
+
+def nft(script):
+    return subprocess.run(["nft", "-f", "-"], input=script, text=True, capture_output=True).returncode == 0
+
+
+def kernel():
+    """(address, kind) -> seconds left, None = no end."""
+    done = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis"], capture_output=True, text=True)
+    blocked = {}
+    for item in json.loads(done.stdout or '{"nftables":[]}')["nftables"]:
+        kind = "soft" if "soft" in item.get("set", {}).get("name", "") else "hard"
+        for element in item.get("set", {}).get("elem", []):
+            element = element["elem"] if isinstance(element, dict) and "elem" in element else {"val": element}
+            blocked[element["val"], kind] = element.get("expires")
+    return blocked
+
+
+class Disturbances(unittest.TestCase):
+    def setUp(self):
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+        folder = tempfile.TemporaryDirectory(prefix="pc-disturb-")
+        self.addCleanup(folder.cleanup)
+        self.home = pathlib.Path(folder.name)
+        for name in ("etc", "active-response/bin", "logs", "run"):
+            (self.home / name).mkdir(parents=True)
+        (self.home / "etc/ossec.conf").write_text(CONFIG)
+        shutil.copy(BIN / "firewall-drop", self.home / "active-response/bin")
+        self.execd = self.connection = None
+        self.addCleanup(self.kill_execd)
+        self.chance = random.Random(SEED)
+        self.last = 0
+        self.until = {}  # address -> latest unix time at which it may still be blocked
+        self.due = {}  # address -> time until which it must be blocked
+
+    # execd
+
+    def start(self):
+        self.execd = subprocess.Popen([BIN / "portcullis-execd", "-D", self.home, "-f"], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.connect()
+                return
+            except OSError:
+                self.assertIsNone(self.execd.poll(), "execd ended: " + self.log())
+                self.assertLess(time.monotonic(), deadline, "execd does not listen")
+                time.sleep(0.005)
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(20)
+        try:
+            connection.connect(str(self.home / "run/execd.sock"))
+        except OSError:
+            connection.close()
+            raise
+        if self.connection:
+            self.connection.close()
+        self.connection = connection
+
+    def kill_execd(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+        if self.execd:
+            self.execd.kill()
+            self.execd.wait(20)
+            self.execd = None
+
+    def log(self):
+        path = self.home / "logs/ossec.log"
+        return path.read_text()[-2000:] if path.exists() else ""
+
+    def ask(self, message):
+        self.connection.send(json.dumps(message).encode())
+        return json.loads(self.connection.recv(65536))
+
+    def table(self):
+        rows, after = {}, {}
+        while True:
+            page = self.ask({"op": "list", **after})
+            rows.update({(row["address"], row["block"]): row["until"] for row in page.get("bans", [])})
+            if not page.get("next"):
+                return rows
+            after = {"after": page["next"]}
+
+    def responder(self):
+        listed = subprocess.run(["pgrep", "-P", str(self.execd.pid)], capture_output=True, text=True).stdout.split()
+        return int(listed[0]) if listed else None
+
+    # Bans
+
+    def new_address(self):
+        self.last += 1
+        number = self.last
+        return f"2001:db8::{number:x}" if number % 5 == 0 else f"198.51.{number // 250}.{number % 250 + 1}"
+
+    def ban(self):
+        timeout, forgeable = self.chance.choice(list(TIMEOUTS))
+        grade = self.chance.choice(["proven", "forgeable"])
+        address = self.new_address() if not self.due or self.chance.random() < 0.8 else self.chance.choice(list(self.due))
+        self.connection.send(json.dumps({
+            "op": "respond", "command": "firewall-drop", "timeout": timeout, "user": "-", "srcip": address,
+            "filename": "-", "alert_id": "1700000000.12", "rule_id": 99990, "location": "host->/var/log/iplog",
+            "evidence": grade, "evidence_time": int(time.time()), "block": "auto",
+            "forgeable_timeout": forgeable}).encode())
+        # The answer to another question comes when this request was taken in.
+        self.ask({"op": "list"})
+        length = timeout if grade == "proven" else forgeable
+        self.due[address] = max(self.due.get(address, 0), time.time() + length - 1)
+        self.until[address] = max(self.until.get(address, 0), time.time() + length)
+
+    def unban(self):
+        if self.due:
+            address = self.chance.choice(list(self.due))
+            if self.ask({"op": "unban", "address": address})["ok"]:
+                del self.due[address]
+                self.until[address] = time.time()
+
+    # What happens
+
+    def kill_9_of_execd(self):
+        self.kill_execd()
+        self.start()
+
+    def kill_9_of_the_responder(self):
+        if pid := self.responder():
+            os.kill(pid, signal.SIGKILL)
+
+    def flush_ruleset(self):
+        nft("flush ruleset")
+
+    def delete_the_table(self):
+        nft("delete table inet portcullis")
+
+    def delete_the_table_of_holds(self):
+        nft("delete table inet portcullis_hold")
+
+    def flush_the_sets(self):
+        for name in self.sets():
+            nft(f"flush set inet portcullis {name}")
+
+    @staticmethod
+    def sets():
+        done = subprocess.run(["nft", "-j", "list", "sets", "inet"], capture_output=True, text=True)
+        return [item["set"]["name"] for item in json.loads(done.stdout or '{"nftables":[]}')["nftables"]
+                if item.get("set", {}).get("table") == "portcullis"]
+
+    def chains(self):
+        done = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis"], capture_output=True, text=True)
+        items = json.loads(done.stdout or '{"nftables":[]}')["nftables"]
+        return ([item["chain"]["name"] for item in items if "chain" in item],
+                [(item["rule"]["chain"], item["rule"]["handle"]) for item in items if "rule" in item])
+
+    def accept_in_front(self):
+        chains, _ = self.chains()
+        if chains:
+            nft(f"insert rule inet portcullis {self.chance.choice(chains)} accept")
+
+    def swap_a_rule(self):
+        _, rules = self.chains()
+        if rules:
+            chain, handle = self.chance.choice(rules)
+            nft(f"replace rule inet portcullis {chain} handle {handle} ip saddr 192.0.2.1 drop")
+
+    def delete_a_rule(self):
+        _, rules = self.chains()
+        if rules:
+            chain, handle = self.chance.choice(rules)
+            nft(f"delete rule inet portcullis {chain} handle {handle}")
+
+    def make_it_dormant(self):
+        nft("add table inet portcullis { flags dormant; }")
+
+    def tear_the_journal(self):
+        """The power failed within a write: the last record is not whole. It was not acknowledged."""
+        self.kill_execd()
+        journal = self.home / "var/execd/bans.journal"
+        with open(journal, "ab") as out:
+            out.write(b'deadbeef {"address":"203.0.113.1","comm')
+        self.start()
+
+    def reboot(self):
+        self.kill_execd()
+        nft("flush ruleset")
+        time.sleep(self.chance.uniform(0, 1))
+        self.start()
+
+    def delete_an_element(self):
+        held = list(kernel())
+        if held:
+            address, kind = self.chance.choice(held)
+            for name in self.sets():
+                nft(f"delete element inet portcullis {name} {{ {address} }}")
+
+    def nothing(self):
+        time.sleep(self.chance.uniform(0, 1))
+
+    # What must be so
+
+    def disagreement(self):
+        """What is wrong at this moment; '' = the kernel and the table agree, and both with what was asked for."""
+        # What ends within these reads may be in one and not in the other.
+        before = time.time()
+        blocked, rows = kernel(), self.table()
+        after = time.time()
+        unsure = {address for address, until in self.until.items() if before - 1.5 < until < after + 1.5}
+        for (address, kind), left in blocked.items():
+            if left is None:
+                return f"{address} is blocked without an end"
+            if address not in unsure and after + left > self.until.get(address, 0) + TOLERANCE:
+                return f"{address} is blocked until {after + left}, and was to be until {self.until.get(address)}"
+            if (address, kind) not in rows and address not in unsure:
+                return f"{address} is blocked ({kind}), and no ban explains it"
+        for address, kind in rows:
+            if (address, kind) not in blocked and address not in unsure:
+                return f"{address} has a ban ({kind}), and is not blocked"
+        kept = {address for address, _ in rows}
+        for address, until in self.due.items():
+            if until > after + 1 and address not in kept:
+                return f"the ban of {address} is lost"
+        problem = self.rules_are_wrong()
+        return problem
+
+    @staticmethod
+    def rules_are_wrong():
+        listed = subprocess.run(["nft", "-s", "list", "table", "inet", "portcullis"], capture_output=True, text=True).stdout
+        for sign in ("dormant", "192.0.2.1", "\taccept\n"):
+            if sign in listed:
+                return f"the table of the responder holds {sign.strip()}"
+        return "" if "drop" in listed else "the table of the responder has no rules"
+
+    def assert_agreed(self, what):
+        deadline = time.monotonic() + AGREED_WITHIN
+        while problem := self.disagreement():
+            self.assertLess(time.monotonic(), deadline, f"{what}: {problem}\n{self.log()}")
+            time.sleep(0.05)
+
+    def test_no_ban_is_lost_permanent_or_too_long(self):
+        disturbances = [self.kill_9_of_execd, self.kill_9_of_the_responder, self.flush_ruleset, self.delete_the_table,
+                        self.delete_the_table_of_holds, self.flush_the_sets, self.accept_in_front, self.swap_a_rule,
+                        self.delete_a_rule, self.make_it_dormant, self.tear_the_journal, self.reboot,
+                        self.delete_an_element, self.nothing]
+        self.start()
+        for number in range(ROUNDS):
+            disturbance = disturbances[number] if number < len(disturbances) else self.chance.choice(disturbances)
+            for _ in range(self.chance.randint(1, 6)):
+                self.ban()
+            if self.chance.random() < 0.3:
+                self.unban()
+            disturbance()
+            for _ in range(self.chance.randint(0, 2)):
+                self.ban()
+            self.assert_agreed(f"round {number}, seed {SEED}, {disturbance.__name__}")
+            # The journal alone says the same.
+            rows = self.table()
+            self.kill_execd()
+            self.start()
+            self.assert_agreed(f"round {number}, seed {SEED}, {disturbance.__name__}, read back from the journal")
+            again = self.table()
+            now = time.time()
+            self.assertEqual({key for key, until in rows.items() if until > now + 2},
+                             {key for key, until in again.items() if until > now + 2})
+            self.due = {address: until for address, until in self.due.items() if until > now}
+        self.assertTrue(self.ask({"op": "flush"})["ok"])
+        self.assertEqual({}, kernel())
+        self.assertEqual({}, self.table())
+
+
+if __name__ == "__main__":
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    unittest.main(argv=sys.argv[:1], verbosity=2)
