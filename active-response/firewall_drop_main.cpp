@@ -5,6 +5,7 @@
 //   firewall-drop add|delete USER IP [...]       OSSEC's arguments; PORTCULLIS_TIMEOUT = seconds
 //
 // docs/responders.md describes both.
+#include <linux/capability.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 
 #include "active-response/ban_sets.hpp"
 #include "engine/base/ban_target.hpp"
+#include "engine/base/capabilities.hpp"
 #include "engine/base/realtime.hpp"
 
 namespace {
@@ -471,6 +473,11 @@ int main(int argc, char** argv) {
     if (!is_persistent && argc < 4) {
         return complain(
             "usage: firewall-drop add|delete USER IP [...], or firewall-drop persistent");
+    }
+    // SYS_NICE: for the realtime priority, which it takes again after a pause.
+    if (const auto kept = portcullis::base::keep_capabilities({CAP_NET_ADMIN, CAP_SYS_NICE});
+        !kept) {
+        return complain(kept.error().message);
     }
     auto sets = BanSets::open();
     if (!sets) {

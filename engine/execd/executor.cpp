@@ -193,6 +193,7 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
         if (!wish.target) {
             return refuse("srcip is not an IP address");
         }
+        wish.target = protection_.widen(*wish.target, config_.ipv6_prefix);
         wish.ban.key.address = base::ban_target_text(*wish.target);
         record.address = wish.ban.key.address;
     }

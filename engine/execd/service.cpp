@@ -40,8 +40,8 @@ base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
         log.warning("the journal of bans has damaged lines, which are skipped: " +
                     std::to_string(state.damaged));
     }
-    std::unique_ptr<Service> service(
-        new Service(loop, clock, log, std::move(paths), std::move(*records), std::move(*journal)));
+    std::unique_ptr<Service> service(new Service(
+        loop, clock, log, std::move(paths), std::move(*records), std::move(*journal), protection));
     service->config_ = config;
     service->executor_ =
         std::make_unique<Executor>(std::move(config), std::move(state), service->journal_,
@@ -50,7 +50,7 @@ base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
 }
 
 Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log,
-                 ServicePaths paths, Records records, Journal journal)
+                 ServicePaths paths, Records records, Journal journal, Protection& protection)
     : loop_(loop),
       clock_(clock),
       log_(log),
@@ -58,6 +58,7 @@ Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log
       records_(std::move(records)),
       journal_(std::move(journal)),
       runner_(loop, log, paths_.responders),
+      protection_(protection),
       clock_offset_(offset_of(clock)) {
     runner_.set_on_restarted([this](const std::string& executable) {
         follow_clock();
@@ -78,9 +79,10 @@ base::Result<void> Service::listen(uid_t engine_uid) {
     start_responders(config_);
     executor_->restore(clock_.now());
     executor_->log_unexplained();
-    auto server = MessageServer::listen(paths_.socket, engine_uid,
-                                        {loop_, clock_, log_, records_, *executor_,
-                                         [this] { follow_clock(); }, [this] { schedule(); }});
+    auto server = MessageServer::listen(
+        paths_.socket, engine_uid,
+        {loop_, clock_, log_, records_, *executor_, protection_, [this] { return config_.dry_run; },
+         [this] { follow_clock(); }, [this] { schedule(); }});
     if (!server) {
         return base::fail(std::move(server.error()));
     }
