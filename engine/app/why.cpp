@@ -74,13 +74,14 @@ std::string time_of(double time) {
 // The value of a text member in the text of a JSON object, unless it holds a backslash. Looking at
 // it costs less than parsing each line of a long file.
 std::string_view raw_member(std::string_view line, std::string_view name) {
-    const std::string start = fmt::format("\"{}\":\"", name);
+    const std::string start = fmt::format("\"{}\":", name);
     const auto at = line.find(start);
     if (at == std::string_view::npos) {
         return {};
     }
     line.remove_prefix(at + start.size());
-    return line.substr(0, line.find('"'));
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    return line.starts_with('"') ? line.substr(1, line.find('"', 1) - 1) : std::string_view();
 }
 
 bool covers(std::string_view text, const base::IpAddress& address) {
