@@ -5,6 +5,8 @@
 //                                                PORTCULLIS_BLOCK = hard or soft
 //
 // docs/responders.md describes both.
+#include <linux/capability.h>
+
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -17,6 +19,7 @@
 #include "active-response/home_lock.hpp"
 #include "active-response/request.hpp"
 #include "active-response/server.hpp"
+#include "engine/base/capabilities.hpp"
 
 using namespace portcullis::active_response;
 using std::chrono::seconds;
@@ -61,6 +64,11 @@ int main(int argc, char** argv) {
     if (!is_persistent && argc < 4) {
         return complain(
             "usage: firewall-drop add|delete USER IP [...], or firewall-drop persistent");
+    }
+    // SYS_NICE: for the realtime priority, which it takes again after a pause.
+    if (const auto kept = portcullis::base::keep_capabilities({CAP_NET_ADMIN, CAP_SYS_NICE});
+        !kept) {
+        return complain(kept.error().message);
     }
     auto sets = BanSets::open(is_persistent ? BanSets::Follow::Yes : BanSets::Follow::No);
     if (!sets) {

@@ -1,42 +1,36 @@
 #include "engine/app/bans.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "engine/app/execd_configuration.hpp"
+#include "engine/app/execd_connection.hpp"
 #include "engine/app/pid_file.hpp"
+#include "engine/app/printable.hpp"
 #include "engine/base/ban_target.hpp"
 #include "engine/base/event_loop.hpp"
-#include "engine/base/fd.hpp"
 #include "engine/base/ip_address.hpp"
 #include "engine/base/log.hpp"
 #include "engine/base/response_message.hpp"
+#include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 
 namespace portcullis::app {
 namespace {
 
 using base::Reply;
-
-// Undoing very many bans by scripts takes long; the kernel's sets take no time.
-constexpr timeval kReplyLimit{600, 0};
 
 const Reply kNoBans{true, "there are no bans", {}, {}};
 
@@ -46,44 +40,6 @@ base::Diagnostic problem(std::string what) {
     diagnostic.message = std::move(what);
     return diagnostic;
 }
-
-// A connection to a running execd; no descriptor = there is none.
-class ExecdClient {
-  public:
-    explicit ExecdClient(const std::string& path)
-        : fd_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        if (!fd_ || path.size() >= sizeof address.sun_path) {
-            fd_.reset();
-            return;
-        }
-        std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-        ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit, sizeof kReplyLimit);
-        if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-            fd_.reset();
-        }
-    }
-    bool is_connected() const { return static_cast<bool>(fd_); }
-
-    base::Result<Reply> ask(const base::ResponseMessage& message) const {
-        const std::string packet = base::encode(message);
-        std::string answer(base::kMaxMessageSize, '\0');
-        ssize_t got = ::send(fd_.get(), packet.data(), packet.size(), MSG_NOSIGNAL);
-        if (got >= 0) {
-            got = ::recv(fd_.get(), answer.data(), answer.size(), 0);
-        }
-        if (got <= 0) {
-            return base::fail(problem(::geteuid() == 0 ? "execd gives no answer"
-                                                       : "execd refuses: only root may do this"));
-        }
-        answer.resize(static_cast<std::size_t>(got));
-        return base::decode_reply(answer);
-    }
-
-  private:
-    base::UniqueFd fd_;
-};
 
 // Undoing needs no never-block list.
 class NoProtection final : public execd::Protection {
@@ -136,8 +92,8 @@ base::Result<Reply> work_without_execd(
         return base::fail(std::move(service.error()));
     }
     work((*service)->executor(), clock.now(), [&](const Reply& got) { reply = got; });
-    const bool is_done = (*service)->run_until([&] { return reply.has_value(); },
-                                               std::chrono::seconds(kReplyLimit.tv_sec));
+    const bool is_done =
+        (*service)->run_until([&] { return reply.has_value(); }, ExecdConnection::kReplyLimit);
     if (!is_done) {
         return base::fail(problem("the commands that undo the bans do not come to an end"));
     }
@@ -153,32 +109,16 @@ int report(const base::Result<Reply>& reply) {
     return reply->ok ? 0 : 1;
 }
 
-std::string time_text(std::int64_t time) {
-    return time == 0 ? "never"
-                     : fmt::format("{:%Y-%m-%d %H:%M:%S}",
-                                   fmt::localtime(static_cast<std::time_t>(time)));
-}
-
 void print_row(const base::BanRow& row) {
-    const std::string left =
-        row.until == 0
-            ? "-"
-            : fmt::format("{}", std::max<std::int64_t>(0, row.until - std::time(nullptr)));
+    const std::string left = row.until == 0 ? "-" : duration_text(seconds_left(row.until));
+    std::string why = row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id);
+    why += row.is_dry ? " (dry run: not blocked)" : "";
     const std::string line =
-        fmt::format("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", row.address, row.user, row.command,
-                    time_text(row.until), left,
-                    row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id));
-    std::fputs(line.c_str(), stdout);
+        fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", row.address,
+                    time_text(row.since), time_text(row.until), left, base::word_of(row.block),
+                    base::word_of(row.evidence), row.command, row.user, why);
+    std::fputs(printable(line).c_str(), stdout);
 }
-
-// What `bans` shows.
-struct Listing {
-    std::vector<base::BanRow> bans;
-    std::vector<base::BlockRow> blocks;  // that no ban explains
-    std::vector<base::BlockRow> holds;   // of the kernel
-    std::string more;                    // "and N more", or nothing
-    std::string problem;                 // why `blocks` may lack some, or nothing
-};
 
 void add_page(Listing& listing, const Reply& page) {
     for (const auto& row : page.blocks) {
@@ -187,7 +127,7 @@ void add_page(Listing& listing, const Reply& page) {
     (page.ok ? listing.more : listing.problem) = page.text;
 }
 
-base::Result<Listing> ask_for_listing(const ExecdClient& execd) {
+base::Result<Listing> ask_for_listing(const ExecdConnection& execd) {
     Listing listing;
     base::ListRequest request;
     do {
@@ -199,6 +139,7 @@ base::Result<Listing> ask_for_listing(const ExecdClient& execd) {
             return base::fail(problem(reply->text));
         }
         listing.bans.insert(listing.bans.end(), reply->bans.begin(), reply->bans.end());
+        listing.is_dry_run = reply->is_dry_run;
         request.after = reply->next;
     } while (!request.after.empty());
     base::UnexplainedRequest unexplained;
@@ -269,20 +210,151 @@ void print_blocks(const Listing& listing) {
     }
 }
 
+// One object a line, for programs (docs/execd-protocol.md).
+void print_json(const Listing& listing) {
+    using nlohmann::ordered_json;
+    const auto print = [](const ordered_json& object) {
+        std::puts(object.dump(-1, ' ', true, ordered_json::error_handler_t::replace).c_str());
+    };
+    for (const auto& row : listing.bans) {
+        ordered_json object = {{"kind", "ban"},
+                               {"address", row.address},
+                               {"user", row.user},
+                               {"command", row.command},
+                               {"rule", row.rule_id},
+                               {"since", row.since},
+                               {"until", row.until},
+                               {"left", seconds_left(row.until).count()},
+                               {"block", base::word_of(row.block)},
+                               {"evidence", base::word_of(row.evidence)},
+                               {"dry_run", row.is_dry}};
+        if (row.until == 0) {
+            object["until"] = nullptr;
+            object["left"] = nullptr;
+        }
+        print(object);
+    }
+    for (const auto& hold : listing.holds) {
+        print({{"kind", "hold"}, {"address", hold.address}, {"left", hold.left}});
+    }
+    for (const auto& block : listing.blocks) {
+        ordered_json object = {{"kind", "unexplained"},
+                               {"address", block.address},
+                               {"responder", block.responder},
+                               {"left", block.left}};
+        if (block.left < 0) {
+            object["left"] = nullptr;
+        }
+        print(object);
+    }
+}
+
+base::Result<std::vector<base::ProtectedRow>> ask_for_protected(const ExecdConnection& execd,
+                                                                const std::string& address) {
+    std::vector<base::ProtectedRow> rows;
+    base::ProtectedRequest request{{}, address};
+    do {
+        auto reply = execd.ask(request);
+        if (!reply) {
+            return base::fail(std::move(reply.error()));
+        }
+        if (!reply->ok) {
+            return base::fail(problem(reply->text));
+        }
+        rows.insert(rows.end(), reply->protected_entries.begin(), reply->protected_entries.end());
+        request.after = reply->next;
+    } while (!request.after.empty());
+    return rows;
+}
+
+// As execd would know it if it were started now.
+base::Result<std::vector<base::ProtectedRow>> find_protected(const Home& home,
+                                                             const std::string& config_path,
+                                                             const std::string& address) {
+    base::Log log("portcullis-control");
+    base::EventLoop loop;
+    auto never_block = execd::NeverBlock::open(loop, log, "");
+    if (!never_block) {
+        return base::fail(std::move(never_block.error()));
+    }
+    base::Diagnostics diagnostics;
+    (*never_block)->configure(load_execd_config(home, config_path, diagnostics));
+    if (diagnostics.has_errors()) {
+        return base::fail(problem("the configuration has errors: portcullis-engine -t shows them"));
+    }
+    std::vector<base::ProtectedRow> rows;
+    if (!address.empty()) {
+        const auto target = base::Cidr::parse(address);
+        if (!target) {
+            return base::fail(problem("neither an address nor a network"));
+        }
+        if (auto reason = (*never_block)->reason_to_spare(*target)) {
+            rows.push_back({address, std::move(*reason)});
+        }
+        return rows;
+    }
+    for (auto& entry : (*never_block)->all_protected()) {
+        rows.push_back({entry.network.is_one_address() ? entry.network.address.to_string()
+                                                       : entry.network.to_string(),
+                        std::move(entry.reason)});
+    }
+    return rows;
+}
+
 }  // namespace
 
-int list_bans(const Home& home, const std::string& config_path) {
-    const ExecdClient execd(home.execd_socket());
-    const auto listing =
-        execd.is_connected() ? ask_for_listing(execd) : make_listing(home, config_path);
+base::Result<Listing> listing_of(const Home& home, const std::string& config_path) {
+    const ExecdConnection execd(home.execd_socket());
+    return execd.is_connected() ? ask_for_listing(execd) : make_listing(home, config_path);
+}
+
+base::Result<std::vector<base::ProtectedRow>> protected_of(const Home& home,
+                                                           const std::string& config_path,
+                                                           const std::string& address) {
+    const ExecdConnection execd(home.execd_socket());
+    return execd.is_connected() ? ask_for_protected(execd, address)
+                                : find_protected(home, config_path, address);
+}
+
+int list_protected(const Home& home, const std::string& config_path, const std::string& address) {
+    const auto rows = protected_of(home, config_path, address);
+    if (!rows) {
+        return report(base::fail(rows.error()));
+    }
+    if (!ExecdConnection(home.execd_socket()).is_connected()) {
+        std::fputs("execd does not run: this is what it would spare if it were started now\n",
+                   stderr);
+    }
+    if (!address.empty() && rows->empty()) {
+        std::puts(printable(address + ": not protected").c_str());
+    }
+    for (const auto& row : *rows) {
+        const std::string line = address.empty()
+                                     ? fmt::format("{:<43} {}", row.network, row.reason)
+                                     : fmt::format("{}: protected: {}", address, row.reason);
+        std::puts(printable(line).c_str());
+    }
+    return 0;
+}
+
+int list_bans(const Home& home, const std::string& config_path, Output output) {
+    const auto listing = listing_of(home, config_path);
     if (!listing) {
         return report(base::fail(listing.error()));
+    }
+    if (output == Output::Json) {
+        print_json(*listing);
+        return listing->problem.empty() ? 0 : report(base::fail(problem(listing->problem)));
+    }
+    if (listing->is_dry_run) {
+        std::puts("dry run: execd blocks nobody");
     }
     if (listing->bans.empty()) {
         std::puts("there are no bans");
     } else {
-        const std::string title = fmt::format("{:<39} {:<16} {:<20} {:<19} {:>8}  {}\n", "ADDRESS",
-                                              "USER", "COMMAND", "UNTIL", "SECONDS", "WHY");
+        const std::string title =
+            fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", "ADDRESS",
+                        "SINCE", "UNTIL", "LEFT", "BLOCK", "EVIDENCE", "COMMAND", "USER", "WHY");
         std::fputs(title.c_str(), stdout);
     }
     for (const auto& row : listing->bans) {
@@ -301,7 +373,7 @@ int list_bans(const Home& home, const std::string& config_path) {
 }
 
 int ban(const Home& home, const std::string& address, std::chrono::seconds timeout) {
-    const ExecdClient execd(home.execd_socket());
+    const ExecdConnection execd(home.execd_socket());
     if (!execd.is_connected()) {
         return report(
             base::fail(problem("execd is not running, and only a running execd knows whom "
@@ -312,19 +384,20 @@ int ban(const Home& home, const std::string& address, std::chrono::seconds timeo
 
 int unban(const Home& home, const std::string& config_path, const std::string& address) {
     const base::UnbanRequest request{address};
-    if (const ExecdClient execd(home.execd_socket()); execd.is_connected()) {
+    if (const ExecdConnection execd(home.execd_socket()); execd.is_connected()) {
         return report(execd.ask(request));
     }
-    const char* const why =
-        base::parse_ban_target(address) ? "there is no ban of this address" : "not an IP address";
+    const bool is_target = base::parse_ban_target(address).has_value();
+    const Reply nothing_to_do{
+        is_target, is_target ? "there is no ban of this address" : "not an IP address", {}, {}};
     return report(work_without_execd(
-        home, config_or_nothing(home, config_path), {false, why, {}, {}},
+        home, config_or_nothing(home, config_path), nothing_to_do,
         [&](execd::Executor& executor, base::Timestamp now,
             const execd::Executor::OnReply& on_reply) { executor.unban(request, now, on_reply); }));
 }
 
 int flush_bans(const Home& home, const std::string& config_path) {
-    if (const ExecdClient execd(home.execd_socket()); execd.is_connected()) {
+    if (const ExecdConnection execd(home.execd_socket()); execd.is_connected()) {
         return report(execd.ask(base::FlushRequest{}));
     }
     return report(work_without_execd(
@@ -334,10 +407,13 @@ int flush_bans(const Home& home, const std::string& config_path) {
 }
 
 std::optional<std::string> ban_count(const Home& home) {
-    const ExecdClient execd(home.execd_socket());
+    const ExecdConnection execd(home.execd_socket());
     if (execd.is_connected()) {
         const auto reply = execd.ask(base::ListRequest{});
-        return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
+        if (!reply || !reply->ok) {
+            return std::nullopt;
+        }
+        return reply->is_dry_run ? reply->text + " of a dry run, nobody is blocked:" : reply->text;
     }
     const auto reply = work_without_execd(
         home, {}, kNoBans,

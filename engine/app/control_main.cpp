@@ -8,6 +8,7 @@
 #include "engine/app/daemons.hpp"
 #include "engine/app/home.hpp"
 #include "engine/app/list_file.hpp"
+#include "engine/app/why.hpp"
 #include "engine/base/response_message.hpp"
 #include "engine/execd/execd_config.hpp"
 
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
         "Starts and stops the daemons of a home, shows and undoes what Portcullis blocks, and "
         "looks\n"
         "at lists.\n"
-        "bans, unban and flush also work while the daemons are down.\n"
+        "bans, why, protected, unban and flush also work while the daemons are down.\n"
         "Exit codes: 0 done; 1 failed, the message says why; 2 wrong usage; 3 (status) not all\n"
         "daemons run.",
         "portcullis-control"};
@@ -57,9 +58,24 @@ int main(int argc, char** argv) {
 
     auto* bans = cli.add_subcommand(
         "bans", "list what is blocked, and until when, also what no ban of this home explains");
-    bans->callback([&] { exit_code = app::list_bans(home(), config()); });
+    bool is_json = false;
+    bans->add_flag("--json", is_json, "one JSON object a line, for programs");
+    bans->callback([&] {
+        exit_code =
+            app::list_bans(home(), config(), is_json ? app::Output::Json : app::Output::Text);
+    });
 
     std::string address;
+    auto* why = cli.add_subcommand(
+        "why", "whether an address is blocked, and what led to that: lines, alert, each decision");
+    why->add_option("IP", address, "address")->required();
+    why->callback([&] { exit_code = app::explain(home(), config(), address); });
+
+    auto* spared = cli.add_subcommand(
+        "protected", "the addresses that are never blocked now, each with its reason");
+    spared->add_option("IP", address, "only what is said of this address or network");
+    spared->callback([&] { exit_code = app::list_protected(home(), config(), address); });
+
     std::int64_t seconds = portcullis::execd::kManualBanTime.count();
     auto* ban = cli.add_subcommand("ban", "block an address by the command firewall-drop");
     ban->add_option("IP", address, "address")->required();

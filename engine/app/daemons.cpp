@@ -36,6 +36,7 @@ using Arguments = std::vector<std::string>;
 
 // execd may have to wait for a command that is being run.
 constexpr std::chrono::seconds kStopDeadline{15};
+constexpr std::size_t kMaxCounters = 200;
 
 struct DaemonKind {
     std::string_view name;  // of its pid file; its program is "portcullis-" + name
@@ -263,6 +264,16 @@ std::string counters_text(const std::string& path) {
     return text;
 }
 
+// What a counter may be called: a daemon that was taken over writes anything, and it must
+// not steer a terminal or look like another line of this output.
+bool is_counter_name(std::string_view name) {
+    constexpr std::size_t kMaxName = 48;
+    return !name.empty() && name.size() <= kMaxName &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
+}
+
 // The counters that a daemon writes down, one a line; of one that does not run, its last ones.
 void print_counters(const DaemonKind& daemon, const Home& home) {
     if (daemon.counters.empty()) {
@@ -273,10 +284,22 @@ void print_counters(const DaemonKind& daemon, const Home& home) {
     if (!status.is_object()) {
         return;
     }
+    std::size_t shown = 0;
+    std::size_t left_out = 0;
     for (const auto& [name, value] : status.items()) {
-        if (value.is_number() && name != "pid" && name != "started" && name != "written") {
-            print(stdout, fmt::format("  {:<30} {}\n", name, value.dump()));
+        if (!value.is_number() || name == "pid" || name == "started" || name == "written") {
+            continue;
         }
+        if (!is_counter_name(name) || shown >= kMaxCounters) {
+            ++left_out;
+            continue;
+        }
+        ++shown;
+        print(stdout, fmt::format("  {:<30} {}\n", name, value.dump()));
+    }
+    if (left_out > 0) {
+        print(stdout, fmt::format("  {} entries of {} are no counters, and are not shown\n",
+                                  left_out, daemon.counters));
     }
 }
 

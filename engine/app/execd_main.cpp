@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "engine/app/execd_configuration.hpp"
 #include "engine/app/home.hpp"
 #include "engine/app/pid_file.hpp"
+#include "engine/app/privileges.hpp"
 #include "engine/app/service_notifier.hpp"
 #include "engine/base/daemonize.hpp"
 #include "engine/base/event_loop.hpp"
@@ -71,8 +73,15 @@ uid_t engine_uid(const std::string& user, base::Log& log) {
     return entry->pw_uid;
 }
 
+app::Scripts scripts_of(const execd::ExecdConfig& config) {
+    const bool has_script =
+        std::any_of(config.commands.begin(), config.commands.end(),
+                    [](const execd::Command& command) { return !command.is_persistent; });
+    return has_script ? app::Scripts::Some : app::Scripts::None;
+}
+
 void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Service& service,
-            base::Log& log) {
+            bool can_run_scripts, base::Log& log) {
     base::Diagnostics diagnostics;
     auto config = load(line, diagnostics);
     if (!diagnostics.all().empty()) {
@@ -81,6 +90,11 @@ void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Serv
     if (diagnostics.has_errors()) {
         log.error("the configuration has errors: the old one stays in force");
         return;
+    }
+    if (scripts_of(config) == app::Scripts::Some && !can_run_scripts) {
+        log.warning(
+            "the configuration has a command that is not persistent, and execd was started without "
+            "one: start it again, or the command lacks capabilities");
     }
     never_block.configure(config);
     service.set_config(std::move(config));
@@ -94,9 +108,10 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     if (!never_block) {
         return report(never_block.error());
     }
-    (*never_block)->configure(config);
     const base::SystemClock clock;
     const bool is_dry = config.dry_run;
+    const app::Scripts scripts = scripts_of(config);
+    const execd::ExecdConfig protection = config;
     auto service = execd::Service::open(
         loop, clock, log,
         {home.responders(), home.bans(), home.responses_log(), home.responses_json(),
@@ -108,8 +123,14 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     (*never_block)->set_on_changed([&] { (*service)->on_protection_changed(); });
     const auto on_term = loop.watch_signal(SIGTERM, [&] { loop.quit(0); });
     const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });
-    const auto on_hup =
-        loop.watch_signal(SIGHUP, [&] { reload(line, **never_block, **service, log); });
+    const auto on_hup = loop.watch_signal(SIGHUP, [&] {
+        reload(line, **never_block, **service, scripts == app::Scripts::Some, log);
+    });
+    // What was opened so far is kept; the responders are started with what is left.
+    if (auto limited = app::limit_execd(scripts); !limited) {
+        return report(limited.error());
+    }
+    (*never_block)->configure(protection);  // may start a thread, which inherits what is left
     if (auto listening = (*service)->listen(engine_uid(line.user, log)); !listening) {
         return report(listening.error());
     }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/capabilities.hpp"
 #include "engine/base/fd.hpp"
 
 namespace portcullis::app {
@@ -78,6 +79,15 @@ base::Result<void> drop_to(const Account& account) {
                                                ")");
     }
     return {};
+}
+
+base::Result<void> limit_execd(Scripts scripts) {
+    std::vector<int> kept{CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_NICE};
+    if (scripts == Scripts::Some) {
+        kept.insert(kept.end(), {CAP_NET_RAW, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
+                                 CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_AUDIT_WRITE});
+    }
+    return base::keep_capabilities(kept);
 }
 
 base::Result<void> make_folder_for(const std::string& path, const Account& account) {

@@ -26,6 +26,15 @@ Account current_account();
 // Error "cannot-change-user".
 base::Result<void> drop_to(const Account& account);
 
+// Whether commands are run that are no responders kept running: those may do anything that scripts
+// of an administrator do.
+enum class Scripts { None, Some };
+// Gives up what execd does not need. It keeps what blocks (NET_ADMIN), what finds ssh sessions
+// (SYS_PTRACE, DAC_READ_SEARCH: descriptors of processes of others), and SYS_NICE for realtime
+// priority. With scripts also what these usually need: to change files and accounts, to end
+// processes, and iptables (NET_RAW). Error "capabilities".
+base::Result<void> limit_execd(Scripts scripts);
+
 // Makes `path` (0750) if it is missing, and gives it to `account` if this process is root.
 // A path that is there but no folder, a symbolic link to one included, is refused.
 // Error "unwritable-file".

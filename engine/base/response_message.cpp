@@ -80,6 +80,7 @@ class MemberReader {
         object_.erase(it);
         return value;
     }
+    bool optional_boolean(const char* name) { return object_.contains(name) && boolean(name); }
     // Call last: whatever is left is unknown.
     std::string problem() {
         if (problem_.empty() && !object_.empty()) {
@@ -162,14 +163,19 @@ ResponseMessage read_unexplained(MemberReader& in) {
     return UnexplainedRequest{in.optional_text("after")};
 }
 
+ResponseMessage read_protected(MemberReader& in) {
+    return ProtectedRequest{in.optional_text("after"), in.optional_text("address")};
+}
+
 // Every kind of message, by the value of its member "op".
 struct MessageKind {
     std::string_view op;
     ResponseMessage (*read)(MemberReader&);
 };
 constexpr MessageKind kMessageKinds[] = {
-    {"respond", read_respond}, {"list", read_list},   {"ban", read_ban},
-    {"unban", read_unban},     {"flush", read_flush}, {"unexplained", read_unexplained},
+    {"respond", read_respond},     {"list", read_list},   {"ban", read_ban},
+    {"unban", read_unban},         {"flush", read_flush}, {"unexplained", read_unexplained},
+    {"protected", read_protected},
 };
 
 json to_json(const RespondRequest& request) {
@@ -208,6 +214,19 @@ json to_json(const UnexplainedRequest& request) {
     }
     return object;
 }
+
+json to_json(const ProtectedRequest& request) {
+    json object = {{"op", "protected"}};
+    if (!request.after.empty()) {
+        object["after"] = request.after;
+    }
+    if (!request.address.empty()) {
+        object["address"] = request.address;
+    }
+    return object;
+}
+
+json to_json(const ProtectedRow& row) { return {{"network", row.network}, {"reason", row.reason}}; }
 
 json to_json(const BlockRow& row) {
     json object = {{"responder", row.responder}, {"address", row.address}, {"left", row.left}};
@@ -271,6 +290,15 @@ std::string encode(const Reply& reply) {
             rows.push_back(to_json(row));
         }
     }
+    if (!reply.protected_entries.empty()) {
+        auto& rows = object["protected"] = json::array();
+        for (const auto& row : reply.protected_entries) {
+            rows.push_back(to_json(row));
+        }
+    }
+    if (reply.is_dry_run) {
+        object["dry_run"] = true;
+    }
     if (!reply.next.empty()) {
         object["next"] = reply.next;
     }
@@ -279,6 +307,7 @@ std::string encode(const Reply& reply) {
 
 std::size_t encoded_size_of(const BanRow& row) { return to_packet(to_json(row)).size() + 1; }
 std::size_t encoded_size_of(const BlockRow& row) { return to_packet(to_json(row)).size() + 1; }
+std::size_t encoded_size_of(const ProtectedRow& row) { return to_packet(to_json(row)).size() + 1; }
 
 Result<ResponseMessage> decode_message(std::string_view packet) {
     auto object = parse_object(packet);
@@ -343,6 +372,13 @@ BanRow read_ban_row(MemberReader& in) {
     return ban;
 }
 
+ProtectedRow read_protected_row(MemberReader& in) {
+    ProtectedRow row;
+    row.network = in.text("network");
+    row.reason = in.text("reason");
+    return row;
+}
+
 BlockRow read_block_row(MemberReader& in) {
     BlockRow block;
     block.responder = in.text("responder");
@@ -366,10 +402,15 @@ Result<Reply> decode_reply(std::string_view packet) {
     if (auto read = read_rows(*object, "blocks", reply.blocks, read_block_row); !read) {
         return fail(std::move(read.error()));
     }
+    if (auto read = read_rows(*object, "protected", reply.protected_entries, read_protected_row);
+        !read) {
+        return fail(std::move(read.error()));
+    }
     MemberReader in(*object);
     reply.ok = in.boolean("ok");
     reply.text = in.text("text");
     reply.next = in.optional_text("next");
+    reply.is_dry_run = in.optional_boolean("dry_run");
     if (auto problem = in.problem(); !problem.empty()) {
         return bad_message(std::move(problem));
     }

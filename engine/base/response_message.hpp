@@ -60,8 +60,14 @@ struct UnexplainedRequest {
     std::string after;  // as in ListRequest
 };
 
+// The never-block list, in pages, or what it says of one address or network.
+struct ProtectedRequest {
+    std::string after;    // as in ListRequest; the first page reads the list anew
+    std::string address;  // empty = the whole list
+};
+
 using ResponseMessage = std::variant<RespondRequest, ListRequest, BanRequest, UnbanRequest,
-                                     FlushRequest, UnexplainedRequest>;
+                                     FlushRequest, UnexplainedRequest, ProtectedRequest>;
 
 // One row of the table of bans.
 struct BanRow {
@@ -88,12 +94,22 @@ struct BlockRow {
     bool operator==(const BlockRow&) const = default;
 };
 
+// One entry of the never-block list.
+struct ProtectedRow {
+    std::string network;  // an address alone, or with the length of a prefix
+    std::string reason;
+
+    bool operator==(const ProtectedRow&) const = default;
+};
+
 struct Reply {
     bool ok = true;
     std::string text;          // for a person: what was done, or why not
     std::vector<BanRow> bans;  // of a ListRequest: as many as fit into a packet
     std::string next;          // ListRequest::after of the next page; empty = this was the last
-    std::vector<BlockRow> blocks = {};  // of an UnexplainedRequest, in pages as well
+    std::vector<BlockRow> blocks = {};                 // of an UnexplainedRequest, in pages as well
+    std::vector<ProtectedRow> protected_entries = {};  // of a ProtectedRequest, in pages as well
+    bool is_dry_run = false;  // of a ListRequest: execd runs no command and blocks nobody
 
     bool operator==(const Reply&) const = default;
 };
@@ -106,6 +122,7 @@ std::string encode(const Reply& reply);
 // What one row adds to the packet of a reply, at most.
 std::size_t encoded_size_of(const BanRow& row);
 std::size_t encoded_size_of(const BlockRow& row);
+std::size_t encoded_size_of(const ProtectedRow& row);
 
 // Error code "bad-message": too long, no JSON object, an unknown, missing or mistyped member.
 Result<ResponseMessage> decode_message(std::string_view packet);

@@ -92,6 +92,7 @@ std::string Executor::read_target(const base::RespondRequest& request, const Com
         if (!wish.target) {
             return "srcip is not an IP address";
         }
+        wish.target = protection_.widen(*wish.target, config_.ipv6_prefix);
         wish.ban.key.address = base::ban_target_text(*wish.target);
         wish.record.address = wish.ban.key.address;
     }

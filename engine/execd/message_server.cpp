@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -29,6 +30,13 @@ tl::unexpected<base::Diagnostic> cannot_listen(const std::string& path, int erro
         fmt::format("cannot listen on the socket: {}", std::generic_category().message(error));
     diagnostic.place.file = path;
     return base::fail(std::move(diagnostic));
+}
+
+base::ProtectedRow row_of(const ProtectedEntry& entry) {
+    constexpr std::size_t kMaxReason = 300;  // a title of a process may be long
+    return {entry.network.is_one_address() ? entry.network.address.to_string()
+                                           : entry.network.to_string(),
+            entry.reason.substr(0, kMaxReason)};
 }
 
 }  // namespace
@@ -156,7 +164,11 @@ void MessageServer::handle(std::uint64_t id, std::string_view packet) {
         }
     };
     if (const auto* list = std::get_if<base::ListRequest>(&*message)) {
-        reply(id, parts_.executor.list(*list));
+        auto page = parts_.executor.list(*list);
+        page.is_dry_run = parts_.is_dry_run();
+        reply(id, page);
+    } else if (const auto* asked = std::get_if<base::ProtectedRequest>(&*message)) {
+        reply(id, answer(*asked));
     } else if (const auto* unexplained = std::get_if<base::UnexplainedRequest>(&*message)) {
         parts_.executor.list_unexplained(*unexplained, on_reply);
     } else if (const auto* ban = std::get_if<base::BanRequest>(&*message)) {
@@ -166,6 +178,44 @@ void MessageServer::handle(std::uint64_t id, std::string_view packet) {
     } else {
         parts_.executor.flush(now, on_reply);
     }
+}
+
+base::Reply MessageServer::answer(const base::ProtectedRequest& request) {
+    if (!request.address.empty()) {
+        const auto target = base::Cidr::parse(request.address);
+        if (!target) {
+            return {false, "neither an address nor a network", {}, {}};
+        }
+        const auto reason = parts_.protection.reason_to_spare(*target);
+        base::Reply result{true, "not protected", {}, {}};
+        if (reason) {
+            result.text = fmt::format("protected: {}", *reason);
+            result.protected_entries.push_back(row_of({*target, *reason}));
+        }
+        return result;
+    }
+    std::size_t at = 0;
+    std::from_chars(request.after.data(), request.after.data() + request.after.size(), at);
+    if (request.after.empty()) {
+        protected_ = parts_.protection.all_protected();
+    }
+    base::Reply page{true, fmt::format("{} protected", protected_.size()), {}, {}};
+    std::size_t room = base::kMaxMessageSize - 1024;  // for the members around the rows
+    for (; at < protected_.size(); ++at) {
+        auto row = row_of(protected_[at]);
+        const auto size = base::encoded_size_of(row);
+        if (size > room) {
+            break;
+        }
+        room -= size;
+        page.protected_entries.push_back(std::move(row));
+    }
+    if (at < protected_.size()) {
+        page.next = std::to_string(at);
+    } else {
+        protected_ = {};
+    }
+    return page;
 }
 
 void MessageServer::reply(std::uint64_t id, const base::Reply& reply) {

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/event_loop.hpp"
@@ -19,6 +20,7 @@
 #include "engine/base/log.hpp"
 #include "engine/base/result.hpp"
 #include "engine/execd/executor.hpp"
+#include "engine/execd/protection.hpp"
 #include "engine/execd/records.hpp"
 
 namespace portcullis::execd {
@@ -35,6 +37,8 @@ class MessageServer {
         base::Log& log;
         RecordSink& records;
         Executor& executor;
+        Protection& protection;
+        std::function<bool()> is_dry_run;
         // Called before and after messages are handled: to look at the clock, to set timers anew.
         std::function<void()> before_handling;
         std::function<void()> on_handled;
@@ -61,6 +65,7 @@ class MessageServer {
     void handle(std::uint64_t id, std::string_view packet);
     void reply(std::uint64_t id, const base::Reply& reply);
     void refuse(uid_t uid, std::string reason);
+    base::Reply answer(const base::ProtectedRequest& request);
 
     Parts parts_;
     uid_t engine_uid_;
@@ -70,6 +75,7 @@ class MessageServer {
     std::map<std::uint64_t, Client> clients_;
     std::uint64_t last_id_ = 0;
     std::shared_ptr<const bool> life_ = std::make_shared<bool>(true);
+    std::vector<ProtectedEntry> protected_;  // whose pages are being asked for
 };
 
 }  // namespace portcullis::execd

@@ -40,8 +40,8 @@ base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
         log.warning("the journal of bans has damaged lines, which are skipped: " +
                     std::to_string(state.damaged));
     }
-    std::unique_ptr<Service> service(
-        new Service(loop, clock, log, std::move(paths), std::move(*records), std::move(*journal)));
+    std::unique_ptr<Service> service(new Service(
+        loop, clock, log, std::move(paths), std::move(*records), std::move(*journal), protection));
     service->config_ = config;
     service->hold_ = std::make_unique<Hold>(Hold::Parts{
         loop, clock, log, service->runner_, protection, service->records_, service->paths_.status});
@@ -53,7 +53,7 @@ base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
 }
 
 Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log,
-                 ServicePaths paths, Records records, Journal journal)
+                 ServicePaths paths, Records records, Journal journal, Protection& protection)
     : loop_(loop),
       clock_(clock),
       log_(log),
@@ -61,6 +61,7 @@ Service::Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log
       records_(std::move(records)),
       journal_(std::move(journal)),
       runner_(loop, log, paths_.responders),
+      protection_(protection),
       clock_offset_(offset_of(clock)) {
     runner_.set_on_restarted([this](const std::string& executable) {
         follow_clock();
@@ -85,7 +86,8 @@ base::Result<void> Service::listen(uid_t engine_uid) {
     hold_->apply(config_);
     executor_->log_unexplained();
     auto server = MessageServer::listen(paths_.socket, engine_uid,
-                                        {loop_, clock_, log_, *record_limit_, *executor_,
+                                        {loop_, clock_, log_, *record_limit_, *executor_, protection_,
+                                         [this] { return config_.dry_run; },
                                          [this] { follow_clock(); }, [this] { schedule(); }});
     if (!server) {
         return base::fail(std::move(server.error()));

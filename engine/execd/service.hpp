@@ -58,7 +58,7 @@ class Service {
 
   private:
     Service(base::EventLoop& loop, const base::Clock& clock, base::Log& log, ServicePaths paths,
-            Records records, Journal journal);
+            Records records, Journal journal, Protection& protection);
     void start_responders(const ExecdConfig& config);
     void schedule();
     void follow_clock();
@@ -70,6 +70,7 @@ class Service {
     Records records_;
     Journal journal_;
     ResponderRunner runner_;
+    Protection& protection_;
     ExecdConfig config_;
     std::chrono::nanoseconds clock_offset_;  // of the wall clock to the steady one
     std::unique_ptr<Hold> hold_;  // passes records on to records_

@@ -1,0 +1,14 @@
+// Giving up the capabilities that a program of root does not need (capabilities(7)).
+#pragma once
+
+#include <vector>
+
+#include "engine/base/result.hpp"
+
+namespace portcullis::base {
+
+// Keeps those of `wanted` (CAP_…) that the process has, gives up all others for good, for its
+// children too, and sets no_new_privs. Call it once, before threads. Error "capabilities".
+Result<void> keep_capabilities(const std::vector<int>& wanted);
+
+}  // namespace portcullis::base
