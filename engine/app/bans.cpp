@@ -387,11 +387,12 @@ int unban(const Home& home, const std::string& config_path, const std::string& a
     if (const ExecdConnection execd(home.execd_socket()); execd.is_connected()) {
         return report(execd.ask(request));
     }
-    const bool is_target = base::parse_ban_target(address).has_value();
-    const Reply nothing_to_do{
-        is_target, is_target ? "there is no ban of this address" : "not an IP address", {}, {}};
+    const base::Reply otherwise =
+        base::parse_ban_target(address)
+            ? base::Reply{true, "nothing to do, there is no ban of this address", {}, {}}
+            : base::Reply{false, "not an IP address", {}, {}};
     return report(work_without_execd(
-        home, config_or_nothing(home, config_path), nothing_to_do,
+        home, config_or_nothing(home, config_path), otherwise,
         [&](execd::Executor& executor, base::Timestamp now,
             const execd::Executor::OnReply& on_reply) { executor.unban(request, now, on_reply); }));
 }

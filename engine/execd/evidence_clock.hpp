@@ -15,6 +15,9 @@ class EvidenceClock {
   public:
     // The clock was set by `by` shortly before `now`.
     void clock_jumped(std::chrono::nanoseconds by, base::Timestamp now) {
+        for (auto& step : steps_) {
+            step.at += by;
+        }
         steps_.push_back({now, by});
         if (steps_.size() > kMaxSteps) {
             steps_.pop_front();
@@ -24,27 +27,38 @@ class EvidenceClock {
     // The moment, never after `now`, that evidence of the unix time `seconds` counts from. It has
     // happened before the end of that second. 0 or a time that lies ahead: now.
     base::Timestamp moment_of(std::int64_t seconds, base::Timestamp now) const {
-        constexpr std::int64_t kMost = 9'000'000'000;  // nanoseconds of it fit into 64 bits
+        constexpr std::int64_t kMost = 7'258'118'400;  // 2200-01-01: far from overflow
         if (seconds <= 0 || seconds > kMost) {
             return now;
         }
-        base::Timestamp time{std::chrono::seconds(seconds)};
-        for (const auto& step : steps_) {
-            // Read before the step: only the clock of then can have shown this time.
-            const bool is_old = step.by.count() > 0 ? time <= step.at - step.by : time > now;
-            if (is_old) {
-                time += step.by;
+        const base::Timestamp read{std::chrono::seconds(seconds)};
+        // Which clock showed it: the one since the last step, the one before that, … A clock can
+        // only have shown times that it passed through.
+        base::Timestamp end = now;
+        base::Timestamp time = read;
+        for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+            if (time <= end && time >= step->at - kSlack) {
+                return end_of_second(time, now);
             }
+            time += step->by;
+            end = step->at;
         }
-        return std::min(time + std::chrono::seconds(1), now);
+        return end_of_second(time <= end ? time : read, now);
     }
 
   private:
     static constexpr std::size_t kMaxSteps = 4;
+    // Times are whole seconds, and a step is noticed a little later.
+    static constexpr std::chrono::seconds kSlack{2};
     struct Step {
-        base::Timestamp at;  // on the clock that was set
+        base::Timestamp at;  // by the clock of now
         std::chrono::nanoseconds by;
     };
+
+    static base::Timestamp end_of_second(base::Timestamp time, base::Timestamp now) {
+        return std::min(time + std::chrono::seconds(1), now);
+    }
+
     std::deque<Step> steps_;
 };
 

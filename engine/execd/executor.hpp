@@ -94,6 +94,8 @@ class Executor {
     void set_config(ExecdConfig config) { config_ = std::move(config); }
     std::size_t ban_count() const { return bans_.size(); }
     std::size_t deferred_count() const { return deferred_.size(); }
+    // Makes what depends on chance the same in each run. REQUIRES: before the first request.
+    void set_report_seed(std::uint64_t seed) { report_seed_ = seed; }
     // Commands under way.
     int jobs_under_way() const { return jobs_under_way_; }
 

@@ -183,6 +183,9 @@ std::string_view fault_of(const Ban& ban) {
     if (is_endless && ban.timeout != std::chrono::seconds(0)) {
         return "a ban with a timeout that has no end";
     }
+    if (ban.until < ban.since - kSlack) {
+        return "an end before its beginning";
+    }
     if (!is_endless && ban.until > ban.since + ban.timeout + kSlack) {
         return "an end that is later than its timeout says";
     }

@@ -7,6 +7,9 @@
 // there for longer, or without an end, than somebody asked for. Others block an address beside it,
 // and the responder reports it while requests are under way.
 //
+// Requests carry graded evidence of some age, and with half of the seeds there is room for few bans a
+// minute. Evidence that is too old changes nothing, and forgeable packets make no hard ban longer.
+//
 // Seeds: tests/support/seed.hpp.
 #include "engine/execd/executor.hpp"
 
@@ -46,6 +49,7 @@ bool is_near(Moment a, Moment b) {
 
 struct Kernel {
     std::map<std::string, Moment> ends;
+    std::map<std::string, base::BlockKind> kinds;
     std::set<std::string> foreign;  // of these, put there by others
 
     void expire(Moment now) {
@@ -53,8 +57,9 @@ struct Kernel {
             it = it->second <= now ? ends.erase(it) : std::next(it);
         }
     }
-    void put(const std::string& address, Moment end) {
+    void put(const std::string& address, Moment end, base::BlockKind kind) {
         ends[address] = end;
+        kinds[address] = kind;
         foreign.erase(address);
     }
     void remove(const std::string& address) {
@@ -226,7 +231,7 @@ class FakeResponder final : public Runner {
             timeout -= std::chrono::ceil<seconds>(age);
             timeout = std::max(timeout, seconds(1));
         }
-        kernel_.put(job.address, timeout == seconds(0) ? kForever : now + timeout);
+        kernel_.put(job.address, timeout == seconds(0) ? kForever : now + timeout, job.block);
     }
 
     Kernel& kernel_;
@@ -240,13 +245,17 @@ class NobodyIsProtected final : public Protection {
     std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
 };
 
-ExecdConfig test_config() {
+constexpr seconds kForgeableTimeout{90};
+
+ExecdConfig test_config(int max_bans_per_minute) {
     ExecdConfig config;
     config.commands = {{"firewall-drop", "firewall-drop", true, false, false, true}};
     for (const int timeout : {0, 2, 60, 600}) {
         config.bindings.push_back({"firewall-drop", seconds(timeout)});
+        config.bindings.push_back(
+            {"firewall-drop", seconds(timeout), base::BlockChoice::Auto, kForgeableTimeout});
     }
-    config.max_bans_per_minute = 1'000'000;
+    config.max_bans_per_minute = max_bans_per_minute;
     return config;
 }
 
@@ -257,7 +266,12 @@ constexpr const char* kForeign = kAddresses[4];  // others block it, too
 
 class World final : public RecordSink {
   public:
-    explicit World(std::uint32_t seed) : random_(seed), responder_(kernel_) { start_execd(); }
+    explicit World(std::uint32_t seed)
+        : random_(seed),
+          responder_(kernel_),
+          max_bans_per_minute_(seed % 2 == 0 ? 1'000'000 : 6) {
+        start_execd();
+    }
 
     void run() {
         for (int i = 0; i < 400 && problem.empty(); ++i) {
@@ -292,9 +306,15 @@ class World final : public RecordSink {
             }
         } else if (record.action != Action::Add) {
             return;
+        } else if (record.reason.find(", then softly") != std::string::npos) {
+            return;  // nothing changes before the hard one is over
         } else if (record.outcome == Outcome::Executed) {
             const Moment end = record.timeout == seconds(0) ? kForever : asked + record.timeout;
-            if (is_requesting_) {
+            if (record.reason.find("the hard block is over") == 0) {
+                said.end = end;  // asked for, and not answered yet
+                said.joined.reset();
+                responder_.uncertain.insert(record.address);
+            } else if (is_requesting_) {
                 said.joined = end;  // counts with the request that is under way
                 said.joined_at = asked;
             } else {
@@ -353,7 +373,7 @@ class World final : public RecordSink {
         auto opened = Journal::open(folder_ / "state", state);
         REQUIRE(opened.has_value());
         journal_.emplace(std::move(*opened));
-        executor_ = std::make_unique<Executor>(test_config(), std::move(state), *journal_,
+        executor_ = std::make_unique<Executor>(test_config(max_bans_per_minute_), std::move(state), *journal_,
                                                responder_, protection_, *this, log_);
     }
     void restart_execd() {
@@ -391,7 +411,9 @@ class World final : public RecordSink {
         responder_.now = now_;
         clock_.advance(time);
         kernel_.expire(now_);
+        const bool was_requesting = std::exchange(is_requesting_, true);  // what was deferred
         executor_->tick(clock_.now());
+        is_requesting_ = was_requesting;
     }
     void step_clock(nanoseconds by) {
         tell(fmt::format("the clock is set by {} s", by.count() / 1'000'000'000));
@@ -418,6 +440,60 @@ class World final : public RecordSink {
         request.rule_id = 99990;
         request.location = "host->/var/log/iplog";
         executor_->respond(request, clock_.now());
+    }
+    // By <block>auto</block>.
+    void respond_graded(const std::string& address, seconds timeout) {
+        base::RespondRequest request;
+        request.command = "firewall-drop";
+        request.timeout = timeout;
+        request.srcip = address;
+        request.alert_id = "1700000000.8";
+        request.rule_id = 99990;
+        request.location = "host->/var/log/iplog";
+        request.block = base::BlockChoice::Auto;
+        request.forgeable_timeout = kForgeableTimeout;
+        request.evidence = static_cast<base::Evidence>(pick(3));
+        const int ages[] = {0, 0, 1, 40, 80, 1000};
+        const seconds age(ages[pick(6)]);
+        request.evidence_time =
+            std::chrono::floor<seconds>((clock_.now() - age).time_since_epoch()).count();
+        tell(fmt::format("respond {} {} {}, {} s old", address, timeout.count(),
+                         base::word_of(request.evidence), age.count()));
+        const bool is_proven = request.evidence == base::Evidence::Proven;
+        const seconds time = is_proven ? timeout : kForgeableTimeout;
+        const bool is_moot = request.evidence == base::Evidence::Doubtful || age > time;
+        if (!is_moot) {
+            want(address, time);
+        }
+        const auto before = row_of(address);
+        const bool is_settled =
+            !responder_.is_asking_for(address) && failed_undos_.count(address) == 0;
+        executor_->respond(request, clock_.now());
+        const auto after = row_of(address);
+        if (is_moot && after != before) {
+            fail(address + ": evidence that is too old or doubtful changed something");
+        }
+        if (!is_proven && is_settled && before && before->block == base::BlockKind::Hard &&
+            before->until != 0 && before->until > unix_now() &&
+            (!after || after->until != before->until || after->block != before->block)) {
+            fail(address + ": packets that can be forged changed a hard ban");
+        }
+        if (is_proven && !is_moot && after && after->block != base::BlockKind::Hard &&
+            after->until > unix_now() && !executor_deferred()) {
+            fail(address + ": there is proof, and the ban is soft");
+        }
+    }
+    bool executor_deferred() const { return executor_->deferred_count() > 0; }
+    std::int64_t unix_now() const {
+        return std::chrono::floor<seconds>(clock_.now().time_since_epoch()).count();
+    }
+    std::optional<base::BanRow> row_of(const std::string& address) const {
+        for (const auto& row : executor_->list({}).bans) {
+            if (row.address == address) {
+                return row;
+            }
+        }
+        return std::nullopt;
     }
     void ban(const std::string& address, seconds timeout) {
         tell(fmt::format("ban {} {}", address, timeout.count()));
@@ -454,7 +530,12 @@ class World final : public RecordSink {
             case 2:
             case 3: {
                 const int timeouts[] = {2, 60, 600};
-                respond(address, seconds(timeouts[pick(3)]));
+                const seconds timeout(timeouts[pick(3)]);
+                if (chance(2)) {
+                    respond(address, timeout);
+                } else {
+                    respond_graded(address, timeout);
+                }
                 break;
             }
             case 4: {
@@ -518,7 +599,7 @@ class World final : public RecordSink {
     void block_foreign() {
         if (table_of().count(kForeign) == 0 && !responder_.is_asking_for(kForeign)) {
             tell(std::string("others block ") + kForeign);
-            kernel_.put(kForeign, kForever);
+            kernel_.put(kForeign, kForever, base::BlockKind::Hard);
             kernel_.foreign.insert(kForeign);
             longest_[kForeign] = kForever;
         }
@@ -603,6 +684,9 @@ class World final : public RecordSink {
                 fail(address + " is in the table and not blocked");
             } else if (held != kernel_.ends.end() && !is_near(held->second, end)) {
                 fail(address + " has another end in the kernel than in the table");
+            } else if (held != kernel_.ends.end() &&
+                       kernel_.kinds.at(address) != row_of(address)->block) {
+                fail(address + " is blocked in another way than the table says");
             }
         }
         for (const auto& [address, end] : kernel_.ends) {
@@ -625,6 +709,7 @@ class World final : public RecordSink {
     NobodyIsProtected protection_;
     Kernel kernel_;
     FakeResponder responder_;
+    int max_bans_per_minute_;
     std::optional<Journal> journal_;
     std::unique_ptr<Executor> executor_;
     Moment now_{0};

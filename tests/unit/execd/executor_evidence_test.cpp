@@ -379,7 +379,7 @@ TEST_CASE("executor: what was deferred is made up for, the loudest first") {
     CHECK(order == Texts{"add 192.0.2.3 540"});
     const auto texts = bench.records.take();
     CHECK(std::count(texts.begin(), texts.end(),
-                     "192.0.2.1 expired: the evidence is 119 s old, and the ban would be over "
+                     "192.0.2.1 expired: the evidence is 120 s old, and the ban would be over "
                      "after 120 s: nothing is blocked") == 1);
     CHECK(bench.executor->deferred_count() == 0);
     CHECK(bench.executor->next_due() == bench.clock.now() + seconds(200));
