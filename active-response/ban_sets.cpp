@@ -1,647 +1,571 @@
 #include "active-response/ban_sets.hpp"
 
-#include <arpa/inet.h>
-#include <endian.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
-#include <ctime>
-#include <system_error>
+#include <charconv>
 #include <utility>
+
+#include "engine/base/ban_target.hpp"
+#include "engine/base/fd.hpp"
 
 namespace portcullis::active_response {
 namespace {
 
-constexpr const char* kTable = "portcullis";
-constexpr const char* kChain = "gate";
-constexpr int kRules = 5;
-constexpr int kAttempts = 4;
+using base::BlockKind;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+// Of a transaction that another process' changes overtake.
+constexpr int kMaxAttempts = 50;
+constexpr int kElementAttempts = 4;
 constexpr std::size_t kBatchChanges = 200;
-constexpr std::size_t kBatchBytes = kBatchChanges * 3 * 128 + 8192;
-constexpr timeval kReplyLimit{5, 0};
+// Two parties that undo each other's work must not keep a processor busy.
+constexpr double kTurnsAtOnce = 20;
+constexpr double kTurnsPerSecond = 1;
+constexpr seconds kFightReportPeriod{60};
+constexpr seconds kRetryPause{10};
+// A time that differs by more from what is left of ours was changed by somebody.
+constexpr seconds kTimeTolerance{2};
+constexpr std::size_t kMaxNamed = 3;
+constexpr std::size_t kMaxAskedEach = 2000;
 
-struct SetForm {
-    const char* name;
-    std::size_t address_size;
-    int prefix_length;
-};
-constexpr SetForm kSets[] = {
-    {"v4", 4, 32}, {"v6", 16, 128}, {"v6_48", 16, 48}, {"v6_56", 16, 56}, {"v6_64", 16, 64}};
-constexpr int kMaxRestarts = 2;
-
-// The set that holds a target. REQUIRES: base::parse_ban_target() gave it.
-const SetForm& set_of(const base::Cidr& target) {
-    const auto* found = std::find_if(std::begin(kSets), std::end(kSets), [&](const SetForm& form) {
-        return form.address_size == target.address.size() &&
-               form.prefix_length == target.prefix_length;
-    });
-    return found == std::end(kSets) ? kSets[1] : *found;
+constexpr BlockKind other_than(BlockKind block) {
+    return block == BlockKind::Hard ? BlockKind::Soft : BlockKind::Hard;
 }
 
-tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = code;
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
+std::uint32_t next_generation(std::uint32_t generation) {
+    return generation + 1 == 0 ? 1 : generation + 1;
 }
 
-std::string explain(int error) {
-    switch (error) {
-        case EPERM:
-            return "this needs root or CAP_NET_ADMIN";
-        case ENFILE:
-            return "the set is full";
-        case EOPNOTSUPP:
-        case EPROTONOSUPPORT:
-            return "this kernel has no nftables (module nf_tables)";
-        default:
-            return std::generic_category().message(error);
+std::pair<base::IpAddress, int> key_of(const base::Cidr& target) {
+    return {target.address, target.prefix_length};
+}
+
+std::uint16_t first_local_port() {
+    const auto text = base::read_file("/proc/sys/net/ipv4/ip_local_port_range", 100);
+    std::uint16_t port = 0;
+    if (text) {
+        std::from_chars(text->data(), text->data() + text->size(), port);
     }
+    return port == 0 ? kUsualFirstLocalPort : port;
 }
 
-std::string table_script() {
-    return fmt::format(
-        "add table inet {0}\n"
-        "add set inet {0} v4 {{ type ipv4_addr; flags timeout; size 131072; }}\n"
-        "add set inet {0} v6 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
-        "add set inet {0} v6_48 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
-        "add set inet {0} v6_56 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
-        "add set inet {0} v6_64 {{ type ipv6_addr; flags timeout; size 131072; }}\n"
-        "add chain inet {0} gate {{ type filter hook prerouting priority {1}; policy accept; }}\n"
-        "flush chain inet {0} gate\n"
-        "add rule inet {0} gate ip saddr @v4 drop\n"
-        "add rule inet {0} gate ip6 saddr @v6 drop\n"
-        "add rule inet {0} gate ip6 saddr & ffff:ffff:ffff:: @v6_48 drop\n"
-        "add rule inet {0} gate ip6 saddr & ffff:ffff:ffff:ff00:: @v6_56 drop\n"
-        "add rule inet {0} gate ip6 saddr & ffff:ffff:ffff:ffff:: @v6_64 drop\n",
-        kTable, kChainPriority);
+void add_element(Transaction& transaction, int type, int flags, const Element& element) {
+    transaction.add(type, flags,
+                    elements_message(set_of(element.target, element.block), &element, 1));
 }
 
-bool names(const nlattr* attribute, int type, const char* name) {
-    return mnl_attr_get_type(attribute) == type &&
-           mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 &&
-           std::strcmp(mnl_attr_get_str(attribute), name) == 0;
+// Takes it away whether or not it is there: put there first, if it is not, so that taking it away
+// cannot fail.
+void add_removal(Transaction& transaction, const base::Cidr& target, BlockKind block) {
+    const Element element{target, block, seconds(1)};
+    add_element(transaction, NFT_MSG_NEWSETELEM, NLM_F_CREATE, element);
+    add_element(transaction, NFT_MSG_DELSETELEM, 0, {target, block, seconds(0)});
 }
 
-// Calls `take(const nlattr*)` for each attribute from `attribute` up to `end`. (mnl_attr_for_each()
-// is not C++.)
-template <typename Take>
-void for_each_attribute(const nlattr* attribute, const void* end, Take take) {
-    while (mnl_attr_ok(attribute, static_cast<int>(static_cast<const char*>(end) -
-                                                   reinterpret_cast<const char*>(attribute)))) {
-        take(attribute);
-        attribute = mnl_attr_next(attribute);
+bool is_as(const Held& held, const Element& element) {
+    if (held.block != element.block || held.left.has_value() != (element.timeout > seconds(0))) {
+        return false;
     }
+    return !held.left || std::chrono::abs(*held.left - element.timeout) <= kTimeTolerance;
 }
 
-template <typename Take>
-void for_each_nested(const nlattr* nest, Take take) {
-    const auto* first = static_cast<const nlattr*>(mnl_attr_get_payload(nest));
-    for_each_attribute(first, reinterpret_cast<const char*>(first) + mnl_attr_get_payload_len(nest),
-                       take);
-}
-
-// The target of an element's key; nullopt = it is not one of ours.
-std::optional<base::Cidr> target_of(const nlattr* key, const SetForm& form) {
-    std::optional<base::Cidr> target;
-    for_each_nested(key, [&](const nlattr* value) {
-        if (mnl_attr_get_type(value) != NFTA_DATA_VALUE ||
-            mnl_attr_get_payload_len(value) < form.address_size) {
-            return;
-        }
-        const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(value));
-        if (form.address_size == 4) {
-            target = base::Cidr{base::IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}), 32};
-        } else {
-            std::array<std::uint8_t, 16> address{};
-            std::copy_n(bytes, address.size(), address.begin());
-            target = base::Cidr{base::IpAddress::v6(address), form.prefix_length};
-        }
-    });
-    return target;
-}
-
-std::optional<Held> held_of(const nlattr* element, const SetForm& form) {
-    std::optional<base::Cidr> target;
-    std::optional<std::chrono::seconds> left;
-    bool is_end_of_interval = false;
-    for_each_nested(element, [&](const nlattr* attribute) {
-        switch (mnl_attr_get_type(attribute)) {
-            case NFTA_SET_ELEM_KEY:
-                target = target_of(attribute, form);
-                break;
-            case NFTA_SET_ELEM_EXPIRATION:
-                if (mnl_attr_validate(attribute, MNL_TYPE_U64) >= 0) {
-                    left = std::chrono::ceil<std::chrono::seconds>(
-                        std::chrono::milliseconds(be64toh(mnl_attr_get_u64(attribute))));
-                }
-                break;
-            case NFTA_SET_ELEM_FLAGS:
-                is_end_of_interval =
-                    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0 &&
-                    (ntohl(mnl_attr_get_u32(attribute)) & NFT_SET_ELEM_INTERVAL_END) != 0;
-                break;
-            default:
-                break;
-        }
-    });
-    return target && !is_end_of_interval ? std::optional(Held{*target, left}) : std::nullopt;
-}
-
-// Appends the elements of a message NFT_MSG_NEWSETELEM.
-void take_elements(const nlmsghdr* header, const SetForm& form, std::vector<Held>& held) {
-    if (header->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM)) {
-        return;
+std::string names_of(const std::vector<BanSets::Change>& changes) {
+    std::string names;
+    for (std::size_t i = 0; i < std::min(changes.size(), kMaxNamed); ++i) {
+        names += (i == 0 ? "" : ", ") + base::ban_target_text(changes[i].element.target);
     }
-    for_each_attribute(
-        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(nfgenmsg))),
-        mnl_nlmsg_get_payload_tail(header), [&](const nlattr* attribute) {
-            if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS) {
-                return;
-            }
-            for_each_nested(attribute, [&](const nlattr* element) {
-                if (const auto one = held_of(element, form)) {
-                    held.push_back(*one);
-                }
-            });
-        });
-}
-
-// The errno of a message that ends an answer, 0 = it ends well; nullopt = it does not end it.
-std::optional<int> end_of(const nlmsghdr* header) {
-    if (header->nlmsg_type == NLMSG_DONE) {
-        return 0;
-    }
-    if (header->nlmsg_type == NLMSG_ERROR && header->nlmsg_len >= NLMSG_LENGTH(sizeof(nlmsgerr))) {
-        return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header))->error;
-    }
-    return std::nullopt;
-}
-
-struct Reply {
-    std::uint32_t last_sequence = 0;
-    bool is_complete = false;
-    int error = 0;  // the first one of the transaction
-};
-
-// An acknowledgement or error of one message of the transaction.
-void take_reply(const nlmsghdr* header, std::uint32_t first_sequence, Reply& reply) {
-    if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr)) ||
-        header->nlmsg_seq < first_sequence || header->nlmsg_seq > reply.last_sequence) {
-        return;
-    }
-    const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header));
-    if (answer->error != 0 && reply.error == 0) {
-        reply.error = -answer->error;
-    }
-    // A transaction that is refused as a whole is answered at its begin.
-    reply.is_complete = reply.is_complete || header->nlmsg_seq == reply.last_sequence ||
-                        (header->nlmsg_seq == first_sequence && answer->error != 0);
-}
-
-void put_batch_mark(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint32_t sequence) {
-    auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
-    header->nlmsg_type = type;
-    header->nlmsg_flags = NLM_F_REQUEST;
-    header->nlmsg_seq = sequence;
-    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-    general->nfgen_family = AF_UNSPEC;
-    general->version = NFNETLINK_V0;
-    general->res_id = htons(NFNL_SUBSYS_NFTABLES);
-    mnl_nlmsg_batch_next(batch);
-}
-
-// Begins a message about elements of `set` at `memory`.
-nlmsghdr* begin_message(void* memory, std::uint16_t type, std::uint16_t flags,
-                        std::uint32_t sequence, const char* set) {
-    auto* header = mnl_nlmsg_put_header(memory);
-    header->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | type);
-    header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-    header->nlmsg_seq = sequence;
-    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-    general->nfgen_family = NFPROTO_INET;
-    general->version = NFNETLINK_V0;
-    general->res_id = 0;
-    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, kTable);
-    mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set);
-    return header;
-}
-
-void put_target(nlmsghdr* header, const base::Cidr& target, std::chrono::seconds timeout) {
-    auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
-    auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
-    auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(header, NFTA_DATA_VALUE, target.address.size(), target.address.data());
-    mnl_attr_nest_end(header, key);
-    if (timeout > std::chrono::seconds(0)) {
-        mnl_attr_put_u64(header, NFTA_SET_ELEM_TIMEOUT,
-                         htobe64(static_cast<std::uint64_t>(timeout.count()) * 1000));
-    }
-    mnl_attr_nest_end(header, element);
-    mnl_attr_nest_end(header, elements);
-}
-
-void put_element(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint16_t flags,
-                 std::uint32_t sequence, const base::Cidr& target, std::chrono::seconds timeout) {
-    put_target(
-        begin_message(mnl_nlmsg_batch_current(batch), type, flags, sequence, set_of(target).name),
-        target, timeout);
-    mnl_nlmsg_batch_next(batch);
+    return changes.size() > kMaxNamed ? names + " …" : names;
 }
 
 }  // namespace
 
-void BanSets::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-void HeldWalk::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-void TableWatch::CloseSocket::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-
-base::Result<BanSets> BanSets::open() {
-    auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (socket == nullptr) {
-        return failure("no-netlink", "no netlink socket: " + explain(errno));
+base::Result<BanSets> BanSets::open(Follow follow) {
+    auto socket = NfSocket::open(NfSocket::Waits::Yes);
+    if (!socket) {
+        return base::fail(socket.error());
     }
-    BanSets sets(socket);
-    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-        return failure("no-netlink", "no netlink socket: " + explain(errno));
+    std::optional<TableWatch> watch;
+    if (follow == Follow::Yes) {
+        // Without it, check() finds what was changed.
+        if (auto opened = TableWatch::open(socket->port())) {
+            watch = std::move(*opened);
+        }
     }
-    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit,
-                 sizeof kReplyLimit);
-    sets.sequence_ = static_cast<std::uint32_t>(std::time(nullptr));
+    BanSets sets(std::move(*socket), std::move(watch));
+    sets.first_local_port_ = first_local_port();
     return sets;
 }
 
 base::Result<void> BanSets::ensure_table() {
-    std::array<int, 2> in{};
-    std::array<int, 2> out{};
-    if (::pipe2(in.data(), O_CLOEXEC) != 0) {
-        return failure("nft-failed", std::generic_category().message(errno));
+    is_table_due_ = true;
+    take_news();
+    if (generation_) {
+        return {};
     }
-    const base::UniqueFd script_end(in[0]);
-    base::UniqueFd script(in[1]);
-    if (::pipe2(out.data(), O_CLOEXEC) != 0) {
-        return failure("nft-failed", std::generic_category().message(errno));
-    }
-    const base::UniqueFd said(out[0]);
-    base::UniqueFd said_end(out[1]);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::dup2(script_end.get(), STDIN_FILENO);
-        ::dup2(said_end.get(), STDOUT_FILENO);
-        ::dup2(said_end.get(), STDERR_FILENO);
-        ::execlp("nft", "nft", "-f", "-", nullptr);
-        ::_exit(127);
-    }
-    said_end.reset();
-    if (child < 0) {
-        return failure("nft-failed", std::generic_category().message(errno));
-    }
-    base::write_all(script.get(), table_script());
-    script.reset();
-    std::string text;
-    std::array<char, 512> buffer;
-    for (ssize_t got = 0; (got = ::read(said.get(), buffer.data(), buffer.size())) > 0;) {
-        text.append(buffer.data(), static_cast<std::size_t>(got));
-        text.resize(std::min<std::size_t>(text.size(), 1000));
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-        return failure("no-nft", "cannot run nft(8): install the package nftables");
-    }
-    if (status != 0) {
-        return failure("nft-failed",
-                       "nft cannot make the table: " + text.substr(0, text.find('\n')));
+    if (put_in_order() != 0) {
+        return failure("not-made", problem_);
     }
     return {};
 }
 
-int BanSets::commit(const base::Cidr& target, const std::vector<Step>& steps,
-                    std::chrono::seconds timeout) {
-    alignas(nlmsghdr) std::array<char, 4096> buffer{};
-    std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
-        mnl_nlmsg_batch_start(buffer.data(), buffer.size()), mnl_nlmsg_batch_stop);
-    if (batch == nullptr) {
-        return ENOMEM;
+void BanSets::add_sets(const std::set<SetId>& sets, Transaction& transaction) const {
+    std::set<SetId> all = sets_;
+    all.insert(sets.begin(), sets.end());
+    if (all.size() != sets_.size()) {
+        TableForm::due(sets_, first_local_port_)
+            .change_into(TableForm::due(std::move(all), first_local_port_), transaction);
     }
-    const auto first = ++sequence_;
-    put_batch_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, first);
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-        const std::uint16_t ack = i + 1 == steps.size() ? NLM_F_ACK : 0;
-        if (steps[i] == Step::Add) {
-            put_element(batch.get(), NFT_MSG_NEWSETELEM,
-                        static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack), ++sequence_,
-                        target, timeout);
-        } else {
-            put_element(batch.get(), NFT_MSG_DELSETELEM, ack, ++sequence_, target, {});
-        }
-    }
-    return finish(batch.get(), first);
 }
 
-// Ends the transaction that began with `first`, and waits for the kernel's word. 0 or an errno.
-int BanSets::finish(mnl_nlmsg_batch* batch, std::uint32_t first) {
-    Reply reply;
-    reply.last_sequence = sequence_;
-    put_batch_mark(batch, NFNL_MSG_BATCH_END, ++sequence_);
-    if (mnl_socket_sendto(socket_.get(), mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) <
-        0) {
-        return errno;
-    }
-    while (!reply.is_complete) {
-        alignas(nlmsghdr) std::array<char, 8192> received;
-        const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
-        if (got < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return errno == EAGAIN ? ETIMEDOUT : errno;
-        }
-        int left = static_cast<int>(got);
-        for (const auto* header = reinterpret_cast<const nlmsghdr*>(received.data());
-             mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
-            take_reply(header, first, reply);
-        }
-    }
-    return reply.error;
-}
-
-bool BanSets::apply(const std::vector<Change>& changes) {
-    std::vector<char> buffer(kBatchBytes);
-    for (std::size_t begin = 0; begin < changes.size(); begin += kBatchChanges) {
-        const auto end = std::min(begin + kBatchChanges, changes.size());
-        std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
-            mnl_nlmsg_batch_start(buffer.data(), buffer.size()), mnl_nlmsg_batch_stop);
-        if (batch == nullptr) {
-            return false;
-        }
-        const auto first = ++sequence_;
-        put_batch_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, first);
-        for (auto i = begin; i < end; ++i) {
-            // Put it there, if it is not, so that taking it away cannot fail.
-            const auto& [target, timeout] = changes[i];
-            const std::uint16_t ack = i + 1 == end ? NLM_F_ACK : 0;
-            put_element(batch.get(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, ++sequence_, target,
-                        std::chrono::seconds(1));
-            put_element(batch.get(), NFT_MSG_DELSETELEM, timeout ? std::uint16_t{0} : ack,
-                        ++sequence_, target, {});
-            if (timeout) {
-                put_element(batch.get(), NFT_MSG_NEWSETELEM,
-                            static_cast<std::uint16_t>(NLM_F_CREATE | NLM_F_EXCL | ack),
-                            ++sequence_, target, *timeout);
+int BanSets::commit(const std::function<void(Transaction&)>& fill) {
+    is_table_due_ = true;
+    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+        if (!generation_) {
+            if (const int error = put_in_order(); error != 0) {
+                return error;
             }
         }
-        if (finish(batch.get(), first) != 0) {
-            return false;
+        Transaction transaction(socket_, generation_);
+        fill(transaction);
+        const int error = transaction.commit();
+        if (error == 0) {
+            generation_ = next_generation(*generation_);
+            return 0;
+        }
+        problem_ = explain(error);
+        if (error != ERESTART) {
+            return error;
+        }
+        const auto before = generation_;
+        take_news();
+        if (generation_ == before) {
+            generation_.reset();  // changed by something that nobody hears of
         }
     }
-    return true;
+    problem_ = "other processes change the ruleset faster than it can be checked";
+    return EAGAIN;
 }
 
-int BanSets::add_or_replace(const base::Cidr& target, std::chrono::seconds timeout) {
+int BanSets::change_form(const TableForm::Reading& reading, const TableForm& due) {
     int error = 0;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        error = commit(target, {Step::Add}, timeout);
-        if (error != EEXIST) {
+    enum class How { WithElements, FormOnly, Anew };
+    // The last resort is for what cannot be changed in place.
+    for (const auto how : {How::WithElements, How::FormOnly, How::Anew}) {
+        Transaction transaction(socket_, reading.generation);
+        const auto made = how == How::Anew ? reading.form.replace_by(due, transaction)
+                                           : reading.form.change_into(due, transaction);
+        if (how != How::FormOnly) {
+            std::map<SetId, std::vector<Element>> elements;
+            for (const auto& element : blocked_.all()) {
+                elements[set_of(element.target, element.block)].push_back(element);
+            }
+            for (const auto& [set, list] : elements) {
+                if (made.count(set) == 0) {
+                    continue;
+                }
+                for (std::size_t begin = 0; begin < list.size(); begin += kElementsPerMessage) {
+                    transaction.add(
+                        NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+                        elements_message(set, &list[begin],
+                                         std::min(kElementsPerMessage, list.size() - begin)));
+                }
+            }
+        }
+        error = transaction.commit();
+        if (error == 0) {
+            is_inventory_due_ =
+                !blocked_.is_empty() &&
+                (how == How::FormOnly || (is_inventory_due_ && made.size() < due.sets().size()));
+            others_may_block_ = made.size() < due.sets().size();
+            return 0;
+        }
+        if (error == ERESTART || error == EPERM) {
             return error;
         }
-        // Older kernels ignore a new timeout of an element that is there: replace it, in one
-        // transaction, so that no packet slips through.
-        error = commit(target, {Step::Remove, Step::Add}, timeout);
-        if (error != ENOENT) {
-            return error;
-        }
-        // It ran out between the two: add it as a new one.
     }
     return error;
 }
 
-base::Result<void> BanSets::add(const base::Cidr& target, std::chrono::seconds timeout) {
-    int error = add_or_replace(target, timeout);
-    if (error == ENOENT) {  // no table: the first use, or `nft flush ruleset`
-        if (auto made = ensure_table(); !made) {
-            return failure("not-blocked", made.error().message);
+int BanSets::put_in_order() {
+    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+        auto reading = TableForm::read(socket_);
+        if (!reading) {
+            problem_ = reading.error().message;
+            return EIO;
         }
-        table_was_lost_ = true;
-        error = add_or_replace(target, timeout);
-    }
-    if (error != 0) {
-        return failure("not-blocked", "the kernel refuses the block: " + explain(error));
-    }
-    return {};
-}
-
-base::Result<void> BanSets::remove(const base::Cidr& target) {
-    const int error = commit(target, {Step::Remove}, {});
-    if (error != 0 && error != ENOENT) {
-        return failure("not-unblocked", "the kernel refuses the unblock: " + explain(error));
-    }
-    return {};
-}
-
-base::Result<std::optional<Held>> BanSets::find(const base::Cidr& target) {
-    alignas(nlmsghdr) std::array<char, 8192> buffer{};
-    const SetForm& form = set_of(target);
-    const auto sequence = ++sequence_;
-    auto* header = begin_message(buffer.data(), NFT_MSG_GETSETELEM, NLM_F_ACK, sequence, form.name);
-    put_target(header, target, {});
-    int error = mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0 ? errno : -1;
-    std::vector<Held> held;
-    while (error < 0) {
-        const auto got = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) {
+        const bool was_looked_at = !sets_.empty();
+        std::set<SetId> sets = reading->form.sets();
+        sets.insert(sets_.begin(), sets_.end());
+        const TableForm due = TableForm::due(sets, first_local_port_);
+        const std::string difference = reading->form.difference(due);
+        if (difference.empty()) {
+            others_may_block_ = true;
+            sets_ = due.sets();
+            generation_ = reading->generation;
+            return 0;
+        }
+        const int error = change_form(*reading, due);
+        if (error == ERESTART) {
             continue;
         }
-        if (got < 0) {
-            error = errno == EAGAIN ? ETIMEDOUT : errno;
+        if (error != 0) {
+            problem_ = fmt::format("cannot make the table inet portcullis ({}): {}", difference,
+                                   explain(error));
+            return error;
+        }
+        sets_ = due.sets();
+        generation_ = next_generation(reading->generation);
+        if (was_looked_at) {
+            report(fmt::format("{} removed or changed the table inet portcullis ({}): put back",
+                               actor(), difference));
+        } else if (difference != TableForm::kAll) {
+            report(fmt::format("the table inet portcullis had another form ({}): put in order",
+                               difference));
+        }
+        return 0;
+    }
+    problem_ = "other processes change the ruleset faster than it can be checked";
+    return EAGAIN;
+}
+
+int BanSets::find_in(const base::Cidr& target, BlockKind block, std::vector<Held>& held) {
+    const Element element{target, block, seconds(0)};
+    return socket_.ask(NFT_MSG_GETSETELEM, NLM_F_ACK,
+                       elements_message(set_of(target, block), &element, 1),
+                       [&](const nlmsghdr& header) { take_elements(header, held); });
+}
+
+bool BanSets::holds(const base::Cidr& target, BlockKind block) {
+    std::vector<Held> held;
+    return find_in(target, block, held) == 0 && !held.empty();
+}
+
+bool BanSets::may_hold(const base::Cidr& target, BlockKind block) {
+    if (!has(set_of(target, block))) {
+        return false;
+    }
+    const auto ours = blocked_.find(target);
+    return (ours && ours->block == block) || (others_may_block_ && holds(target, block));
+}
+
+base::Result<void> BanSets::add(const Element& element) {
+    if (auto made = ensure_table(); !made) {
+        return failure("not-blocked", made.error().message);
+    }
+    const auto& target = element.target;
+    const auto other = other_than(element.block);
+    // Older kernels ignore a new timeout of an element that is there: it is replaced, in one
+    // transaction, so that no packet slips through.
+    const auto ours = blocked_.find(target);
+    bool is_here = ours && ours->block == element.block;
+    bool is_there = may_hold(target, other);
+    int error = 0;
+    for (int attempt = 0; attempt < kElementAttempts; ++attempt) {
+        const SetId set = set_of(target, element.block);
+        error = commit([&](Transaction& transaction) {
+            add_sets({set}, transaction);
+            if (is_there && has(set_of(target, other))) {
+                add_element(transaction, NFT_MSG_DELSETELEM, 0, {target, other, seconds(0)});
+            }
+            if (is_here && has(set)) {
+                add_element(transaction, NFT_MSG_DELSETELEM, 0,
+                            {target, element.block, seconds(0)});
+            }
+            add_element(transaction, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, element);
+        });
+        if (error == 0) {
+            sets_.insert(set);
+            blocked_.add(element);
+            return {};
+        }
+        if (error == EEXIST) {
+            is_here = true;
+        } else if (error == ENOENT) {  // it ran out meanwhile
+            is_here = holds(target, element.block);
+            is_there = holds(target, other);
+        } else {
             break;
         }
-        int left = static_cast<int>(got);
-        for (const auto* each = reinterpret_cast<const nlmsghdr*>(buffer.data());
-             mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
-            if (each->nlmsg_seq == sequence) {
-                take_elements(each, form, held);
-                error = end_of(each).value_or(error);
-            }
-        }
     }
-    if (error != 0 && error != ENOENT) {
-        return failure("not-read", "the kernel does not show the set: " + explain(error));
-    }
-    return held.empty() ? std::optional<Held>() : held.front();
+    return failure("not-blocked", "the kernel refuses the block: " + problem_);
 }
 
-bool BanSets::has_rules() {
-    alignas(nlmsghdr) std::array<char, 8192> buffer{};
-    auto* header = mnl_nlmsg_put_header(buffer.data());
-    header->nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETRULE;
-    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    const auto sequence = header->nlmsg_seq = ++sequence_;
-    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-    general->nfgen_family = NFPROTO_INET;
-    general->version = NFNETLINK_V0;
-    mnl_attr_put_strz(header, NFTA_RULE_TABLE, kTable);
-    mnl_attr_put_strz(header, NFTA_RULE_CHAIN, kChain);
-    if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) {
+bool BanSets::apply(const std::vector<Change>& changes) {
+    take_news();
+    const bool blocks = std::any_of(changes.begin(), changes.end(),
+                                    [](const Change& change) { return !change.is_removal; });
+    if (!blocks && !generation_) {
+        return false;  // a removal makes no table
+    }
+    if (!ensure_table()) {
         return false;
     }
-    int rules = 0;
-    for (;;) {
-        const auto got = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
+    for (std::size_t begin = 0; begin < changes.size(); begin += kBatchChanges) {
+        const auto end = std::min(begin + kBatchChanges, changes.size());
+        std::set<SetId> needed;
+        for (auto i = begin; i < end; ++i) {
+            if (!changes[i].is_removal) {
+                needed.insert(set_of(changes[i].element.target, changes[i].element.block));
+            }
         }
-        if (got < 0) {
+        const int error = commit([&](Transaction& transaction) {
+            add_sets(needed, transaction);
+            for (auto i = begin; i < end; ++i) {
+                const auto& [element, is_removal] = changes[i];
+                for (const auto block : {BlockKind::Hard, BlockKind::Soft}) {
+                    const SetId set = set_of(element.target, block);
+                    const bool is_own = !is_removal && block == element.block;
+                    if (is_own || (has(set) && (is_removal || may_hold(element.target, block)))) {
+                        add_removal(transaction, element.target, block);
+                    }
+                }
+                if (!is_removal) {
+                    add_element(transaction, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL,
+                                element);
+                }
+            }
+        });
+        if (error != 0) {
             return false;
         }
-        int left = static_cast<int>(got);
-        for (const auto* each = reinterpret_cast<const nlmsghdr*>(buffer.data());
-             mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
-            if (each->nlmsg_seq != sequence) {
-                continue;
+        sets_.insert(needed.begin(), needed.end());
+        for (auto i = begin; i < end; ++i) {
+            if (changes[i].is_removal) {
+                blocked_.remove(changes[i].element.target);
+            } else {
+                blocked_.add(changes[i].element);
             }
-            if (each->nlmsg_type == NLMSG_DONE || each->nlmsg_type == NLMSG_ERROR) {
-                return rules >= kRules;
-            }
-            ++rules;
         }
-    }
-}
-
-bool BanSets::take_table_was_lost() { return std::exchange(table_was_lost_, false); }
-
-base::Result<HeldWalk> HeldWalk::start() {
-    auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (socket == nullptr) {
-        return failure("no-netlink", "no netlink socket: " + explain(errno));
-    }
-    HeldWalk walk(socket);
-    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-        return failure("no-netlink", "no netlink socket: " + explain(errno));
-    }
-    if (const int error = walk.ask(); error != 0) {
-        return failure("no-netlink", "no netlink socket: " + explain(error));
-    }
-    return walk;
-}
-
-int HeldWalk::fd() const { return mnl_socket_get_fd(socket_.get()); }
-
-int HeldWalk::ask() {
-    alignas(nlmsghdr) std::array<char, 1024> buffer{};
-    const auto* header =
-        begin_message(buffer.data(), NFT_MSG_GETSETELEM, NLM_F_DUMP, ++sequence_, kSets[set_].name);
-    was_changed_ = false;
-    return mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0 ? errno : 0;
-}
-
-base::Result<bool> HeldWalk::go_on() {
-    if (was_changed_ && restarts_ < kMaxRestarts) {
-        ++restarts_;
-    } else {
-        restarts_ = 0;
-        ++set_;
-    }
-    if (set_ == std::size(kSets)) {
-        return false;
-    }
-    if (const int error = ask(); error != 0) {
-        return failure("not-read", "the kernel does not show the sets: " + explain(error));
     }
     return true;
 }
 
-base::Result<bool> HeldWalk::read_slice(std::vector<Held>& held) {
-    alignas(nlmsghdr) std::array<char, 32768> received;
-    const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
-    if (got < 0) {
-        if (errno == EAGAIN || errno == EINTR) {
-            return true;
+base::Result<void> BanSets::remove(const base::Cidr& target) {
+    blocked_.remove(target);
+    int error = 0;
+    for (const auto block : {BlockKind::Hard, BlockKind::Soft}) {
+        const auto fill = [&](Transaction& transaction) {
+            add_element(transaction, NFT_MSG_DELSETELEM, 0, {target, block, seconds(0)});
+        };
+        int result = 0;
+        if (generation_) {
+            if (!has(set_of(target, block))) {
+                continue;
+            }
+            result = commit(fill);
+        } else {
+            Transaction transaction(socket_, std::nullopt);
+            fill(transaction);
+            result = transaction.commit();
+            problem_ = explain(result);
         }
-        return failure("not-read", "the kernel does not show the sets: " + explain(errno));
-    }
-    std::optional<int> end;
-    int left = static_cast<int>(got);
-    for (const auto* each = reinterpret_cast<const nlmsghdr*>(received.data());
-         mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
-        if (each->nlmsg_seq == sequence_) {
-            was_changed_ = was_changed_ || (each->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-            take_elements(each, kSets[set_], held);
-            end = end ? end : end_of(each);
+        if (result != 0 && result != ENOENT) {
+            error = result;
         }
     }
-    if (!end) {
+    if (error != 0) {
+        return failure("not-unblocked", "the kernel refuses the unblock: " + problem_);
+    }
+    return {};
+}
+
+base::Result<std::vector<Held>> BanSets::find(const base::Cidr& target) {
+    std::vector<Held> held;
+    for (const auto block : {BlockKind::Hard, BlockKind::Soft}) {
+        const int error = find_in(target, block, held);
+        if (error != 0 && error != ENOENT) {
+            return failure("not-read", "the kernel does not show the set: " + explain(error));
+        }
+    }
+    return held;
+}
+
+void BanSets::take_news() {
+    if (!watch_) {
+        return;
+    }
+    const auto news = watch_->read_news();
+    if (!news.actor.empty()) {
+        actor_ = news.actor;
+    }
+    if (news.form_was_touched || news.were_lost) {
+        generation_.reset();
+    } else if (generation_ && news.generation) {
+        generation_ = news.generation;
+    }
+    is_inventory_due_ = is_inventory_due_ || news.were_lost || news.set_was_removed;
+    others_may_block_ = others_may_block_ || news.were_lost || !news.added.empty();
+    for (const auto* list : {&news.removed, &news.added}) {
+        for (const auto& held : *list) {
+            if (blocked_.find(held.target)) {
+                touched_.insert(key_of(held.target));
+            }
+        }
+    }
+}
+
+void BanSets::keep_up() {
+    if (inventory_) {
+        go_on_with_inventory();
+    }
+    take_news();
+    restore();
+}
+
+void BanSets::check() {
+    take_news();
+    if (!is_table_due_) {
+        return;
+    }
+    if (generation_) {
+        const auto generation = generation_of(socket_);
+        if (!generation || *generation != *generation_) {
+            take_news();  // it may have come meanwhile
+            if (!generation || generation_ != *generation) {
+                generation_.reset();
+                is_inventory_due_ = true;
+            }
+        }
+    }
+    if (const auto port = first_local_port(); port != first_local_port_) {
+        const int error = commit([&](Transaction& transaction) {
+            TableForm::due(sets_, first_local_port_)
+                .change_into(TableForm::due(sets_, port), transaction);
+        });
+        if (error == 0) {
+            first_local_port_ = port;
+        }
+    }
+    restore();
+}
+
+bool BanSets::take_turn() {
+    const auto now = steady_clock::now();
+    if (restore_due_ && now < *restore_due_) {
+        return false;
+    }
+    restore_due_.reset();
+    const std::chrono::duration<double> since = now - turns_at_;
+    turns_ = std::min(kTurnsAtOnce, turns_ + since.count() * kTurnsPerSecond);
+    turns_at_ = now;
+    is_fight_ = turns_ < 1;
+    if (!is_fight_) {
+        turns_ -= 1;
         return true;
     }
-    // ENOENT: there is no table, or an older one without this set.
-    if (*end != 0 && *end != ENOENT) {
-        return failure("not-read", "the kernel does not show the sets: " + explain(*end));
+    if (now >= next_fight_report_) {
+        next_fight_report_ = now + kFightReportPeriod;
+        is_fight_ = false;
+        report(
+            fmt::format("{} changes the table inet portcullis again and again: it is put back "
+                        "once a second, which is not reported any more, and blocks may fail",
+                        actor()));
+        is_fight_ = true;
     }
-    return go_on();
+    restore_due_ = now + std::chrono::seconds(1);
+    return false;
 }
 
-base::Result<TableWatch> TableWatch::open() {
-    auto* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (socket == nullptr) {
-        return failure("no-netlink", "no netlink socket: " + explain(errno));
+void BanSets::restore() {
+    if (!is_table_due_ || (generation_ && touched_.empty() && !is_inventory_due_)) {
+        return;
     }
-    TableWatch watch(socket);
-    // Our own changes are heard too.
-    constexpr int kQueueBytes = 4 << 20;
-    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &kQueueBytes,
-                 sizeof kQueueBytes);
-    int group = NFNLGRP_NFTABLES;
-    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-        mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
-        return failure("no-netlink", "cannot follow nftables: " + explain(errno));
+    if (!take_turn()) {
+        return;
     }
-    return watch;
+    if (!generation_ && put_in_order() != 0) {
+        if (std::exchange(reported_problem_, problem_) != problem_) {
+            report("the table inet portcullis is not as it must be: " + problem_);
+        }
+        restore_due_ = steady_clock::now() + kRetryPause;
+        return;
+    }
+    reported_problem_.clear();
+    put_back_touched();
+    if (std::exchange(is_inventory_due_, false)) {
+        start_inventory();
+    }
 }
 
-int TableWatch::fd() const { return mnl_socket_get_fd(socket_.get()); }
+void BanSets::put_back_touched() {
+    std::vector<Change> changes;
+    for (const auto& [address, length] : std::exchange(touched_, {})) {
+        const auto ours = blocked_.find({address, length});
+        std::vector<Held> held;
+        if (ours && (find_in(ours->target, ours->block, held) != 0 || held.empty() ||
+                     !is_as(held.front(), *ours))) {
+            changes.push_back({*ours});
+        }
+    }
+    if (changes.empty()) {
+        return;
+    }
+    const std::string names = names_of(changes);
+    report(apply(changes) ? fmt::format("{} removed or changed {} blocked addresses ({}): put back",
+                                        actor(), changes.size(), names)
+                          : fmt::format("{} blocked addresses ({}) cannot be put back: {}",
+                                        changes.size(), names, problem_));
+}
 
-TableWatch::News TableWatch::read_news() {
-    News news;
-    alignas(nlmsghdr) std::array<char, 65536> received;
-    for (;;) {
-        const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
-        if (got < 0) {
-            if (errno == ENOBUFS) {
-                news.rule_was_removed = true;  // news were lost: look
-                continue;
-            }
-            if (errno == EINTR) {
-                continue;
-            }
-            return news;
+void BanSets::start_inventory() {
+    if (blocked_.is_empty()) {
+        return;
+    }
+    auto walk = HeldWalk::start();
+    if (!walk) {
+        report(walk.error().message);
+        return;
+    }
+    inventory_.emplace(Inventory{std::move(*walk), {}});
+    for (const auto& element : blocked_.all()) {
+        inventory_->missing.emplace(key_of(element.target), element);
+    }
+}
+
+void BanSets::go_on_with_inventory() {
+    std::vector<Held> slice;
+    const auto is_unfinished = inventory_->walk.read_slice(slice);
+    for (const auto& held : slice) {
+        const auto it = inventory_->missing.find(key_of(held.target));
+        const auto ours =
+            it == inventory_->missing.end() ? std::nullopt : blocked_.find(held.target);
+        if (ours && is_as(held, *ours)) {
+            inventory_->missing.erase(it);
         }
-        int left = static_cast<int>(got);
-        for (const auto* header = reinterpret_cast<const nlmsghdr*>(received.data());
-             mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
-            const int type = header->nlmsg_type & 0xff;
-            if ((header->nlmsg_type >> 8) != NFNL_SUBSYS_NFTABLES ||
-                (type != NFT_MSG_DELTABLE && type != NFT_MSG_DELSET && type != NFT_MSG_DELCHAIN &&
-                 type != NFT_MSG_DELRULE)) {
-                continue;
-            }
-            for_each_attribute(
-                static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(nfgenmsg))),
-                mnl_nlmsg_get_payload_tail(header), [&](const nlattr* attribute) {
-                    // The table's name is attribute 1 in all of them.
-                    if (names(attribute, NFTA_TABLE_NAME, kTable)) {
-                        (type == NFT_MSG_DELRULE ? news.rule_was_removed : news.was_removed) = true;
-                    }
-                });
+    }
+    if (is_unfinished && *is_unfinished) {
+        return;
+    }
+    // What was changed while it was read may be there all the same.
+    const auto missing = std::move(inventory_->missing);
+    inventory_.reset();
+    if (missing.size() <= kMaxAskedEach) {
+        for (const auto& [key, element] : missing) {
+            touched_.insert(key);
         }
+        put_back_touched();
+        return;
+    }
+    std::vector<Change> changes;
+    for (const auto& [key, element] : missing) {
+        if (const auto ours = blocked_.find(element.target)) {
+            changes.push_back({*ours});
+        }
+    }
+    report(apply(changes) ? fmt::format("{} removed or changed {} blocked addresses ({}): put back",
+                                        actor(), changes.size(), names_of(changes))
+                          : "blocked addresses cannot be put back: " + problem_);
+}
+
+void BanSets::report(std::string sentence) {
+    // Nobody may be there to take them: a one-shot call does so at its end.
+    constexpr std::size_t kMaxReports = 100;
+    if (!is_fight_ && restored_.size() < kMaxReports) {
+        restored_.push_back(std::move(sentence));
     }
 }
 

@@ -1,56 +1,52 @@
 #include "active-response/blocked.hpp"
 
 #include <iterator>
-#include <vector>
-
-#include "active-response/complain.hpp"
-#include "engine/base/ban_target.hpp"
 
 namespace portcullis::active_response {
 
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-void Blocked::add(const base::Cidr& target, seconds timeout) {
-    until_[key_of(target)] = timeout == seconds(0) ? kForever : steady_clock::now() + timeout;
-    if (until_.size() > 2 * last_size_ + 1024) {
+void Blocked::add(const Element& element) {
+    entries_.insert_or_assign(
+        key_of(element.target),
+        Entry{element.block,
+              element.timeout == seconds(0) ? kForever : steady_clock::now() + element.timeout});
+    if (entries_.size() > 2 * last_size_ + 1024) {
         drop_expired();
     }
 }
 
-void Blocked::remove(const base::Cidr& target) { until_.erase(key_of(target)); }
+std::optional<Element> Blocked::left_of(const Key& key, const Entry& entry) {
+    const base::Cidr target{key.first, key.second};
+    if (entry.until == kForever) {
+        return Element{target, entry.block, seconds(0)};
+    }
+    const auto left = std::chrono::floor<seconds>(entry.until - steady_clock::now());
+    return left < seconds(1) ? std::nullopt : std::optional(Element{target, entry.block, left});
+}
 
-void Blocked::put_back(BanSets& sets) {
-    drop_expired();
-    std::vector<BanSets::Change> changes;
-    for (const auto& [key, until] : until_) {
-        const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
-        if (until == kForever || left >= seconds(1)) {
-            changes.push_back({target_of(key), until == kForever ? seconds(0) : left});
+std::optional<Element> Blocked::find(const base::Cidr& target) const {
+    const auto it = entries_.find(key_of(target));
+    return it == entries_.end() ? std::nullopt : left_of(it->first, it->second);
+}
+
+std::vector<Element> Blocked::all() const {
+    std::vector<Element> elements;
+    for (const auto& [key, entry] : entries_) {
+        if (const auto element = left_of(key, entry)) {
+            elements.push_back(*element);
         }
     }
-    if (sets.apply(changes)) {
-        return;
-    }
-    for (const auto& [key, until] : until_) {
-        const auto left = std::chrono::floor<seconds>(until - steady_clock::now());
-        if (until != kForever && left < seconds(1)) {
-            continue;
-        }
-        const base::Cidr target = target_of(key);
-        if (auto added = sets.add(target, until == kForever ? seconds(0) : left); !added) {
-            complain(base::ban_target_text(target) +
-                     " is not blocked any more: " + added.error().message);
-        }
-    }
+    return elements;
 }
 
 void Blocked::drop_expired() {
     const auto now = steady_clock::now();
-    for (auto it = until_.begin(); it != until_.end();) {
-        it = it->second <= now ? until_.erase(it) : std::next(it);
+    for (auto it = entries_.begin(); it != entries_.end();) {
+        it = it->second.until <= now ? entries_.erase(it) : std::next(it);
     }
-    last_size_ = until_.size();
+    last_size_ = entries_.size();
 }
 
 }  // namespace portcullis::active_response

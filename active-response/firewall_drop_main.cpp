@@ -1,8 +1,8 @@
-// firewall-drop: blocks and unblocks source addresses with nftables, and IPv6 networks of
-// 48, 56 or 64 bits.
+// firewall-drop: blocks and unblocks source addresses and networks with nftables.
 //
 //   firewall-drop persistent                     JSON lines on stdin, replies on stdout
-//   firewall-drop add|delete USER IP [...]       OSSEC's arguments; PORTCULLIS_TIMEOUT = seconds
+//   firewall-drop add|delete USER IP [...]       OSSEC's arguments; PORTCULLIS_TIMEOUT = seconds,
+//                                                PORTCULLIS_BLOCK = hard or soft
 //
 // docs/responders.md describes both.
 #include <charconv>
@@ -12,9 +12,10 @@
 #include <string_view>
 
 #include "active-response/ban_sets.hpp"
-#include "active-response/blocked.hpp"
 #include "active-response/changes.hpp"
 #include "active-response/complain.hpp"
+#include "active-response/home_lock.hpp"
+#include "active-response/request.hpp"
 #include "active-response/server.hpp"
 
 using namespace portcullis::active_response;
@@ -35,6 +36,23 @@ seconds timeout_of_environment() {
     return seconds(value);
 }
 
+// The request of a call with OSSEC's arguments.
+Request request_of(std::string_view action, std::string_view address) {
+    Request request;
+    request.action = action;
+    request.address = address;
+    request.timeout = timeout_of_environment();
+    const char* block = std::getenv("PORTCULLIS_BLOCK");  // NOLINT(concurrency-mt-unsafe)
+    if (block != nullptr) {
+        const auto kind = portcullis::base::block_kind_of(block);
+        request.block = kind.value_or(portcullis::base::BlockKind::Hard);
+        if (!kind) {
+            request.error = "PORTCULLIS_BLOCK is neither hard nor soft";
+        }
+    }
+    return request;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -44,14 +62,20 @@ int main(int argc, char** argv) {
         return complain(
             "usage: firewall-drop add|delete USER IP [...], or firewall-drop persistent");
     }
-    auto sets = BanSets::open();
+    auto sets = BanSets::open(is_persistent ? BanSets::Follow::Yes : BanSets::Follow::No);
     if (!sets) {
         return complain(sets.error().message);
     }
+    HomeLock lock(home_of(argv[0]));
     if (is_persistent) {
-        return Server(*sets).run();
+        return Server(*sets, lock).run();
     }
-    Blocked blocked;
-    const auto error = carry_out(*sets, blocked, first, argv[3], timeout_of_environment());
+    if (const auto taken = lock.take(HomeLock::For::OneCall); !taken) {
+        return complain(taken.error().message);
+    }
+    const auto error = carry_out(*sets, request_of(first, argv[3]));
+    for (const auto& sentence : sets->take_restored()) {
+        complain(sentence);
+    }
     return error ? complain(std::string(argv[3]) + ": " + *error) : 0;
 }

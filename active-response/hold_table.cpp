@@ -147,7 +147,7 @@ std::optional<Held> held_of(const nlattr* element, bool is_v4, int ipv6_prefix) 
         const int type = mnl_attr_get_type(attribute);
         if (type == NFTA_SET_ELEM_KEY && is_v4) {
             if (const auto bytes = key_of<4>(attribute)) {
-                held = Held{base::IpAddress::v4(*bytes), {}};
+                held = Held{base::IpAddress::v4(*bytes), base::BlockKind::Soft, {}};
             }
         } else if (type == NFTA_SET_ELEM_KEY) {
             if (const auto bytes = key_of<16>(attribute)) {
@@ -155,7 +155,7 @@ std::optional<Held> held_of(const nlattr* element, bool is_v4, int ipv6_prefix) 
                 // routers of the network, RFC 4291 section 2.6.1.)
                 const base::Cidr target(base::IpAddress::v6(*bytes),
                                         has_host_bits(*bytes, ipv6_prefix) ? 128 : ipv6_prefix);
-                held = Held{target, {}};
+                held = Held{target, base::BlockKind::Soft, {}};
             }
         } else if (type == NFTA_SET_ELEM_EXPIRATION &&
                    mnl_attr_validate(attribute, MNL_TYPE_U64) >= 0) {

@@ -21,7 +21,8 @@ std::string held_lines(const json& id, const std::vector<Held>& held, HeldBy by 
     for (std::size_t begin = 0; begin < held.size(); begin += kHeldPerLine) {
         json list = json::array();
         for (auto i = begin; i < std::min(begin + kHeldPerLine, held.size()); ++i) {
-            json one = {{"address", base::ban_target_text(held[i].target)}};
+            json one = {{"address", base::ban_target_text(held[i].target)},
+                        {"block", base::word_of(held[i].block)}};
             if (held[i].left) {
                 one["left"] = held[i].left->count();
             }
@@ -75,7 +76,7 @@ std::string Lists::go_on(BanSets& sets) {
 std::string Lists::answer_one(BanSets& sets, const Request& request) {
     const auto target = base::parse_ban_target(request.address);
     if (!target) {
-        return reply_line(request.id, "not an IP address");
+        return reply_line(request.id, "not an IP address, nor a network that can be blocked");
     }
     const auto found = sets.find(*target);
     if (!found) {
@@ -88,7 +89,7 @@ std::string Lists::answer_one(BanSets& sets, const Request& request) {
             holds.push_back(each);
         }
     }
-    return (*found ? held_lines(request.id, {**found}) : "") +
+    return held_lines(request.id, *found) +
            held_lines(request.id, holds, HeldBy::Hold) + reply_line(request.id, "");
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "active-response/ban_sets.hpp"
+#include "active-response/held_walk.hpp"
 #include "active-response/hold.hpp"
 #include "active-response/request.hpp"
 

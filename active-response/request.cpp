@@ -62,7 +62,20 @@ Request read_request(std::string_view line) {
     } else {
         request.error = "the timeout is out of range";
     }
+    if (object.contains("block")) {
+        const auto block = base::block_kind_of(text("block"));
+        request.block = block.value_or(base::BlockKind::Hard);
+        if (!block && request.action == "add") {
+            request.error = "the block is neither hard nor soft";
+        }
+    }
     return request;
+}
+
+std::string event_line(std::string_view event, const std::string& text) {
+    return json{{"event", event}, {"text", text}}.dump(-1, ' ', false,
+                                                       json::error_handler_t::replace) +
+           "\n";
 }
 
 std::string reply_line(const json& id, const std::string& error) {

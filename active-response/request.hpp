@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/evidence.hpp"
+
 namespace portcullis::active_response {
 
 inline constexpr std::chrono::seconds kMaxTimeout{10LL * 366 * 24 * 3600};
@@ -19,11 +21,15 @@ struct Request {
     std::string action;
     std::string address;
     std::chrono::seconds timeout{0};
+    base::BlockKind block = base::BlockKind::Hard;
     std::string error;  // of its form; empty = it can be carried out
 };
 
 // A line that is no request has an error.
 Request read_request(std::string_view line);
+
+// Something worth a line of execd's log that nobody asked for.
+std::string event_line(std::string_view event, const std::string& text);
 
 // `error` empty = it was done.
 std::string reply_line(const nlohmann::json& id, const std::string& error);

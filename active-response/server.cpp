@@ -29,23 +29,29 @@ bool write(const std::string& text) { return base::write_all(STDOUT_FILENO, text
 
 }  // namespace
 
-Server::Server(BanSets& sets) : sets_(sets), table_due_(steady_clock::now() + kTableDelay) {}
+Server::Server(BanSets& sets, HomeLock& lock)
+    : sets_(sets),
+      lock_(lock),
+      table_due_(steady_clock::now() + kTableDelay),
+      check_due_(steady_clock::now() + BanSets::kCheckInterval) {}
 
 int Server::run() {
-    if (!write("{\"supports\":[\"list\",\"hold\"]}\n")) {
+    if (!write("{\"supports\":[\"list\",\"soft\",\"hold\"]}\n")) {
         return 0;
     }
-    if (!watch_) {
-        complain(watch_.error().message);
-    }
+    has_lock();
     base::become_realtime();  // where it is not allowed, a busy processor delays blocks
     for (;;) {
         const auto watched = this->watched();
         std::vector<pollfd> ready;
+        ready.reserve(watched.size());
         for (const auto& one : watched) {
             ready.push_back({one.fd, POLLIN, 0});
         }
-        if (::poll(ready.data(), ready.size(), time_left()) < 0) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(next_time() - steady_clock::now());
+        const int timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+        if (::poll(ready.data(), ready.size(), timeout) < 0) {
             if (errno == EINTR) {
                 continue;
             }
@@ -60,8 +66,11 @@ int Server::run() {
                 return finish(*exit_code);
             }
         }
-        if (time_left() == 0) {
+        if (next_time() <= steady_clock::now()) {
             on_time();
+        }
+        if (!report_restored()) {
+            return finish(0);
         }
     }
 }
@@ -74,7 +83,8 @@ int Server::finish(int exit_code) {
 std::vector<Server::Watched> Server::watched() const {
     return {
         {STDIN_FILENO, &Server::take_requests},
-        {watch_ ? watch_->fd() : -1, &Server::follow_table},
+        {sets_.news_fd(), &Server::follow_table},
+        {sets_.inventory_fd(), &Server::follow_table},
         {lists_.fd(), &Server::go_on_with_list},
         {hold_.log_fd(), &Server::take_hold_log},
         {hold_.work_fd(), &Server::take_hold_work},
@@ -82,33 +92,57 @@ std::vector<Server::Watched> Server::watched() const {
     };
 }
 
-int Server::time_left() const {
-    auto left = hold_.time_left();
+Server::TimePoint Server::next_time() const {
+    auto next = check_due_;
     if (!is_table_made_ && !hold_.is_dry()) {
-        const auto until_table =
-            std::chrono::ceil<std::chrono::milliseconds>(table_due_ - steady_clock::now());
-        left = std::max(std::min(left.value_or(until_table), until_table),
-                        std::chrono::milliseconds(0));
+        next = std::min(next, table_due_);
     }
-    return left ? static_cast<int>(left->count()) : -1;
+    if (const auto left = hold_.time_left()) {
+        next = std::min(next, steady_clock::now() + *left);
+    }
+    if (const auto due = sets_.restore_due()) {
+        next = std::min(next, *due);
+    }
+    return next;
 }
 
 void Server::on_time() {
-    if (!is_table_made_ && !hold_.is_dry() && table_due_ <= steady_clock::now()) {
+    const auto now = steady_clock::now();
+    if (now >= check_due_) {
+        check_due_ = now + BanSets::kCheckInterval;
+        if (has_lock() && is_table_made_) {
+            sets_.check();
+        }
+    } else if (is_table_made_) {
+        sets_.keep_up();
+    }
+    // The table of bans is not for a dry run, which only counts whom it would hold.
+    if (!is_table_made_ && now >= table_due_ && !hold_.is_dry()) {
+        table_due_ = check_due_;  // again, if the firewall is another home's
         make_table();
     }
     write(hold_.on_time());
 }
 
+bool Server::has_lock() {
+    const auto taken = lock_.take(HomeLock::For::Process);
+    if (taken) {
+        refusal_.clear();
+    } else if (refusal_ != taken.error().message) {
+        refusal_ = taken.error().message;
+        complain(refusal_);
+    }
+    return taken.has_value();
+}
+
 void Server::make_table() {
+    if (!has_lock()) {
+        return;
+    }
     is_table_made_ = true;
-    // Without CAP_NET_ADMIN or nft every request fails with the reason. It still answers each
-    // of them.
+    // Without CAP_NET_ADMIN every request fails with the reason. It still answers each of them.
     if (auto made = sets_.ensure_table(); !made) {
         complain(made.error().message);
-    }
-    if (watch_) {
-        watch_->read_news();  // what we have just done ourselves
     }
 }
 
@@ -133,12 +167,19 @@ std::optional<int> Server::take_requests() {
 }
 
 std::string Server::dispatch(const std::vector<Request>& requests) {
+    std::string replies;
+    if (!has_lock()) {
+        for (const auto& request : requests) {
+            replies += reply_line(request.id, refusal_);
+        }
+        return replies;
+    }
     const bool blocks = std::any_of(requests.begin(), requests.end(),
                                     [](const Request& each) { return each.action == "add"; });
     if (!is_table_made_ && blocks) {
         make_table();
     }
-    std::string replies = answer(sets_, blocked_, requests);
+    replies = answer(sets_, requests);
     for (const auto& request : requests) {
         if (request.is_list) {
             lists_.add(request);
@@ -170,23 +211,18 @@ std::optional<int> Server::follow_hold_table() {
     return std::nullopt;
 }
 
-// Rules are taken away also by who puts the table in order, as we do and as that of another
-// home may have just done: only what is missing now counts.
 std::optional<int> Server::follow_table() {
-    const auto news = watch_->read_news();
-    if (!is_table_made_ || (!news.was_removed && (!news.rule_was_removed || sets_.has_rules()))) {
-        return std::nullopt;
-    }
-    complain(news.was_removed
-                 ? "somebody removed the table inet portcullis: putting it back"
-                 : "somebody removed a rule of the table inet portcullis: putting it back");
-    if (auto made = sets_.ensure_table(); made) {
-        blocked_.put_back(sets_);
-    } else {
-        complain(made.error().message);
-    }
-    watch_->read_news();  // what we have just done ourselves
+    sets_.keep_up();
     return std::nullopt;
+}
+
+bool Server::report_restored() {
+    for (const auto& sentence : sets_.take_restored()) {
+        if (!write(event_line("restored", sentence))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 }  // namespace portcullis::active_response

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "active-response/ban_sets.hpp"
-#include "active-response/blocked.hpp"
 #include "active-response/hold.hpp"
+#include "active-response/home_lock.hpp"
 #include "active-response/lists.hpp"
 #include "active-response/request.hpp"
 
@@ -18,11 +18,12 @@ namespace portcullis::active_response {
 
 class Server {
   public:
-    explicit Server(BanSets& sets);
+    Server(BanSets& sets, HomeLock& lock);
     // Returns the exit code.
     int run();
 
   private:
+    using TimePoint = std::chrono::steady_clock::time_point;
     // One descriptor that is polled. `fd` may be -1: nothing to wait for.
     struct Watched {
         int fd = -1;
@@ -31,8 +32,8 @@ class Server {
     };
     // All that is polled, in the order in which it is served.
     std::vector<Watched> watched() const;
-    // In milliseconds until on_time() has something to do; -1 = never.
-    int time_left() const;
+    // When on_time() has something to do.
+    TimePoint next_time() const;
     void on_time();
 
     std::optional<int> take_requests();
@@ -48,12 +49,18 @@ class Server {
     std::optional<int> take_hold_log();
     std::optional<int> follow_hold_table();
 
+    // Whether this home has the firewall; else `refusal_` says who has it.
+    bool has_lock();
+    // Sends execd what was put back.
+    bool report_restored();
+
     BanSets& sets_;
-    base::Result<TableWatch> watch_ = TableWatch::open();
-    Blocked blocked_;
+    HomeLock& lock_;
+    std::string refusal_;
     Hold hold_;
     Lists lists_{hold_};
-    std::chrono::steady_clock::time_point table_due_;
+    TimePoint table_due_;
+    TimePoint check_due_;
     bool is_table_made_ = false;
     std::string in_;
     std::array<char, 65536> buffer_{};

@@ -189,7 +189,7 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
         return refuse("no active-response of the configuration has this command and timeout");
     }
     if (wish.command->expects_srcip) {
-        wish.target = base::parse_ban_target(request.srcip);
+        wish.target = base::parse_offender(request.srcip);
         if (!wish.target) {
             return refuse("srcip is not an IP address");
         }

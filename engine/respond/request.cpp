@@ -91,7 +91,7 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
             return refuse("crafted-field", "crafted srcip \"" + *srcip + "\"");
         }
         // An IPv4-mapped address becomes the IPv4 address.
-        const auto target = base::parse_ban_target(*srcip);
+        const auto target = base::parse_offender(*srcip);
         request.srcip = target ? base::ban_target_text(*target) : *srcip;
     }
     if (command.expects_filename) {
