@@ -89,8 +89,8 @@ std::string Lists::answer_one(BanSets& sets, const Request& request) {
             holds.push_back(each);
         }
     }
-    return held_lines(request.id, *found) +
-           held_lines(request.id, holds, HeldBy::Hold) + reply_line(request.id, "");
+    return held_lines(request.id, *found) + held_lines(request.id, holds, HeldBy::Hold) +
+           reply_line(request.id, "");
 }
 
 }  // namespace portcullis::active_response

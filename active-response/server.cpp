@@ -82,12 +82,9 @@ int Server::finish(int exit_code) {
 
 std::vector<Server::Watched> Server::watched() const {
     return {
-        {STDIN_FILENO, &Server::take_requests},
-        {sets_.news_fd(), &Server::follow_table},
-        {sets_.inventory_fd(), &Server::follow_table},
-        {lists_.fd(), &Server::go_on_with_list},
-        {hold_.log_fd(), &Server::take_hold_log},
-        {hold_.work_fd(), &Server::take_hold_work},
+        {STDIN_FILENO, &Server::take_requests},         {sets_.news_fd(), &Server::follow_table},
+        {sets_.inventory_fd(), &Server::follow_table},  {lists_.fd(), &Server::go_on_with_list},
+        {hold_.log_fd(), &Server::take_hold_log},       {hold_.work_fd(), &Server::take_hold_work},
         {hold_.watch_fd(), &Server::follow_hold_table},
     };
 }

@@ -109,7 +109,9 @@ const Cidr* CidrSet::find_overlap(const Cidr& network) const {
     return found == cidrs_.end() ? nullptr : &*found;
 }
 
-std::string_view special_use_of(const IpAddress& address) {
+std::string_view special_use_of(const IpAddress& address) { return special_use_of(Cidr(address)); }
+
+std::string_view special_use_of(const Cidr& network) {
     struct Row {
         std::string_view cidr;
         std::string_view use;
@@ -120,6 +122,7 @@ std::string_view special_use_of(const IpAddress& address) {
             Row{"224.0.0.0/4", "multicast"}, Row{"255.255.255.255/32", "broadcast"},
             Row{"::/128", "unspecified"},    Row{"::1/128", "loopback"},
             Row{"ff00::/8", "multicast"},    Row{"fe80::/10", "link-local"},
+            Row{"240.0.0.0/4", "reserved"},  Row{"100::/64", "discard-only"},
         };
         std::vector<std::pair<Cidr, std::string_view>> parsed;
         parsed.reserve(kRows.size());
@@ -129,7 +132,7 @@ std::string_view special_use_of(const IpAddress& address) {
         return parsed;
     }();
     const auto found = std::find_if(uses.begin(), uses.end(),
-                                    [&](const auto& use) { return use.first.contains(address); });
+                                    [&](const auto& use) { return use.first.overlaps(network); });
     return found == uses.end() ? std::string_view() : found->second;
 }
 

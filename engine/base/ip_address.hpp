@@ -111,9 +111,13 @@ class CidrSet {
 };
 
 // Why an address can never be that of a remote attacker: a word such as "loopback", "multicast",
-// "broadcast", "unspecified", "link-local"; empty = it may be one. Covers 127.0.0.0/8, ::1,
-// 224.0.0.0/4, ff00::/8, 255.255.255.255, 0.0.0.0/8, :: and fe80::/10.
+// "broadcast", "unspecified", "link-local", "reserved", "discard-only"; empty = it may be one. Of
+// RFC 6890 covers 127.0.0.0/8, ::1, 224.0.0.0/4, ff00::/8, 255.255.255.255, 0.0.0.0/8, ::,
+// 240.0.0.0/4, fe80::/10 and 100::/64. Not the ranges that local hosts, translators (64:ff9b::/96)
+// and laboratories use: attacks do come from these.
 std::string_view special_use_of(const IpAddress& address);
+// The same of a network that has any such address.
+std::string_view special_use_of(const Cidr& network);
 
 struct IpAddressHash {
     std::size_t operator()(const IpAddress& address) const noexcept;

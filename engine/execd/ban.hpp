@@ -5,6 +5,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/clock.hpp"
@@ -41,11 +42,15 @@ struct Ban {
     base::Timestamp until = kNever;
     base::Evidence evidence = base::Evidence::Proven;
     base::BlockKind block = base::BlockKind::Hard;
+    // Of a hard ban: the end of the soft one that follows it, because forgeable packets in the name
+    // of its address came after the proof. nullopt, or a time before `until`: none follows.
+    std::optional<base::Timestamp> soft_until;
 
     bool operator==(const Ban&) const = default;
 };
 
-// How often an address was banned by a command: the step of <repeated_offenders>.
+// How often an address was banned by a command for what is proven: the step of
+// <repeated_offenders>.
 struct Offender {
     BanKey key;
     int offences = 0;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/evidence.hpp"
 #include "engine/base/fd.hpp"
 #include "engine/base/result.hpp"
 
@@ -31,10 +32,12 @@ struct ChildProcess {
 
 enum class ChildInput { Nothing, Pipe };
 
-// Starts `argv` (argv[0] is the absolute path). `timeout` becomes PORTCULLIS_TIMEOUT.
+// Starts `argv` (argv[0] is the absolute path). `timeout` becomes PORTCULLIS_TIMEOUT, `block`
+// PORTCULLIS_BLOCK.
 // With a Pipe it gets a standard input, and a standard error of its own. Error "cannot-run".
 base::Result<ChildProcess> start_child(const std::vector<std::string>& argv,
-                                       std::chrono::seconds timeout, ChildInput input);
+                                       std::chrono::seconds timeout, base::BlockKind block,
+                                       ChildInput input);
 
 // Reaps an ended child: "" = exit code 0, otherwise "exit code 3" or "killed by signal 9".
 std::string reap(const ChildProcess& child);

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include "engine/base/ban_target.hpp"
+#include "engine/execd/executor_texts.hpp"
 #include "engine/execd/request_texts.hpp"
 
 namespace portcullis::execd {
@@ -15,28 +17,14 @@ namespace {
 using base::Timestamp;
 using std::chrono::seconds;
 
-constexpr std::size_t kMaxOffenders = 100'000;
-constexpr std::string_view kByHand = "banned by hand";
-// A kernel counts its timeout from when it hears of it. A script's effect may carry such a timeout
-// (PORTCULLIS_TIMEOUT), so it is renewed a little before that runs out.
-constexpr seconds kRenewAhead{1};
-
-Timestamp deadline(Timestamp from, seconds timeout) {
-    return timeout == seconds(0) ? kNever : from + timeout;
-}
-
-seconds left_of(const Ban& ban, Timestamp now) {
-    if (ban.until == kNever) {
-        return seconds(0);
-    }
-    return std::chrono::duration_cast<seconds>(ban.until - now);
-}
-
 // `ban` after the clock was set by `by`.
 Ban moved(Ban ban, std::chrono::nanoseconds by) {
     ban.since += by;
     if (ban.until != kNever) {
         ban.until += by;
+    }
+    if (ban.soft_until && *ban.soft_until != kNever) {
+        *ban.soft_until += by;
     }
     return ban;
 }
@@ -46,54 +34,12 @@ seconds pause_after(int failed_before) {
     return seconds(std::min(1 << std::min(failed_before, 9), 300));
 }
 
-Job job_of(Action action, const Ban& ban, seconds timeout) {
-    return {action,       ban.key.executable, ban.is_persistent, ban.key.user, ban.key.address,
-            ban.alert_id, ban.rule_id,        ban.location,      ban.filename, timeout,
-            ban.block};
-}
-
-Record record_of(Action action, const Ban& ban, Timestamp now) {
-    Record record;
-    record.time = now;
-    record.action = action;
-    record.command = ban.command;
-    record.address = ban.key.address;
-    record.user = ban.key.user;
-    record.rule_id = ban.rule_id;
-    record.alert_id = ban.alert_id;
-    record.location = ban.location;
-    record.filename = ban.filename;
-    record.timeout = ban.timeout;
-    return record;
-}
-
-// "for 600 s" or "until it is lifted by hand".
-std::string duration_text(seconds timeout) {
-    return timeout == seconds(0) ? "until it is lifted by hand"
-                                 : fmt::format("for {} s", timeout.count());
-}
-
-Outcome outcome_of_add(const JobResult& result, bool is_dry) {
-    if (!result.ok) {
-        return Outcome::Failed;
-    }
-    return is_dry ? Outcome::DryRun : Outcome::Executed;
-}
-
 std::int64_t unix_time(Timestamp time) {
     return time == kNever ? 0
                           : std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
 }
 
 }  // namespace
-
-struct Executor::Wish {
-    const Command* command = nullptr;
-    Ban ban;  // since and until are not set yet
-    std::optional<base::Cidr> target;
-    bool is_manual = false;
-    Record record;
-};
 
 Executor::Executor(ExecdConfig config, JournalState state, Journal& journal, Runner& runner,
                    Protection& protection, RecordSink& records, base::Log& log)
@@ -103,7 +49,13 @@ Executor::Executor(ExecdConfig config, JournalState state, Journal& journal, Run
       protection_(protection),
       records_(records),
       log_(log),
-      offenders_(std::move(state.offenders)) {
+      offenders_(std::move(state.offenders)),
+      report_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {
+    for (const auto& absurdity : state.absurdities) {
+        log_.warning(
+            "the journal of bans holds what execd cannot have written, which makes no ban: " +
+            absurdity);
+    }
     for (auto& [key, ban] : state.bans) {
         Entry& entry = bans_[key];
         entry.ban = std::move(ban);
@@ -126,7 +78,7 @@ void Executor::finish(Record record, Outcome outcome, std::string reason, const 
     if (on_reply) {
         base::Reply reply;
         reply.ok = outcome == Outcome::Executed || outcome == Outcome::Undone ||
-                   outcome == Outcome::DryRun;
+                   outcome == Outcome::DryRun || outcome == Outcome::Unchanged;
         reply.text = fmt::format("{}: {}: {}", record.address, word_of(outcome), record.reason);
         on_reply(reply);
     }
@@ -158,228 +110,14 @@ void Executor::forget(Bans::iterator it) {
 }
 
 std::optional<Timestamp> Executor::next_due() const {
-    return due_.empty() ? std::nullopt : std::optional(due_.begin()->first);
-}
-
-void Executor::respond(const base::RespondRequest& request, Timestamp now) {
-    Wish wish;
-    Record& record = wish.record;
-    record.time = now;
-    record.command = request.command;
-    record.address = request.srcip;
-    record.user = request.user;
-    record.rule_id = request.rule_id;
-    record.alert_id = request.alert_id;
-    record.location = request.location;
-    record.filename = request.filename;
-    record.timeout = request.timeout;
-    const auto refuse = [&](std::string why) {
-        finish(record, Outcome::Refused, std::move(why), {});
-    };
-
-    wish.command = find_command(request.command);
-    if (wish.command == nullptr) {
-        return refuse("the configuration has no command of this name");
+    std::optional<Timestamp> earliest = records_.next_due();
+    if (next_make_up_ && (!earliest || *next_make_up_ < *earliest)) {
+        earliest = next_make_up_;
     }
-    const bool is_bound =
-        std::any_of(config_.bindings.begin(), config_.bindings.end(), [&](const Binding& binding) {
-            return binding.command == request.command && binding.timeout == request.timeout;
-        });
-    if (!is_bound) {
-        return refuse("no active-response of the configuration has this command and timeout");
+    if (!due_.empty() && (!earliest || due_.begin()->first < *earliest)) {
+        earliest = due_.begin()->first;
     }
-    if (wish.command->expects_srcip) {
-        wish.target = base::parse_offender(request.srcip);
-        if (!wish.target) {
-            return refuse("srcip is not an IP address");
-        }
-        wish.ban.key.address = base::ban_target_text(*wish.target);
-        record.address = wish.ban.key.address;
-    }
-    if (wish.command->expects_user) {
-        if (!is_user_name(request.user)) {
-            return refuse("the user is missing or no plain user name");
-        }
-        wish.ban.key.user = request.user;
-    }
-    if (wish.command->expects_filename) {
-        if (!is_plain_argument(request.filename)) {
-            return refuse("the file name is missing or holds control characters");
-        }
-        wish.ban.filename = request.filename;
-    }
-    wish.ban.key.executable = wish.command->executable;
-    wish.ban.command = wish.command->name;
-    wish.ban.is_persistent = wish.command->is_persistent;
-    wish.ban.alert_id = plain_argument(request.alert_id);
-    wish.ban.rule_id = request.rule_id;
-    wish.ban.location = plain_argument(request.location);
-    wish.ban.timeout = request.timeout;
-    carry_out(wish, now, {});
-}
-
-void Executor::ban(const base::BanRequest& request, Timestamp now, const OnReply& on_reply) {
-    Wish wish;
-    wish.is_manual = true;
-    wish.record.time = now;
-    wish.record.command = kManualBanCommand;
-    wish.record.address = request.address;
-    wish.record.timeout = request.timeout;
-    wish.command = find_command(kManualBanCommand);
-    wish.target = base::parse_ban_target(request.address);
-    if (wish.command == nullptr || !wish.command->expects_srcip) {
-        finish(wish.record, Outcome::Refused,
-               fmt::format("bans by hand use the command \"{}\", and the configuration has none "
-                           "of this name that expects srcip",
-                           kManualBanCommand),
-               on_reply);
-        return;
-    }
-    if (!wish.target) {
-        finish(wish.record, Outcome::Refused, "not an IP address", on_reply);
-        return;
-    }
-    wish.ban.key.executable = wish.command->executable;
-    wish.ban.key.address = base::ban_target_text(*wish.target);
-    wish.ban.command = wish.command->name;
-    wish.ban.is_persistent = wish.command->is_persistent;
-    wish.ban.location = "portcullis-control";
-    wish.ban.timeout = request.timeout;
-    wish.record.address = wish.ban.key.address;
-    carry_out(wish, now, on_reply);
-}
-
-void Executor::carry_out(const Wish& wish, Timestamp now, const OnReply& on_reply) {
-    if (wish.target) {
-        if (auto reason = protection_.reason_to_spare(*wish.target)) {
-            finish(wish.record, Outcome::Spared, "never blocked: " + *reason, on_reply);
-            return;
-        }
-    }
-    const auto it = bans_.find(wish.ban.key);
-    if (it != bans_.end() && !it->second.ban.is_dry && config_.dry_run) {
-        // A dry run changes nothing about what is really banned.
-        finish(wish.record, Outcome::DryRun, "banned already (dry run: no command was run)",
-               on_reply);
-        return;
-    }
-    const bool was_dry_only = it != bans_.end() && it->second.ban.is_dry && !config_.dry_run;
-    if (it != bans_.end() && !it->second.is_undoing && !was_dry_only) {
-        prolong(it->second, wish, now, on_reply);
-        return;
-    }
-    if (auto limit = limit_reached(wish, now)) {
-        finish(wish.record, Outcome::Deferred, *limit, on_reply);
-        return;
-    }
-    start_ban(wish, now, on_reply);
-}
-
-std::optional<std::string> Executor::limit_reached(const Wish& wish, Timestamp now) {
-    // One loud message when an episode begins; it ends with the first ban that is let through.
-    const auto episode = [&](bool& is_within, std::string what) {
-        if (!is_within) {
-            is_within = true;
-            log_.critical(what + ": further ones only alert until it is below the limit again");
-            Record alarm;
-            alarm.time = now;
-            finish(alarm, Outcome::Alarm, what, {});
-        }
-        return what;
-    };
-    if (bans_.size() >= static_cast<std::size_t>(std::max(config_.max_bans, 0))) {
-        return episode(is_table_full_, fmt::format("max_bans ({}) is reached", config_.max_bans));
-    }
-    is_table_full_ = false;
-    // The administrator's own bans are not counted: the limit guards against forged evidence.
-    if (!wish.is_manual && !bans_per_minute_.take(config_.max_bans_per_minute, now)) {
-        return episode(is_rate_limited_, fmt::format("max_bans_per_minute ({}) is reached",
-                                                     config_.max_bans_per_minute));
-    }
-    is_rate_limited_ = is_rate_limited_ && wish.is_manual;
-    return std::nullopt;
-}
-
-seconds Executor::next_timeout(const Wish& wish, Timestamp now) {
-    const auto& steps = config_.repeated_offenders;
-    if (steps.empty() || wish.is_manual || !wish.target || wish.ban.timeout == seconds(0)) {
-        return wish.ban.timeout;
-    }
-    BanKey key = wish.ban.key;
-    key.user = "-";
-    if (offenders_.size() >= kMaxOffenders && offenders_.count(key) == 0) {
-        const auto oldest = std::min_element(
-            offenders_.begin(), offenders_.end(),
-            [](const auto& a, const auto& b) { return a.second.last < b.second.last; });
-        log_.warning(fmt::format("the history of repeated offenders is full, forgot {}",
-                                 oldest->first.address));
-        offenders_.erase(oldest);
-    }
-    Offender& offender = offenders_[key];
-    offender.key = key;
-    offender.last = now;
-    seconds timeout = wish.ban.timeout;
-    if (offender.offences > 0) {
-        const auto step = std::min<std::size_t>(static_cast<std::size_t>(offender.offences) - 1,
-                                                steps.size() - 1);
-        timeout = std::chrono::duration_cast<seconds>(steps[step]);
-    }
-    if (offender.offences <= static_cast<int>(steps.size())) {
-        ++offender.offences;
-    }
-    journal_.put(offender);
-    return timeout;
-}
-
-void Executor::start_ban(const Wish& wish, Timestamp now, const OnReply& on_reply) {
-    Ban ban = wish.ban;
-    ban.is_dry = config_.dry_run;
-    ban.timeout = next_timeout(wish, now);
-    ban.since = now;
-    ban.until = deadline(now, ban.timeout);
-    Record record = wish.record;
-    record.timeout = ban.timeout;
-
-    // Without a timeout, and without anybody whom it is about, there is nothing to remember.
-    if (ban.until == kNever && ban.key.address == "-" && ban.key.user == "-") {
-        run(job_of(Action::Add, ban, seconds(0)), ban.is_dry,
-            [this, record, on_reply, is_dry = ban.is_dry](const JobResult& result) {
-                finish(record, outcome_of_add(result, is_dry),
-                       result.reason.empty() ? "the command has run" : result.reason, on_reply);
-            });
-        return;
-    }
-    const bool is_written = journal_.put(ban);
-    if (!is_written) {
-        log_.error("cannot write the journal of bans: is the disk full?");
-        // The kernel undoes what a persistent responder was given a timeout for; nobody would
-        // undo what a script does.
-        if (!ban.is_persistent || ban.until == kNever) {
-            finish(record, Outcome::Failed,
-                   "the journal cannot be written, so the undo could be forgotten", on_reply);
-            return;
-        }
-    }
-    if (!ban.is_persistent) {
-        journal_.sync();
-    }
-    Entry& entry = bans_[ban.key];
-    if (entry.ban.is_dry) {
-        // Nothing of a dry run is in the kernel: there is nothing to go back to.
-        entry.in_force.reset();
-        entry.is_uncertain = false;
-    }
-    if (entry.is_undoing) {
-        entry.interrupted_undo = entry.undo_reason;
-    }
-    entry.ban = ban;
-    entry.is_undoing = false;
-    entry.joined = 0;
-    entry.failed_attempts = 0;
-    entry.applied_until = ban.until;
-    set_due(entry, ban.until);
-    record.reason = std::string(wish.is_manual ? kByHand : "blocked");
-    add(entry, std::move(record), on_reply);
+    return earliest;
 }
 
 void Executor::write_to_journal(const Ban& ban) {
@@ -393,10 +131,15 @@ void Executor::add(Entry& entry, Record record, const OnReply& on_reply) {
     const auto generation = entry.generation = ++last_generation_;
     const bool is_dry = entry.ban.is_dry || config_.dry_run;
     entry.under_way = Task::Adding;
-    run(job_of(Action::Add, entry.ban, entry.ban.timeout), is_dry,
+    run(job_of(Action::Add, entry.ban, left_of(entry.ban, entry.ban.since)), is_dry,
         [this, asked = entry.ban, steps = clock_steps_, generation, record = std::move(record),
-         on_reply, is_dry](const JobResult& result) {
-            std::string reason = fmt::format("{} {}", record.reason, duration_text(record.timeout));
+         on_reply, is_dry](const JobResult& result) mutable {
+            std::string reason = fmt::format("{}{} {}", is_dry ? "would be " : "", record.reason,
+                                             duration_text(record.timeout));
+            if (result.ok && result.block && *result.block != record.block) {
+                record.block = *result.block;
+                record.steps.emplace_back("responder: knows no soft block");
+            }
             if (!result.reason.empty()) {
                 reason = result.ok ? reason + " (" + result.reason + ")" : result.reason;
             }
@@ -419,11 +162,18 @@ Executor::Bans::iterator Executor::take_result(const Ban& asked, std::uint64_t g
     if (it == bans_.end()) {
         return it;
     }
-    note_result(it->second, generation, asked, result);
-    if (it->second.generation != generation) {
+    Entry& entry = it->second;
+    Ban made = asked;
+    made.block = result.ok ? result.block.value_or(made.block) : made.block;
+    note_result(entry, generation, made, result);
+    if (entry.generation != generation) {
         return bans_.end();
     }
-    it->second.under_way = Task::Nothing;
+    entry.under_way = Task::Nothing;
+    if (made.block != asked.block && entry.ban.block == asked.block) {
+        entry.ban.block = made.block;
+        write_to_journal(entry.ban);
+    }
     return it;
 }
 
@@ -454,6 +204,9 @@ void Executor::note_result(Entry& entry, std::uint64_t generation, const std::op
     if (result.ok) {
         entry.noted = generation;
         entry.in_force = asked;
+        if (asked && entry.ban.block == asked->block) {
+            entry.in_force->soft_until = entry.ban.soft_until;  // no request says it
+        }
         entry.is_uncertain = false;
         entry.failed_attempts = 0;
         entry.interrupted_undo.reset();
@@ -483,52 +236,6 @@ void Executor::fall_back(Bans::iterator it, Timestamp now) {
     entry.ban = *entry.in_force;
     write_to_journal(entry.ban);
     set_due(entry, entry.is_uncertain ? now : entry.ban.until);  // tick() renews or undoes it
-}
-
-void Executor::prolong(Entry& entry, const Wish& wish, Timestamp now, const OnReply& on_reply) {
-    Ban& ban = entry.ban;
-    const Timestamp until_before = ban.until;
-    // A scan that continues is not a further offence: only a new ban is.
-    const seconds asked = wish.ban.timeout;
-    if (wish.is_manual) {
-        ban.timeout = asked;  // the administrator's word counts, even if it is shorter
-    } else if (ban.timeout != seconds(0)) {
-        ban.timeout = asked == seconds(0) ? asked : std::max(ban.timeout, asked);
-    }
-    ban.since = now;
-    ban.until = wish.is_manual ? deadline(now, ban.timeout)
-                               : std::max(ban.until, deadline(now, ban.timeout));
-    ban.alert_id = wish.ban.alert_id;
-    ban.rule_id = wish.ban.rule_id;
-    Record record = wish.record;
-    record.timeout = ban.timeout;
-    const std::string change = ban.until < until_before ? "shortened, now" : "prolonged";
-    // Requests may come faster than a responder answers. To keep the memory bounded, one request of
-    // each ban is under way, and one more follows for all that came meanwhile.
-    write_to_journal(ban);
-    if (entry.under_way == Task::Adding && ban.is_persistent && !wish.is_manual) {
-        ++entry.joined;
-        set_due(entry, ban.until);
-        finish(record, Outcome::Executed, change + " " + duration_text(ban.timeout), on_reply);
-        return;
-    }
-    if (ban.is_persistent || ban.is_dry) {
-        set_due(entry, ban.until);
-        record.reason = change;
-        add(entry, std::move(record), on_reply);
-        return;
-    }
-    // A script that blocks by inserting a rule would insert it twice. It is renewed by delete and
-    // add just before the timeout that it was last given runs out (see tick()).
-    if (wish.is_manual) {
-        set_due(entry, now);
-    } else if (entry.applied_until == kNever) {
-        set_due(entry, ban.until);
-    } else {
-        set_due(entry, std::min(ban.until, entry.applied_until - kRenewAhead));
-    }
-    finish(record, config_.dry_run ? Outcome::DryRun : Outcome::Executed,
-           change + " " + duration_text(ban.timeout), on_reply);
 }
 
 void Executor::renew(Entry& entry, Timestamp now) {
@@ -577,6 +284,10 @@ void Executor::restore(Timestamp now) {
     for (const auto& [key, entry] : bans_) {
         keys.push_back(key);
     }
+    // Nor must it keep an address in the history of offenders for ever.
+    for (auto& [key, offender] : offenders_) {
+        offender.last = std::min(offender.last, now);
+    }
     int renewed = 0;
     int expired = 0;
     for (const auto& key : keys) {
@@ -591,7 +302,10 @@ void Executor::restore(Timestamp now) {
             entry.in_force = entry.ban;
             set_due(entry, entry.ban.until);
         }
-        if (entry.ban.until <= now) {
+        if (is_followed_by_soft_block(entry, now)) {
+            ++renewed;
+            weaken(entry, now);
+        } else if (entry.ban.until <= now) {
             ++expired;
             undo(it, "its time was over while execd was not running", now, {});
         } else if (entry.ban.until == kNever || left_of(entry.ban, now) > seconds(0)) {
@@ -621,7 +335,34 @@ void Executor::apply_again(const std::string& executable, Timestamp now) {
     }
 }
 
+// A hard ban that is over, and a scan that went on in the name of its address until the end.
+bool Executor::is_followed_by_soft_block(const Entry& entry, Timestamp now) {
+    return !entry.is_undoing && entry.ban.until <= now && entry.ban.soft_until &&
+           *entry.ban.soft_until >= now + seconds(1);
+}
+
+// Lets the soft block follow the hard one.
+void Executor::weaken(Entry& entry, Timestamp now) {
+    Ban& ban = entry.ban;
+    ban.block = base::BlockKind::Soft;
+    ban.evidence = base::Evidence::Forgeable;
+    ban.since = now;
+    ban.until = *ban.soft_until;
+    ban.soft_until.reset();
+    ban.timeout = ban.until == kNever ? seconds(0) : std::chrono::ceil<seconds>(ban.until - now);
+    write_to_journal(ban);
+    // Its record says that it was carried out: nothing may take that back.
+    entry.in_force = ban;
+    entry.is_uncertain = true;
+    Record record = record_of(Action::Add, ban, now);
+    record.timeout = left_of(ban, now);
+    finish(record, ban.is_dry || config_.dry_run ? Outcome::DryRun : Outcome::Executed,
+           "the hard block is over, a soft one follows " + duration_text(record.timeout), {});
+    renew(entry, now);
+}
+
 void Executor::tick(Timestamp now) {
+    records_.tick(now);
     while (!due_.empty() && due_.begin()->first <= now) {
         const auto it = bans_.find(due_.begin()->second);
         if (it == bans_.end()) {
@@ -631,13 +372,29 @@ void Executor::tick(Timestamp now) {
         Entry& entry = it->second;
         if (entry.ban.until > now && !entry.is_undoing) {
             renew(entry, now);
+        } else if (is_followed_by_soft_block(entry, now)) {
+            weaken(entry, now);
         } else {
             undo(it, entry.is_undoing ? entry.undo_reason : "timeout is over", now, {});
         }
     }
+    if (next_make_up_ && *next_make_up_ <= now) {
+        make_up(now);
+    }
 }
 
-void Executor::clock_jumped(std::chrono::nanoseconds by) {
+void Executor::clock_jumped(std::chrono::nanoseconds by, Timestamp now) {
+    evidence_clock_.clock_jumped(by, now);
+    bans_per_minute_.clock_jumped(by);
+    deferred_.clock_jumped(by);
+    if (report_counts_) {
+        report_counts_->clock_jumped(by);
+    }
+    for (auto* const time : {&last_deferral_, &next_make_up_}) {
+        if (*time) {
+            **time += by;
+        }
+    }
     const auto move = [by](Timestamp& time) {
         if (time != kNever) {
             time += by;
@@ -716,6 +473,7 @@ bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64
         const auto wait = pause_after(entry.failed_attempts);
         if (entry.failed_attempts++ == 0) {
             entry.ban.until = std::min(entry.ban.until, now);
+            entry.ban.soft_until.reset();
             write_to_journal(entry.ban);
             finish(record, Outcome::Failed,
                    fmt::format("cannot be undone yet, trying again: {}", result.reason), {});
@@ -742,7 +500,7 @@ void Executor::lift_protected(Timestamp now) {
         if (auto reason = protection_.standing_reason(*target)) {
             log_.warning(fmt::format("lifting the ban of {}, which must never be blocked: {}",
                                      current->first.address, *reason));
-            undo(current, "never blocked any more: " + *reason, now, {});
+            undo(current, fmt::format("protected from now on: released ({})", *reason), now, {});
         }
     }
 }
@@ -754,8 +512,9 @@ base::Reply Executor::list(const base::ListRequest& request) const {
     std::size_t room = base::kMaxMessageSize - 1024;  // for the members around the rows
     for (; it != bans_.end(); ++it) {
         const Ban& ban = it->second.ban;
-        base::BanRow row{ban.command, ban.key.address,      ban.key.user,
-                         ban.rule_id, unix_time(ban.since), unix_time(ban.until)};
+        base::BanRow row{
+            ban.command,          ban.key.address, ban.key.user, ban.rule_id, unix_time(ban.since),
+            unix_time(ban.until), ban.evidence,    ban.block,    ban.is_dry};
         const auto size = base::encoded_size_of(row);
         if (size > room) {
             break;

@@ -1,12 +1,18 @@
 // Executor: decides every request, keeps the table of bans and undoes them in time.
 //
-//   request ─▶ configured? ─▶ an address? ─▶ never-block list ─▶ pending? ─▶ limits
-//           ─▶ journal ─▶ Runner ─▶ record
+//   request ─▶ configured? ─▶ an address? ─▶ grade ─▶ age ─▶ never-block list ─▶ banned?
+//           ─▶ limits ─▶ journal ─▶ Runner ─▶ record
+//
+// What finds the limits reached waits in DeferredRequests, and is looked at again from the
+// never-block list on.
 //
 // Single-threaded; time is a parameter. Invariants:
 // - a ban is in the journal before its command runs, and leaves it after its undo was carried out;
 // - an address that is protected is never handed to an `add`;
-// - each request leaves exactly one record.
+// - each request leaves one record at least: a deferred one a further one when it is made up for,
+//   forgotten or too old;
+// - without proof a hard ban never gets longer, and no ban gets a step of <repeated_offenders>,
+//   unless <block> asks for hard bans whatever the evidence.
 #pragma once
 
 #include <functional>
@@ -16,17 +22,22 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
 #include "engine/base/log.hpp"
 #include "engine/base/response_message.hpp"
 #include "engine/execd/ban.hpp"
+#include "engine/execd/ban_budget.hpp"
+#include "engine/execd/ban_wish.hpp"
+#include "engine/execd/deferred_requests.hpp"
+#include "engine/execd/evidence_clock.hpp"
 #include "engine/execd/execd_config.hpp"
 #include "engine/execd/journal.hpp"
 #include "engine/execd/protection.hpp"
-#include "engine/execd/rate_limit.hpp"
 #include "engine/execd/records.hpp"
+#include "engine/execd/report_counts.hpp"
 #include "engine/execd/runner.hpp"
 #include "engine/execd/survey.hpp"
 
@@ -67,12 +78,12 @@ class Executor {
     // After a start: asks the responders, and logs what no ban explains.
     void log_unexplained();
 
-    // Undoes and renews what is due.
+    // Undoes and renews what is due, and bans what was deferred as far as there is room.
     void tick(base::Timestamp now);
     // When tick() has something to do next; nullopt = never.
     std::optional<base::Timestamp> next_due() const;
     // The wall clock was set by `by`: every ban keeps the time that it has left.
-    void clock_jumped(std::chrono::nanoseconds by);
+    void clock_jumped(std::chrono::nanoseconds by, base::Timestamp now);
     // Lifts every ban whose address has become protected.
     void lift_protected(base::Timestamp now);
     // Disk work that must not stand between a request and its effect: the journal's sync and
@@ -82,6 +93,7 @@ class Executor {
     // New limits, commands and lists; bans in force stay as they are.
     void set_config(ExecdConfig config) { config_ = std::move(config); }
     std::size_t ban_count() const { return bans_.size(); }
+    std::size_t deferred_count() const { return deferred_.size(); }
     // Commands under way.
     int jobs_under_way() const { return jobs_under_way_; }
 
@@ -115,7 +127,6 @@ class Executor {
     };
     using Bans = std::map<BanKey, Entry>;
 
-    struct Wish;      // a request after its form was checked
     struct Releases;  // what one request for releases has come to
     using ReleasesPtr = std::shared_ptr<Releases>;
     void undo_for(const ReleasesPtr& releases, Bans::iterator it);
@@ -133,11 +144,27 @@ class Executor {
     bool is_explained(const std::string& address, BanState state) const;
     base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
-    void carry_out(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
-    void prolong(Entry& entry, const Wish& wish, base::Timestamp now, const OnReply& on_reply);
-    void start_ban(const Wish& wish, base::Timestamp now, const OnReply& on_reply);
-    std::optional<std::string> limit_reached(const Wish& wish, base::Timestamp now);
-    std::chrono::seconds next_timeout(const Wish& wish, base::Timestamp now);
+    bool is_bound(const Binding& binding) const;
+    static std::string read_target(const base::RespondRequest& request, const Command& command,
+                                   BanWish& wish);
+    static bool is_too_old(const BanWish& wish, base::Timestamp now);
+    void finish_as_expired(BanWish wish, base::Timestamp now);
+    void carry_out(BanWish wish, base::Timestamp now, const OnReply& on_reply);
+    void start_ban(BanWish wish, base::Timestamp now, const OnReply& on_reply);
+    void change(Ban& ban, const BanWish& wish, base::Timestamp now);
+    void prolong(Entry& entry, BanWish wish, base::Timestamp now, const OnReply& on_reply);
+    void keep(Entry& entry, const Ban& before, Record record, base::Timestamp now,
+              const OnReply& on_reply);
+    static bool is_followed_by_soft_block(const Entry& entry, base::Timestamp now);
+    void weaken(Entry& entry, base::Timestamp now);
+    std::chrono::seconds next_timeout(const BanWish& wish, base::Timestamp now);
+    std::optional<std::string> take_room(BanWish& wish, base::Timestamp now);
+    tl::expected<BanBudget::Price, std::string> price_of(BanWish& wish, base::Timestamp now);
+    void count_report(BanWish& wish, base::Timestamp now);
+    void raise_alarm(const std::string& what, base::Timestamp now);
+    void defer(BanWish wish, const std::string& why, base::Timestamp now);
+    void make_up(base::Timestamp now);
+    std::size_t drop_deferred(const std::string& address, base::Timestamp now);
     void add(Entry& entry, Record record, const OnReply& on_reply);
     Bans::iterator take_result(const Ban& asked, std::uint64_t generation, const JobResult& result);
     void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
@@ -168,9 +195,13 @@ class Executor {
     Bans bans_;
     std::map<BanKey, Offender> offenders_;
     std::set<std::pair<base::Timestamp, BanKey>> due_;
-    RateLimit bans_per_minute_;
-    bool is_rate_limited_ = false;  // within an episode that was already shouted about
-    bool is_table_full_ = false;
+    EvidenceClock evidence_clock_;
+    BanBudget bans_per_minute_;
+    DeferredRequests deferred_;
+    std::uint64_t report_seed_;
+    std::optional<ReportCounts> report_counts_;  // only while something waits, or did lately
+    std::optional<base::Timestamp> last_deferral_;
+    std::optional<base::Timestamp> next_make_up_;
     Survey last_survey_;  // of list_unexplained(), whose pages it holds
     std::uint64_t last_generation_ = 0;
     int jobs_under_way_ = 0;

@@ -39,6 +39,7 @@ struct Executor::Releases {
     int blocks_asked = 0;  // releases of what no ban explains
     int blocks_released = 0;
     int holds_ended = 0;
+    std::size_t dropped = 0;  // requests that waited for room
     std::vector<std::string> problems;
 };
 
@@ -131,14 +132,16 @@ void Executor::release_next(const ReleasesPtr& releases) {
 
 void Executor::reply_to(const Releases& releases) {
     const std::string problems = fmt::format("{}", fmt::join(releases.problems, "; "));
-    if (releases.asked + releases.blocks_asked + releases.holds_ended == 0) {
-        std::string text =
-            releases.is_flush ? "there are no bans" : "there is no ban of this address";
+    if (releases.asked + releases.blocks_asked + releases.holds_ended == 0 &&
+        releases.dropped == 0) {
+        std::string text = releases.is_flush ? "there are no bans"
+                                             : "nothing to do, there is no ban of this address";
         text += problems.empty() ? "" : ", but " + problems;
         if (releases.is_flush) {
             releases.on_reply({problems.empty(), text, {}, {}});
         } else {
-            finish(releases.request, Outcome::Refused, text, releases.on_reply);
+            finish(releases.request, problems.empty() ? Outcome::Unchanged : Outcome::Failed, text,
+                   releases.on_reply);
         }
         return;
     }
@@ -162,6 +165,10 @@ void Executor::reply_to(const Releases& releases) {
     if (releases.holds_ended > 0) {
         parts.push_back(counted(static_cast<std::size_t>(releases.holds_ended), "hold", "holds") +
                         " ended");
+    }
+    if (releases.dropped > 0) {
+        parts.push_back(counted(releases.dropped, "deferred request", "deferred requests") +
+                        " dropped");
     }
     if (kept > 0) {
         parts.push_back(fmt::format("{} of them could not be (see active-responses.log)", kept));
@@ -274,6 +281,7 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
     const auto target = base::parse_ban_target(request.address);
     Record record;
     record.time = now;
+    record.asker = uid_t{0};
     record.action = Action::Delete;
     record.address = target ? base::ban_target_text(*target) : request.address;
     if (!target) {
@@ -285,6 +293,7 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
     releases->clock_steps = clock_steps_;
     releases->request = record;
     releases->on_reply = on_reply;
+    releases->dropped = drop_deferred(record.address, now);
     for (const auto& [key, entry] : bans_) {
         if (key.address == record.address) {
             releases->bans.push_back(key);
@@ -298,9 +307,11 @@ void Executor::flush(Timestamp now, const OnReply& on_reply) {
     releases->responders = responders();
     releases->clock_steps = clock_steps_;
     releases->request.time = now;
+    releases->request.asker = uid_t{0};
     releases->request.action = Action::Delete;
     releases->on_reply = on_reply;
     releases->is_flush = true;
+    releases->dropped = drop_deferred("", now);
     for (const auto& [key, entry] : bans_) {
         releases->bans.push_back(key);
     }

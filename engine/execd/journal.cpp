@@ -5,12 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
+
+#include "engine/base/ban_target.hpp"
+#include "engine/base/response_message.hpp"
+#include "engine/execd/request_texts.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -68,6 +74,11 @@ json to_json(const Ban& ban) {
     object["timeout"] = ban.timeout.count();
     object["since"] = unix_nanoseconds(ban.since);
     object["until"] = unix_nanoseconds(ban.until);
+    object["evidence"] = base::word_of(ban.evidence);
+    object["block"] = base::word_of(ban.block);
+    if (ban.soft_until) {
+        object["soft_until"] = unix_nanoseconds(*ban.soft_until);
+    }
     return object;
 }
 
@@ -106,6 +117,18 @@ class Members {
         }
         return it->get<bool>();
     }
+    // Members that journals of earlier versions do not have.
+    bool has(const char* name) const { return object_.contains(name); }
+    template <typename Value>
+    Value word(const char* name, std::optional<Value> (*value_of)(std::string_view),
+               Value otherwise) {
+        if (!has(name)) {
+            return otherwise;
+        }
+        const auto value = value_of(text(name));
+        ok_ = ok_ && value.has_value();
+        return value.value_or(otherwise);
+    }
     BanKey key() { return {text("executable"), text("address"), text("user")}; }
     bool ok() const { return ok_; }
 
@@ -113,6 +136,62 @@ class Members {
     const json& object_;
     bool ok_ = true;
 };
+
+// Nothing that execd wrote lies outside; keeps all sums far from overflow. 2200-01-01.
+constexpr base::Timestamp kLatest{std::chrono::seconds(7'258'118'400)};
+
+bool is_sane(base::Timestamp time) { return time >= base::Timestamp() && time <= kLatest; }
+
+void note_absurdity(JournalState& state, const BanKey& key, std::string_view what) {
+    constexpr std::size_t kMostNoted = 5;
+    if (state.absurdities.size() < kMostNoted) {
+        state.absurdities.push_back(fmt::format("{} {}: {}", plain_argument(key.executable),
+                                                plain_argument(key.address), what));
+    }
+}
+
+// Why nothing can be done about what has this key; "" = something can.
+std::string_view fault_of(const BanKey& key) {
+    if (key.executable.empty() || key.executable.find('/') != std::string::npos) {
+        return "not the name of an executable";
+    }
+    if (key.user != "-" && !is_user_name(key.user)) {
+        return "not a user name";
+    }
+    const auto target = base::parse_ban_target(key.address);
+    if (key.address != "-" && (!target || base::ban_target_text(*target) != key.address)) {
+        return "not an address";
+    }
+    return {};
+}
+
+// Why a ban cannot be what execd wrote; "" = it can.
+std::string_view fault_of(const Ban& ban) {
+    constexpr std::chrono::seconds kSlack{1};
+    if (const auto target = base::parse_ban_target(ban.key.address);
+        target && !base::special_use_of(*target).empty()) {
+        return "an address that no remote host can have";
+    }
+    if (ban.timeout < std::chrono::seconds(0) || ban.timeout > base::kMaxBanTime) {
+        return "a time that no ban can have";
+    }
+    const bool is_endless = ban.until == kNever;
+    if (!is_sane(ban.since) || (!is_endless && !is_sane(ban.until)) ||
+        (ban.soft_until && *ban.soft_until != kNever && !is_sane(*ban.soft_until))) {
+        return "a time before 1970 or after 2200";
+    }
+    if (is_endless && ban.timeout != std::chrono::seconds(0)) {
+        return "a ban with a timeout that has no end";
+    }
+    if (!is_endless && ban.until > ban.since + ban.timeout + kSlack) {
+        return "an end that is later than its timeout says";
+    }
+    if (ban.soft_until && *ban.soft_until != kNever &&
+        *ban.soft_until > ban.since + base::kMaxBanTime) {
+        return "a soft block of more than ten years";
+    }
+    return {};
+}
 
 bool read_ban(const json& object, JournalState& state) {
     Members in(object);
@@ -122,16 +201,38 @@ bool read_ban(const json& object, JournalState& state) {
     ban.is_persistent = in.boolean("persistent");
     ban.is_dry = in.boolean("dry");
     ban.alert_id = in.text("alert_id");
-    ban.rule_id = static_cast<int>(in.number("rule_id"));
+    const auto rule_id = in.number("rule_id");
+    ban.rule_id =
+        rule_id > 0 && rule_id <= std::numeric_limits<int>::max() ? static_cast<int>(rule_id) : 0;
     ban.location = in.text("location");
     ban.filename = in.text("filename");
     ban.timeout = std::chrono::seconds(in.number("timeout"));
     ban.since = timestamp(in.number("since"));
     ban.until = timestamp(in.number("until"));
-    if (in.ok()) {
-        state.bans[ban.key] = ban;
+    ban.evidence = in.word("evidence", base::evidence_of, ban.evidence);
+    ban.block = in.word("block", base::block_kind_of, ban.block);
+    if (in.has("soft_until")) {
+        ban.soft_until = timestamp(in.number("soft_until"));
     }
-    return in.ok();
+    if (!in.ok()) {
+        return false;
+    }
+    if (const auto fault = fault_of(ban.key); !fault.empty()) {
+        note_absurdity(state, ban.key, fault);
+        return true;
+    }
+    // These become arguments of the undo.
+    ban.alert_id = plain_argument(ban.alert_id);
+    ban.location = plain_argument(ban.location);
+    ban.filename = is_plain_argument(ban.filename) ? ban.filename : "-";
+    if (const auto fault = fault_of(ban); !fault.empty()) {
+        note_absurdity(state, ban.key, fault);
+        ban.timeout = std::chrono::seconds(0);
+        ban.since = ban.until = base::Timestamp();
+        ban.soft_until.reset();
+    }
+    state.bans[ban.key] = ban;
+    return true;
 }
 
 bool read_undone(const json& object, JournalState& state) {
@@ -147,12 +248,21 @@ bool read_offender(const json& object, JournalState& state) {
     Members in(object);
     Offender offender;
     offender.key = in.key();
-    offender.offences = static_cast<int>(in.number("offences"));
+    const auto offences = in.number("offences");
     offender.last = timestamp(in.number("last"));
-    if (in.ok() && offender.offences >= 0) {
-        state.offenders[offender.key] = offender;
+    if (!in.ok() || offences < 0) {
+        return false;
     }
-    return in.ok() && offender.offences >= 0;
+    constexpr std::int64_t kMostOffences = 1000;
+    offender.offences = static_cast<int>(std::min(offences, kMostOffences));
+    const std::string_view fault =
+        is_sane(offender.last) ? fault_of(offender.key) : "a time before 1970 or after 2200";
+    if (!fault.empty()) {
+        note_absurdity(state, offender.key, fault);
+        return true;
+    }
+    state.offenders[offender.key] = offender;
+    return true;
 }
 
 // Every kind of record, by its only member.

@@ -4,13 +4,16 @@
 //   {"ban": {...}}        in force from now on (written before the command runs)
 //   {"undone": {key}}     its undo has been carried out
 //   {"offender": {...}}   step of <repeated_offenders>
-// A torn or damaged line is skipped and reported, the others count. Single-threaded, one per home
-// (the lock on run/execd.pid guards it).
+// A torn or damaged line is skipped and reported, the others count. A record that is whole but
+// absurd makes no ban: without a usable key it is dropped, otherwise its ban counts as over, so
+// that the next start undoes it. Single-threaded, one per home (the lock on run/execd.pid guards
+// it).
 #pragma once
 
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/fd.hpp"
 #include "engine/base/result.hpp"
@@ -22,7 +25,8 @@ struct JournalState {
     std::map<BanKey, Ban> bans;
     std::map<BanKey, Offender> offenders;
     int records = 0;
-    int damaged = 0;  // lines whose checksum or content was wrong
+    int damaged = 0;                       // lines whose checksum or content was wrong
+    std::vector<std::string> absurdities;  // of records, for a person; the first few
 
     bool operator==(const JournalState&) const = default;
 };

@@ -20,7 +20,6 @@
 namespace portcullis::execd {
 namespace {
 
-constexpr int kMaxRefusalRecordsPerMinute = 60;
 constexpr int kMessagesPerRound = 32;
 
 tl::unexpected<base::Diagnostic> cannot_listen(const std::string& path, int error) {
@@ -67,12 +66,9 @@ MessageServer::MessageServer(Parts parts, uid_t engine_uid, std::string path, ba
 MessageServer::~MessageServer() { ::unlink(path_.c_str()); }
 
 void MessageServer::refuse(uid_t uid, std::string reason) {
-    const auto now = parts_.clock.now();
-    if (!refusals_.take(kMaxRefusalRecordsPerMinute, now)) {
-        return;
-    }
     Record record;
-    record.time = now;
+    record.time = parts_.clock.now();
+    record.asker = uid;
     record.user = fmt::format("uid:{}", uid);
     record.outcome = Outcome::Refused;
     record.reason = std::move(reason);
@@ -83,7 +79,7 @@ void MessageServer::accept_clients() {
     for (int round = 0; round < kMessagesPerRound; ++round) {
         base::UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!fd) {
-            return;
+            break;
         }
         ucred peer{};
         socklen_t size = sizeof peer;
@@ -109,6 +105,7 @@ void MessageServer::accept_clients() {
         client.source = parts_.loop.watch_fd(client.fd.get(), EPOLLIN,
                                              [this, id](std::uint32_t) { read_messages(id); });
     }
+    parts_.on_handled();  // records may be due later
 }
 
 void MessageServer::read_messages(std::uint64_t id) {

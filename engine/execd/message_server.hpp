@@ -70,7 +70,6 @@ class MessageServer {
     std::map<std::uint64_t, Client> clients_;
     std::uint64_t last_id_ = 0;
     std::shared_ptr<const bool> life_ = std::make_shared<bool>(true);
-    RateLimit refusals_;  // records of refused messages: whoever may connect must not fill the disk
 };
 
 }  // namespace portcullis::execd

@@ -101,7 +101,6 @@ std::string error_of(const json& answer) {
                : std::string();
 }
 
-// The time that a block has left; nullopt = no end.
 // Hard, if the responder does not say.
 base::BlockKind block_of(const json& held) {
     const auto block = held.find("block");
@@ -111,6 +110,7 @@ base::BlockKind block_of(const json& held) {
                      .value_or(base::BlockKind::Hard);
 }
 
+// The time that a block has left; nullopt = no end.
 std::optional<std::chrono::seconds> left_of(const json& held) {
     const auto left = held.find("left");
     if (left == held.end() || !left->is_number_integer()) {
@@ -330,11 +330,13 @@ bool PersistentResponder::handle_answer(const json& answer) {
     }
     const auto supports = answer.find("supports");
     if (supports != answer.end() && !answer.contains("id")) {
-        const bool lists = supports->is_array() &&
-                           std::find(supports->begin(), supports->end(), "list") != supports->end();
-        holds_ = supports->is_array() &&
-                 std::find(supports->begin(), supports->end(), "hold") != supports->end();
-        set_support(lists ? Support::Yes : Support::No);
+        const auto has = [&](const char* word) {
+            return supports->is_array() &&
+                   std::find(supports->begin(), supports->end(), word) != supports->end();
+        };
+        blocks_softly_ = has("soft");
+        holds_ = has("hold");
+        set_support(has("list") ? Support::Yes : Support::No);
         return true;
     }
     if (handle_hold(answer)) {
@@ -378,7 +380,7 @@ void PersistentResponder::start() {
         reason = *untrusted;
     } else {
         auto child = start_child({folder_ + "/" + executable_, kPersistentArgument},
-                                 std::chrono::seconds(0), ChildInput::Pipe);
+                                 std::chrono::seconds(0), base::BlockKind::Hard, ChildInput::Pipe);
         if (child) {
             child_ = std::move(*child);
         } else {
@@ -401,6 +403,7 @@ void PersistentResponder::start() {
     if (hold_) {
         hold_->id = 0;
     }
+    blocks_softly_ = false;
     on_output_ =
         loop_.watch_fd(child_.output.get(), EPOLLIN, [this](std::uint32_t) { read_replies(); });
     on_errors_ =
@@ -500,6 +503,11 @@ void PersistentResponder::handle_reply(const json& reply, std::string_view line)
     result.reason = error_of(reply);
     if (!result.ok && result.reason.empty()) {
         result.reason = "the responder gives no reason";
+    }
+    const Job& job = it->second.job;
+    if (result.ok && job.action == Action::Add && job.block == base::BlockKind::Soft &&
+        !blocks_softly_) {
+        result.block = base::BlockKind::Hard;
     }
     const auto on_done = std::move(it->second.on_done);
     pending_.erase(it);

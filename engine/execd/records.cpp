@@ -14,9 +14,9 @@
 namespace portcullis::execd {
 namespace {
 
-constexpr std::string_view kOutcomeWords[] = {"executed", "undone",    "dry-run", "spared",
-                                              "refused",  "deferred",  "failed",  "alarm",
-                                              "held",     "confirmed", "lifted"};
+constexpr std::string_view kOutcomeWords[] = {
+    "executed", "undone",   "dry-run",   "spared",  "refused", "deferred",  "failed", "alarm",
+    "expired",  "reported", "unchanged", "summary", "held",    "confirmed", "lifted"};
 
 base::Result<base::UniqueFd> open_log(const std::string& path) {
     base::UniqueFd fd(
@@ -59,6 +59,14 @@ std::string without_c1(std::string line) {
     return line;
 }
 
+// Behind the reason, unless it is the usual: everything is dropped, for what is proven.
+std::string grade_of(const Record& record) {
+    if (record.evidence == base::Evidence::Proven && record.block == base::BlockKind::Hard) {
+        return {};
+    }
+    return fmt::format(" ({}, {})", base::word_of(record.block), base::word_of(record.evidence));
+}
+
 }  // namespace
 
 std::string_view word_of(Outcome outcome) {
@@ -68,18 +76,18 @@ std::string_view word_of(Outcome outcome) {
 std::string to_log_line(const Record& record) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(record.time.time_since_epoch());
-    return without_c1(fmt::format("{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}",
-                                  fmt::localtime(static_cast<std::time_t>(seconds.count())),
-                                  word(record.command), execd::word_of(record.action),
-                                  word(record.user), word(record.address), word(record.alert_id),
-                                  record.rule_id, word(record.location), word(record.filename),
-                                  word_of(record.outcome), sentence(record.reason)));
+    return without_c1(fmt::format(
+        "{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}{}",
+        fmt::localtime(static_cast<std::time_t>(seconds.count())), word(record.command),
+        execd::word_of(record.action), word(record.user), word(record.address),
+        word(record.alert_id), record.rule_id, word(record.location), word(record.filename),
+        word_of(record.outcome), sentence(record.reason), grade_of(record)));
 }
 
 std::string to_json_line(const Record& record) {
     const auto micros =
         std::chrono::duration_cast<std::chrono::microseconds>(record.time.time_since_epoch());
-    const nlohmann::json object = {
+    nlohmann::json object = {
         {"time", static_cast<double>(micros.count()) / 1e6},
         {"action", execd::word_of(record.action)},
         {"command", record.command},
@@ -92,7 +100,13 @@ std::string to_json_line(const Record& record) {
         {"timeout", record.timeout.count()},
         {"outcome", word_of(record.outcome)},
         {"reason", record.reason},
+        {"evidence", base::word_of(record.evidence)},
+        {"block", base::word_of(record.block)},
+        {"steps", record.steps},
     };
+    for (const auto& [outcome, count] : record.counts) {
+        object["counts"][std::string(word_of(outcome))] = count;
+    }
     return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

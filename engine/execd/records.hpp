@@ -1,13 +1,19 @@
 // Records: what execd did and why, for people (logs/active-responses.log, one line in OSSEC's
 // shape) and for programs (logs/active-responses.json, one object per line).
 //
-// Each request leaves one record when it ends. A record that cannot be written is lost without
-// stopping a response. Single-threaded.
+// Each request leaves one record when it ends, or is counted in a summary (record_limit.hpp). A
+// record that cannot be written is lost without stopping a response. Single-threaded.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/fd.hpp"
@@ -19,12 +25,16 @@ namespace portcullis::execd {
 enum class Outcome {
     Executed,  // the command ran, or was prolonged
     Undone,
-    DryRun,    // would have been executed or undone
-    Spared,    // the address is never blocked
-    Refused,   // not allowed, or not an address
-    Deferred,  // beyond a limit: alert only
-    Failed,    // the command said so
-    Alarm,     // no request: something the administrator must know
+    DryRun,     // would have been executed or undone
+    Spared,     // the address is never blocked
+    Refused,    // not allowed, or not an address
+    Deferred,   // beyond a limit: nothing is blocked yet
+    Failed,     // the command said so
+    Alarm,      // no request: something the administrator must know
+    Expired,    // the evidence is older than the ban would be: nothing was blocked
+    Reported,   // the evidence is doubtful: alert only
+    Unchanged,  // what was asked for is so already
+    Summary,    // no request: counts of the records that were not written one by one
     // No requests: what the kernel's hold of a source comes to (hold_reports.hpp).
     Held,
     Confirmed,
@@ -47,6 +57,15 @@ struct Record {
     base::BlockKind block = base::BlockKind::Hard;
     Outcome outcome = Outcome::Executed;
     std::string reason;
+    // What was looked at, in this order, with its result ("protected: no"). The last one decided.
+    std::vector<std::string> steps;
+    std::map<Outcome, std::uint64_t> counts;  // of a Summary
+
+    // Not written; RecordLimit asks for them.
+    // The client whose message it is about; 0 = the administrator; nullopt = the engine, or nobody.
+    std::optional<uid_t> asker;
+    bool is_repeat =
+        false;  // about a ban that is there already; the limit of bans does not bound it
 };
 
 // The two forms, without a line feed at the end. Control characters are replaced.
@@ -58,6 +77,9 @@ class RecordSink {
   public:
     virtual ~RecordSink() = default;
     virtual void write(const Record& record) = 0;
+    // For sinks that write something by time; `next_due()` says when tick() has something to do.
+    virtual void tick(base::Timestamp /*now*/) {}
+    virtual std::optional<base::Timestamp> next_due() const { return std::nullopt; }
 };
 
 class Records final : public RecordSink {

@@ -44,6 +44,8 @@ struct JobResult {
     // It failed, but may have been carried out: a responder ended without an answer,
     // be it to this or to an earlier attempt.
     bool may_have_happened = false;
+    // Of an `add` that succeeded: the kind of block that it made; nullopt = the one asked for.
+    std::optional<base::BlockKind> block = std::nullopt;
 };
 
 // An address or network that a responder blocks, as it says itself.

@@ -64,7 +64,7 @@ void ScriptRunner::start(Waiting waiting) {
     auto child = start_child(
         {folder_ + "/" + job.executable, std::string(word_of(job.action)), job.user, job.address,
          job.alert_id, std::to_string(job.rule_id), job.location, job.filename},
-        job.timeout, ChildInput::Nothing);
+        job.timeout, job.block, ChildInput::Nothing);
     if (!child) {
         waiting.on_done({false, child.error().message});
         return;

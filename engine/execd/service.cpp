@@ -43,8 +43,9 @@ base::Result<std::unique_ptr<Service>> Service::open(base::EventLoop& loop,
     std::unique_ptr<Service> service(
         new Service(loop, clock, log, std::move(paths), std::move(*records), std::move(*journal)));
     service->config_ = config;
-    service->hold_ = std::make_unique<Hold>(Hold::Parts{
-        loop, clock, log, service->runner_, protection, service->records_, service->paths_.status});
+    service->hold_ =
+        std::make_unique<Hold>(Hold::Parts{loop, clock, log, service->runner_, protection,
+                                           service->record_limit_, service->paths_.status});
     service->executor_ =
         std::make_unique<Executor>(std::move(config), std::move(state), service->journal_,
                                    service->runner_, protection, *service->hold_, log);
@@ -84,7 +85,7 @@ base::Result<void> Service::listen(uid_t engine_uid) {
     hold_->apply(config_);
     executor_->log_unexplained();
     auto server = MessageServer::listen(paths_.socket, engine_uid,
-                                        {loop_, clock_, log_, records_, *executor_,
+                                        {loop_, clock_, log_, record_limit_, *executor_,
                                          [this] { follow_clock(); }, [this] { schedule(); }});
     if (!server) {
         return base::fail(std::move(server.error()));
@@ -116,7 +117,7 @@ void Service::follow_clock() {
     const nanoseconds jump = offset - clock_offset_;
     clock_offset_ = offset;
     if (jump > kClockJump || jump < -kClockJump) {
-        executor_->clock_jumped(jump);
+        executor_->clock_jumped(jump, clock_.now());
     }
 }
 
@@ -127,12 +128,13 @@ void Service::schedule() {
             settle_ = base::EventLoop::no_source();
         });
     }
-    if (executor_->ban_count() == 0) {
+    const auto due = executor_->next_due();
+    if (executor_->ban_count() == 0 && !due) {
         tick_ = base::EventLoop::no_source();
         return;
     }
     nanoseconds wait = kLongestSleep;
-    if (const auto due = executor_->next_due()) {
+    if (due) {
         wait = std::clamp<nanoseconds>(*due - clock_.now(), nanoseconds(0), kLongestSleep);
     }
     tick_ = loop_.call_after(wait, [this] {

@@ -17,6 +17,7 @@
 #include "engine/execd/hold.hpp"
 #include "engine/execd/message_server.hpp"
 #include "engine/execd/protection.hpp"
+#include "engine/execd/record_limit.hpp"
 #include "engine/execd/records.hpp"
 #include "engine/execd/responder_runner.hpp"
 
@@ -67,6 +68,7 @@ class Service {
     base::Log& log_;
     ServicePaths paths_;
     Records records_;
+    RecordLimit record_limit_{records_};
     Journal journal_;
     ResponderRunner runner_;
     ExecdConfig config_;

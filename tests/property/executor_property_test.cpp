@@ -397,7 +397,7 @@ class World final : public RecordSink {
         tell(fmt::format("the clock is set by {} s", by.count() / 1'000'000'000));
         steps_ += by;
         clock_.advance(by);
-        executor_->clock_jumped(by);
+        executor_->clock_jumped(by, clock_.now());
     }
 
     void want(const std::string& address, seconds timeout) {

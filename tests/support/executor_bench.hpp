@@ -32,6 +32,7 @@ class RecordingRunner final : public Runner {
             std::string(word_of(job.action)) + " " + (job.address != "-" ? job.address : job.user);
         if (job.action == Action::Add) {
             text += " " + std::to_string(job.timeout.count());
+            text += job.block == base::BlockKind::Soft ? " soft" : "";
         }
         jobs.push_back(text);
         last = job;
@@ -98,9 +99,11 @@ class RecordingRecords final : public RecordSink {
     void write(const Record& record) override {
         texts.push_back(record.address + " " + std::string(word_of(record.outcome)) + ": " +
                         record.reason);
+        last = record;
     }
     std::vector<std::string> take() { return std::exchange(texts, {}); }
     std::vector<std::string> texts;
+    Record last;
 };
 
 inline ExecdConfig test_config() {
@@ -117,6 +120,14 @@ inline ExecdConfig test_config() {
                        {"script-drop", seconds(600)},   {"disable-account", seconds(60)},
                        {"restart", seconds(0)},         {"both", seconds(60)},
                        {"look-at", seconds(0)}};
+    return config;
+}
+
+// With `<block>auto</block>` and `<forgeable_timeout>`.
+inline ExecdConfig graded(ExecdConfig config = test_config()) {
+    for (const char* command : {"firewall-drop", "script-drop"}) {
+        config.bindings.push_back({command, seconds(600), base::BlockChoice::Auto, seconds(120)});
+    }
     return config;
 }
 
@@ -144,6 +155,20 @@ struct Bench {
         request.alert_id = "1700000000.7";
         request.rule_id = 99990;
         request.location = "host->/var/log/iplog";
+        executor->respond(request, clock.now());
+    }
+    // By the binding of graded() below.
+    void report(const std::string& address, base::Evidence evidence, std::int64_t time = 0,
+                const std::string& command = "firewall-drop") {
+        base::RespondRequest request;
+        request.command = command;
+        request.timeout = seconds(600);
+        request.srcip = address;
+        request.rule_id = 99990;
+        request.evidence = evidence;
+        request.evidence_time = time;
+        request.block = base::BlockChoice::Auto;
+        request.forgeable_timeout = seconds(120);
         executor->respond(request, clock.now());
     }
     base::Reply ban(const std::string& address, int timeout) {

@@ -35,7 +35,7 @@ TEST_CASE("executor: what the configuration does not bind, or is no address, is 
     } rows[] = {
         {"reboot", "192.0.2.1", 600, "-", "the configuration has no command of this name"},
         {"firewall-drop", "192.0.2.1", 601, "-",
-         "no active-response of the configuration has this command and timeout"},
+         "no active-response of the configuration has this command, timeout and block"},
         {"firewall-drop", "mail.example.org", 600, "-", "srcip is not an IP address"},
         {"firewall-drop", "-", 600, "-", "srcip is not an IP address"},
         {"firewall-drop", "192.0.2.1; reboot", 600, "-", "srcip is not an IP address"},
@@ -88,7 +88,7 @@ TEST_CASE("executor: a ban is lifted when its address becomes protected") {
     bench.protection.reasons["192.0.2.1"] = "own address";
     bench.executor->lift_protected(bench.clock.now());
     CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
-    CHECK(bench.records.take() == Texts{"192.0.2.1 undone: never blocked any more: own address"});
+    CHECK(bench.records.take() == Texts{"192.0.2.1 undone: protected from now on: released (own address)"});
     CHECK(bench.executor->ban_count() == 1);
 }
 
@@ -257,7 +257,7 @@ TEST_CASE("executor: a network is banned beside its addresses, and spared if one
     CHECK(bench.executor->ban_count() == 0);
 }
 
-TEST_CASE("executor: beyond max_bans_per_minute there are alerts only, and one loud message") {
+TEST_CASE("executor: beyond max_bans_per_minute bans wait, and there is one loud message") {
     auto config = test_config();
     config.max_bans_per_minute = 2;
     Bench bench(config);
@@ -274,9 +274,14 @@ TEST_CASE("executor: beyond max_bans_per_minute there are alerts only, and one l
     CHECK(bench.ban("192.0.2.6", 60).ok);         // the administrator may
     bench.respond("firewall-drop", "192.0.2.1");  // no new ban
     CHECK(bench.runner.take().size() == 2);
+    bench.records.take();
     bench.pass(seconds(60));
-    bench.respond("firewall-drop", "192.0.2.7");
-    CHECK(bench.runner.take().back() == "add 192.0.2.7 600");
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.5 600", "add 192.0.2.4 600"});
+    CHECK(bench.records.take() == Texts{"192.0.2.5 executed: blocked for 600 s",
+                                        "192.0.2.4 executed: blocked for 600 s"});
+    CHECK(bench.executor->deferred_count() == 1);
+    bench.pass(seconds(60));
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.3 600"});
 }
 
 TEST_CASE("executor: beyond max_bans nothing new is banned until one is undone") {
@@ -287,7 +292,7 @@ TEST_CASE("executor: beyond max_bans nothing new is banned until one is undone")
     bench.respond("firewall-drop", "192.0.2.2");
     CHECK(bench.records.take().back() == "192.0.2.2 deferred: max_bans (1) is reached");
     bench.unban("192.0.2.1");
-    bench.respond("firewall-drop", "192.0.2.2");
+    bench.pass(seconds(1));
     CHECK(bench.runner.take().back() == "add 192.0.2.2 600");
 }
 
@@ -299,7 +304,7 @@ TEST_CASE("executor: a dry run records everything and runs nothing") {
     bench.pass(seconds(600));
     CHECK(bench.runner.take().empty());
     CHECK(bench.records.take() ==
-          Texts{"192.0.2.1 dry-run: blocked for 600 s (dry run: no command was run)",
+          Texts{"192.0.2.1 dry-run: would be blocked for 600 s (dry run: no command was run)",
                 "192.0.2.1 dry-run: timeout is over (dry run: no command was run)"});
 }
 
@@ -408,7 +413,9 @@ TEST_CASE("executor: the administrator's words are carried out and answered") {
     Bench bench;
     CHECK(bench.ban("2001:DB8::1", 60).text == "2001:db8::1: executed: banned by hand for 60 s");
     CHECK(bench.ban("localhost", 60).text == "localhost: refused: not an IP address");
-    CHECK(bench.unban("192.0.2.9").text == "192.0.2.9: refused: there is no ban of this address");
+    const auto nothing = bench.unban("192.0.2.9");
+    CHECK(nothing.ok);
+    CHECK(nothing.text == "192.0.2.9: unchanged: nothing to do, there is no ban of this address");
     bench.respond("firewall-drop", "192.0.2.1");
     bench.respond("script-drop", "192.0.2.1");
     bench.runner.take();
@@ -466,7 +473,7 @@ TEST_CASE("executor: a clock that is set leaves every ban the time that it had l
         bench.pass(seconds(100));
         bench.runner.take();
         bench.clock.advance(jump);
-        bench.executor->clock_jumped(jump);
+        bench.executor->clock_jumped(jump, bench.clock.now());
         bench.pass(seconds(499));
         CHECK(bench.runner.take().empty());
         bench.start();  // the journal was told

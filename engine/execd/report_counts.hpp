@@ -1,0 +1,57 @@
+// ReportCounts: how often an address was reported lately, also while so many others are that none
+// of them can be remembered by name. A table of fixed size: an address whose place another one took
+// counts anew. Time is a parameter.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+
+namespace portcullis::execd {
+
+class ReportCounts {
+  public:
+    // `seed`: unknown to others, so that nobody can choose addresses of the same place.
+    explicit ReportCounts(std::uint64_t seed) : places_(kPlaces), seed_(seed) {}
+
+    // Counts one report of `key`; returns how many there were, each within 60 s of the one before.
+    int count(const std::string& key, base::Timestamp now) {
+        // splitmix64's finaliser over the seed and the library's hash.
+        std::uint64_t x = std::hash<std::string>{}(key) ^ seed_;
+        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+        x ^= x >> 31;
+        Place& place = places_[x % kPlaces];
+        const auto print = static_cast<std::uint32_t>(x >> 32);
+        const bool is_same = place.count > 0 && place.print == print && place.time <= now &&
+                             now - place.time <= std::chrono::minutes(1);
+        place.count = is_same ? std::min(place.count + 1, kMost) : 1;
+        place.print = print;
+        place.time = now;
+        return place.count;
+    }
+
+    void clock_jumped(std::chrono::nanoseconds by) {
+        for (auto& place : places_) {
+            place.time += by;
+        }
+    }
+
+  private:
+    static constexpr std::size_t kPlaces = std::size_t{1} << 18;  // 4 MiB
+    static constexpr int kMost = 1000;
+    struct Place {
+        base::Timestamp time;
+        std::uint32_t print = 0;
+        int count = 0;
+    };
+    std::vector<Place> places_;
+    std::uint64_t seed_;
+};
+
+}  // namespace portcullis::execd
