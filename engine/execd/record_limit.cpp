@@ -32,6 +32,10 @@ bool is_bounded(const Record& record) {
         case Outcome::Alarm:
         case Outcome::Summary:
             return false;
+        case Outcome::Held:  // HoldReports bounds these
+        case Outcome::Confirmed:
+        case Outcome::Lifted:
+            return false;
     }
     return false;
 }
