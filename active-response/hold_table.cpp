@@ -20,6 +20,7 @@
 
 #include "active-response/attributes.hpp"
 #include "active-response/hold_script.hpp"
+#include "active-response/nf_netlink.hpp"
 
 namespace portcullis::active_response {
 namespace {
@@ -28,15 +29,6 @@ constexpr timeval kReplyLimit{5, 0};
 // The table's name is attribute 1 of all messages of nftables.
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_RULE_TABLE == 1 && NFTA_CHAIN_TABLE == 1 &&
               NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1);
-
-tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = code;
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
-}
-
-std::string explain(int error) { return std::generic_category().message(error); }
 
 bool is_text(const nlattr* attribute, const char* text) {
     return mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 &&
