@@ -20,6 +20,7 @@
 
 #include "active-response/attributes.hpp"
 #include "active-response/hold_script.hpp"
+#include "active-response/nf_netlink.hpp"
 
 namespace portcullis::active_response {
 namespace {
@@ -28,15 +29,6 @@ constexpr timeval kReplyLimit{5, 0};
 // The table's name is attribute 1 of all messages of nftables.
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_RULE_TABLE == 1 && NFTA_CHAIN_TABLE == 1 &&
               NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1);
-
-tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = code;
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
-}
-
-std::string explain(int error) { return std::generic_category().message(error); }
 
 bool is_text(const nlattr* attribute, const char* text) {
     return mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 &&
@@ -147,7 +139,7 @@ std::optional<Held> held_of(const nlattr* element, bool is_v4, int ipv6_prefix) 
         const int type = mnl_attr_get_type(attribute);
         if (type == NFTA_SET_ELEM_KEY && is_v4) {
             if (const auto bytes = key_of<4>(attribute)) {
-                held = Held{base::IpAddress::v4(*bytes), {}};
+                held = Held{base::IpAddress::v4(*bytes), base::BlockKind::Soft, {}};
             }
         } else if (type == NFTA_SET_ELEM_KEY) {
             if (const auto bytes = key_of<16>(attribute)) {
@@ -155,7 +147,7 @@ std::optional<Held> held_of(const nlattr* element, bool is_v4, int ipv6_prefix) 
                 // routers of the network, RFC 4291 section 2.6.1.)
                 const base::Cidr target(base::IpAddress::v6(*bytes),
                                         has_host_bits(*bytes, ipv6_prefix) ? 128 : ipv6_prefix);
-                held = Held{target, {}};
+                held = Held{target, base::BlockKind::Soft, {}};
             }
         } else if (type == NFTA_SET_ELEM_EXPIRATION &&
                    mnl_attr_validate(attribute, MNL_TYPE_U64) >= 0) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "active-response/ban_sets.hpp"
+#include "active-response/table_form.hpp"
 #include "engine/base/ip_address.hpp"
 #include "engine/base/result.hpp"
 

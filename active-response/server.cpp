@@ -79,12 +79,9 @@ int Server::finish(int exit_code) {
 
 std::vector<Server::Watched> Server::watched() const {
     return {
-        {STDIN_FILENO, &Server::take_requests},
-        {sets_.news_fd(), &Server::follow_table},
-        {sets_.inventory_fd(), &Server::follow_table},
-        {lists_.fd(), &Server::go_on_with_list},
-        {hold_.log_fd(), &Server::take_hold_log},
-        {hold_.work_fd(), &Server::take_hold_work},
+        {STDIN_FILENO, &Server::take_requests},         {sets_.news_fd(), &Server::follow_table},
+        {sets_.inventory_fd(), &Server::follow_table},  {lists_.fd(), &Server::go_on_with_list},
+        {hold_.log_fd(), &Server::take_hold_log},       {hold_.work_fd(), &Server::take_hold_work},
         {hold_.watch_fd(), &Server::follow_hold_table},
     };
 }
@@ -93,6 +90,9 @@ Server::TimePoint Server::next_time() const {
     auto next = check_due_;
     if (!is_table_made_ && !hold_.is_dry()) {
         next = std::min(next, table_due_);
+    }
+    if (const auto left = hold_.time_left()) {
+        next = std::min(next, steady_clock::now() + *left);
     }
     if (const auto due = sets_.restore_due()) {
         next = std::min(next, *due);
@@ -113,6 +113,7 @@ bool Server::on_time() {
     } else if (is_table_made_) {
         sets_.keep_up();
     }
+    // The table of bans is not for a dry run, which only counts whom it would hold.
     if (!is_table_made_ && !hold_.is_dry() && now >= table_due_) {
         table_due_ = check_due_;  // again, if the firewall is another home's
         make_table();

@@ -50,6 +50,8 @@ class Hold final : public RecordSink {
     void on_event(const HoldEvent& event);
 
     void write(const Record& record) override;
+    void tick(base::Timestamp now) override { parts_.records.tick(now); }
+    std::optional<base::Timestamp> next_due() const override { return parts_.records.next_due(); }
 
     const HoldReports& reports() const { return reports_; }
 

@@ -130,7 +130,7 @@ class PersistentResponder {
     std::map<std::uint64_t, Question> questions_;
     Support lists_ = Support::Unknown;  // whether it answers questions
     bool blocks_softly_ = false;        // whether it said that it can
-    bool holds_ = false;                // whether it said that it can
+    bool holds_ = false;                // the same of holds
     std::optional<PendingHold> hold_;
     std::function<void(const HoldEvent&)> on_event_;
 

@@ -32,6 +32,10 @@ bool is_bounded(const Record& record) {
         case Outcome::Alarm:
         case Outcome::Summary:
             return false;
+        case Outcome::Held:  // HoldReports bounds these
+        case Outcome::Confirmed:
+        case Outcome::Lifted:
+            return false;
     }
     return false;
 }
@@ -85,8 +89,8 @@ void RecordLimit::write(const Record& record) {
         return;
     }
     ++left_out_[record.outcome];
-    if (record.asker && (left_out_of_uid_.size() < kMaxNamedUids ||
-                         left_out_of_uid_.count(*record.asker) != 0)) {
+    if (record.asker &&
+        (left_out_of_uid_.size() < kMaxNamedUids || left_out_of_uid_.count(*record.asker) != 0)) {
         ++left_out_of_uid_[*record.asker];
     }
 }
