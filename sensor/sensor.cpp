@@ -103,7 +103,8 @@ void Sensor::set_settings(const SensorSettings& settings) {
     }
     sensor_report::LogSettings log = settings.log;
     if (counts_as_iplog_) {
-        log = {0, false, 0};  // as many lines as there are, and repeats when the next line tells them
+        log = {0, false,
+               0};  // as many lines as there are, and repeats when the next line tells them
     }
     log_.set_settings(log);
     sensor_report::ReportSettings report = sensor_config::report_settings(settings);

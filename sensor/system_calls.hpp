@@ -1,4 +1,5 @@
-// The system calls that the sensor needs after its start, as a seccomp filter (engine/base/seccomp).
+// The system calls that the sensor needs after its start, as a seccomp filter
+// (engine/base/seccomp).
 #pragma once
 
 #include <string>

@@ -66,9 +66,7 @@ class Parser {
     void apply_max_sources() { apply_rest(sensor_config::apply_max_sources); }
     void apply_ipv6_prefix() { apply_rest(sensor_config::apply_ipv6_prefix); }
     void apply_line_limit() { apply_limit("line_limit", settings_.log.line_limit); }
-    void apply_detection_limit() {
-        apply_limit("detection_limit", settings_.log.detection_limit);
-    }
+    void apply_detection_limit() { apply_limit("detection_limit", settings_.log.detection_limit); }
     void apply_limit(std::string_view keyword, std::uint32_t& limit);
     void apply_log() { apply_filter(false); }
     void apply_ignore() { apply_filter(true); }

@@ -129,7 +129,9 @@ TrackerSettings::TrackerSettings() {
 }
 
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
-    : settings_(settings), ledger_(settings_, handshakes_, sink), pending_(settings.max_pending_probes) {}
+    : settings_(settings),
+      ledger_(settings_, handshakes_, sink),
+      pending_(settings.max_pending_probes) {}
 
 std::uint32_t ScanTracker::second() const {
     return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());

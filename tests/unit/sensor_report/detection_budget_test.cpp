@@ -51,14 +51,16 @@ TEST_CASE("detection_budget: a minute has its lines, and one says how many were 
     log.pass_to(1060);
     CHECK(log.written.size() == 1000);
     REQUIRE(log.summaries.size() == 1);
-    CHECK(log.summaries[0] ==
-          "Warning: 599000 detections within 60 seconds were not written, nor 0 ends of scans; more "
-          "than 1000 per minute.");
+    CHECK(
+        log.summaries[0] ==
+        "Warning: 599000 detections within 60 seconds were not written, nor 0 ends of scans; more "
+        "than 1000 per minute.");
     CHECK(log.budget.left_out() == 599000);
     CHECK_FALSE(log.budget.next_deadline(1060));
 }
 
-TEST_CASE("detection_budget: a scan that continues is written within a second, whatever is forged") {
+TEST_CASE(
+    "detection_budget: a scan that continues is written within a second, whatever is forged") {
     Log log(1000);
     for (int i = 0; i < 60 * 10000; ++i) {
         log.now = 1000 + i / 10000;
