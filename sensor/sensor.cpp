@@ -91,7 +91,8 @@ void Sensor::set_settings(const SensorSettings& settings) {
     }
     sensor_report::LogSettings log = settings.log;
     if (counts_as_iplog_) {
-        log = {0, false};  // as many lines as there are, and repeats when the next line tells them
+        log = {0, false,
+               0};  // as many lines as there are, and repeats when the next line tells them
     }
     log_.set_settings(log);
     sensor_report::ReportSettings report = sensor_config::report_settings(settings);
@@ -306,7 +307,8 @@ SensorCounters Sensor::counters() const {
             {"scanners_forgotten_early", tracked.scan_evictions},
             {"probes_forgotten_early", tracked.probes_left_early},
             {"sensor_lines_lost", log_.lines_lost()},
-            {"sensor_lines_suppressed", log_.lines_suppressed()}};
+            {"sensor_lines_suppressed", log_.lines_suppressed()},
+            {"sensor_detections_left_out", log_.detections_left_out()}};
 }
 
 std::string statistics_text(const SensorCounters& counters) {

@@ -19,6 +19,7 @@
 #include "sensor/live_sensor.hpp"
 #include "sensor/sensor.hpp"
 #include "sensor/status_file.hpp"
+#include "sensor/system_calls.hpp"
 
 namespace portcullis {
 namespace {
@@ -283,6 +284,13 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
     int exit_code = 0;
     {
         LiveSensor live(sensor, settings, std::move(options), std::move(open));
+        if (command_line.limits_system_calls) {
+            if (auto limited = limit_system_calls(settings.log_file); !limited) {
+                // A kernel without seccomp: the sensor has no privileges that others lack.
+                sensor.log().add(base::SystemClock().now(),
+                                 fmt::format("Warning: {}", limited.error().message));
+            }
+        }
         sensor.log().add(base::SystemClock().now(), "iplog started.");
         sensor.log().flush();
         daemonizer->ready();

@@ -41,10 +41,10 @@ class Continuing:
     def judge(self, lines) -> list[str]:
         found = [seen for seen in detections(lines) if seen.kind == self.kind]
         faults = [f"unexpected: {seen.text}" for seen in detections(lines) if seen.kind != self.kind]
-        if not found or found[0].notes:
-            return faults + [f"the first line should be without note: {found[0].text if found else 'there is none'}"]
+        if not found or found[0].notes != ["forgeable"]:
+            return faults + [f"the first line should have its grade alone: {found[0].text if found else 'there is none'}"]
         again = found[1:]
-        faults += [f"without the note `again`: {seen.text}" for seen in again if seen.notes != ["again"]]
+        faults += [f"without the note `again`: {seen.text}" for seen in again if seen.notes != ["again", "forgeable"]]
         if len(again) < self.lines:
             faults.append(f"{len(again)} lines with the note `again` instead of {self.lines} or more")
         for before, after in zip(found, again):

@@ -24,6 +24,7 @@ enum class Action : std::uint8_t {
     ServicesFile,
     ResolvConf,
     StatusFile,
+    NoSeccomp,
     User,
     Group,
     LogFile,
@@ -73,6 +74,8 @@ constexpr OptionRow kRows[] = {
     {'u', "user", Action::User, kNoSwitch, "USER", "run as this user once the interfaces are open"},
     {'g', "group", Action::Group, kNoSwitch, "GROUP", "and as this group"},
     {0, "pid-file", Action::PidFile, kNoSwitch, "FILE", "default /var/run/iplog.pid"},
+    {0, "no-seccomp", Action::NoSeccomp, kNoSwitch, nullptr,
+     "do not limit the system calls (for debuggers and tracers)"},
     {0, "status-file", Action::StatusFile, kNoSwitch, "FILE",
      "keep counters in FILE, for portcullis-control status"},
     {'k', "kill", Action::Kill, kNoSwitch, nullptr, "end the running one"},
@@ -217,6 +220,9 @@ base::Result<void> apply_early(const OptionRow& row, const std::string& value,
             break;
         case Action::StatusFile:
             command_line.status_file = value;
+            break;
+        case Action::NoSeccomp:
+            command_line.limits_system_calls = false;
             break;
         case Action::Local:
             for (const std::string& part : split_commas(value)) {

@@ -25,6 +25,7 @@ struct CommandLine {
     std::string services_file = "/etc/services";
     std::string resolv_conf = "/etc/resolv.conf";
     std::string status_file;  // empty = none
+    bool limits_system_calls = true;
 
     // The rest, to be applied over the configuration file.
     struct Option {

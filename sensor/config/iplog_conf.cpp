@@ -65,7 +65,9 @@ class Parser {
     void apply_threshold() { apply_rest(sensor_config::apply_threshold); }
     void apply_max_sources() { apply_rest(sensor_config::apply_max_sources); }
     void apply_ipv6_prefix() { apply_rest(sensor_config::apply_ipv6_prefix); }
-    void apply_line_limit();
+    void apply_line_limit() { apply_limit("line_limit", settings_.log.line_limit); }
+    void apply_detection_limit() { apply_limit("detection_limit", settings_.log.detection_limit); }
+    void apply_limit(std::string_view keyword, std::uint32_t& limit);
     void apply_log() { apply_filter(false); }
     void apply_ignore() { apply_filter(true); }
     void apply_filter(bool is_ignored);
@@ -98,6 +100,7 @@ const Parser::Keyword Parser::kKeywords[] = {
     {"max_sources", &Parser::apply_max_sources},
     {"ipv6_prefix", &Parser::apply_ipv6_prefix},
     {"line_limit", &Parser::apply_line_limit},
+    {"detection_limit", &Parser::apply_detection_limit},
 };
 
 void Parser::run() {
@@ -302,8 +305,8 @@ void Parser::apply_priority() {
     }
 }
 
-void Parser::apply_line_limit() {
-    const auto word = take_parameter("line_limit parameter");
+void Parser::apply_limit(std::string_view keyword, std::uint32_t& limit) {
+    const auto word = take_parameter(fmt::format("{} parameter", keyword));
     if (!word) {
         return;
     }
@@ -311,10 +314,10 @@ void Parser::apply_line_limit() {
     const auto [end, error] = std::from_chars(word->data(), word->data() + word->size(), count);
     if (error != std::errc{} || end != word->data() + word->size() || count > kMaxLineLimit) {
         complain(
-            fmt::format("Invalid line_limit: {} must be in range 0 - {}", *word, kMaxLineLimit));
+            fmt::format("Invalid {}: {} must be in range 0 - {}", keyword, *word, kMaxLineLimit));
         return;
     }
-    settings_.log.line_limit = count;
+    limit = count;
 }
 
 void Parser::apply_filter(bool is_ignored) {

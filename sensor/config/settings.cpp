@@ -115,6 +115,7 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
     }
     if (s[Switch::IplogCompat]) {
         s.log.line_limit = 0;
+        s.log.detection_limit = 0;
         s.log.tells_repeats_by_timer = false;
     }
     if (s[Switch::DisableResolver]) {

@@ -55,8 +55,8 @@ inline bool take_between_lines(Counter& counter, std::uint32_t second) {
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
                        std::uint16_t door, std::uint32_t second);
 
-// An address that took part is proven: the next line says so. It need not wait for ports if the last
-// one did not.
+// An address that took part is proven: the next line says so. It need not wait for ports if the
+// last one did not.
 inline void note_proof(Counter& counter, std::uint32_t second) {
     counter.proven_at = second;
     counter.has_risen |= counter.may_rise;

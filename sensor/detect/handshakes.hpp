@@ -1,14 +1,15 @@
 // Handshakes: which sources have shown lately that their address is theirs.
 //
 // Who forges an address never sees what we answer to it. So the address of a source is proven when
-// - a segment of it acknowledges the sequence number of our SYN+ACK exactly, which is a guess of one
+// - a segment of it acknowledges the sequence number of our SYN+ACK exactly, which is a guess of
+// one
 //   in 2^32, as it is for TCP itself (RFC 6528); or
 // - we send a FIN in a connection for which we sent a SYN+ACK: our own TCP sends one only after the
 //   handshake. A live capture needs this, since the kernel filter keeps back bare ACKs and data; or
 // - we accept its SCTP cookie (RFC 9260 section 5.1.5).
-// A RST without ACK carries nothing of ours. Connections that we opened do not count either: to which
-// hosts we connect (database, mail relay, name server) is easy to guess, so a scan forged in their
-// name would be called proven because of traffic that has nothing to do with it.
+// A RST without ACK carries nothing of ours. Connections that we opened do not count either: to
+// which hosts we connect (database, mail relay, name server) is easy to guess, so a scan forged in
+// their name would be called proven because of traffic that has nothing to do with it.
 //
 // Bounded: 16 384 handshakes that wait for their end, 65 536 proven sources; the oldest of a bucket
 // makes room. What is forgotten is forgeable again. Single-threaded; no allocation after the

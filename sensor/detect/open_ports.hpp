@@ -1,8 +1,9 @@
 // OpenPorts: which of our TCP ports have answered anybody with a SYN+ACK lately.
 //
-// A SYN to such a port that is not answered says nothing of the port: the kernel may hold its source
-// back (docs/responding-safely.md), or the service is overloaded. Bounded: 1024 ports of addresses
-// of ours, the oldest of a bucket makes room. Single-threaded; no allocation after the constructor.
+// A SYN to such a port that is not answered says nothing of the port: the kernel may hold its
+// source back (docs/responding-safely.md), or the service is overloaded. Bounded: 1024 ports of
+// addresses of ours, the oldest of a bucket makes room. Single-threaded; no allocation after the
+// constructor.
 #pragma once
 
 #include <cstdint>

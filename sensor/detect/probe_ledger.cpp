@@ -528,9 +528,8 @@ void ProbeLedger::note_proof(const base::IpAddress& source, const base::IpAddres
     }
     // A slow scan over all targets.
     const std::uint32_t slow = table_.find(key);
-    if (slow != kNoIndex &&
-        (table_.at(slow).extent == kNoIndex ||
-         extents_[table_.at(slow).extent].sources.contains(source))) {
+    if (slow != kNoIndex && (table_.at(slow).extent == kNoIndex ||
+                             extents_[table_.at(slow).extent].sources.contains(source))) {
         table_.for_each_counter(slow, note);
     }
     wide_.note_proof(source, key);

@@ -1,7 +1,8 @@
 // RecentKeys: a bounded set of keyed hashes, each with the second at which it was noted last.
 //
 // Four to a bucket, which is a cache line; the oldest of a full bucket makes room. Memory is only
-// touched as far as it is used. The keys must be hashes that a sender cannot choose. Single-threaded.
+// touched as far as it is used. The keys must be hashes that a sender cannot choose.
+// Single-threaded.
 #pragma once
 
 #include <array>

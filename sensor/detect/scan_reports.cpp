@@ -143,9 +143,9 @@ bool ScanReports::is_proven(const SourceState& state, const Counter& counter) co
     std::uint32_t memory = kProofMemory;
     if (detector_of(kind).counting == Counting::DistinctPortsInWindow ||
         detector_of(kind).counting == Counting::DistinctHostsInWindow) {
-        memory = std::max(memory, static_cast<std::uint32_t>(
-                                      duration_cast<seconds>(settings_.of(kind).rate_window)
-                                          .count()));
+        memory =
+            std::max(memory, static_cast<std::uint32_t>(
+                                 duration_cast<seconds>(settings_.of(kind).rate_window).count()));
     }
     const bool is_told = counter.proven_at != 0 && counter.proven_at + memory >= second();
     if (is_told || handshakes_.is_proven(state.source, second(), memory)) {

@@ -129,7 +129,9 @@ TrackerSettings::TrackerSettings() {
 }
 
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
-    : settings_(settings), ledger_(settings_, handshakes_, sink), pending_(settings.max_pending_probes) {}
+    : settings_(settings),
+      ledger_(settings_, handshakes_, sink),
+      pending_(settings.max_pending_probes) {}
 
 void ScanTracker::set_time(base::Timestamp now) {
     now_ = now;

@@ -106,7 +106,7 @@ class SlowMemory {
         base::IpAddress destination;
         std::uint64_t bytes = 0;
         std::uint32_t packets = 0;
-        std::uint16_t count = 0;    // 0 = free
+        std::uint16_t count = 0;  // 0 = free
         ChecksumsSeen checksums;
         std::uint32_t crafted = 0;  // bit i: port i was touched by a crafted probe
         std::array<std::uint16_t, kMaxPortThreshold> ports{};

@@ -64,8 +64,8 @@ struct Counter {
     bool is_unblocked = false;         // answered again after a time in which nothing was
     bool was_refused = false;          // our host refused one of these ports
     ChecksumsSeen checksums;           // of the probes that were counted
-    bool may_rise = false;  // the last line did not say "proven", and the route was no reason
-    bool has_risen = false;            // its source was proven since
+    bool may_rise = false;   // the last line did not say "proven", and the route was no reason
+    bool has_risen = false;  // its source was proven since
 
     void add_door(std::uint16_t door, std::uint32_t second) {
         if (counted_ports.add(door)) {

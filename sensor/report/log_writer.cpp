@@ -84,6 +84,42 @@ bool LogWriter::admits(base::Timestamp time) {
     return false;
 }
 
+void LogWriter::end_detection_period(std::int64_t second) {
+    while (const auto message = budget_.take_rest()) {
+        append_repeats(second);
+        append(second, *message);
+        has_last_ = false;
+    }
+    if (const std::string summary = budget_.take_summary(); !summary.empty()) {
+        append_repeats(second);
+        append(second, summary);
+        has_last_ = false;
+    }
+}
+
+void LogWriter::append_due_detections(std::int64_t second) {
+    if (budget_.is_over(second)) {
+        end_detection_period(second);
+    }
+    while (const auto message = budget_.take_due(second)) {
+        append_repeats(second);
+        append(second, *message);
+        has_last_ = false;
+    }
+}
+
+DetectionBudget::Place LogWriter::place_detection(base::Timestamp time, std::uint64_t packets) {
+    latest_ = whole_seconds(time);
+    append_due_detections(latest_);
+    return budget_.place(latest_, packets);
+}
+
+bool LogWriter::admits_end(base::Timestamp time) {
+    latest_ = whole_seconds(time);
+    append_due_detections(latest_);
+    return budget_.admits_end(latest_);
+}
+
 void LogWriter::add(base::Timestamp time, std::string_view message) {
     const std::int64_t second = whole_seconds(time);
     latest_ = second;
@@ -169,6 +205,7 @@ void LogWriter::advance(base::Timestamp now) {
     if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
         append_suppressed(second);
     }
+    append_due_detections(second);
     if (settings_.tells_repeats_by_timer && repeats_ > 0 && second >= repeats_until_) {
         append_repeats(second);
         has_last_ = false;
@@ -191,12 +228,15 @@ std::optional<base::Timestamp> LogWriter::next_deadline() const {
     consider(is_failing_, retry_at_);
     consider(suppressed_untold_ > 0, suppressed_since_ + kSuppressedSeconds);
     consider(settings_.tells_repeats_by_timer && repeats_ > 0, repeats_until_);
+    const auto detection = budget_.next_deadline(latest_);
+    consider(detection.has_value(), detection.value_or(0));
     return due ? std::optional(base::Timestamp(seconds(*due))) : std::nullopt;
 }
 
 void LogWriter::finish(base::Timestamp time) {
     latest_ = whole_seconds(time);
     append_suppressed(latest_);
+    end_detection_period(latest_);
     if (settings_.tells_repeats_by_timer) {
         append_repeats(latest_);
     }

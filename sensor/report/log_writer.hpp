@@ -19,6 +19,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/result.hpp"
+#include "sensor/report/detection_budget.hpp"
 #include "sensor/report/log_target.hpp"
 
 namespace portcullis::sensor_report {
@@ -30,6 +31,9 @@ struct LogSettings {
     // Repeats are told a minute after the line and at the end, by themselves. iplog: only by the
     // next line.
     bool tells_repeats_by_timer = true;
+    // Lines about detections that are written in one minute at most, and as many about ends of
+    // scans; 0 = any number. See DetectionBudget.
+    std::uint32_t detection_limit = 1000;
 };
 
 class LogWriter {
@@ -37,9 +41,14 @@ class LogWriter {
     static constexpr std::size_t kMaxBacklog = std::size_t{4} * 1024 * 1024;
 
     explicit LogWriter(std::unique_ptr<LogTarget> target, const LogSettings& settings = {})
-        : target_(std::move(target)), settings_(settings) {}
+        : target_(std::move(target)) {
+        set_settings(settings);
+    }
 
-    void set_settings(const LogSettings& settings) { settings_ = settings; }
+    void set_settings(const LogSettings& settings) {
+        settings_ = settings;
+        budget_.set_limit(settings.detection_limit);
+    }
     // Called with a text for people when the log cannot be written any more, and when it can again.
     void set_on_trouble(std::function<void(const std::string&)> call) {
         on_trouble_ = std::move(call);
@@ -48,6 +57,15 @@ class LogWriter {
     // Whether one more line about a single packet may be written in the second of `time`; no = it
     // counts as suppressed. To be asked before a line is made, for it is cheaper.
     bool admits(base::Timestamp time);
+
+    // The same for a detection whose source has sent `packets` so far. Waits = it may be written
+    // later, so it is to be handed to add_waiting().
+    DetectionBudget::Place place_detection(base::Timestamp time, std::uint64_t packets);
+    void add_waiting(std::string message, std::uint64_t packets) {
+        budget_.add_waiting(std::move(message), packets);
+    }
+    // The same for the line that a scan has ended.
+    bool admits_end(base::Timestamp time);
 
     // Adds a line, or counts it as a repetition of the one before.
     void add(base::Timestamp time, std::string_view message);
@@ -64,6 +82,7 @@ class LogWriter {
 
     std::uint64_t lines_lost() const { return lines_lost_; }
     std::uint64_t lines_suppressed() const { return lines_suppressed_; }
+    std::uint64_t detections_left_out() const { return budget_.left_out(); }
     // The last attempt to write failed.
     bool is_failing() const { return is_failing_; }
 
@@ -71,11 +90,15 @@ class LogWriter {
     void append(std::int64_t second, std::string_view message);
     void append_repeats(std::int64_t second);
     void append_suppressed(std::int64_t second);
+    // Writes the detections that waited until `second`, and what a minute that is over left out.
+    void append_due_detections(std::int64_t second);
+    void end_detection_period(std::int64_t second);
     void write_buffer();
     void note_failure(int error);
 
     std::unique_ptr<LogTarget> target_;
     LogSettings settings_;
+    DetectionBudget budget_;
     std::function<void(const std::string&)> on_trouble_;
 
     std::string buffer_;

@@ -233,6 +233,20 @@ void Reporter::on_observation(const Observation& observation) {
         ident_lookup_->ask(observation)) {
         return;
     }
+    if (observation.type == ObservationType::ScanDetected) {
+        const auto place = log_.place_detection(observation.time, observation.packets);
+        was_detection_written_ = place == DetectionBudget::Place::Now;
+        if (place == DetectionBudget::Place::Waits && compose(observation, {})) {
+            log_.add_waiting(message_, observation.packets);
+        }
+        if (!was_detection_written_) {
+            return;
+        }
+    }
+    if ((observation.type == ObservationType::ScannerIdentified && !was_detection_written_) ||
+        (observation.type == ObservationType::ScanExpired && !log_.admits_end(observation.time))) {
+        return;
+    }
     write_line(observation, {});
 }
 
@@ -240,14 +254,14 @@ void Reporter::report_attempt(const Observation& attempt, std::string_view user)
     write_line(attempt, user);
 }
 
-void Reporter::write_line(const Observation& observation, std::string_view user) {
+bool Reporter::compose(const Observation& observation, std::string_view user) {
     const bool resolve = resolves(observation);
     Line line;
     line.type = observation.type;
     line.has_iplog_words = settings_.has_iplog_words;
     if (observation.type == ObservationType::IcmpMessage &&
         !describe_icmp(observation, resolve, line)) {
-        return;
+        return false;
     }
     write_sources(observation, resolve);
     line.source = source_;
@@ -277,6 +291,13 @@ void Reporter::write_line(const Observation& observation, std::string_view user)
     line.user = user;
     message_.clear();
     format_line(line, message_);
+    return true;
+}
+
+void Reporter::write_line(const Observation& observation, std::string_view user) {
+    if (!compose(observation, user)) {
+        return;
+    }
     log_.add(observation.time, message_);
     if (observation.type == ObservationType::ScanDetected) {
         log_.flush();

@@ -44,6 +44,8 @@ class Reporter final : public sensor_detect::ObservationSink {
 
   private:
     void write_line(const sensor_detect::Observation& observation, std::string_view user);
+    // Puts the line into message_; false = there is nothing to write.
+    bool compose(const sensor_detect::Observation& observation, std::string_view user);
     void note_flood(const sensor_detect::Observation& observation);
     bool resolves(const sensor_detect::Observation& observation) const;
     // False = there is nothing to write.
@@ -60,6 +62,7 @@ class Reporter final : public sensor_detect::ObservationSink {
     HostLookup* host_lookup_ = nullptr;
     IdentLookup* ident_lookup_ = nullptr;
     SynFloodMeter flood_;
+    bool was_detection_written_ = true;  // the last one; the line about its tool follows it
     // Kept so that a line costs no allocation.
     std::string source_;
     std::string destination_;

@@ -6,7 +6,9 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -14,6 +16,10 @@ import unittest
 import lab
 
 CONF = "set log_ip true\nset ignore_dns true\n"
+
+
+def is_sanitized():
+    return b"__asan_init" in (lab.BIN / "portcullis-sensor").read_bytes()
 
 
 class Sensor:
@@ -101,7 +107,7 @@ class SensorTest(unittest.TestCase):
                 self.assertEqual(re.findall(r"(\S+: .*) detected", text), [kind])
 
     def test_a_ping_flood_is_named(self):
-        self.lines_after(f"ping -n -f -c 200 {lab.VICTIM}", "ICMP: ping flood detected from ADDRESS$")
+        self.lines_after(f"ping -n -f -c 200 {lab.VICTIM}", r"ICMP: ping flood detected from ADDRESS \(forgeable\)$")
 
     def test_a_traceroute_is_nothing_but_a_traceroute(self):
         for target, v6 in ((lab.VICTIM, False), (lab.VICTIM6, True)):
@@ -127,6 +133,47 @@ class SensorTest(unittest.TestCase):
             server.kill()
             server.wait()
         self.assertEqual(len(re.findall(" detected", self.sensor.new_text())), 1)
+
+    def test_the_grade_of_the_evidence_follows_the_handshakes(self):
+        """Connections that a source completed prove its address; the kernel filter keeps back all but their ends."""
+        listeners = []
+        try:
+            for port in range(20001, 20022):
+                listeners.append(socket.create_server((lab.VICTIM, port)))
+            touch = ("import socket, struct\nfor port in range(20001, 20022):\n"
+                     f"  s = socket.create_connection(('{lab.VICTIM}', port))\n"
+                     "  s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))\n"
+                     "  s.close()\n")
+            self.lines_after([sys.executable, "-c", touch],
+                             r"open port probing detected .*from ADDRESS .*\(proven\)$")
+            self.lines_after(f"nmap -n -Pn -sS -p20001-20021 {lab.VICTIM}",
+                             r"open port probing detected .*from ADDRESS .*\(forgeable\)$")
+            # A connection that the host closes first, and then a scan of closed ports.
+            address, _ = self.scanner.new_address()
+            self.sensor.forget()
+            with listeners[0]:
+                client = self.scanner.start([sys.executable, "-c", "import socket\n"
+                                             f"s = socket.create_connection(('{lab.VICTIM}', 20001)); s.recv(9); s.close()"])
+                while True:  # the connections that were reset are there too
+                    accepted, (peer, _) = listeners[0].accept()
+                    accepted.close()
+                    if peer == address:
+                        break
+                client.wait(10)
+            self.scanner.run(f"nmap -n -Pn -sX -p1-30 {lab.VICTIM}", check=False)
+            lab.wait_until("the scan is proven", lambda: self.sensor.has(
+                rf"Xmas scan detected .*from {re.escape(address)} .*\(proven\)$"))
+        finally:
+            for listener in listeners:
+                listener.close()
+
+    def test_system_calls_are_limited(self):
+        status = pathlib.Path(f"/proc/{self.sensor.process.pid}/status").read_text()
+        if "Seccomp_filters" not in status:
+            self.skipTest("a kernel without seccomp")
+        # Builds with sanitizers have no filter.
+        self.assertRegex(status, r"Seccomp:\s+[02]\n" if is_sanitized() else r"Seccomp:\s+2\n")
+        self.assertRegex(status, r"NoNewPrivs:\s+1\n")
 
     def test_privileges_are_dropped(self):
         status = pathlib.Path(f"/proc/{self.sensor.process.pid}/status").read_text()

@@ -71,6 +71,31 @@ TEST_CASE("iplog_conf: line_limit says how many lines a second may have") {
     }
 }
 
+TEST_CASE("iplog_conf: detection_limit says how many detections a minute may have") {
+    struct Row {
+        const char* text;
+        std::uint32_t limit;
+        const char* message;
+    };
+    const Row rows[] = {
+        {"detection_limit 50", 50, ""},
+        {"detection_limit 0", 0, ""},
+        {"set tcp true", 1000, ""},
+        {"detection_limit", 1000, "[line 1] Missing detection_limit parameter"},
+        {"detection_limit -1", 1000,
+         "[line 1] Invalid detection_limit: -1 must be in range 0 - 1000000"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.text);
+        SensorSettings settings;
+        portcullis::base::Diagnostics diagnostics;
+        apply_iplog_conf(row.text, "iplog.conf", {}, {}, settings, diagnostics);
+        CHECK(settings.log.detection_limit == row.limit);
+        CHECK((diagnostics.all().empty() ? "" : iplog_message(diagnostics.all()[0])) ==
+              row.message);
+    }
+}
+
 TEST_CASE("iplog_conf: filters see the packets that they describe, and no others") {
     using sensor_packet::Transport;
     struct Row {

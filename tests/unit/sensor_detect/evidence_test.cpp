@@ -402,9 +402,9 @@ TEST_CASE("evidence: the memory of handshakes is bounded and forgets the oldest 
     const auto flow_of = [](std::uint32_t i) {
         Flow flow;
         flow.ours = base::IpAddress::v4({10, 0, 0, 1});
-        flow.theirs = base::IpAddress::v4({20, static_cast<std::uint8_t>(i >> 16),
-                                           static_cast<std::uint8_t>(i >> 8),
-                                           static_cast<std::uint8_t>(i)});
+        flow.theirs =
+            base::IpAddress::v4({20, static_cast<std::uint8_t>(i >> 16),
+                                 static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
         flow.our_port = 80;
         flow.their_port = 5000;
         return flow;

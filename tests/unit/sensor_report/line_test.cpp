@@ -124,8 +124,9 @@ TEST_CASE("line: every form is written as iplog writes it") {
          "IP: protocol scan detected [protocol 2] from 10.10.150.1"},
         {proven, "TCP: SYN scan detected from 10.10.150.1 (proven)"},
         {forgeable_again, "TCP: SYN scan detected from 10.10.150.1 (again, forgeable)"},
-        {doubtful, "TCP: SYN scan detected to 10.10.150.2 from mail.example (10.1.2.3) "
-                   "(doubtful, asymmetric route)"},
+        {doubtful,
+         "TCP: SYN scan detected to 10.10.150.2 from mail.example (10.1.2.3) "
+         "(doubtful, asymmetric route)"},
         {partial, "TCP: SYN scan detected from 10.10.150.1 (doubtful, partial checksums)"},
         {flood_again, "ICMP: ping flood detected from 10.10.150.1 (again)"},
         {with_ports(decoys, {22, 80}, {5}),

@@ -263,6 +263,41 @@ TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told 
     CHECK(log.admits(kStart + seconds(11)));
 }
 
+TEST_CASE("log_writer: detections beyond those of a minute wait, and one line counts the rest") {
+    const Utc utc;
+    Sheet sheet;
+    LogSettings settings;
+    settings.detection_limit = 10;
+    LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
+    const auto detect = [&](const std::string& name, std::uint64_t packets) {
+        const auto place = log.place_detection(kStart, packets);
+        if (place == DetectionBudget::Place::Now) {
+            log.add(kStart, name);
+        } else if (place == DetectionBudget::Place::Waits) {
+            log.add_waiting(name, packets);
+        }
+    };
+    for (int i = 0; i < 9; ++i) {
+        detect("at once " + std::to_string(i), 10);
+    }
+    detect("quiet", 10);
+    detect("loud", 500);
+    detect("quieter", 9);
+    log.flush();
+    CHECK(sheet.text.find("loud") == std::string::npos);
+    CHECK(log.next_deadline() == kStart + seconds(1));
+    log.advance(kStart + seconds(1));
+    CHECK(sheet.text.find("loud") != std::string::npos);
+    sheet.text.clear();
+    REQUIRE(log.next_deadline() == kStart + seconds(60));
+    log.advance(kStart + seconds(60));
+    CHECK(sheet.text ==
+          "Nov  9 16:25:47 Warning: 2 detections within 60 seconds were not written, nor 0 ends of "
+          "scans; more than 10 per minute.\n");
+    CHECK_FALSE(log.next_deadline());
+    CHECK(log.detections_left_out() == 2);
+}
+
 TEST_CASE("log_writer: after the clock was set back the same line is written again") {
     const Utc utc;
     Sheet sheet;
