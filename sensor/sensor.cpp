@@ -106,7 +106,10 @@ void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
         addresses.clear();  // iplog's filter names the networks alone
     }
     std::sort(addresses.begin(), addresses.end());
+    // Hosts have a few addresses, and comparing for order costs more than for equality.
+    constexpr std::size_t kFew = 8;
     local_ = std::move(addresses);
+    has_many_addresses_ = local_.size() > kFew;
     tracker_->set_own_addresses(local_);
 }
 
@@ -115,9 +118,7 @@ bool Sensor::is_one_of_many(const base::IpAddress& address) const {
 }
 
 inline bool Sensor::is_ours(const base::IpAddress& address) const {
-    // Hosts have a few addresses, and comparing for order costs more than for equality.
-    constexpr std::size_t kFew = 8;
-    if (local_.size() > kFew) {
+    if (has_many_addresses_) {
         if (is_one_of_many(address)) {
             return true;
         }

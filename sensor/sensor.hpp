@@ -105,6 +105,7 @@ class Sensor final : public sensor_capture::FrameSink {
     std::unique_ptr<sensor_packet::Reassembly> outbound_fragments_;
     base::CidrSet promisc_;
     std::vector<base::IpAddress> local_;  // sorted
+    bool has_many_addresses_ = false;     // too many to compare each with every packet
     sensor_report::LogWriter log_;
     sensor_report::Reporter reporter_;
     std::unique_ptr<sensor_detect::Tracker> tracker_;

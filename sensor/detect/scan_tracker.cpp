@@ -635,14 +635,18 @@ void ScanTracker::pop_overdue() {
 
 void ScanTracker::advance(base::Timestamp now) {
     now = std::min(now, kEndOfTime);
+    if (now > now_ && now < quiet_until_) {
+        set_time(now);
+    } else {
+        catch_up(now);
+    }
+}
+
+void ScanTracker::catch_up(base::Timestamp now) {
     if (now <= now_) {
         if (now < now_ - kClockTolerance) {
             start_over_at(now);
         }
-        return;
-    }
-    if (now < quiet_until_) {
-        set_time(now);
         return;
     }
     // In order of time, so that a line never stands before an earlier one.

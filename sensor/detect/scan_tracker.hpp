@@ -79,6 +79,9 @@ class ScanTracker final : public Tracker {
     Probe probe_of(const sensor_packet::Packet& packet, ProbeClass probe);
     bool is_watched(ProbeClass probe) const;
     void await_answer(const sensor_packet::Packet& packet, Probe& probe);
+    // advance() when something is due, or the clock was set back. Not inlined: the registers that
+    // it saves would be saved for every packet.
+    [[gnu::noinline]] void catch_up(base::Timestamp now);
     void pop_overdue();
     void start_over_at(base::Timestamp now);
     void set_time(base::Timestamp now);
