@@ -81,6 +81,7 @@ class MemberReader {
         return value;
     }
     bool optional_boolean(const char* name) { return object_.contains(name) && boolean(name); }
+    bool optional_boolean(const char* name) { return object_.contains(name) && boolean(name); }
     // Call last: whatever is left is unknown.
     std::string problem() {
         if (problem_.empty() && !object_.empty()) {
@@ -138,6 +139,7 @@ ResponseMessage read_respond(MemberReader& in) {
     request.rule_id = static_cast<int>(in.number("rule_id", 0, std::numeric_limits<int>::max()));
     request.location = in.text("location");
     request.evidence = read_word(in, "evidence", evidence_of, request.evidence);
+    request.of_packets = in.optional_boolean("of_packets");
     request.evidence_time =
         in.optional_number("evidence_time", 0, std::numeric_limits<std::int64_t>::max(), 0);
     request.block = read_word(in, "block", block_choice_of, request.block);
@@ -189,6 +191,7 @@ json to_json(const RespondRequest& request) {
             {"rule_id", request.rule_id},
             {"location", request.location},
             {"evidence", word_of(request.evidence)},
+            {"of_packets", request.of_packets},
             {"evidence_time", request.evidence_time},
             {"block", word_of(request.block)},
             {"forgeable_timeout", request.forgeable_timeout.count()}};

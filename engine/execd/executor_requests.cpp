@@ -155,7 +155,15 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     if (wish.target) {
         steps.push_back("address: " + record.address);
     }
-    const auto kind = kind_for(wish.binding, request.evidence);
+    auto kind = kind_for(wish.binding, request.evidence);
+    // A visitor whose page asks for many closed ports scans too. His open connections go on; the
+    // connections of an attack that a service logged do not.
+    const bool has_connection = kind == BlockKind::Hard && request.of_packets && wish.target &&
+                                wish.binding.block == BlockChoice::Auto &&
+                                protection_.has_connection(*wish.target);
+    if (has_connection) {
+        kind = BlockKind::Soft;
+    }
     wish.ban.evidence = request.evidence;
     wish.ban.block = kind.value_or(BlockKind::Hard);
     wish.ban.timeout = time_for(wish.binding, request.evidence);
@@ -165,6 +173,9 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
         fmt::format("grade: {} \u2192 {}", base::word_of(request.evidence),
                     kind ? fmt::format("{}, {}", base::word_of(*kind), time_text(wish.ban.timeout))
                          : "no block"));
+    if (has_connection) {
+        steps.emplace_back("connection: open, so it is not cut");
+    }
     if (!kind) {
         finish(record, Outcome::Reported, "the evidence is doubtful, so nothing is blocked", {});
         return;

@@ -210,6 +210,22 @@ std::optional<std::string> NeverBlock::reason_to_spare(const base::Cidr& target)
     return std::nullopt;
 }
 
+bool NeverBlock::has_connection(const base::Cidr& target) {
+    auto diag = SocketDiag::open();
+    if (!diag) {
+        return false;
+    }
+    bool is_found = false;
+    for (const auto family : {SocketDiag::Family::V4, SocketDiag::Family::V6}) {
+        if (family == SocketDiag::Family::V6 || target.address.is_v4()) {
+            diag->ask_and_read(family, SocketDiag::State::Established,
+                               SocketFilter::for_peers(target),
+                               [&](const TcpSocket&) { is_found = true; });
+        }
+    }
+    return is_found;
+}
+
 base::Cidr NeverBlock::widen(const base::Cidr& target, int prefix_length) {
     return widened(target, prefix_length, [this](const base::Cidr& network) {
         return network_.is_on_link(network) || reason_to_spare(network).has_value();

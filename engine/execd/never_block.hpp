@@ -52,6 +52,7 @@ class NeverBlock final : public Protection {
 
     std::optional<std::string> reason_to_spare(const base::Cidr& target) override;
     std::optional<std::string> standing_reason(const base::Cidr& target) override;
+    bool has_connection(const base::Cidr& target) override;
     base::Cidr widen(const base::Cidr& target, int prefix_length) override;
     std::vector<ProtectedEntry> all_protected() override;
     std::vector<base::Cidr> on_link_networks() override { return network_.on_link().all(); }

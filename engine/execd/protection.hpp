@@ -26,6 +26,12 @@ class Protection {
     // for every ban of a full table.
     virtual std::optional<std::string> standing_reason(const base::Cidr& target) = 0;
 
+    // Whether `target` has an established TCP connection with this host at this moment.
+    virtual bool has_connection(const base::Cidr& target) {
+        static_cast<void>(target);
+        return false;
+    }
+
     // What to block in place of `target`: its IPv6 network of `prefix_length` bits, if that holds
     // no protected address and no neighbour of this host. Otherwise, and for IPv4 and networks,
     // `target`.

@@ -74,6 +74,7 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     request.forgeable_timeout =
         response.forgeable_timeout.value_or(std::chrono::seconds::zero());
     request.evidence = alert.evidence.value_or(base::Evidence::Proven);
+    request.of_packets = alert.evidence.has_value();
     // The time of the alert is that of the event. The request keeps it however long it waits.
     request.evidence_time =
         std::chrono::duration_cast<std::chrono::seconds>(alert.time.time_since_epoch()).count();

@@ -91,7 +91,11 @@ class FakeProtection final : public Protection {
         const auto it = reasons.find(base::ban_target_text(target));
         return it == reasons.end() ? std::nullopt : std::optional(it->second);
     }
+    bool has_connection(const base::Cidr& target) override {
+        return connected.count(base::ban_target_text(target)) != 0;
+    }
     std::map<std::string, std::string> reasons;
+    std::set<std::string> connected;
 };
 
 class RecordingRecords final : public RecordSink {

@@ -81,6 +81,39 @@ TEST_CASE("executor: a request that differs from its binding in <block> or its t
     CHECK(bench.records.last.steps == Texts{"configured: no"});
 }
 
+TEST_CASE("executor: a scan of a source with an open connection does not cut that connection") {
+    const struct {
+        BlockChoice block;
+        bool of_packets;
+        bool is_connected;
+        const char* job;
+    } rows[] = {
+        {BlockChoice::Auto, true, true, "add 192.0.2.1 600 soft"},
+        {BlockChoice::Auto, true, false, "add 192.0.2.1 600"},
+        {BlockChoice::Auto, false, true, "add 192.0.2.1 600"},  // what a service logged
+        {BlockChoice::Hard, true, true, "add 192.0.2.1 600"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(base::word_of(row.block), row.of_packets, row.is_connected);
+        auto config = test_config();
+        config.bindings = {{"firewall-drop", seconds(600), row.block, seconds(120)}};
+        Bench bench(config);
+        if (row.is_connected) {
+            bench.protection.connected.insert("192.0.2.1");
+        }
+        base::RespondRequest request;
+        request.command = "firewall-drop";
+        request.timeout = seconds(600);
+        request.srcip = "192.0.2.1";
+        request.evidence = Evidence::Proven;
+        request.of_packets = row.of_packets;
+        request.block = row.block;
+        request.forgeable_timeout = seconds(120);
+        bench.executor->respond(request, bench.clock.now());
+        CHECK(bench.runner.take() == Texts{row.job});
+    }
+}
+
 TEST_CASE("executor: doubtful evidence neither bans nor prolongs") {
     Bench bench(graded());
     bench.report("192.0.2.1", Evidence::Forgeable);
