@@ -49,7 +49,8 @@ struct Ban {
     bool operator==(const Ban&) const = default;
 };
 
-// How often an address was banned by a command for what is proven: the step of <repeated_offenders>.
+// How often an address was banned by a command for what is proven: the step of
+// <repeated_offenders>.
 struct Offender {
     BanKey key;
     int offences = 0;

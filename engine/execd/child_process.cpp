@@ -127,9 +127,10 @@ base::Result<ChildProcess> start_child(const std::vector<std::string>& argv,
     posix_spawnattr_setflags(
         &plan.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 
-    std::vector<std::string> environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-                                            fmt::format("PORTCULLIS_TIMEOUT={}", timeout.count()),
-                                            fmt::format("PORTCULLIS_BLOCK={}", base::word_of(block))};
+    std::vector<std::string> environment = {
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+        fmt::format("PORTCULLIS_TIMEOUT={}", timeout.count()),
+        fmt::format("PORTCULLIS_BLOCK={}", base::word_of(block))};
     std::vector<char*> argv_pointers;
     std::vector<std::string> arguments = argv;
     argv_pointers.reserve(arguments.size() + 1);

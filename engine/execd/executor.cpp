@@ -52,7 +52,9 @@ Executor::Executor(ExecdConfig config, JournalState state, Journal& journal, Run
       offenders_(std::move(state.offenders)),
       report_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {
     for (const auto& absurdity : state.absurdities) {
-        log_.warning("the journal of bans holds what execd cannot have written, which makes no ban: " + absurdity);
+        log_.warning(
+            "the journal of bans holds what execd cannot have written, which makes no ban: " +
+            absurdity);
     }
     for (auto& [key, ban] : state.bans) {
         Entry& entry = bans_[key];
@@ -510,9 +512,9 @@ base::Reply Executor::list(const base::ListRequest& request) const {
     std::size_t room = base::kMaxMessageSize - 1024;  // for the members around the rows
     for (; it != bans_.end(); ++it) {
         const Ban& ban = it->second.ban;
-        base::BanRow row{ban.command, ban.key.address,      ban.key.user,
-                         ban.rule_id, unix_time(ban.since), unix_time(ban.until),
-                         ban.evidence, ban.block,           ban.is_dry};
+        base::BanRow row{
+            ban.command,          ban.key.address, ban.key.user, ban.rule_id, unix_time(ban.since),
+            unix_time(ban.until), ban.evidence,    ban.block,    ban.is_dry};
         const auto size = base::encoded_size_of(row);
         if (size > room) {
             break;

@@ -160,10 +160,10 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     wish.ban.timeout = time_for(wish.binding, request.evidence);
     record.block = wish.ban.block;
     record.timeout = wish.ban.timeout;
-    steps.push_back(fmt::format("grade: {} \u2192 {}", base::word_of(request.evidence),
-                                kind ? fmt::format("{}, {}", base::word_of(*kind),
-                                                   time_text(wish.ban.timeout))
-                                     : "no block"));
+    steps.push_back(
+        fmt::format("grade: {} \u2192 {}", base::word_of(request.evidence),
+                    kind ? fmt::format("{}, {}", base::word_of(*kind), time_text(wish.ban.timeout))
+                         : "no block"));
     if (!kind) {
         finish(record, Outcome::Reported, "the evidence is doubtful, so nothing is blocked", {});
         return;
@@ -288,10 +288,10 @@ std::optional<std::string> Executor::take_room(BanWish& wish, Timestamp now) {
     wish.record.steps.push_back(
         fmt::format("limit: {:.4g} of {}", bans_per_minute_.used(), config_.max_bans_per_minute));
     if (price->is_short) {
-        wish.short_timeout = std::max(wish.ban.timeout / kShortPart,
-                                      std::min(wish.ban.timeout, kShortestBan));
-        wish.record.steps.push_back(fmt::format("many bans: at most {} s for this one",
-                                                wish.short_timeout->count()));
+        wish.short_timeout =
+            std::max(wish.ban.timeout / kShortPart, std::min(wish.ban.timeout, kShortestBan));
+        wish.record.steps.push_back(
+            fmt::format("many bans: at most {} s for this one", wish.short_timeout->count()));
     }
     return std::nullopt;
 }
@@ -310,10 +310,10 @@ tl::expected<BanBudget::Price, std::string> Executor::price_of(BanWish& wish, Ti
     const auto price = bans_per_minute_.price_of(claim, wish.ban.timeout != seconds(0),
                                                  config_.max_bans_per_minute, now);
     if (!price) {
-        return tl::unexpected(fmt::format(
-            "{}max_bans_per_minute ({}) is reached",
-            claim == BanClaim::Proven ? "" : "the share of forgeable evidence in ",
-            config_.max_bans_per_minute));
+        return tl::unexpected(
+            fmt::format("{}max_bans_per_minute ({}) is reached",
+                        claim == BanClaim::Proven ? "" : "the share of forgeable evidence in ",
+                        config_.max_bans_per_minute));
     }
     return *price;
 }
@@ -354,10 +354,10 @@ void Executor::defer(BanWish wish, const std::string& why, Timestamp now) {
     if (!wish.deferred_at) {
         wish.deferred_at = now;
     }
-    finish(record, Outcome::Deferred,
-           wish.reports > 1 ? fmt::format("{} (report {} of this address)", why, wish.reports)
-                            : why,
-           {});
+    finish(
+        record, Outcome::Deferred,
+        wish.reports > 1 ? fmt::format("{} (report {} of this address)", why, wish.reports) : why,
+        {});
     if (auto given_up = deferred_.put(std::move(wish))) {
         given_up->record.time = now;
         finish(given_up->record, Outcome::Deferred,
@@ -406,9 +406,8 @@ void Executor::make_up(Timestamp now) {
 // Requests that wait for what is released by hand; returns how many there were.
 // "" = of all addresses.
 std::size_t Executor::drop_deferred(const std::string& address, Timestamp now) {
-    const auto dropped = deferred_.take_if([&](const BanWish& wish) {
-        return address.empty() || wish.ban.key.address == address;
-    });
+    const auto dropped = deferred_.take_if(
+        [&](const BanWish& wish) { return address.empty() || wish.ban.key.address == address; });
     for (const auto& wish : dropped) {
         Record record = wish.record;
         record.time = now;
@@ -533,10 +532,10 @@ void Executor::change(Ban& ban, const BanWish& wish, Timestamp now) {
     } else {
         // What is proven prolongs by the longest time so far, a step of <repeated_offenders>
         // perhaps. What is not prolongs by its own time.
-        const seconds timeout =
-            asked == seconds(0) || (is_proven && ban.timeout == seconds(0)) ? seconds(0)
-            : is_proven ? std::max(ban.timeout, asked)
-                        : asked;
+        const seconds timeout = asked == seconds(0) || (is_proven && ban.timeout == seconds(0))
+                                    ? seconds(0)
+                                : is_proven ? std::max(ban.timeout, asked)
+                                            : asked;
         const auto end = deadline(wish.evidence_time, timeout);
         ban.evidence = std::min(ban.evidence, wish.ban.evidence);
         if (!is_proven && end <= ban.until) {
@@ -623,8 +622,8 @@ void Executor::keep(Entry& entry, const Ban& before, Record record, Timestamp no
                on_reply);
         return;
     }
-    const seconds soft = *ban.soft_until == kNever ? seconds(0)
-                                                   : whole_seconds(*ban.soft_until - ban.until);
+    const seconds soft =
+        *ban.soft_until == kNever ? seconds(0) : whole_seconds(*ban.soft_until - ban.until);
     finish(record, ban.is_dry ? Outcome::DryRun : Outcome::Executed,
            fmt::format("blocked hard {} more, then softly {}", duration_text(left),
                        duration_text(soft)),

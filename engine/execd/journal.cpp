@@ -205,9 +205,8 @@ bool read_ban(const json& object, JournalState& state) {
     ban.is_dry = in.boolean("dry");
     ban.alert_id = in.text("alert_id");
     const auto rule_id = in.number("rule_id");
-    ban.rule_id = rule_id > 0 && rule_id <= std::numeric_limits<int>::max()
-                      ? static_cast<int>(rule_id)
-                      : 0;
+    ban.rule_id =
+        rule_id > 0 && rule_id <= std::numeric_limits<int>::max() ? static_cast<int>(rule_id) : 0;
     ban.location = in.text("location");
     ban.filename = in.text("filename");
     ban.timeout = std::chrono::seconds(in.number("timeout"));

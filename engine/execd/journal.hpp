@@ -25,7 +25,7 @@ struct JournalState {
     std::map<BanKey, Ban> bans;
     std::map<BanKey, Offender> offenders;
     int records = 0;
-    int damaged = 0;  // lines whose checksum or content was wrong
+    int damaged = 0;                       // lines whose checksum or content was wrong
     std::vector<std::string> absurdities;  // of records, for a person; the first few
 
     bool operator==(const JournalState&) const = default;

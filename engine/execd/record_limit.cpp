@@ -85,8 +85,8 @@ void RecordLimit::write(const Record& record) {
         return;
     }
     ++left_out_[record.outcome];
-    if (record.asker && (left_out_of_uid_.size() < kMaxNamedUids ||
-                         left_out_of_uid_.count(*record.asker) != 0)) {
+    if (record.asker &&
+        (left_out_of_uid_.size() < kMaxNamedUids || left_out_of_uid_.count(*record.asker) != 0)) {
         ++left_out_of_uid_[*record.asker];
     }
 }

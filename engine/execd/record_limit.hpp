@@ -21,10 +21,10 @@ namespace portcullis::execd {
 class RecordLimit final : public RecordSink {
   public:
     struct Limits {
-        int records = 600;                  // about requests of the engine
-        std::size_t bytes = 512UL * 1024;   // of these, in both files together
-        int records_of_uid = 20;            // about messages that one uid may not send
-        int records_of_uids = 100;          // of all uids together
+        int records = 600;                 // about requests of the engine
+        std::size_t bytes = 512UL * 1024;  // of these, in both files together
+        int records_of_uid = 20;           // about messages that one uid may not send
+        int records_of_uids = 100;         // of all uids together
         std::size_t bytes_of_uids = 64UL * 1024;
     };
 

@@ -14,9 +14,9 @@
 namespace portcullis::execd {
 namespace {
 
-constexpr std::string_view kOutcomeWords[] = {"executed", "undone",    "dry-run", "spared",
-                                              "refused",  "deferred",  "failed",  "alarm",
-                                              "expired",  "reported",  "unchanged", "summary"};
+constexpr std::string_view kOutcomeWords[] = {"executed", "undone",   "dry-run",   "spared",
+                                              "refused",  "deferred", "failed",    "alarm",
+                                              "expired",  "reported", "unchanged", "summary"};
 
 base::Result<base::UniqueFd> open_log(const std::string& path) {
     base::UniqueFd fd(
@@ -76,13 +76,12 @@ std::string_view word_of(Outcome outcome) {
 std::string to_log_line(const Record& record) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(record.time.time_since_epoch());
-    return without_c1(fmt::format("{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}{}",
-                                  fmt::localtime(static_cast<std::time_t>(seconds.count())),
-                                  word(record.command), execd::word_of(record.action),
-                                  word(record.user), word(record.address), word(record.alert_id),
-                                  record.rule_id, word(record.location), word(record.filename),
-                                  word_of(record.outcome), sentence(record.reason),
-                                  grade_of(record)));
+    return without_c1(fmt::format(
+        "{:%a %b %e %H:%M:%S %Z %Y} {} {} {} {} {} {} {} {} - {}: {}{}",
+        fmt::localtime(static_cast<std::time_t>(seconds.count())), word(record.command),
+        execd::word_of(record.action), word(record.user), word(record.address),
+        word(record.alert_id), record.rule_id, word(record.location), word(record.filename),
+        word_of(record.outcome), sentence(record.reason), grade_of(record)));
 }
 
 std::string to_json_line(const Record& record) {

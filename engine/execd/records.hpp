@@ -25,16 +25,16 @@ namespace portcullis::execd {
 enum class Outcome {
     Executed,  // the command ran, or was prolonged
     Undone,
-    DryRun,    // would have been executed or undone
-    Spared,    // the address is never blocked
-    Refused,   // not allowed, or not an address
-    Deferred,  // beyond a limit: nothing is blocked yet
-    Failed,    // the command said so
-    Alarm,     // no request: something the administrator must know
-    Expired,   // the evidence is older than the ban would be: nothing was blocked
-    Reported,  // the evidence is doubtful: alert only
-    Unchanged, // what was asked for is so already
-    Summary,   // no request: counts of the records that were not written one by one
+    DryRun,     // would have been executed or undone
+    Spared,     // the address is never blocked
+    Refused,    // not allowed, or not an address
+    Deferred,   // beyond a limit: nothing is blocked yet
+    Failed,     // the command said so
+    Alarm,      // no request: something the administrator must know
+    Expired,    // the evidence is older than the ban would be: nothing was blocked
+    Reported,   // the evidence is doubtful: alert only
+    Unchanged,  // what was asked for is so already
+    Summary,    // no request: counts of the records that were not written one by one
 };
 std::string_view word_of(Outcome outcome);
 
@@ -60,7 +60,8 @@ struct Record {
     // Not written; RecordLimit asks for them.
     // The client whose message it is about; 0 = the administrator; nullopt = the engine, or nobody.
     std::optional<uid_t> asker;
-    bool is_repeat = false;  // about a ban that is there already; the limit of bans does not bound it
+    bool is_repeat =
+        false;  // about a ban that is there already; the limit of bans does not bound it
 };
 
 // The two forms, without a line feed at the end. Control characters are replaced.
