@@ -5,13 +5,14 @@
 namespace portcullis::execd {
 namespace {
 
-constexpr auto kPeriod = std::chrono::minutes(1);
+constexpr auto kBudgetPeriod = std::chrono::minutes(1);
 
 }  // namespace
 
 void BanBudget::forget_old(base::Timestamp now) {
     // A time that lies ahead: the clock was set back, and nobody said so.
-    while (!taken_.empty() && (taken_.front().time + kPeriod <= now || taken_.front().time > now)) {
+    while (!taken_.empty() &&
+           (taken_.front().time + kBudgetPeriod <= now || taken_.front().time > now)) {
         used_ -= taken_.front().units;
         used_by_forgeable_ -= taken_.front().is_forgeable ? taken_.front().units : 0;
         taken_.pop_front();
@@ -47,7 +48,7 @@ void BanBudget::take(BanClaim claim, const Price& price, base::Timestamp now) {
 }
 
 std::optional<base::Timestamp> BanBudget::next_free() const {
-    return taken_.empty() ? std::nullopt : std::optional(taken_.front().time + kPeriod);
+    return taken_.empty() ? std::nullopt : std::optional(taken_.front().time + kBudgetPeriod);
 }
 
 void BanBudget::clock_jumped(std::chrono::nanoseconds by) {

@@ -9,7 +9,7 @@
 namespace portcullis::execd {
 namespace {
 
-constexpr auto kPeriod = std::chrono::minutes(1);
+constexpr auto kRecordPeriod = std::chrono::minutes(1);
 constexpr std::size_t kMaxNamedUids = 5;
 
 bool is_bounded(const Record& record) {
@@ -73,7 +73,7 @@ bool RecordLimit::has_room_for(const Record& record) {
 
 void RecordLimit::write(const Record& record) {
     // A record has the time of its request, which may be long ago: only later ones end the minute.
-    if (begin_ && record.time >= *begin_ + kPeriod) {
+    if (begin_ && record.time >= *begin_ + kRecordPeriod) {
         tick(record.time);
     }
     last_ = record.time;
@@ -97,7 +97,7 @@ void RecordLimit::write(const Record& record) {
 
 // The minute is over, or the clock was set back.
 void RecordLimit::tick(base::Timestamp now) {
-    if (begin_ && (now >= *begin_ + kPeriod || now < *begin_)) {
+    if (begin_ && (now >= *begin_ + kRecordPeriod || now < *begin_)) {
         write_summary(now);
         begin_.reset();
         of_engine_ = {};
@@ -107,7 +107,7 @@ void RecordLimit::tick(base::Timestamp now) {
 }
 
 std::optional<base::Timestamp> RecordLimit::next_due() const {
-    return left_out_.empty() ? std::nullopt : std::optional(*begin_ + kPeriod);
+    return left_out_.empty() ? std::nullopt : std::optional(*begin_ + kRecordPeriod);
 }
 
 void RecordLimit::write_summary(base::Timestamp now) {

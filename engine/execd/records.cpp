@@ -61,8 +61,19 @@ std::string without_c1(std::string line) {
 
 // Behind the reason, unless it is the usual: everything is dropped, for what is proven.
 std::string grade_of(const Record& record) {
-    if (record.evidence == base::Evidence::Proven && record.block == base::BlockKind::Hard) {
+    const bool is_proven = record.evidence == base::Evidence::Proven;
+    if (is_proven && record.block == base::BlockKind::Hard) {
         return {};
+    }
+    switch (record.outcome) {
+        case Outcome::Executed:
+        case Outcome::Undone:
+        case Outcome::DryRun:
+        case Outcome::Failed:
+        case Outcome::Unchanged:
+            break;
+        default:  // no block
+            return is_proven ? std::string() : fmt::format(" ({})", base::word_of(record.evidence));
     }
     return fmt::format(" ({}, {})", base::word_of(record.block), base::word_of(record.evidence));
 }

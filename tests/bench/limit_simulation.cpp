@@ -64,7 +64,8 @@ class Firewall final : public Runner {
     void run(const Job& job, std::function<void(const JobResult&)> on_done) override {
         if (job.action == Action::Add) {
             Block& block = blocks.try_emplace(job.address, Block{now, now}).first->second;
-            has_gap = has_gap || (job.address == kReal && block.end < now && block.end != block.begin);
+            has_gap =
+                has_gap || (job.address == kReal && block.end < now && block.end != block.begin);
             block.end = std::max(block.end, now + job.timeout);
         }
         on_done({});

@@ -7,8 +7,9 @@
 // there for longer, or without an end, than somebody asked for. Others block an address beside it,
 // and the responder reports it while requests are under way.
 //
-// Requests carry graded evidence of some age, and with half of the seeds there is room for few bans a
-// minute. Evidence that is too old changes nothing, and forgeable packets make no hard ban longer.
+// Requests carry graded evidence of some age, and with half of the seeds there is room for few bans
+// a minute. Evidence that is too old changes nothing, and forgeable packets make no hard ban
+// longer.
 //
 // Seeds: tests/support/seed.hpp.
 #include "engine/execd/executor.hpp"
@@ -267,9 +268,7 @@ constexpr const char* kForeign = kAddresses[4];  // others block it, too
 class World final : public RecordSink {
   public:
     explicit World(std::uint32_t seed)
-        : random_(seed),
-          responder_(kernel_),
-          max_bans_per_minute_(seed % 2 == 0 ? 1'000'000 : 6) {
+        : random_(seed), responder_(kernel_), max_bans_per_minute_(seed % 2 == 0 ? 1'000'000 : 6) {
         start_execd();
     }
 
@@ -373,14 +372,15 @@ class World final : public RecordSink {
         auto opened = Journal::open(folder_ / "state", state);
         REQUIRE(opened.has_value());
         journal_.emplace(std::move(*opened));
-        executor_ = std::make_unique<Executor>(test_config(max_bans_per_minute_), std::move(state), *journal_,
-                                               responder_, protection_, *this, log_);
+        executor_ = std::make_unique<Executor>(test_config(max_bans_per_minute_), std::move(state),
+                                               *journal_, responder_, protection_, *this, log_);
     }
     void restart_execd() {
         const auto unanswered = responder_.addresses_asked_for();
         tell(fmt::format("execd ends, {} addresses are asked for", unanswered.size()));
         executor_.reset();
         responder_.be_left(pick(4));
+        steps_seen_ = 0;
         start_execd();
         // What had no record may have happened or not: the journal decides.
         const auto table = table_of();
@@ -418,6 +418,8 @@ class World final : public RecordSink {
     void step_clock(nanoseconds by) {
         tell(fmt::format("the clock is set by {} s", by.count() / 1'000'000'000));
         steps_ += by;
+        clock_steps_.emplace_back(now_, by);
+        ++steps_seen_;
         clock_.advance(by);
         executor_->clock_jumped(by, clock_.now());
     }
@@ -454,9 +456,21 @@ class World final : public RecordSink {
         request.forgeable_timeout = kForgeableTimeout;
         request.evidence = static_cast<base::Evidence>(pick(3));
         const int ages[] = {0, 0, 1, 40, 80, 1000};
-        const seconds age(ages[pick(6)]);
-        request.evidence_time =
-            std::chrono::floor<seconds>((clock_.now() - age).time_since_epoch()).count();
+        seconds age(ages[pick(6)]);
+        // What the clock showed then.
+        auto read_at = clock_.now() - age;
+        std::size_t steps_since = 0;
+        for (const auto& [moment, by] : clock_steps_) {
+            if (moment > now_ - age) {
+                read_at -= by;
+                ++steps_since;
+            }
+        }
+        if (steps_since > std::min<std::size_t>(steps_seen_, 4)) {  // execd does not know them all
+            age = seconds(0);
+            read_at = clock_.now();
+        }
+        request.evidence_time = std::chrono::floor<seconds>(read_at.time_since_epoch()).count();
         tell(fmt::format("respond {} {} {}, {} s old", address, timeout.count(),
                          base::word_of(request.evidence), age.count()));
         const bool is_proven = request.evidence == base::Evidence::Proven;
@@ -715,6 +729,8 @@ class World final : public RecordSink {
     Moment now_{0};
     Moment steps_{0};
     std::map<base::Timestamp, Moment> steps_at_;
+    std::vector<std::pair<Moment, nanoseconds>> clock_steps_;
+    std::size_t steps_seen_ = 0;  // by the execd that runs
     bool is_requesting_ = false;
     std::map<std::string, Said> said_;
     std::map<std::string, seconds> longest_timeout_;

@@ -64,13 +64,32 @@ TEST_CASE("ip_address: addresses that no remote attacker can have are named") {
         const char* use;
     };
     const Row rows[] = {
-        {"127.0.0.53", "loopback"}, {"0.1.2.3", "unspecified"},       {"224.0.0.1", "multicast"},
-        {"ff02::1", "multicast"},   {"255.255.255.255", "broadcast"}, {"::", "unspecified"},
-        {"::1", "loopback"},        {"fe80::1", "link-local"},        {"10.0.0.1", ""},
-        {"2001:db8::1", ""},        {"::ffff:127.0.0.1", "loopback"},
+        {"127.0.0.53", "loopback"},
+        {"0.1.2.3", "unspecified"},
+        {"224.0.0.1", "multicast"},
+        {"ff02::1", "multicast"},
+        {"255.255.255.255", "broadcast"},
+        {"::", "unspecified"},
+        {"::1", "loopback"},
+        {"fe80::1", "link-local"},
+        {"10.0.0.1", ""},
+        {"2001:db8::1", ""},
+        {"::ffff:127.0.0.1", "loopback"},
+        {"240.0.0.1", "reserved"},
+        {"255.255.255.254", "reserved"},
+        {"100::7", "discard-only"},
+        {"100:0:0:1::7", ""},
     };
     for (const Row& row : rows) {
         CAPTURE(row.address);
         CHECK(special_use_of(*IpAddress::parse(row.address)) == row.use);
+        CHECK(special_use_of(Cidr(*IpAddress::parse(row.address))) == row.use);
     }
+}
+
+TEST_CASE("ip_address: a network that has such an address is named, too") {
+    CHECK(special_use_of(*Cidr::parse("126.0.0.0/7")) == "loopback");
+    CHECK(special_use_of(*Cidr::parse("0.0.0.0/0")) != "");
+    CHECK(special_use_of(*Cidr::parse("fe80::/64")) == "link-local");
+    CHECK(special_use_of(*Cidr::parse("192.0.2.0/24")).empty());
 }

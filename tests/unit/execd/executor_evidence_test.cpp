@@ -309,12 +309,13 @@ TEST_CASE("executor: a clock that is set makes no evidence old or young") {
         bench.clock.advance(seconds(100));
         bench.clock.advance(jump);
         bench.executor->clock_jumped(jump, bench.clock.now());
+        bench.clock.advance(seconds(60));
         bench.report("192.0.2.1", Evidence::Proven, before);
         bench.report("192.0.2.2", Evidence::Proven, unix_seconds(bench) - 50);
         bench.report("192.0.2.3", Evidence::Proven, before - 600);
         bench.report("192.0.2.4", Evidence::Proven, unix_seconds(bench));
         CHECK(bench.runner.take() ==
-              Texts{"add 192.0.2.1 501", "add 192.0.2.2 551", "add 192.0.2.4 600"});
+              Texts{"add 192.0.2.1 441", "add 192.0.2.2 551", "add 192.0.2.4 600"});
     }
 }
 
@@ -323,7 +324,8 @@ TEST_CASE("executor: a record holds the steps, and the last one decided") {
     config.max_bans_per_minute = 4;
     Bench bench(config);
     bench.report("192.0.2.1", Evidence::Forgeable, unix_seconds(bench) - 31);
-    CHECK(bench.records.last.steps == Texts{"configured: firewall-drop, 600 s", "address: 192.0.2.1",
+    CHECK(bench.records.last.steps == Texts{"configured: firewall-drop, 600 s",
+                                            "address: 192.0.2.1",
                                             "grade: forgeable \u2192 soft, 120 s", "age: 30 s",
                                             "protected: no", "limit: 1 of 4"});
     bench.report("192.0.2.1", Evidence::Proven);
@@ -361,7 +363,8 @@ TEST_CASE("executor: forgeable evidence cannot use up the room of what is proven
     jobs = bench.runner.take();
     REQUIRE(jobs.size() == 20);  // half of the budget
     CHECK(jobs.back() == "add 192.0.2.19 600");
-    CHECK(bench.records.take().back() == "192.0.2.20 deferred: max_bans_per_minute (40) is reached");
+    CHECK(bench.records.take().back() ==
+          "192.0.2.20 deferred: max_bans_per_minute (40) is reached");
 }
 
 TEST_CASE("executor: what is reported again is blocked while others are reported once") {
@@ -448,7 +451,8 @@ TEST_CASE("executor: what is deferred is looked at anew before it is banned") {
     CHECK(bench.unban("192.0.2.3").text == "1 deferred request dropped");
     bench.pass(seconds(60));
     CHECK(bench.runner.take() == Texts{"add 192.0.2.2 540"});
-    CHECK(bench.records.last.steps[bench.records.last.steps.size() - 3] == "made up for after 60 s");
+    CHECK(bench.records.last.steps[bench.records.last.steps.size() - 3] ==
+          "made up for after 60 s");
     bench.report("192.0.2.5", Evidence::Proven);
     bench.config.bindings.clear();
     bench.executor->set_config(bench.config);

@@ -88,7 +88,8 @@ TEST_CASE("executor: a ban is lifted when its address becomes protected") {
     bench.protection.reasons["192.0.2.1"] = "own address";
     bench.executor->lift_protected(bench.clock.now());
     CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
-    CHECK(bench.records.take() == Texts{"192.0.2.1 undone: protected from now on: released (own address)"});
+    CHECK(bench.records.take() ==
+          Texts{"192.0.2.1 undone: protected from now on: released (own address)"});
     CHECK(bench.executor->ban_count() == 1);
 }
 

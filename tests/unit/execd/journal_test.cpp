@@ -187,7 +187,8 @@ TEST_CASE("journal: absurd records make no ban") {
          },
          true},
         {"no end", [](Ban& ban) { ban.until = kNever; }, true},
-        {"an end that its timeout does not say", [](Ban& ban) { ban.until += seconds(3600); }, true},
+        {"an end that its timeout does not say", [](Ban& ban) { ban.until += seconds(3600); },
+         true},
         {"since before 1970",
          [](Ban& ban) {
              ban.since = base::Timestamp(seconds(-5));

@@ -46,8 +46,9 @@ TEST_CASE("record_limit: a flood without effect is bounded, and one summary a mi
     CHECK(sink.count(Outcome::Summary) == 0);
     limit.tick(clock.now() + seconds(60));
     REQUIRE(sink.count(Outcome::Summary) == 1);
-    CHECK(sink.records.back().counts ==
-          std::map<Outcome, std::uint64_t>{{Outcome::Refused, 49'700}, {Outcome::Deferred, 49'700}});
+    CHECK(
+        sink.records.back().counts ==
+        std::map<Outcome, std::uint64_t>{{Outcome::Refused, 49'700}, {Outcome::Deferred, 49'700}});
     CHECK(sink.records.back().reason ==
           "records that were left out within a minute, beyond the limit: 49700 refused, 49700 "
           "deferred");
@@ -73,8 +74,8 @@ TEST_CASE("record_limit: what has an effect is always written, a repeated one wi
     const test::FakeClock clock;
     Sink sink;
     RecordLimit limit(sink, {5, 100'000, 1, 1, 1000});
-    for (const auto outcome : {Outcome::Executed, Outcome::Undone, Outcome::Failed,
-                               Outcome::DryRun, Outcome::Alarm}) {
+    for (const auto outcome :
+         {Outcome::Executed, Outcome::Undone, Outcome::Failed, Outcome::DryRun, Outcome::Alarm}) {
         for (int i = 0; i < 10; ++i) {
             limit.write(record_of(outcome, clock.now()));
         }

@@ -493,3 +493,90 @@ TEST_CASE("service: rules that somebody takes out of the table are put back") {
     CHECK(bench.wait_for(drops));
     CHECK(is_dropped("198.51.100.7"));
 }
+
+TEST_CASE("service: a script is told the kind of block and its time") {
+    auto config = config_of("says.sh", false, 600);
+    config.bindings = {{"firewall-drop", seconds(600), base::BlockChoice::Auto, seconds(120)}};
+    Bench bench(config);
+    const std::string calls = bench.home.folder / "calls";
+    bench.home.add_script("says.sh",
+                          "echo $1 $3 $PORTCULLIS_BLOCK $PORTCULLIS_TIMEOUT >> " + calls + "\n");
+    bench.start();
+    const Client engine(bench.home.folder / "execd.sock");
+    for (const auto evidence : {base::Evidence::Forgeable, base::Evidence::Proven}) {
+        auto request =
+            response_to(evidence == base::Evidence::Proven ? "198.51.100.8" : "198.51.100.7", 600);
+        request.evidence = evidence;
+        request.block = base::BlockChoice::Auto;
+        request.forgeable_timeout = seconds(120);
+        engine.send(base::encode(request));
+    }
+    REQUIRE(bench.wait_for([&] {
+        const auto said = test::content_of(calls);
+        return std::count(said.begin(), said.end(), '\n') == 2;
+    }));
+    CHECK(test::content_of(calls).find("add 198.51.100.7 soft 120\n") != std::string::npos);
+    CHECK(test::content_of(calls).find("add 198.51.100.8 hard 600\n") != std::string::npos);
+    REQUIRE(bench.wait_for([&] {
+        return bench.records().find("executed: blocked for 120 s (soft, forgeable)") !=
+               std::string::npos;
+    }));
+}
+
+TEST_CASE("service: only a responder that announces soft blocks is believed to make them") {
+    for (const bool is_announced : {false, true}) {
+        CAPTURE(is_announced);
+        auto config = config_of("kind.sh", true, 600);
+        config.bindings = {{"firewall-drop", seconds(600), base::BlockChoice::Auto, seconds(120)}};
+        Bench bench(config);
+        bench.home.add_script(
+            "kind.sh", std::string(is_announced ? "echo '{\"supports\":[\"soft\"]}'\n" : "") +
+                           "while read -r line; do\n"
+                           "id=$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/')\n"
+                           "echo \"{\\\"id\\\":$id,\\\"ok\\\":true}\"\ndone\n");
+        bench.start();
+        const Client engine(bench.home.folder / "execd.sock");
+        auto request = response_to("198.51.100.7", 600);
+        request.evidence = base::Evidence::Forgeable;
+        request.block = base::BlockChoice::Auto;
+        request.forgeable_timeout = seconds(120);
+        engine.send(base::encode(request));
+        REQUIRE(
+            bench.wait_for([&] { return bench.records().find("executed:") != std::string::npos; }));
+        const auto listed = bench.ask(base::ListRequest{}).bans;
+        REQUIRE(listed.size() == 1);
+        CHECK(listed.front().block ==
+              (is_announced ? base::BlockKind::Soft : base::BlockKind::Hard));
+    }
+}
+
+TEST_CASE("service: a flood of messages fills no disk, and root is answered meanwhile") {
+    Bench bench(config_of("none.sh", false, 600));
+    bench.start();
+    const Client flood(bench.home.folder / "execd.sock");
+    auto request = response_to("no address", 600);
+    request.filename = std::string(1500, 'x');
+    std::chrono::nanoseconds longest{0};
+    for (int round = 0; round < 40; ++round) {
+        for (int i = 0; i < 50; ++i) {
+            flood.send(base::encode(request));
+            REQUIRE(bench.service->run_until(
+                [&, is_first = true]() mutable { return !std::exchange(is_first, false); },
+                seconds(1)));
+        }
+        const auto asked = std::chrono::steady_clock::now();
+        CHECK(bench.ask(base::ListRequest{}).ok);
+        longest =
+            std::max<std::chrono::nanoseconds>(longest, std::chrono::steady_clock::now() - asked);
+    }
+    CHECK(longest < seconds(2));  // of a machine that has other things to do
+    const auto size = std::filesystem::file_size(bench.home.folder / "logs/ar.log") +
+                      std::filesystem::file_size(bench.home.folder / "logs/ar.json");
+    CHECK(size <= RecordLimit::Limits().bytes);
+    CHECK(size > RecordLimit::Limits().bytes / 2);
+    bench.clock.offset = seconds(61);
+    bench.ask(base::ListRequest{});
+    REQUIRE(bench.wait_for([&] {
+        return bench.records().find("summary: records that were left out") != std::string::npos;
+    }));
+}
