@@ -371,7 +371,10 @@ int unban(const Home& home, const std::string& config_path, const std::string& a
     }
     const bool is_target = base::parse_ban_target(address).has_value();
     const Reply nothing_to_do{
-        is_target, is_target ? "there is no ban of this address" : "not an IP address", {}, {}};
+        is_target,
+        is_target ? "nothing to do, there is no ban of this address" : "not an IP address",
+        {},
+        {}};
     return report(work_without_execd(
         home, config_or_nothing(home, config_path), nothing_to_do,
         [&](execd::Executor& executor, base::Timestamp now,
