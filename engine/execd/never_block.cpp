@@ -130,8 +130,12 @@ void NeverBlock::configure(const ExecdConfig& config) {
         outbound_.emplace();
         if (outbound_->fd() >= 0) {
             outbound_->look(steady_clock::now());
-            on_outbound_ = loop_.watch_fd(outbound_->fd(), EPOLLIN,
-                                          [this](std::uint32_t) { outbound_->follow(); });
+            on_outbound_ = loop_.watch_fd(outbound_->fd(), EPOLLIN, [this](std::uint32_t) {
+                outbound_->follow();
+                if (outbound_->take_changed()) {
+                    tell_changed();
+                }
+            });
         }
     }
 }

@@ -157,6 +157,12 @@ void OutboundPeers::end_look() {
         const bool is_ours = connection != connections_.end() && connection->second.is_ours;
         it = is_ours ? std::next(it) : by_peer_.erase(it);
     }
+    std::uint64_t peers = 0;
+    for_each(look_began_, [&](const base::IpAddress& peer, const std::string&) {
+        peers += base::IpAddressHash()(peer);
+    });
+    has_changed_ = has_changed_ || peers != peers_seen_;
+    peers_seen_ = peers;
     next_look_ = look_began_ + std::max<Time::duration>(kLookInterval, kTimeShare * work_);
 }
 
@@ -227,10 +233,14 @@ std::optional<std::string> OutboundPeers::find_connection(const base::Cidr& aske
 
 void OutboundPeers::for_each(
     Time now, const std::function<void(const base::IpAddress&, std::string)>& on_peer) const {
+    const base::IpAddress* last = nullptr;  // equal keys stand beside each other
     for (const auto& [peer, cookie] : by_peer_) {
         const Connection& connection = connections_.at(cookie);
-        if (connection.first_seen == Time::min() || now - connection.first_seen >= kMinAge) {
+        const bool is_old =
+            connection.first_seen == Time::min() || now - connection.first_seen >= kMinAge;
+        if (is_old && (last == nullptr || *last != peer)) {
             on_peer(peer, text_of(connection, now));
+            last = &peer;
         }
     }
 }

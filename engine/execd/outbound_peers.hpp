@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/base/ip_address.hpp"
@@ -37,13 +38,16 @@ class OutboundPeers {
     // Goes on with the look that is under way, for some 100 µs.
     void follow();
     bool is_looking() const { return phase_ != Phase::Idle; }
+    // Whether the last look has changed what for_each() reports, since this was asked last.
+    bool take_changed() { return std::exchange(has_changed_, false); }
     // Begins a look and ends it before this returns.
     void look(Time now);
 
     // "local port 40312, remote port 5432, open for at least 83 s": a connection of this kind with
     // a peer in `asked`, which is still established; nullopt = there is none.
     std::optional<std::string> find_connection(const base::Cidr& asked, Time now);
-    // Calls `on_peer` for each remembered connection that is old enough, with the same text.
+    // Calls `on_peer` once for each peer with a remembered connection that is old enough, with the
+    // same text, as the last look saw it.
     void for_each(Time now,
                   const std::function<void(const base::IpAddress&, std::string)>& on_peer) const;
 
@@ -73,6 +77,8 @@ class OutboundPeers {
     Time next_look_;
     std::uint64_t look_ = 0;  // counts them
     bool is_first_ = true;
+    bool has_changed_ = false;
+    std::uint64_t peers_seen_ = 0;          // by their hashes: of those that are old enough
     std::vector<std::uint16_t> listening_;  // local ports, sorted
     std::pair<std::uint16_t, std::uint16_t> own_ports_;
     std::unordered_map<std::uint64_t, Connection> connections_;  // by cookie

@@ -346,7 +346,7 @@ class Protection(unittest.TestCase):
     def test_unban_of_nobody_is_no_failure(self):
         (self.home / "etc/ossec.conf").write_text(SCRIPT)
         done = self.control("unban", "203.0.113.1")
-        self.assertEqual((0, "there is no ban of this address\n"), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual((0, "nothing to do, there is no ban of this address\n"), (done.returncode, done.stdout), done.stderr)
         self.assertEqual(1, self.control("unban", "nobody").returncode)
 
     def test_status_files_cannot_steer_a_terminal(self):

@@ -41,6 +41,15 @@ TEST_CASE("response_message: the administrator's requests survive the wire") {
           "192.0.2.1");
     CHECK(std::get<ListRequest>(*decode_message(encode(ListRequest{"x"}))).after == "x");
     CHECK(std::holds_alternative<FlushRequest>(*decode_message(encode(FlushRequest{}))));
+    const auto asked =
+        std::get<ProtectedRequest>(*decode_message(encode(ProtectedRequest{"7", "192.0.2.1"})));
+    CHECK(asked.after == "7");
+    CHECK(asked.address == "192.0.2.1");
+    CHECK(std::get<ProtectedRequest>(*decode_message(R"({"op":"protected"})")).address.empty());
+    Reply list{true, "1 protected", {}, {}};
+    list.protected_entries = {{"192.0.2.0/24", "white_list"}};
+    list.is_dry_run = true;
+    CHECK(*decode_reply(encode(list)) == list);
     CHECK(std::get<UnexplainedRequest>(*decode_message(encode(UnexplainedRequest{"x"}))).after ==
           "x");
 }

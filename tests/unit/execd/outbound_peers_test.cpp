@@ -101,6 +101,18 @@ TEST_CASE("outbound_peers: a connection that we opened counts once it is a minut
     socklen_t size = sizeof own;
     ::getsockname(pair.client.get(), reinterpret_cast<sockaddr*>(&own), &size);
     CHECK(text->find("local port " + std::to_string(ntohs(own.sin_port)) + ",") == 0);
+    // It is reported as a change once it counts, and once it does not any more.
+    peers.look(now);
+    CHECK(peers.take_changed());
+    peers.look(now + 20s);
+    CHECK_FALSE(peers.take_changed());
+    int reported = 0;
+    peers.for_each(now, [&](const base::IpAddress& peer, const std::string& what) {
+        ++reported;
+        CHECK(peer == address(kServer));
+        CHECK(what == *text);
+    });
+    CHECK(reported == 1);
     // A network that holds the peer, and one that does not.
     CHECK(peers.find_connection(*base::Cidr::parse("198.51.100.0/24"), now).has_value());
     CHECK_FALSE(peers.find_connection(*base::Cidr::parse("198.51.101.0/24"), now).has_value());

@@ -1,6 +1,8 @@
 // The whole of execd but its main(): socket, decisions, journal, responders and the kernel.
 #include "engine/execd/service.hpp"
 
+#include "engine/execd/never_block.hpp"
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -26,6 +28,11 @@ class NobodyIsProtected final : public Protection {
   public:
     std::optional<std::string> reason_to_spare(const base::Cidr&) override { return {}; }
     std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
+    std::vector<ProtectedEntry> all_protected() override { return shown; }
+    base::Cidr widen(const base::Cidr& target, int prefix_length) override {
+        return widened(target, prefix_length, [](const base::Cidr&) { return false; });
+    }
+    std::vector<ProtectedEntry> shown;  // as if they were
 };
 
 struct Home {
@@ -579,4 +586,56 @@ TEST_CASE("service: a flood of messages fills no disk, and root is answered mean
     REQUIRE(bench.wait_for([&] {
         return bench.records().find("summary: records that were left out") != std::string::npos;
     }));
+}
+
+TEST_CASE("service: the never-block list comes in pages, whole and in order") {
+    Bench bench(config_of("script", false, 600));
+    for (int i = 0; i < 500; ++i) {
+        const auto text = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+        bench.protection.shown.push_back(
+            {*base::IpAddress::parse(text), std::string(static_cast<std::size_t>(i), '"')});
+    }
+    bench.protection.shown.push_back({*base::Cidr::parse("203.0.113.0/24"), "\x1b[31m\xff"});
+    bench.start();
+    std::vector<base::ProtectedRow> rows;
+    base::ProtectedRequest request;
+    int pages = 0;
+    do {
+        const auto page = bench.ask(request);
+        REQUIRE(page.ok);
+        rows.insert(rows.end(), page.protected_entries.begin(), page.protected_entries.end());
+        request.after = page.next;
+        REQUIRE(++pages < 600);
+    } while (!request.after.empty());
+    CHECK(pages > 1);
+    REQUIRE(rows.size() == 501);
+    CHECK(rows[0].network == "10.0.0.0");
+    CHECK(rows[20].reason == std::string(20, '"'));
+    CHECK(rows[499].reason.size() == 300);  // cut
+    CHECK(rows[500].network == "203.0.113.0/24");
+    // A cursor that was made up, and what is no address.
+    CHECK(bench.ask(base::ProtectedRequest{"99999999999999999999", {}}).protected_entries.empty());
+    CHECK_FALSE(bench.ask(base::ProtectedRequest{{}, "nobody"}).ok);
+    CHECK(bench.ask(base::ProtectedRequest{{}, "192.0.2.1"}).text == "not protected");
+}
+
+TEST_CASE("service: a response bans the network of an IPv6 source, a ban by hand never") {
+    auto config = config_of("script", false, 600);
+    config.ipv6_prefix = 64;
+    Bench bench(config);
+    bench.home.add_script("script", "exit 0");
+    bench.start();
+    base::RespondRequest request;
+    request.command = "firewall-drop";
+    request.timeout = seconds(600);
+    request.srcip = "2001:db8:0:1::7";
+    request.alert_id = "1700000000.1";
+    request.rule_id = 99990;
+    request.location = "iplog";
+    const Client engine(bench.home.folder / "execd.sock");
+    engine.send(base::encode(request));
+    CHECK(bench.wait_for(
+        [&] { return bench.records().find(" 2001:db8:0:1::/64 ") != std::string::npos; }));
+    CHECK(bench.ask(base::BanRequest{"2001:db8:0:2::7", seconds(600)}).ok);
+    CHECK(bench.records().find(" 2001:db8:0:2::7 ") != std::string::npos);
 }
