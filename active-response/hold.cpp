@@ -33,7 +33,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxSpared = 65536;
+constexpr std::size_t kMaxSpared = 131072;
 constexpr int kMostPorts = 1000;
 constexpr seconds kLongestHold{3600};
 // Another program listens to our NFLOG group, perhaps the responder before this one, which ends.
@@ -131,7 +131,10 @@ base::Result<HoldSettings> read_hold_settings(const json& request) {
     const auto group = number_of(request, "group", 0, 65535, settings.log_group);
     const bool is_prefix =
         prefix && (*prefix == 48 || *prefix == 56 || *prefix == 64 || *prefix == 128);
-    if (!mode || !ports || !connects || !length || !is_prefix || !group) {
+    const auto dry_run = request.find("dry_run");
+    const bool is_dry = dry_run != request.end() && *dry_run == true;
+    const bool has_dry_run = dry_run == request.end() || dry_run->is_boolean();
+    if (!has_dry_run || !mode || !ports || !connects || !length || !is_prefix || !group) {
         return base::fail(problem("bad-request", "a setting of the hold is out of range"));
     }
     auto spared = networks_of(request, "spared");
@@ -146,7 +149,7 @@ base::Result<HoldSettings> read_hold_settings(const json& request) {
     settings.on_link6.erase(std::remove_if(settings.on_link6.begin(), settings.on_link6.end(),
                                            [](const Cidr& each) { return each.address.is_v4(); }),
                             settings.on_link6.end());
-    settings.is_dry = request.value("dry_run", false);
+    settings.is_dry = is_dry;
     settings.first_local_port = first_local_port();
     return settings;
 }

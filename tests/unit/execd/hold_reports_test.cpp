@@ -55,8 +55,8 @@ TEST_CASE("hold_reports: the ban may be heard of before the hold, and be of anot
     bench.reports.note_ban(target("2001:db8::7"), bench.now);
     bench.pass(milliseconds(1500));
     bench.reports.take_held(target("2001:db8::/64"), bench.now);
-    CHECK(bench.records.take() == Texts{"2001:db8::/64 " + kHeld,
-                                        "2001:db8::/64 confirmed: a ban followed: 2001:db8::7"});
+    CHECK(bench.records.take() ==
+          Texts{"2001:db8::/64 " + kHeld, "2001:db8::/64 confirmed: a ban followed: 2001:db8::7"});
     // But not long before.
     bench.pass(milliseconds(500));
     bench.reports.take_held(target("2001:db8::/64"), bench.now);
@@ -68,8 +68,8 @@ TEST_CASE("hold_reports: the ban may be heard of before the hold, and be of anot
 TEST_CASE("hold_reports: beyond the limit of a minute there is one sum") {
     Reports bench;
     const auto source = [](int i) {
-        return base::Cidr(base::IpAddress::v4({198, 51, static_cast<std::uint8_t>(i / 250),
-                                               static_cast<std::uint8_t>(i % 250)}));
+        return base::Cidr(base::IpAddress::v4(
+            {198, 51, static_cast<std::uint8_t>(i / 250), static_cast<std::uint8_t>(i % 250)}));
     };
     for (int i = 0; i < 1000; ++i) {
         bench.reports.take_held(source(i), bench.now);
@@ -107,8 +107,7 @@ TEST_CASE("hold_reports: a dry run says what would be held, and waits for nothin
     Reports bench;
     bench.reports.set({seconds(5), true});
     bench.reports.take_held(target("192.0.2.1"), bench.now);
-    CHECK(bench.records.take() ==
-          Texts{"192.0.2.1 dry-run: would be held by the kernel for 5 s"});
+    CHECK(bench.records.take() == Texts{"192.0.2.1 dry-run: would be held by the kernel for 5 s"});
     CHECK_FALSE(bench.reports.next_due().has_value());
     CHECK(bench.reports.counters() == HoldCounters{0, 0, 0, 1});
 }

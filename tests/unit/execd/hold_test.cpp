@@ -4,6 +4,7 @@
 
 using namespace portcullis;
 using namespace portcullis::execd;
+using base::HoldMode;
 using execd_test::FakeProtection;
 using execd_test::RecordingRecords;
 using execd_test::RecordingRunner;
@@ -11,7 +12,6 @@ using execd_test::test_config;
 using execd_test::Texts;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using base::HoldMode;
 
 namespace {
 
@@ -82,7 +82,8 @@ struct Bench {
 
 }  // namespace
 
-TEST_CASE("hold: the responder is asked at the start, when something changed, and after its own start") {
+TEST_CASE(
+    "hold: the responder is asked at the start, when something changed, and after its own start") {
     Bench bench;
     bench.hold.apply(Bench::config(HoldMode::Yes));
     auto requests = bench.runner.take();
@@ -123,7 +124,8 @@ TEST_CASE("hold: the responder is asked at the start, when something changed, an
     CHECK(bench.runner.take().empty());
 }
 
-TEST_CASE("hold: without a persistent firewall-drop nothing is asked, and what was there is removed") {
+TEST_CASE(
+    "hold: without a persistent firewall-drop nothing is asked, and what was there is removed") {
     auto config = Bench::config(HoldMode::Yes);
     config.commands[0].is_persistent = false;
     Bench bench;
