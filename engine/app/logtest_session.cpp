@@ -205,9 +205,8 @@ std::string LogtestSession::text_of(const pipeline::Outcome& outcome) {
         !analyzer_.configuration().decoders->program_decoders().empty();
     std::string text = logtest::phases_text(outcome, options_.traces ? &analyzer_.trace() : nullptr,
                                             has_program_decoders);
-    for (const std::string& line :
-         logtest::response_lines(outcome, configuration_->engine.active_responses,
-                                 options_.location)) {
+    for (const std::string& line : logtest::response_lines(
+             outcome, configuration_->engine.active_responses, options_.location)) {
         text += line + '\n';
     }
     if (options_.explains) {

@@ -35,8 +35,8 @@ class TestRunner {
     Golden run_golden(const std::string& file, std::string_view text) const;
 
   private:
-    std::vector<std::string> shown(const pipeline::Outcome& outcome,
-                                   const rules::Trace* trace, std::string_view location) const;
+    std::vector<std::string> shown(const pipeline::Outcome& outcome, const rules::Trace* trace,
+                                   std::string_view location) const;
 
     std::shared_ptr<const pipeline::Configuration> configuration_;
     pipeline::AnalyzerOptions options_;

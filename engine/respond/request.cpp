@@ -71,8 +71,7 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     request.command = command.name;
     request.timeout = response.timeout;
     request.block = response.block;
-    request.forgeable_timeout =
-        response.forgeable_timeout.value_or(std::chrono::seconds::zero());
+    request.forgeable_timeout = response.forgeable_timeout.value_or(std::chrono::seconds::zero());
     request.evidence = alert.evidence.value_or(base::Evidence::Proven);
     request.of_packets = alert.evidence.has_value();
     // The time of the alert is that of the event. The request keeps it however long it waits.

@@ -184,7 +184,8 @@ TEST_CASE("request: only blocks that run on this host give one") {
 TEST_CASE("request: a location of any length and bytes costs no response") {
     alert::Alert alert;
     alert.location = "/var/log/relay|" + std::string(5800, '\xff');
-    const auto request = make_request(alert, ActiveResponseConfig{}, CommandConfig{}, "/var/log/relay");
+    const auto request =
+        make_request(alert, ActiveResponseConfig{}, CommandConfig{}, "/var/log/relay");
     REQUIRE(request);
     CHECK(base::decode_message(base::encode(base::ResponseMessage(*request))));
 }
