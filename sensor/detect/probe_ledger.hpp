@@ -171,6 +171,7 @@ class ProbeLedger final : private CounterSink, private SourceMaker {
                          std::uint64_t pair) const {
         return is_wide(source, destination) ? wide_key_of(source, destination) : pair;
     }
+    // REQUIRES: is_wide().
     std::uint64_t wide_key_of(const base::IpAddress& source,
                               const base::IpAddress& destination) const;
     std::uint64_t key_of(const Probe& probe) const {

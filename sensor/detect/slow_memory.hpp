@@ -127,7 +127,7 @@ class SlowMemory {
         bool has_bitmap() const { return (bits[0] | bits[1] | bits[2]) != 0; }
         void mark(std::uint16_t marked);
         int marks() const;
-        // The more ports, the more; of as many the later.
+        // Cells of little worth give way first: those with the fewest ports, then the oldest.
         std::uint64_t worth() const;
     };
 

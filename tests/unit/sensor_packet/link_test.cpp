@@ -183,3 +183,20 @@ TEST_CASE("link: what is no IP, contradicts itself or is cut short is told apart
         CHECK(parse_frame(row.link, row.frame, view).verdict == row.verdict);
     }
 }
+
+TEST_CASE("link: a packet behind another header than that of Ethernet is marked as wrapped") {
+    const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
+    const Frame v6 = ipv6("fd00::1", "fd00::2", 6, tcp(1000, 80, kSyn));
+    const auto is_wrapped = [](LinkType link, const Frame& frame) {
+        PacketView view;
+        REQUIRE(parse_frame(link, frame, view).verdict == Verdict::Ok);
+        return view.is_wrapped;
+    };
+    CHECK_FALSE(is_wrapped(LinkType::Ethernet, v4));
+    CHECK_FALSE(is_wrapped(LinkType::Ethernet, v6));
+    CHECK_FALSE(is_wrapped(LinkType::RawIp, behind({}, v4)));
+    for (const LinkHeaderSample& sample : link_header_samples()) {
+        CAPTURE(sample.what);
+        CHECK(is_wrapped(LinkType::Ethernet, with_link_header(v4, sample)));
+    }
+}
