@@ -21,7 +21,13 @@
 #include "active-response/server.hpp"
 #include "engine/base/capabilities.hpp"
 
-using namespace portcullis::active_response;
+using portcullis::active_response::BanSets;
+using portcullis::active_response::carry_out;
+using portcullis::active_response::complain;
+using portcullis::active_response::home_of;
+using portcullis::active_response::HomeLock;
+using portcullis::active_response::Request;
+using portcullis::active_response::Server;
 using std::chrono::seconds;
 
 namespace {

@@ -25,6 +25,9 @@ constexpr std::size_t kMaxLine = 8 << 20;
 // time.
 constexpr std::chrono::milliseconds kTableDelay{200};
 
+constexpr int kLockAttempts = 50;
+constexpr int kLockPauseMs = 20;
+
 bool write(const std::string& text) { return base::write_all(STDOUT_FILENO, text); }
 
 }  // namespace
@@ -122,7 +125,12 @@ bool Server::on_time() {
 }
 
 bool Server::has_lock() {
-    const auto taken = lock_.take(HomeLock::For::Process);
+    auto taken = lock_.take(HomeLock::For::Process);
+    // A responder whose execd has just ended is given the time to end too.
+    for (int i = 0; i < kLockAttempts && !taken && refusal_.empty(); ++i) {
+        ::poll(nullptr, 0, kLockPauseMs);
+        taken = lock_.take(HomeLock::For::Process);
+    }
     if (taken) {
         refusal_.clear();
     } else if (refusal_ != taken.error().message) {
@@ -214,12 +222,11 @@ std::optional<int> Server::follow_table() {
 }
 
 bool Server::report_restored() {
+    std::string lines;
     for (const auto& sentence : sets_.take_restored()) {
-        if (!write(event_line("restored", sentence))) {
-            return false;
-        }
+        lines += event_line("restored", sentence);
     }
-    return true;
+    return lines.empty() || write(lines);
 }
 
 }  // namespace portcullis::active_response

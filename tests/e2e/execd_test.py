@@ -160,6 +160,37 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
                 # A lost journal.
                 shutil.rmtree(self.home / "var", ignore_errors=True)
 
+    def test_networks_are_banned_shown_and_released(self):
+        self.start()
+        self.assertEqual(0, self.control("ban", "198.51.100.77/24", "600").returncode)
+        self.assertEqual(0, self.control("ban", "198.51.100.0/25", "600").returncode)
+        shown = self.control("bans").stdout
+        self.assertIn("198.51.100.0/24 ", shown)
+        self.assertIn("198.51.100.0/25 ", shown)
+        self.assertNotIn("without a ban", shown)
+        self.assertEqual(1, self.control("ban", "127.0.0.0/8").returncode)
+        self.assertEqual(1, self.control("ban", "10.0.0.0/7").returncode)
+        self.assertEqual("1 ban undone\n", self.control("unban", "198.51.100.0/24").stdout)
+        subprocess.run(["nft", "add set inet portcullis soft4_20 { type ipv4_addr; flags timeout; size 131072; };"
+                        "add element inet portcullis soft4_20 { 203.0.112.0 timeout 1h }"], check=True)
+        self.assertIn("203.0.112.0/20 ", self.control("bans").stdout.split("without a ban of this home")[1])
+        self.assertEqual("1 ban undone, 1 address released that no ban explained\n", self.control("flush").stdout)
+        listed = subprocess.run(["nft", "list", "table", "inet", "portcullis"], capture_output=True, text=True, check=True)
+        self.assertNotIn("elements", listed.stdout)
+
+    def test_what_disturbs_the_firewall_is_logged_once(self):
+        self.start()
+        self.control("ban", "198.51.100.1")
+        subprocess.run(["nft", "insert rule inet portcullis gate accept"], check=True)
+
+        def lines():
+            return [line for line in (self.home / "logs/ossec.log").read_text().splitlines() if "put back" in line]
+        self.wait_for("it is logged", lines)
+        self.assertIn("removed or changed the table inet portcullis (the rules of the chain gate): put back",
+                      lines()[0])
+        self.control("ban", "198.51.100.2")
+        self.assertEqual(1, len(lines()))
+
     def test_looking_makes_no_table(self):
         self.assertEqual("there are no bans\n", self.control("bans").stdout)
         self.assertNotIn("portcullis", subprocess.run(
