@@ -81,7 +81,6 @@ class MemberReader {
         return value;
     }
     bool optional_boolean(const char* name) { return object_.contains(name) && boolean(name); }
-    bool optional_boolean(const char* name) { return object_.contains(name) && boolean(name); }
     // Call last: whatever is left is unknown.
     std::string problem() {
         if (problem_.empty() && !object_.empty()) {

@@ -914,5 +914,47 @@ class Execd(Case):
         self.assertNotIn("portcullis_hold", tables())
 
 
+class Whole(Case):
+    """Sensor, engine, execd and responder."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = lab.Installation(ban_seconds=60)
+        self.addCleanup(self.host.close)
+        self.host.start()
+        wait_until("the hold is there", lambda: (VICTIM,) in nft_set("spared4", "portcullis_hold"),
+                   20)
+
+    def outcomes(self, address):
+        return [record["outcome"] for record in self.host.responses()
+                if record["address"] == address]
+
+    def test_the_sensor_detects_behind_the_hold_and_the_ban_confirms_it(self):
+        (source, _), = self.addresses()
+        self.scanner.run(f"nmap -n -Pn -sS -S {source} -e pcscanner --max-retries 0 "
+                         f"--min-rate 50000 --host-timeout 10s -p1-1000 {VICTIM}")
+        wait_until("a ban confirms the hold", lambda: {"held", "executed", "confirmed"} <= set(
+            self.outcomes(source)), 20)
+        self.assertNotIn("lifted", self.outcomes(source))
+        self.assertLessEqual(len(self.refused(source)), 13)
+
+    def test_what_is_silent_because_of_a_hold_is_no_evidence(self):
+        # Two hosts of a network that is held as a whole: one scans, one is a client of many services.
+        for n in (1, 2):
+            self.scanner.run(f"ip addr add fd00:170::{n}/128 dev pcscanner nodad")
+        (_, gateway6), (marker, _) = self.addresses(2)
+        sh(f"ip route replace fd00:170::/64 via {gateway6}")
+        self.scanner.run(f"ip route replace {VICTIM6}/128 dev pcscanner")
+        servers = [EchoServer(port) for port in range(3001, 3013)]
+        for server in servers:
+            self.addCleanup(server.close)
+        self.syn_scan("fd00:170::1")
+        self.run_tool("connects", "fd00:170::2", VICTIM6, 3001, 3012)
+        self.syn_scan(marker)
+        wait_until("the marker is blocked", lambda: "executed" in self.outcomes(marker), 20)
+        self.assertEqual([], [line for line in self.host.lines()
+                              if " detected " in line and "fd00:170::2" in line])
+
+
 if __name__ == "__main__":
     lab.main()
