@@ -73,8 +73,8 @@ DetectionBudget::Waiting DetectionBudget::take_loudest() {
 }
 
 std::optional<std::string> DetectionBudget::take_due(std::int64_t second) {
-    const std::int64_t passed = std::clamp<std::int64_t>(second - begin_ + 1, 0, kPeriod);
-    const std::int64_t due = (reserve() * passed + kPeriod - 1) / kPeriod;
+    const std::int64_t passed = std::clamp<std::int64_t>(second - begin_, 0, kPeriod);
+    const std::int64_t due = reserve() * passed / kPeriod;
     if (waiting_.empty() || released_ >= due) {
         return std::nullopt;
     }

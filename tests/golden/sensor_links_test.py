@@ -109,7 +109,7 @@ class Captures(unittest.TestCase):
                         frames = [wrap(ipv6(fin(p)) if v6 else ipv4(fin(p)), v6) for p in range(1, 21)]
                         text = self.run_on(capture(frames, link, swapped)).stdout
                         self.assertIn("TCP: FIN scan detected [ports 1,2,3,4,5,6,7,8,9,10,...] from "
-                                      f"{THEM6 if v6 else THEM} [port 40000]\n", text)
+                                      f"{THEM6 if v6 else THEM} [port 40000] (forgeable)\n", text)
 
     def test_a_header_checksum_of_zero_is_right_in_what_the_host_itself_sends(self):
         def datagram(source, destination):
