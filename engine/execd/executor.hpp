@@ -147,7 +147,7 @@ class Executor {
     base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
     bool is_bound(const Binding& binding) const;
-    static std::string read_target(const base::RespondRequest& request, const Command& command,
+    std::string read_target(const base::RespondRequest& request, const Command& command,
                                    BanWish& wish);
     static bool is_too_old(const BanWish& wish, base::Timestamp now);
     void finish_as_expired(BanWish wish, base::Timestamp now);
