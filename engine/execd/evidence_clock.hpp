@@ -18,9 +18,9 @@ class EvidenceClock {
         for (auto& step : steps_) {
             step.at += by;
         }
-        steps_.push_back({now, by});
+        steps_.push_front({now, by});
         if (steps_.size() > kMaxSteps) {
-            steps_.pop_front();
+            steps_.pop_back();
         }
     }
 
@@ -36,12 +36,12 @@ class EvidenceClock {
         // only have shown times that it passed through.
         base::Timestamp end = now;
         base::Timestamp time = read;
-        for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-            if (time <= end && time >= step->at - kSlack) {
+        for (const auto& step : steps_) {
+            if (time <= end && time >= step.at - kSlack) {
                 return end_of_second(time, now);
             }
-            time += step->by;
-            end = step->at;
+            time += step.by;
+            end = step.at;
         }
         return end_of_second(time <= end ? time : read, now);
     }
@@ -59,7 +59,7 @@ class EvidenceClock {
         return std::min(time + std::chrono::seconds(1), now);
     }
 
-    std::deque<Step> steps_;
+    std::deque<Step> steps_;  // the last one first
 };
 
 }  // namespace portcullis::execd

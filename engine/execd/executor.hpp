@@ -155,7 +155,7 @@ class Executor {
     void start_ban(BanWish wish, base::Timestamp now, const OnReply& on_reply);
     void change(Ban& ban, const BanWish& wish, base::Timestamp now);
     void prolong(Entry& entry, BanWish wish, base::Timestamp now, const OnReply& on_reply);
-    void keep(Entry& entry, const Ban& before, Record record, base::Timestamp now,
+    void keep(Entry& entry, const Ban& before, const Record& record, base::Timestamp now,
               const OnReply& on_reply);
     static bool is_followed_by_soft_block(const Entry& entry, base::Timestamp now);
     void weaken(Entry& entry, base::Timestamp now);

@@ -581,7 +581,7 @@ void Executor::prolong(Entry& entry, BanWish wish, Timestamp now, const OnReply&
     // What is proven is applied anew even if it comes in the same instant as the ban.
     const bool is_forgeable = !wish.is_manual && wish.ban.evidence != Evidence::Proven;
     if (is_same_block && (is_forgeable || wish.ban.block != ban.block)) {
-        keep(entry, before, std::move(record), now, on_reply);
+        keep(entry, before, record, now, on_reply);
         return;
     }
     std::string change = ban.until < before.until ? "shortened, now" : "prolonged";
@@ -616,7 +616,7 @@ void Executor::prolong(Entry& entry, BanWish wish, Timestamp now, const OnReply&
 }
 
 // A request that changes nothing of what its responder was told.
-void Executor::keep(Entry& entry, const Ban& before, Record record, Timestamp now,
+void Executor::keep(Entry& entry, const Ban& before, const Record& record, Timestamp now,
                     const OnReply& on_reply) {
     Ban& ban = entry.ban;
     if (entry.in_force) {
