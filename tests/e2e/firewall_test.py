@@ -155,7 +155,7 @@ class Responder:
         return self.errors
 
 
-# What leaves this host to the other one, by family: what is late of one must not count for the other.
+# What leaves this host to the addresses of the other one, by family: what is late of one must not count for the other.
 COUNTERS = "table inet pcseen {\n" + "".join(f"""
     counter rst{v} {{ }}
     counter synack{v} {{ }}
@@ -164,13 +164,14 @@ COUNTERS = "table inet pcseen {\n" + "".join(f"""
     chain out{v} {{
         type filter hook postrouting priority 300;
         oifname != pcvictim return
+        {ip} daddr != @OTHER{v}@ return
         meta nfproto != ipv{v} return
         tcp flags & rst == rst counter name rst{v}
         tcp flags & (syn | ack) == (syn | ack) counter name synack{v}
         {icmp} type destination-unreachable counter name unreachable{v}
         {icmp} type echo-reply counter name reply{v}
     }}
-""" for v, icmp in ((4, "icmp"), (6, "icmpv6"))) + "}\n"
+""" for v, ip, icmp in ((4, "ip", "icmp"), (6, "ip6", "icmpv6"))) + "}\n"
 
 
 def sent(address):
@@ -190,8 +191,8 @@ class HostCase(unittest.TestCase):
 
     def setUp(self):
         subprocess.run(["nft", "flush", "ruleset"], check=True)
-        nft(COUNTERS)
         self.v4, self.v6 = self.scanner.new_address()
+        nft(COUNTERS.replace("@OTHER4@", self.v4).replace("@OTHER6@", self.v6))
         self.agent = self.scanner.start(["python3", "-c", AGENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True)
         self.addCleanup(self.stop_agent)
