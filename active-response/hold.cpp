@@ -248,7 +248,7 @@ std::string Hold::begin_work() {
     if (installed_ && installed_->has_rules_of(*wanted_)) {
         return *installed_ == *wanted_ ? answer_all(waiting_, "") : start(Work::ChangeLists);
     }
-    if (installed_ && installed_->config.mode != wanted_->config.mode) {
+    if (form_mode_ != wanted_->config.mode) {
         form_.reset();
     }
     return start(Work::Install);
@@ -395,6 +395,7 @@ std::string Hold::take_work() {
         was_interrupted_ = false;
     } else if (error.empty()) {
         installed_ = work_settings_;
+        form_mode_ = work_settings_.config.mode;
         form_ = HoldForm{answer.value("sees_sockets", true), answer.value("logs", true)};
         form_hash_ = answer.value("form_hash", std::size_t{0});
         lists_hash_ = answer.value("lists_hash", std::size_t{0});
@@ -431,7 +432,7 @@ void Hold::release_spared() {
 bool Hold::is_intact() {
     const auto form = table_->form();
     const auto lists = table_->lists();
-    // An answer that cannot be had is no reason to replace anything.
+    // An answer that cannot be had does not justify a replacement.
     return !form || !lists ||
            (std::hash<std::string>()(*form) == form_hash_ &&
             std::hash<std::string>()(*lists) == lists_hash_);

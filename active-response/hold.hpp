@@ -91,7 +91,9 @@ class Hold {
 
     std::optional<HoldSettings> wanted_;
     std::optional<HoldSettings> installed_;
-    std::optional<HoldForm> form_;  // of installed_, as the trial found it
+    // The form that the trial found for this mode.
+    std::optional<HoldForm> form_;
+    base::HoldMode form_mode_ = base::HoldMode::No;
     std::size_t form_hash_ = 0;
     std::size_t lists_hash_ = 0;
     std::vector<nlohmann::json> waiting_;  // ids of requests that work to come answers

@@ -17,8 +17,8 @@ namespace portcullis::active_response {
 inline constexpr const char* kHoldTable = "portcullis_hold";
 // Time after its last probe during which a pair of source and port counts once.
 inline constexpr std::chrono::seconds kHoldWindow{3};
-// Sources that can be held at a time, of each family. None is evicted: a full set means that there
-// are no new holds.
+// Sources that can be held at a time, of each family. None is evicted: a full set means no new
+// holds.
 inline constexpr int kMaxHeldSources = 4096;
 
 struct HoldSettings {

@@ -51,10 +51,10 @@ class HoldReports {
     void take_spared(const base::Cidr& target, const std::string& reason, base::Timestamp now);
     // Holds of which the responder says the number alone.
     void take_more(std::uint64_t count, base::Timestamp now);
-    // A ban of `target` is in force.
+    // A ban of `target` was executed.
     void note_ban(const base::Cidr& target, base::Timestamp now);
 
-    // Ends what is over, and writes the sum that is due.
+    // Ends the holds whose time has run out, and writes the sum that is due.
     void tick(base::Timestamp now);
     std::optional<base::Timestamp> next_due() const;
 
