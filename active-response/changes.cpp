@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::seconds;
 
-bool may_be_blocked(const base::Cidr& target) { return base::special_use_in(target).empty(); }
+bool may_be_blocked(const base::Cidr& target) { return base::special_use_of(target).empty(); }
 
 // What of it can be done together with others; nullopt = it is wrong, and told so by carry_out().
 std::optional<BanSets::Change> change_of(const Request& request) {

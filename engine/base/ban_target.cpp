@@ -1,8 +1,5 @@
 #include "engine/base/ban_target.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace portcullis::base {
 
 std::optional<Cidr> parse_ban_target(std::string_view text) {
@@ -44,24 +41,6 @@ std::optional<Cidr> parse_offender(std::string_view text) {
 
 std::string ban_target_text(const Cidr& target) {
     return target.is_one_address() ? target.address.to_string() : target.to_string();
-}
-
-std::string_view special_use_in(const Cidr& target) {
-    // Each range of a special use contains the first address of a network that can be banned, or
-    // one of its ends.
-    const auto use = special_use_of(target.address);
-    if (!use.empty() || target.is_one_address()) {
-        return use;
-    }
-    std::array<std::uint8_t, 16> bytes{};
-    std::copy_n(target.address.data(), target.address.size(), bytes.begin());
-    for (int bit = target.prefix_length; bit < static_cast<int>(target.address.size()) * 8; ++bit) {
-        auto& byte = bytes[static_cast<std::size_t>(bit / 8)];
-        byte = static_cast<std::uint8_t>(byte | (0x80 >> (bit % 8)));
-    }
-    return special_use_of(target.address.is_v4()
-                              ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]})
-                              : IpAddress::v6(bytes));
 }
 
 }  // namespace portcullis::base

@@ -29,8 +29,4 @@ std::optional<Cidr> parse_offender(std::string_view text);
 // The canonical text: an address alone, or a network with its length. REQUIRES: as parsed.
 std::string ban_target_text(const Cidr& target);
 
-// As special_use_of(), for any address of `target`: a network that holds loopback addresses has
-// their use.
-std::string_view special_use_in(const Cidr& target);
-
 }  // namespace portcullis::base

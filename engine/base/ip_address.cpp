@@ -111,12 +111,12 @@ const Cidr* CidrSet::find_overlap(const Cidr& network) const {
 
 std::string_view special_use_of(const IpAddress& address) { return special_use_of(Cidr(address)); }
 
-std::string_view special_use_of(const Cidr& network) {
+const std::vector<SpecialNetwork>& special_networks() {
     struct Row {
         std::string_view cidr;
         std::string_view use;
     };
-    static const auto uses = [] {
+    static const auto networks = [] {
         constexpr std::array kRows{
             Row{"127.0.0.0/8", "loopback"},  Row{"0.0.0.0/8", "unspecified"},
             Row{"224.0.0.0/4", "multicast"}, Row{"255.255.255.255/32", "broadcast"},
@@ -124,16 +124,22 @@ std::string_view special_use_of(const Cidr& network) {
             Row{"ff00::/8", "multicast"},    Row{"fe80::/10", "link-local"},
             Row{"240.0.0.0/4", "reserved"},  Row{"100::/64", "discard-only"},
         };
-        std::vector<std::pair<Cidr, std::string_view>> parsed;
+        std::vector<SpecialNetwork> parsed;
         parsed.reserve(kRows.size());
         for (const Row& row : kRows) {
-            parsed.emplace_back(*Cidr::parse(row.cidr), row.use);
+            parsed.push_back({*Cidr::parse(row.cidr), row.use});
         }
         return parsed;
     }();
-    const auto found = std::find_if(uses.begin(), uses.end(),
-                                    [&](const auto& use) { return use.first.overlaps(network); });
-    return found == uses.end() ? std::string_view() : found->second;
+    return networks;
+}
+
+std::string_view special_use_of(const Cidr& network) {
+    const auto& known = special_networks();
+    const auto found = std::find_if(known.begin(), known.end(), [&](const auto& special) {
+        return special.network.overlaps(network);
+    });
+    return found == known.end() ? std::string_view() : found->use;
 }
 
 std::size_t IpAddressHash::operator()(const IpAddress& address) const noexcept {

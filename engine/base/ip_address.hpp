@@ -118,6 +118,12 @@ class CidrSet {
 std::string_view special_use_of(const IpAddress& address);
 // The same of a network that has any such address.
 std::string_view special_use_of(const Cidr& network);
+// All that special_use_of() knows.
+struct SpecialNetwork {
+    Cidr network;
+    std::string_view use;
+};
+const std::vector<SpecialNetwork>& special_networks();
 
 struct IpAddressHash {
     std::size_t operator()(const IpAddress& address) const noexcept;

@@ -20,21 +20,6 @@ constexpr std::chrono::seconds kTick{2};
 constexpr std::chrono::minutes kSshLook{1};
 constexpr std::string_view kOutbound = "peer of a connection that this host opened";
 constexpr std::size_t kMaxEntries = 100'000;  // of what is shown
-// What base::special_use_of() knows.
-constexpr const char* kSpecialNetworks[] = {"0.0.0.0/8",          "127.0.0.0/8", "224.0.0.0/4",
-                                            "255.255.255.255/32", "::/128",      "::1/128",
-                                            "fe80::/10",          "ff00::/8"};
-
-const base::CidrSet& special_networks() {
-    static const auto networks = [] {
-        base::CidrSet set;
-        for (const char* text : kSpecialNetworks) {
-            set.add(*base::Cidr::parse(text));
-        }
-        return set;
-    }();
-    return networks;
-}
 
 }  // namespace
 
@@ -165,11 +150,8 @@ void NeverBlock::apply_host_names() {
 }
 
 std::optional<std::string> NeverBlock::standing_reason(const base::Cidr& target) {
-    if (const auto use = base::special_use_of(target.address); !use.empty()) {
+    if (const auto use = base::special_use_of(target); !use.empty()) {
         return fmt::format("{} address", use);
-    }
-    if (const auto* special = special_networks().find_overlap(target)) {
-        return fmt::format("{} address", base::special_use_of(special->address));
     }
     if (const auto* network = networks_.find_overlap(target)) {
         return fmt::format("white_list {}", network->to_string());
@@ -245,8 +227,8 @@ std::vector<ProtectedEntry> NeverBlock::all_protected() {
             entries.push_back({network, std::move(reason)});
         }
     };
-    for (const auto& network : special_networks().all()) {
-        add(network, fmt::format("{} address", base::special_use_of(network.address)));
+    for (const auto& [network, use] : base::special_networks()) {
+        add(network, fmt::format("{} address", use));
     }
     for (const auto& network : networks_.all()) {
         add(network, fmt::format("white_list {}", network.to_string()));

@@ -69,9 +69,9 @@ TEST_CASE("ban_target: a network has the special use of any address in it") {
     };
     for (const auto& row : rows) {
         CAPTURE(row.text);
-        CHECK(special_use_in(*parse_ban_target(row.text)) == row.use);
+        CHECK(special_use_of(*parse_ban_target(row.text)) == row.use);
     }
-    CHECK_FALSE(special_use_in(*parse_ban_target("255.255.255.0/24")).empty());
+    CHECK_FALSE(special_use_of(*parse_ban_target("255.255.255.0/24")).empty());
 }
 
 TEST_CASE("ban_target: networks overlap if one contains the other") {
