@@ -1,5 +1,8 @@
 #include "engine/base/ban_target.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace portcullis::base {
 
 std::optional<Cidr> parse_ban_target(std::string_view text) {

@@ -484,7 +484,7 @@ void ScanTracker::on_unreachable(const Packet& packet) {
     if (refused.transport == Transport::Other) {
         return;  // protocols are counted as they come
     }
-    const auto probe =
+    auto probe =
         pending_.settle(ledger_.pair_of(refused.source, refused.destination), refused.source_port,
                         refused.destination_port, refused.transport, now_);
     if (!probe) {
@@ -494,8 +494,15 @@ void ScanTracker::on_unreachable(const Packet& packet) {
         peers_.remember(rejected_flow(probe->destination, probe->source), second());
     }
     if (!probe->was_counted) {
-        touch(*probe, ProbeLedger::Door::Refuses);
+        touch_refused(*probe);
     }
+}
+
+// A refusal shows that the kernel accepted the packet. If its checksum is partial, it came from a
+// container or a virtual machine of this host and not over a wire, so nothing is doubtful about it.
+void ScanTracker::touch_refused(Probe& probe) {
+    probe.is_partial = false;
+    touch(probe, ProbeLedger::Door::Refuses);
 }
 
 void ScanTracker::on_tcp_answer(const Packet& packet) {
@@ -508,7 +515,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         ledger_.note_proof(packet.destination, packet.source);
     }
     const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
-    const auto probe = is_handshake
+    auto probe = is_handshake
                            ? pending_.accept(pair, packet.destination_port, packet.source_port,
                                              packet.tcp_acknowledgement, now_)
                            : pending_.settle(pair, packet.destination_port, packet.source_port,
@@ -525,7 +532,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
                 ledger_.note_open_port(*probe);
             }
         } else if (!probe->was_counted) {
-            touch(*probe, ProbeLedger::Door::Refuses);
+            touch_refused(*probe);
         }
         return;
     }

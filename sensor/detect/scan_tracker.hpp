@@ -71,6 +71,7 @@ class ScanTracker final : public Tracker {
     // The port that a probe touched is closed or did not answer. Not if its source had a working
     // connection to it of late: a service that restarts.
     void touch(const Probe& probe, ProbeLedger::Door door);
+    void touch_refused(Probe& probe);
     void on_unreachable(const sensor_packet::Packet& packet);
     void on_echo_request(const sensor_packet::Packet& packet);
     void on_tcp_answer(const sensor_packet::Packet& packet);
