@@ -69,8 +69,8 @@ void HoldReports::take_held(const Cidr& target, Timestamp now) {
     if (known_.size() < kMaxKnown) {
         known_[{target.address, target.prefix_length}] = {now + setting_.length, has_record};
     }
-    if (was_banned_lately(target, now)) {
-        note_ban(target, now);
+    if (const auto ban = find_ban(target, now)) {
+        confirm(*ban, now);
     }
 }
 
@@ -98,13 +98,15 @@ void HoldReports::take_more(std::uint64_t count, Timestamp now) {
 }
 
 // The ban and the word of the kernel come by different ways: either may be first.
-bool HoldReports::was_banned_lately(const Cidr& target, Timestamp now) {
+std::optional<Cidr> HoldReports::find_ban(const Cidr& target, Timestamp now) {
     while (!bans_.empty() &&
            (bans_.front().time + setting_.length <= now || bans_.front().time > now)) {
         bans_.pop_front();
     }
-    return std::any_of(bans_.begin(), bans_.end(),
-                       [&](const Ban& ban) { return ban.target.overlaps(target); });
+    const auto found = std::find_if(bans_.begin(), bans_.end(), [&](const Ban& ban) {
+        return ban.target.address.is_v4() == target.address.is_v4() && ban.target.overlaps(target);
+    });
+    return found == bans_.end() ? std::nullopt : std::optional(found->target);
 }
 
 void HoldReports::note_ban(const Cidr& target, Timestamp now) {
@@ -112,16 +114,19 @@ void HoldReports::note_ban(const Cidr& target, Timestamp now) {
         bans_.pop_front();
     }
     bans_.push_back({target, now});
+    confirm(target, now);
+}
+
+void HoldReports::confirm(const Cidr& ban, Timestamp now) {
     for (auto it = known_.begin(); it != known_.end();) {
         const Cidr held(it->first.first, it->first.second);
-        if (held.address.is_v4() != target.address.is_v4() || !held.overlaps(target)) {
+        if (held.address.is_v4() != ban.address.is_v4() || !held.overlaps(ban)) {
             ++it;
             continue;
         }
         ++counters_.confirmed;
         if (it->second.has_record) {
-            write(held, Outcome::Confirmed, "a ban followed: " + base::ban_target_text(target),
-                  now);
+            write(held, Outcome::Confirmed, "a ban followed: " + base::ban_target_text(ban), now);
         } else {
             ++left_out_.confirmed;
         }

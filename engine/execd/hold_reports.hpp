@@ -74,7 +74,9 @@ class HoldReports {
     bool admit(base::Timestamp now);
     void write(const base::Cidr& target, Outcome outcome, std::string reason, base::Timestamp now);
     void write_sum(base::Timestamp now);
-    bool was_banned_lately(const base::Cidr& target, base::Timestamp now);
+    // The ban that came shortly before the hold of `target`; nullopt = there was none.
+    std::optional<base::Cidr> find_ban(const base::Cidr& target, base::Timestamp now);
+    void confirm(const base::Cidr& ban, base::Timestamp now);
 
     RecordSink& records_;
     Setting setting_;
