@@ -148,7 +148,7 @@ class Executor {
     const Command* find_command(std::string_view name) const;
     bool is_bound(const Binding& binding) const;
     std::string read_target(const base::RespondRequest& request, const Command& command,
-                                   BanWish& wish);
+                            BanWish& wish);
     static bool is_too_old(const BanWish& wish, base::Timestamp now);
     void finish_as_expired(BanWish wish, base::Timestamp now);
     void carry_out(BanWish wish, base::Timestamp now, const OnReply& on_reply);

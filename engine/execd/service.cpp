@@ -85,10 +85,10 @@ base::Result<void> Service::listen(uid_t engine_uid) {
     executor_->restore(clock_.now());
     hold_->apply(config_);
     executor_->log_unexplained();
-    auto server = MessageServer::listen(paths_.socket, engine_uid,
-                                        {loop_, clock_, log_, *record_limit_, *executor_, protection_,
-                                         [this] { return config_.dry_run; },
-                                         [this] { follow_clock(); }, [this] { schedule(); }});
+    auto server = MessageServer::listen(
+        paths_.socket, engine_uid,
+        {loop_, clock_, log_, *record_limit_, *executor_, protection_,
+         [this] { return config_.dry_run; }, [this] { follow_clock(); }, [this] { schedule(); }});
     if (!server) {
         return base::fail(std::move(server.error()));
     }

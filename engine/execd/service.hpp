@@ -72,8 +72,8 @@ class Service {
     ResponderRunner runner_;
     Protection& protection_;
     ExecdConfig config_;
-    std::chrono::nanoseconds clock_offset_;  // of the wall clock to the steady one
-    std::unique_ptr<Hold> hold_;  // passes records on to records_
+    std::chrono::nanoseconds clock_offset_;      // of the wall clock to the steady one
+    std::unique_ptr<Hold> hold_;                 // passes records on to records_
     std::unique_ptr<RecordLimit> record_limit_;  // passes them on to hold_
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<MessageServer> server_;

@@ -515,11 +515,10 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         ledger_.note_proof(packet.destination, packet.source);
     }
     const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
-    auto probe = is_handshake
-                           ? pending_.accept(pair, packet.destination_port, packet.source_port,
-                                             packet.tcp_acknowledgement, now_)
-                           : pending_.settle(pair, packet.destination_port, packet.source_port,
-                                             Transport::Tcp, now_);
+    auto probe = is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
+                                                packet.tcp_acknowledgement, now_)
+                              : pending_.settle(pair, packet.destination_port, packet.source_port,
+                                                Transport::Tcp, now_);
     if (probe) {
         if (probe->is_wrong) {
             peers_.remember(rewritten_flow(probe->destination, probe->source), second());
