@@ -2,6 +2,9 @@
 // order in which nft(8) writes them, so that `nft list` reads them. Plain functions.
 #pragma once
 
+#include <netinet/in.h>
+
+// After the C library's header: both declare the same names.
 #include <linux/netfilter.h>
 
 #include <array>

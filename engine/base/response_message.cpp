@@ -386,7 +386,7 @@ BlockRow read_block_row(MemberReader& in) {
     block.responder = in.text("responder");
     block.address = in.text("address");
     block.left = in.number("left", -1, kMostSeconds);
-    block.is_hold = in.boolean("hold");
+    block.is_hold = in.optional_boolean("hold");
     return block;
 }
 
