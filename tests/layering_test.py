@@ -20,7 +20,7 @@ OWNERS = {
     r"libmnl/|linux/netfilter": ["engine/execd", "active-response"],
     r"systemd/": ["engine/base", "engine/app"],
     r"CLI/": ["engine/app", "sensor", "active-response"],
-    r"cap-ng": ["engine/app", "sensor"],
+    r"cap-ng": ["engine/base", "engine/app", "sensor"],
     r"histedit": ["engine/app"],
     r"catch2/": [],
 }
