@@ -79,6 +79,7 @@ class Disturbances(unittest.TestCase):
         self.chance = random.Random(SEED)
         self.last = 0
         self.until = {}  # address -> latest unix time at which it may still be blocked
+        self.longest = {}  # address -> longest time of its hard ban, in seconds
         self.due = {}  # address -> time until which it must be blocked
 
     # execd
@@ -155,7 +156,11 @@ class Disturbances(unittest.TestCase):
             "forgeable_timeout": forgeable}).encode())
         # The answer to another question comes when this request was taken in.
         self.ask({"op": "list"})
-        length = timeout if grade == "proven" else forgeable
+        length = forgeable
+        if grade == "proven":
+            # A hard ban is prolonged by its longest time so far.
+            is_banned = self.until.get(address, 0) > time.time()
+            length = self.longest[address] = max(timeout, self.longest.get(address, 0) if is_banned else 0)
         self.due[address] = max(self.due.get(address, 0), time.time() + length - 1)
         self.until[address] = max(self.until.get(address, 0), time.time() + length)
 
@@ -164,6 +169,7 @@ class Disturbances(unittest.TestCase):
             address = self.chance.choice(list(self.due))
             if self.ask({"op": "unban", "address": address})["ok"]:
                 del self.due[address]
+                self.longest.pop(address, None)
                 self.until[address] = time.time()
 
     # What happens

@@ -85,10 +85,11 @@ TEST_CASE("line_search: it stops where it is told to, and at its limit") {
 TEST_CASE("line_search: a line without an end costs no memory and hides no other") {
     const test::TemporaryFolder folder;
     const std::string path = folder / "log";
-    test::overwrite(path, "before\n" + std::string(3 << 20, 'x') + "\nafter\n");
+    const std::string endless(3 << 20, 'x');
+    test::overwrite(path, "before\n" + endless + "\nafter\n");
     CHECK(search(path, kPlenty).lines == std::vector<std::string>{"after", "before"});
-    test::overwrite(path, "before\n" + std::string(3 << 20, 'x'));
+    test::overwrite(path, "before\n" + endless);
     CHECK(search(path, kPlenty).lines == std::vector<std::string>{"before"});
-    test::overwrite(path, std::string(3 << 20, 'x') + "\nafter");
+    test::overwrite(path, endless + "\nafter");
     CHECK(search(path, kPlenty).lines == std::vector<std::string>{"after"});
 }
