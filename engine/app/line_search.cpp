@@ -57,7 +57,8 @@ SearchEnd search_backwards(const std::string& path, std::size_t& bytes_left,
         tail = is_too_long ? std::string() : std::string(rest) + tail;
         is_last = is_last && tail.empty() && !is_too_long;
     }
-    return is_too_long || tail.empty() || on_line(tail) ? SearchEnd::Beginning : SearchEnd::Stopped;
+    const bool is_nothing = is_last && tail.empty();  // the file is empty
+    return is_too_long || is_nothing || on_line(tail) ? SearchEnd::Beginning : SearchEnd::Stopped;
 }
 
 }  // namespace portcullis::app

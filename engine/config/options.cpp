@@ -101,10 +101,11 @@ constexpr Option kOptions[] = {
      "with no, only the known networks are crawlers (Portcullis)",
      set_yes_no<&C::verify_crawlers>},
     {"global", "max_bans_per_minute", "1 to 1000000", "60",
-     "responses with an address in any minute; beyond it there are alerts only (Portcullis)",
+     "new bans in any minute; [what is beyond it "
+     "waits](responding-safely.md#what-the-limits-do) (Portcullis)",
      set_number<&C::max_bans_per_minute, 1, kMaxBansPerMinute>},
     {"global", "max_bans", "1 to 10000000", "100000",
-     "bans in force at once; beyond it there are alerts only (Portcullis)",
+     "bans in force at once; what is beyond it waits (Portcullis)",
      set_number<&C::max_bans, 1, kMaxBans>},
     {"global", "dry_run", kYesNo, "no", "record what would be run, run nothing (Portcullis)",
      set_yes_no<&C::dry_run>},
