@@ -6,7 +6,7 @@
 // of each uid apart and of all of them together, records about clients that may not ask. What has
 // no room is counted, and once a minute one record says how many there were of each outcome.
 // Records of effects on addresses that were not banned before are written in any case (the limits
-// of bans bound them), as are those of root's requests. Single-threaded.
+// of bans bound them), as are those of root's requests, if they are not refused. Single-threaded.
 #pragma once
 
 #include <cstddef>

@@ -88,11 +88,18 @@ TEST_CASE("record_limit: what has an effect is always written, a repeated one wi
     }
     CHECK(sink.records.size() == 55);
     for (int i = 0; i < 10; ++i) {
-        auto record = record_of(Outcome::Refused, clock.now());
+        auto record = record_of(Outcome::Spared, clock.now());
         record.asker = uid_t{0};
         limit.write(record);
     }
     CHECK(sink.records.size() == 65);
+    // Messages of root that are none are bounded like those of other users.
+    for (int i = 0; i < 1000; ++i) {
+        auto record = record_of(Outcome::Refused, clock.now());
+        record.asker = uid_t{0};
+        limit.write(record);
+    }
+    CHECK(sink.records.size() == 66);
 }
 
 TEST_CASE("record_limit: one uid takes no room of another one or of the engine") {
