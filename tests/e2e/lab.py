@@ -7,6 +7,7 @@ one is the scanner's. Everything (namespaces, processes, the temporary home) van
 usage of a test file: X_test.py SOURCE_DIR BIN_DIR [unittest arguments]
 """
 import contextlib
+import ipaddress
 import json
 import os
 import pathlib
@@ -183,16 +184,27 @@ class Installation:
         return self._records("logs/active-responses.json")
 
 
+class Bans(set):
+    """Addresses and networks as text. An address is in it if a network that holds it is."""
+
+    def __contains__(self, address):
+        return super().__contains__(address) or any(
+            ipaddress.ip_address(address) in ipaddress.ip_network(ban) for ban in self)
+
+
 def kernel_bans():
-    """The addresses that the kernel drops, as text."""
+    """The addresses and networks that the kernel blocks, hard or softly."""
     listed = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis"],
                             capture_output=True, text=True, check=False)
     if listed.returncode != 0:
-        return set()
-    banned = set()
+        return Bans()
+    banned = Bans()
     for item in json.loads(listed.stdout)["nftables"]:
+        # "soft6_64" holds networks of 64 bits by their first addresses.
+        _, _, length = item.get("set", {}).get("name", "").partition("_")
         for element in item.get("set", {}).get("elem", []):
-            banned.add(element["elem"]["val"] if isinstance(element, dict) else element)
+            address = element["elem"]["val"] if isinstance(element, dict) else element
+            banned.add(f"{address}/{length}" if length else address)
     return banned
 
 
@@ -219,7 +231,9 @@ class HostCase(unittest.TestCase):
              if alert.get("srcip") == address and alert.get("decoder") == decoder), None))
 
     def responses_against(self, address):
-        return [record for record in self.host.responses() if record["address"] == address]
+        """The records about an address, or a network that holds it. What the kernel holds for a moment is no response."""
+        return [record for record in self.host.responses() if record["outcome"] not in ("held", "confirmed", "lifted")
+                and address in Bans({record["address"]} - {"-"})]
 
     def assert_benign(self, address):
         """No detection and no response for `address`, once the sensor has seen all that came."""

@@ -208,7 +208,7 @@ class Shipped(TwoLinks):
         self.detection(marker)
         self.assertEqual(1, len(self.detections(source)))
         self.send(source, BACK, range(QUIET + 200, QUIET + 240))
-        self.assertRegex(self.detection(source, 2), r"\] \(again\)$")
+        self.assertRegex(self.detection(source, 2), r"\] \(again, forgeable\)$")
 
     def test_a_route_that_changes_under_a_strict_filter(self):
         filter_mode(1)
@@ -235,11 +235,11 @@ class Shipped(TwoLinks):
         self.route(source, BACK)
         time.sleep(REPEAT + 0.5)
         self.send(source, FORTH, range(QUIET + 100, QUIET + 140))
-        self.assertRegex(self.detection(source, 2), r"\] \(again, asymmetric route\)$")
+        self.assertRegex(self.detection(source, 2), r"\] \(again, doubtful, asymmetric route\)$")
         self.assertEqual([99990, 99996], self.alerts_for(source, 2))
         time.sleep(REPEAT + 0.5)
         self.send(source, BACK, range(QUIET + 200, QUIET + 240))  # its packets follow the new route
-        self.assertRegex(self.detection(source, 3), r"\] \(again\)$")
+        self.assertRegex(self.detection(source, 3), r"\] \(again, forgeable\)$")
         self.assertEqual([99990, 99996, 99990], self.alerts_for(source, 3))
 
     def test_ipv6_has_no_filter_in_the_kernel(self):
