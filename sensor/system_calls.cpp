@@ -64,6 +64,9 @@ constexpr AllowedCall kAllowed[] = {
     {"getdents64"},
     {"unlink"},
     {"unlinkat"},
+    // Leaving the terminal.
+    {"dup2"},
+    {"dup3"},
     // The event loop.
     {"epoll_create1"},
     {"epoll_ctl"},
