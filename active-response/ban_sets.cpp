@@ -1,11 +1,11 @@
 #include "active-response/ban_sets.hpp"
+#include "active-response/local_ports.hpp"
 
 #include <fmt/format.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
 #include "engine/base/ban_target.hpp"
@@ -43,15 +43,6 @@ std::uint32_t next_generation(std::uint32_t generation) {
 
 std::pair<base::IpAddress, int> key_of(const base::Cidr& target) {
     return {target.address, target.prefix_length};
-}
-
-std::uint16_t first_local_port() {
-    const auto text = base::read_file("/proc/sys/net/ipv4/ip_local_port_range", 100);
-    std::uint16_t port = 0;
-    if (text) {
-        std::from_chars(text->data(), text->data() + text->size(), port);
-    }
-    return port == 0 ? kUsualFirstLocalPort : port;
 }
 
 void add_element(Transaction& transaction, int type, int flags, const Element& element) {

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -19,6 +18,7 @@
 
 #include "active-response/complain.hpp"
 #include "active-response/hold_trial.hpp"
+#include "active-response/local_ports.hpp"
 #include "active-response/request.hpp"
 #include "active-response/run_nft.hpp"
 #include "engine/base/ban_target.hpp"
@@ -51,10 +51,6 @@ base::Diagnostic problem(const char* code, std::string message) {
     diagnostic.code = code;
     diagnostic.message = std::move(message);
     return diagnostic;
-}
-
-bool is_before(const Cidr& a, const Cidr& b) {
-    return a.address != b.address ? a.address < b.address : a.prefix_length < b.prefix_length;
 }
 
 bool is_same(const Cidr& a, const Cidr& b) { return !is_before(a, b) && !is_before(b, a); }
@@ -105,12 +101,6 @@ std::optional<HoldMode> mode_of(const json& request) {
         return HoldMode::Refused;
     }
     return word == "no" ? std::optional(HoldMode::No) : std::nullopt;
-}
-
-int first_local_port() {
-    int first = 0;
-    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
-    return first > 0 && first <= 65535 ? first : HoldSettings().first_local_port;
 }
 
 std::string form_name(const HoldForm& form) {

@@ -18,7 +18,7 @@
 namespace portcullis::active_response {
 namespace {
 
-constexpr timeval kReplyLimit{2, 0};
+constexpr timeval kLogReplyLimit{2, 0};
 constexpr int kQueueBytes = 1 << 20;
 constexpr std::uint32_t kSequence = 1;
 
@@ -112,7 +112,7 @@ base::Result<HoldLog> HoldLog::open(int group) {
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
         return failure("no-netlink", errno);
     }
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit, sizeof kReplyLimit);
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kLogReplyLimit, sizeof kLogReplyLimit);
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kQueueBytes, sizeof kQueueBytes);
     alignas(nlmsghdr) std::array<char, 1024> buffer{};
     auto* message = begin_config(buffer.data(), group);

@@ -32,10 +32,6 @@ bool is_of(const Cidr& cidr, base::IpFamily family) {
     return cidr.address.is_v4() == (family == base::IpFamily::V4);
 }
 
-bool is_before(const Cidr& a, const Cidr& b) {
-    return a.address != b.address ? a.address < b.address : a.prefix_length < b.prefix_length;
-}
-
 std::string joined(const std::set<std::string>& texts) {
     return fmt::format("{}", fmt::join(texts, ", "));
 }
@@ -211,6 +207,10 @@ class Chains {
 };
 
 }  // namespace
+
+bool is_before(const Cidr& a, const Cidr& b) {
+    return a.address != b.address ? a.address < b.address : a.prefix_length < b.prefix_length;
+}
 
 bool HoldSettings::has_rules_of(const HoldSettings& other) const {
     return config == other.config && is_dry == other.is_dry && log_group == other.log_group &&

@@ -60,4 +60,7 @@ std::string hold_removal_script();
 // Held sources are known by this: an IPv4 address, an IPv6 network, or an on-link IPv6 address.
 base::Cidr hold_target_of(const base::IpAddress& source, const HoldSettings& settings);
 
+// The order of the networks of a list: by address, shorter prefixes first.
+bool is_before(const base::Cidr& a, const base::Cidr& b);
+
 }  // namespace portcullis::active_response

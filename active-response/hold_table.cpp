@@ -25,7 +25,7 @@
 namespace portcullis::active_response {
 namespace {
 
-constexpr timeval kReplyLimit{5, 0};
+constexpr timeval kTableReplyLimit{5, 0};
 // The table's name is attribute 1 of all messages of nftables.
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_RULE_TABLE == 1 && NFTA_CHAIN_TABLE == 1 &&
               NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1);
@@ -49,7 +49,7 @@ std::string hex_of(const nlattr* attribute) {
     return fmt::format("{:02x}", fmt::join(bytes, bytes + mnl_attr_get_payload_len(attribute), ""));
 }
 
-std::string text_of(const nlattr* attribute) {
+std::string text_or_hex_of(const nlattr* attribute) {
     return mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 ? mnl_attr_get_str(attribute)
                                                                   : hex_of(attribute);
 }
@@ -61,7 +61,7 @@ std::string expression_text(const nlattr* element) {
     for_each_attribute_in(element, [&](const nlattr* attribute) {
         switch (mnl_attr_get_type(attribute)) {
             case NFTA_EXPR_NAME:
-                name = text_of(attribute);
+                name = text_or_hex_of(attribute);
                 break;
             case NFTA_EXPR_DATA:
                 data = hex_of(attribute);
@@ -78,7 +78,7 @@ std::string rule_text(const nlmsghdr* message) {
     for_each_attribute_of(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
         switch (mnl_attr_get_type(attribute)) {
             case NFTA_RULE_CHAIN:
-                text += " " + text_of(attribute);
+                text += " " + text_or_hex_of(attribute);
                 break;
             case NFTA_RULE_EXPRESSIONS:
                 for_each_attribute_in(
@@ -213,8 +213,8 @@ base::Result<HoldTable> HoldTable::open() {
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
         return failure("no-netlink", "no netlink socket: " + explain(errno));
     }
-    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &kReplyLimit,
-                 sizeof kReplyLimit);
+    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &kTableReplyLimit,
+                 sizeof kTableReplyLimit);
     table.sequence_ = static_cast<std::uint32_t>(std::time(nullptr));
     return table;
 }
@@ -374,9 +374,9 @@ base::Result<HoldWatch> HoldWatch::open() {
         return failure("no-netlink", "no netlink socket: " + explain(errno));
     }
     HoldWatch watch(socket);
-    constexpr int kQueueBytes = 1 << 20;
-    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &kQueueBytes,
-                 sizeof kQueueBytes);
+    constexpr int kNewsQueueBytes = 1 << 20;
+    ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &kNewsQueueBytes,
+                 sizeof kNewsQueueBytes);
     int group = NFNLGRP_NFTABLES;
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
         mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {

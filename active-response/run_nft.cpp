@@ -11,19 +11,13 @@
 #include <string>
 #include <system_error>
 
+#include "active-response/nf_netlink.hpp"
 #include "engine/base/fd.hpp"
 
 namespace portcullis::active_response {
 namespace {
 
 constexpr std::size_t kMaxSaid = 1000;
-
-tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = code;
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
-}
 
 }  // namespace
 

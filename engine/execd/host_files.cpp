@@ -15,6 +15,7 @@
 
 #include "engine/base/fd.hpp"
 #include "engine/base/utf8.hpp"
+#include "engine/execd/trimmed.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -46,14 +47,6 @@ constexpr FileKind kFileKinds[] = {
     {"/var/lib/dhcpcd", "*.lease", "DHCP server", servers_in_dhcp_message},
     {"/var/lib/dhcpcd5", "*.lease", "DHCP server", servers_in_dhcp_message},
 };
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r");
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 template <class Take>
 void for_each_part(std::string_view text, std::string_view separators, Take take) {

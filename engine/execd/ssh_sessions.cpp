@@ -229,7 +229,7 @@ bool is_authenticated_title(std::string_view title) {
 }
 
 std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::Cidr& peers) {
-    constexpr std::string_view kEstablished = "01";
+    constexpr std::string_view kEstablishedText = "01";
     Inodes inodes;
     while (!text.empty() && inodes.size() < kMaxSockets) {
         auto line = text.substr(0, text.find('\n'));
@@ -239,7 +239,7 @@ std::set<std::uint64_t> established_sockets_in(std::string_view text, const base
         const auto remote = next_word(line);
         const auto state = next_word(line);
         const auto peer = address_of_hex(remote.substr(0, remote.find(':')));
-        if (state != kEstablished || !peer || !peers.contains(*peer)) {
+        if (state != kEstablishedText || !peer || !peers.contains(*peer)) {
             continue;
         }
         for (int i = 0; i < 5; ++i) {  // queues, timer, retransmissions, uid, timeout

@@ -10,11 +10,12 @@
 
 #include "engine/base/fd.hpp"
 #include "engine/base/utf8.hpp"
+#include "engine/execd/trimmed.hpp"
 
 namespace portcullis::execd {
 namespace {
 
-constexpr std::size_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMaxListSize = 1 << 20;
 constexpr std::size_t kMaxHostName = 253;
 constexpr int kMaxProblems = 20;  // of one file; more are counted
 
@@ -28,14 +29,6 @@ bool is_host_name(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) {
                return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_';
            });
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r");
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 base::Diagnostic problem(const std::string& file, int line, std::string code, std::string what) {
@@ -54,7 +47,7 @@ std::optional<std::string> text_of(const std::string& path) {
     if (!fd || ::fstat(fd.get(), &status) != 0) {
         return std::nullopt;
     }
-    if (!S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) > kMaxFileSize) {
+    if (!S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) > kMaxListSize) {
         errno = S_ISREG(status.st_mode) ? EFBIG : EINVAL;
         return std::nullopt;
     }
