@@ -19,7 +19,7 @@ namespace portcullis::active_response {
 namespace {
 
 constexpr timeval kLogReplyLimit{2, 0};
-constexpr int kQueueBytes = 1 << 20;
+constexpr int kLogQueueBytes = 1 << 20;
 constexpr std::uint32_t kSequence = 1;
 
 tl::unexpected<base::Diagnostic> failure(const char* code, int error) {
@@ -113,7 +113,7 @@ base::Result<HoldLog> HoldLog::open(int group) {
         return failure("no-netlink", errno);
     }
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kLogReplyLimit, sizeof kLogReplyLimit);
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kQueueBytes, sizeof kQueueBytes);
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kLogQueueBytes, sizeof kQueueBytes);
     alignas(nlmsghdr) std::array<char, 1024> buffer{};
     auto* message = begin_config(buffer.data(), group);
     const nfulnl_msg_config_cmd bind{NFULNL_CFG_CMD_BIND};

@@ -48,7 +48,7 @@ class LoginRecords {
         std::int64_t read_until = 0;
     };
     bool read(File& file);
-    void take(std::string_view record);
+    void take(std::string_view bytes);
 
     std::string root_;
     std::array<File, 2> files_{File{"/var/log/wtmp.1", {}, 0}, File{"/var/log/wtmp", {}, 0}};

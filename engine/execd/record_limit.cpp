@@ -32,8 +32,8 @@ bool is_bounded(const Record& record) {
             return true;
         case Outcome::Alarm:
         case Outcome::Summary:
-            return false;
-        case Outcome::Held:  // HoldReports bounds these
+        // HoldReports bounds these.
+        case Outcome::Held:
         case Outcome::Confirmed:
         case Outcome::Lifted:
             return false;

@@ -648,6 +648,9 @@ class Kernel(Case):
                 responder = self.responder(PORTCULLIS_HOLD_FAILED_FORMS=str(failed))
                 self.assertTrue(responder.hold()["ok"])
                 wait_until("one warning", lambda: responder.errors)
+                if "no network namespace can be made" in responder.errors[0]:
+                    responder.close()
+                    self.skipTest("SKIPPED: CAP_NET_ADMIN alone makes no network namespace here, so nothing is tried")
                 self.assertIn("lesser form", responder.errors[0])
                 (source, _), = self.addresses()
                 self.syn_scan(source)
@@ -660,6 +663,8 @@ class Kernel(Case):
                 self.assertEqual([source] if has_reports else [], responder.held())
         responder = self.responder(PORTCULLIS_HOLD_FAILED_FORMS="4")
         answer = responder.hold()
+        if any("no network namespace can be made" in error for error in responder.errors):
+            self.skipTest("SKIPPED: the same")
         self.assertFalse(answer["ok"])
         self.assertIn("this kernel cannot hold scans", answer["error"])
         self.assertNotIn("portcullis_hold", tables())
