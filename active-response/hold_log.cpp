@@ -113,7 +113,7 @@ base::Result<HoldLog> HoldLog::open(int group) {
         return failure("no-netlink", errno);
     }
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kLogReplyLimit, sizeof kLogReplyLimit);
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kLogQueueBytes, sizeof kQueueBytes);
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kLogQueueBytes, sizeof kLogQueueBytes);
     alignas(nlmsghdr) std::array<char, 1024> buffer{};
     auto* message = begin_config(buffer.data(), group);
     const nfulnl_msg_config_cmd bind{NFULNL_CFG_CMD_BIND};
