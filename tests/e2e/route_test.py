@@ -53,7 +53,7 @@ def filter_mode(mode):
 
 class TwoLinks(lab.HostCase):
     """One installation that listens on both links."""
-    bound_rules = "99990,99991,99996"
+    bound_rules = "99990,99991,99996,99997"
 
     @classmethod
     def setUpClass(cls):
@@ -75,7 +75,7 @@ class TwoLinks(lab.HostCase):
         cls.addClassCleanup(sh, "nft delete table inet pcquiet")
         filter_mode(0)
         cls.host = lab.Installation(ban_seconds=600, interface=f"{FORTH},{BACK}", edit=lambda text: text.replace(
-            "<rules_id>99990,99991,99996<", f"<rules_id>{cls.bound_rules}<"))
+            "<rules_id>99990,99991,99996,99997<", f"<rules_id>{cls.bound_rules}<"))
         cls.addClassCleanup(cls.host.close)
         cls.host.start()
         cls.last = 0
