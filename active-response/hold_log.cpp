@@ -137,7 +137,7 @@ base::Result<HoldLog> HoldLog::open(int group) {
 
 int HoldLog::fd() const { return mnl_socket_get_fd(socket_.get()); }
 
-HoldLog::News HoldLog::read_news() {
+HoldLog::News HoldLog::read_news() const {
     News news;
     alignas(nlmsghdr) std::array<char, 8192> buffer;
     for (int packets = 0; packets < kMaxPerRead; ++packets) {

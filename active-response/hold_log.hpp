@@ -23,7 +23,7 @@ class HoldLog {
         bool were_lost = false;  // the kernel had more than this was quick enough to read
     };
     // Takes in what there is, but not more than kMaxPerRead packets: requests wait meanwhile.
-    News read_news();
+    News read_news() const;
     static constexpr int kMaxPerRead = 64;
 
   private:

@@ -271,7 +271,8 @@ Trial try_here(HoldSettings settings, const std::vector<HoldForm>& forms) {
     // For tests: the first N forms count as failed.
     const char* forced =
         std::getenv("PORTCULLIS_HOLD_FAILED_FORMS");  // NOLINT(concurrency-mt-unsafe)
-    const auto failed = static_cast<std::size_t>(forced != nullptr ? std::atoi(forced) : 0);
+    const auto failed =
+        static_cast<std::size_t>(forced != nullptr ? std::strtoul(forced, nullptr, 10) : 0);
     for (std::size_t i = 0; i < forms.size(); ++i) {
         std::string problem;
         if (i < failed) {

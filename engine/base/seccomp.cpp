@@ -52,7 +52,7 @@ void write_all_to_stderr(std::string_view text) {
 
 void report_on_stderr(const RefusedCall& call) {
     std::array<char, 16> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), call.number).ptr;
+    const auto* end = std::to_chars(digits.data(), digits.data() + digits.size(), call.number).ptr;
     write_all_to_stderr("Fatal: the system call ");
     write_all_to_stderr(call.name);
     write_all_to_stderr(" (");

@@ -291,6 +291,7 @@ void finish_active_response(SectionReader& reader, const xml::Node& section) {
 void warn_of_unread_from_files(SectionReader& reader) {
     const auto& files = reader.config.local_files;
     std::vector<std::string_view> locations;
+    locations.reserve(files.size());
     for (const auto& file : files) {
         locations.push_back(file.location);
     }
