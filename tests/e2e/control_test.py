@@ -153,6 +153,7 @@ class Control(unittest.TestCase):
         other = self.host.home / "logs/other"
         other.touch()
         self.edit(("<global>", f"<global>\n<white_list>{spared}</white_list>"),
+                  ("<from_file>", f"<from_file>{other}</from_file>\n<from_file>"),
                   ("</ossec_config>", f"<localfile><log_format>syslog</log_format><location>{other}"
                                       "</location></localfile></ossec_config>"))
         shown = self.control("reload").stdout
