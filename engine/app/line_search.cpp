@@ -54,7 +54,11 @@ SearchEnd search_backwards(const std::string& path, std::size_t& bytes_left,
             }
         }
         is_too_long = is_too_long || rest.size() + tail.size() > kMaxLine;
-        tail = is_too_long ? std::string() : std::string(rest) + tail;
+        if (is_too_long) {
+            tail.clear();
+        } else {
+            tail.insert(0, rest);
+        }
         is_last = is_last && tail.empty() && !is_too_long;
     }
     const bool is_nothing = is_last && tail.empty();  // the file is empty

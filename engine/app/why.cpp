@@ -164,7 +164,7 @@ void find_responses(const Home& home, const base::IpAddress& address, Findings& 
     }
     if (struct stat status{}; ::stat((path + ".2.gz").c_str(), &status) == 0 ||
                               ::stat((path + ".1.gz").c_str(), &status) == 0) {
-        findings.notes.push_back("compressed files of responses were not looked at");
+        findings.notes.emplace_back("compressed files of responses were not looked at");
     }
 }
 
