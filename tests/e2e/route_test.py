@@ -273,7 +273,7 @@ class Shipped(TwoLinks):
         self.scanner.run(f"ip addr add {source}/32 dev lo")
         self.scanner.run(f"ip route replace {VICTIM} dev {FAR[FORTH]} src {source}")
         try:
-            found = self.scanner.run(f"nmap -n -Pn -sT --max-retries 0 -p1-60 {VICTIM}").stdout
+            found = self.scanner.run(f"nmap -n -Pn -sT --max-retries 0 --max-rate 60 -p1-300 {VICTIM}").stdout
         finally:
             self.scanner.run(f"ip route del {VICTIM} dev {FAR[FORTH]}")
         self.assertRegex(found, r"\d+ closed tcp|/tcp +closed ")  # so the answers were there
