@@ -138,7 +138,7 @@ void append(std::array<char, 256>& line, std::size_t& size, std::string_view tex
 void append_number(std::array<char, 256>& line, std::size_t& size, long number, std::size_t width,
                    char fill) {
     std::array<char, 24> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    const auto* end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     const auto length = static_cast<std::size_t>(end - digits.data());
     for (std::size_t i = length; i < width; ++i) {
         append(line, size, {&fill, 1});
