@@ -178,7 +178,7 @@ def datagrams(source, target, first, last):
             pass
 
 def session(source, target, port):
-    """For each line read: 'echo' prints the seconds of an echo on the one connection of this session,
+    """For each line read: 'echo' prints the seconds of an echo on the one connection of this client,
     'new' those of a new connection."""
     client = connect(target, int(port), source)
     print("ready", flush=True)
