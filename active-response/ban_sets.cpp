@@ -27,7 +27,8 @@ constexpr double kTurnsAtOnce = 20;
 constexpr double kTurnsPerSecond = 1;
 constexpr seconds kFightReportPeriod{60};
 constexpr seconds kRetryPause{10};
-// A time that differs by more from what is left of ours was changed by somebody.
+// If the time left of an element differs by more than this from what we set, another process
+// changed it.
 constexpr seconds kTimeTolerance{2};
 constexpr std::size_t kMaxNamed = 3;
 constexpr std::size_t kMaxAskedEach = 2000;
@@ -533,7 +534,7 @@ void BanSets::go_on_with_inventory() {
     if (is_unfinished && *is_unfinished) {
         return;
     }
-    // What was changed while it was read may be there all the same; and a hash table that grows
+    // What was changed while it was read may still be there; and a hash table that grows
     // shows only a part of what it holds.
     const auto missing = std::move(inventory_->missing);
     const int rounds = inventory_->rounds;

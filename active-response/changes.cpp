@@ -9,7 +9,8 @@ using std::chrono::seconds;
 
 bool may_be_blocked(const base::Cidr& target) { return base::special_use_of(target).empty(); }
 
-// What of it can be done together with others; nullopt = it is wrong, and told so by carry_out().
+// The change that can be made together with others; nullopt = the request is wrong, which
+// carry_out() reports.
 std::optional<BanSets::Change> change_of(const Request& request) {
     const auto target = base::parse_ban_target(request.address);
     if (!request.error.empty() || !target ||

@@ -6,7 +6,7 @@
 #
 # PORTCULLIS_TIMEOUT = seconds that the block lasts; 0 or unset = until it is deleted.
 # PORTCULLIS_BLOCK = hard (or unset): everything from it is dropped; soft: new connections, datagrams to
-# service ports and echo requests are, and our refusals to it; established connections and our own go on.
+# service ports and echo requests are, and our refusals to it; established connections and our own continue.
 #   Linux    nftables: the table and sets of the compiled firewall-drop (inet portcullis)
 #   FreeBSD  ipfw: table 2 with two deny rules of number 00001; hard blocks only
 # Adding what is there and deleting what is not there is no error. Expect: srcip

@@ -27,7 +27,7 @@ struct HoldSettings {
     std::vector<base::Cidr> spared;    // addresses and networks that are never held
     std::vector<base::Cidr> on_link6;  // own IPv6 networks: their hosts are held one by one
     int log_group = 77;                // of NFLOG
-    // First port of ip_local_port_range: our refusals from there on are no answers of services.
+    // First port of ip_local_port_range: services do not answer from this port or above.
     int first_local_port = 32768;
 
     // All but `spared` and `on_link6` are equal: the table needs no new rules.

@@ -54,7 +54,7 @@ std::string text_or_hex_of(const nlattr* attribute) {
                                                                   : hex_of(attribute);
 }
 
-// One expression of a rule. The numbers of a counter are no part of the form.
+// One expression of a rule. The form does not include the numbers of a counter.
 std::string expression_text(const nlattr* element) {
     std::string name;
     std::string data;

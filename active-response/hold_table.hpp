@@ -29,7 +29,8 @@ class HoldTable {
 
     // The sources that are held now: addresses, and networks of `ipv6_prefix` bits.
     base::Result<std::vector<Held>> held(int ipv6_prefix);
-    // Ends the hold of `target`. That it is not held is no error. Error "not-unblocked".
+    // Ends the hold of `target`. An address that is not held is not an error. Error
+    // "not-unblocked".
     base::Result<void> release(const base::Cidr& target);
 
     // Number of pairs of source and port that are remembered. For the trial.

@@ -24,7 +24,7 @@ class HomeLock {
     explicit HomeLock(std::string home, std::string folder = {})
         : home_(std::move(home)), folder_(std::move(folder)) {}
 
-    // Takes the lock unless this process has it. A call of the same home goes on without it, and
+    // Takes the lock unless this process has it. A call of the same home continues without it, and
     // so does everything where there is no place for the file. For::OneCall: only looks whether
     // another home has it. Error "other-home": the message names the home and the process.
     base::Result<void> take(For what);

@@ -25,7 +25,7 @@ struct Request {
     std::string error;  // of its form; empty = it can be carried out
 };
 
-// A line that is no request has an error.
+// A line that is not a request has an error.
 Request read_request(std::string_view line);
 
 // Something worth a line of execd's log that nobody asked for.

@@ -116,7 +116,7 @@ bool Server::on_time() {
     } else if (is_table_made_) {
         sets_.keep_up();
     }
-    // The table of bans is not for a dry run, which only counts whom it would hold.
+    // The table of bans is not for a dry run, which only counts the sources that it would hold.
     if (!is_table_made_ && !hold_.is_dry() && now >= table_due_) {
         table_due_ = check_due_;  // again, if the firewall is another home's
         make_table();

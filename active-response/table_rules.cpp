@@ -173,7 +173,7 @@ std::vector<Rule> soft_rules(std::uint16_t first_local_port) {
 
 // Our refusals to such a source: RST without ACK answers a segment that belongs to no connection,
 // RST with ACK and the sequence number 0 a SYN (RFC 9293, section 3.10.7.1). A connection that is
-// aborted sends others. Of ICMP "fragmentation needed" goes on, connections need it.
+// aborted sends others. ICMP "fragmentation needed" is not muted: connections need it.
 std::vector<Rule> mute_rules() {
     const auto drop = verdict(NF_DROP);
     return {
