@@ -9,32 +9,19 @@ usage: disturbance_test.py SOURCE_DIR BIN_DIR
 """
 import json
 import os
-import pathlib
 import random
-import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-if os.environ.get("PORTCULLIS_IN_NAMESPACE") != "1":
-    probe = subprocess.run(["unshare", "--net", "true"], stderr=subprocess.DEVNULL)
-    if probe.returncode != 0:
-        print("SKIPPED: no network namespace can be made here (not root)")
-        sys.exit(0)
-    os.environ["PORTCULLIS_IN_NAMESPACE"] = "1"
-    os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
+import execd_home
+from execd_home import COMMAND, ExecdCase
 
-BIN = pathlib.Path(sys.argv[2])
 ROUNDS = int(os.environ.get("PORTCULLIS_ROUNDS", "25"))
 SEED = int(os.environ.get("PORTCULLIS_SEED", "1"))
-CONFIG = """<ossec_config>
+CONFIG = f"""<ossec_config>
   <global><hold>yes</hold><max_bans_per_minute>1000000</max_bans_per_minute></global>
-  <command><name>firewall-drop</name><executable>firewall-drop</executable><expect>srcip</expect>
-    <timeout_allowed>yes</timeout_allowed><persistent>yes</persistent></command>
+  {COMMAND}
   <active-response><command>firewall-drop</command><location>local</location>
     <level>6</level><timeout>600</timeout><block>auto</block><forgeable_timeout>120</forgeable_timeout></active-response>
   <active-response><command>firewall-drop</command><location>local</location>
@@ -64,62 +51,24 @@ def kernel():
     return blocked
 
 
-class Disturbances(unittest.TestCase):
+class Disturbances(ExecdCase):
+    config = CONFIG
+
     def setUp(self):
-        subprocess.run(["nft", "flush", "ruleset"], check=True)
-        folder = tempfile.TemporaryDirectory(prefix="pc-disturb-")
-        self.addCleanup(folder.cleanup)
-        self.home = pathlib.Path(folder.name)
-        for name in ("etc", "active-response/bin", "logs", "run"):
-            (self.home / name).mkdir(parents=True)
-        (self.home / "etc/ossec.conf").write_text(CONFIG)
-        shutil.copy(BIN / "firewall-drop", self.home / "active-response/bin")
-        self.execd = self.connection = None
-        self.addCleanup(self.kill_execd)
+        super().setUp()
+        self.connection = None
         self.chance = random.Random(SEED)
         self.last = 0
         self.until = {}  # address -> latest unix time at which it may still be blocked
         self.longest = {}  # address -> longest time of its hard ban, in seconds
         self.due = {}  # address -> time until which it must be blocked
 
-    # execd
-
     def start(self):
-        self.execd = subprocess.Popen([BIN / "portcullis-execd", "-D", self.home, "-f"], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                self.connect()
-                return
-            except OSError:
-                self.assertIsNone(self.execd.poll(), "execd ended: " + self.log())
-                self.assertLess(time.monotonic(), deadline, "execd does not listen")
-                time.sleep(0.005)
-
-    def connect(self):
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.settimeout(20)
-        try:
-            connection.connect(str(self.home / "run/execd.sock"))
-        except OSError:
-            connection.close()
-            raise
-        if self.connection:
-            self.connection.close()
-        self.connection = connection
+        self.connection = super().start()
 
     def kill_execd(self):
-        if self.connection:
-            self.connection.close()
-            self.connection = None
-        if self.execd:
-            self.execd.kill()
-            self.execd.wait(20)
-            self.execd = None
-
-    def log(self):
-        path = self.home / "logs/ossec.log"
-        return path.read_text()[-2000:] if path.exists() else ""
+        self.connection.close()
+        self.stop(signal.SIGKILL)
 
     def ask(self, message):
         self.connection.send(json.dumps(message).encode())
@@ -133,10 +82,6 @@ class Disturbances(unittest.TestCase):
             if not page.get("next"):
                 return rows
             after = {"after": page["next"]}
-
-    def responder(self):
-        listed = subprocess.run(["pgrep", "-P", str(self.execd.pid)], capture_output=True, text=True).stdout.split()
-        return int(listed[0]) if listed else None
 
     # Bans
 
@@ -325,5 +270,4 @@ class Disturbances(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    execd_home.main()

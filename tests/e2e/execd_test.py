@@ -5,33 +5,14 @@ usage: execd_test.py SOURCE_DIR BIN_DIR
 """
 import json
 import os
-import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-if os.environ.get("PORTCULLIS_IN_NAMESPACE") != "1":
-    probe = subprocess.run(["unshare", "--net", "true"], stderr=subprocess.DEVNULL)
-    if probe.returncode != 0:
-        print("SKIPPED: no network namespace can be made here (not root)")
-        sys.exit(0)
-    os.environ["PORTCULLIS_IN_NAMESPACE"] = "1"
-    os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
-
-BIN = pathlib.Path(sys.argv[2])
-CONFIG = """<ossec_config>
-  <command><name>firewall-drop</name><executable>firewall-drop</executable><expect>srcip</expect>
-    <timeout_allowed>yes</timeout_allowed><persistent>yes</persistent></command>
-  <active-response><command>firewall-drop</command><location>local</location>
-    <level>6</level><timeout>600</timeout></active-response>
-</ossec_config>
-"""
+import execd_home
+from execd_home import BIN, CONFIG, ExecdCase
 
 
 def blocked():
@@ -47,52 +28,7 @@ def blocked():
     return result
 
 
-class Execd(unittest.TestCase):
-    def setUp(self):
-        subprocess.run(["nft", "flush", "ruleset"], check=True)
-        folder = tempfile.TemporaryDirectory(prefix="pc-execd-")
-        self.addCleanup(folder.cleanup)
-        self.home = pathlib.Path(folder.name)
-        for name in ("etc", "active-response/bin", "logs", "run"):
-            (self.home / name).mkdir(parents=True)
-        (self.home / "etc/ossec.conf").write_text(CONFIG)
-        shutil.copy(BIN / "firewall-drop", self.home / "active-response/bin")
-        self.process = None
-        self.addCleanup(self.stop, signal.SIGKILL)
-
-    def start(self):
-        self.process = subprocess.Popen([BIN / "portcullis-execd", "-D", self.home, "-f"],
-                                        stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                return self.connect()
-            except OSError:
-                self.assertIsNone(self.process.poll(), "execd ended")
-                self.assertLess(time.monotonic(), deadline, "execd does not listen")
-                time.sleep(0.005)
-
-    def connect(self):
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.settimeout(20)
-        try:
-            connection.connect(str(self.home / "run/execd.sock"))
-        except OSError:
-            connection.close()
-            raise
-        self.addCleanup(connection.close)
-        return connection
-
-    def stop(self, number):
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(20)
-            self.process = None
-
-    def control(self, *arguments):
-        return subprocess.run([BIN / "portcullis-control", "-D", self.home, *arguments],
-                              capture_output=True, text=True, timeout=60)
-
+class Execd(ExecdCase):
     def wait_for_blocked(self, addresses):
         deadline = time.monotonic() + 20
         while set(blocked()) != set(addresses):
@@ -252,22 +188,6 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
         self.assertEqual(blocked(), {})
         self.assertEqual(self.control("ban", "198.51.100.1").returncode, 1)
 
-    def records(self):
-        text = (self.home / "logs/active-responses.json").read_text()
-        return [json.loads(line) for line in text.splitlines()]
-
-    def responder(self):
-        """The process of firewall-drop that execd keeps running; None = there is none."""
-        done = subprocess.run(["pgrep", "-P", str(self.process.pid), "-x", "firewall-drop"],
-                              capture_output=True, text=True)
-        return int(done.stdout) if done.stdout else None
-
-    def wait_for(self, what, condition):
-        deadline = time.monotonic() + 20
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.02)
-
     def test_beyond_the_limit_it_only_alerts_and_says_so_once(self):
         (self.home / "etc/ossec.conf").write_text(CONFIG.replace(
             "<ossec_config>", "<ossec_config><global><max_bans_per_minute>3</max_bans_per_minute>"
@@ -424,5 +344,4 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
 
 
 if __name__ == "__main__":
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    execd_home.main()

@@ -8,33 +8,16 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
-if os.environ.get("PORTCULLIS_IN_NAMESPACE") != "1":
-    probe = subprocess.run(["unshare", "--net", "true"], stderr=subprocess.DEVNULL)
-    if probe.returncode != 0:
-        print("SKIPPED: no network namespace can be made here (not root)")
-        sys.exit(0)
-    os.environ["PORTCULLIS_IN_NAMESPACE"] = "1"
-    os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
+import execd_home
+from execd_home import BIN, SOURCE, ExecdCase
 
-SOURCE = pathlib.Path(sys.argv[1])
-BIN = pathlib.Path(sys.argv[2])
-CONFIG = """<ossec_config>
-  <command><name>firewall-drop</name><executable>firewall-drop</executable><expect>srcip</expect>
-    <timeout_allowed>yes</timeout_allowed><persistent>yes</persistent></command>
-  <active-response><command>firewall-drop</command><location>local</location>
-    <level>6</level><timeout>600</timeout></active-response>
-</ossec_config>
-"""
 SCRIPT = """<ossec_config>
   <command><name>script</name><executable>script.sh</executable><expect>srcip</expect>
     <timeout_allowed>yes</timeout_allowed></command>
@@ -106,65 +89,7 @@ def status_of(pid):
     return dict(re.findall(r"^(\w+):\t(.*)$", text, re.M))
 
 
-class Protection(unittest.TestCase):
-    def setUp(self):
-        subprocess.run(["nft", "flush", "ruleset"], check=True)
-        folder = tempfile.TemporaryDirectory(prefix="pc-protect-")
-        self.addCleanup(folder.cleanup)
-        self.home = pathlib.Path(folder.name)
-        self.home.chmod(0o755)
-        for name in ("etc", "active-response/bin", "logs/alerts", "run", "queue"):
-            (self.home / name).mkdir(parents=True)
-        (self.home / "etc/ossec.conf").write_text(CONFIG)
-        shutil.copy(BIN / "firewall-drop", self.home / "active-response/bin")
-        self.process = None
-        self.addCleanup(self.stop)
-
-    def start(self, *options):
-        self.process = subprocess.Popen([BIN / "portcullis-execd", "-D", self.home, "-f", *options],
-                                        stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                return self.connect()
-            except OSError:
-                self.assertIsNone(self.process.poll(), "execd ended")
-                self.assertLess(time.monotonic(), deadline, "execd does not listen")
-                time.sleep(0.005)
-
-    def connect(self):
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.settimeout(20)
-        try:
-            connection.connect(str(self.home / "run/execd.sock"))
-        except OSError:
-            connection.close()
-            raise
-        self.addCleanup(connection.close)
-        return connection
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(20)
-            self.process = None
-
-    def control(self, *arguments):
-        return subprocess.run([BIN / "portcullis-control", "-D", self.home, *arguments], capture_output=True,
-                              text=True, timeout=60)
-
-    def wait_for(self, what, condition):
-        deadline = time.monotonic() + 20
-        while not (result := condition()):
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.02)
-        return result
-
-    def records(self, address):
-        path = self.home / "logs/active-responses.json"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [record for record in map(json.loads, lines) if record["address"] == address]
-
+class Protection(ExecdCase):
     @staticmethod
     def respond(connection, address, command="firewall-drop", alert="1700000000.12"):
         connection.send(json.dumps({
@@ -407,4 +332,4 @@ class Protection(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    execd_home.main()
