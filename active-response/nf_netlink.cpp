@@ -155,6 +155,23 @@ int NfSocket::send(const std::string& messages) {
     return mnl_socket_sendto(socket_.get(), messages.data(), messages.size()) < 0 ? errno : 0;
 }
 
+int NfSocket::receive(const std::function<void(const nlmsghdr&)>& take) {
+    alignas(nlmsghdr) std::array<char, 32768> received;
+    ssize_t got = 0;
+    do {
+        got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return errno == EAGAIN ? ETIMEDOUT : errno;
+    }
+    int left = static_cast<int>(got);
+    for (const auto* each = reinterpret_cast<const nlmsghdr*>(received.data());
+         mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
+        take(*each);
+    }
+    return 0;
+}
+
 int NfSocket::ask(int type, int flags, const Attributes& attributes,
                   const std::function<void(const nlmsghdr&)>& take) {
     const auto sequence = next_sequence();
@@ -162,31 +179,27 @@ int NfSocket::ask(int type, int flags, const Attributes& attributes,
         return error;
     }
     bool was_changed = false;
-    for (;;) {
-        alignas(nlmsghdr) std::array<char, 32768> received;
-        const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
-        if (got < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return errno == EAGAIN ? ETIMEDOUT : errno;
+    std::optional<int> result;
+    const auto take_answer = [&](const nlmsghdr& message) {
+        if (result || message.nlmsg_seq != sequence) {
+            return;
         }
-        int left = static_cast<int>(got);
-        for (const auto* each = reinterpret_cast<const nlmsghdr*>(received.data());
-             mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
-            if (each->nlmsg_seq != sequence) {
-                continue;
-            }
-            was_changed = was_changed || (each->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-            if (const auto end = end_of(*each)) {
-                return *end == 0 && was_changed ? EINTR : *end;
-            }
-            take(*each);
-            if ((each->nlmsg_flags & NLM_F_MULTI) == 0 && (flags & NLM_F_ACK) == 0) {
-                return 0;
-            }
+        was_changed = was_changed || (message.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+        if (const auto end = end_of(message)) {
+            result = *end == 0 && was_changed ? EINTR : *end;
+            return;
+        }
+        take(message);
+        if ((message.nlmsg_flags & NLM_F_MULTI) == 0 && (flags & NLM_F_ACK) == 0) {
+            result = 0;
+        }
+    };
+    while (!result) {
+        if (const int error = receive(take_answer); error != 0) {
+            return error;
         }
     }
+    return *result;
 }
 
 Transaction::Transaction(NfSocket& socket, std::optional<std::uint32_t> generation)
@@ -219,28 +232,22 @@ int Transaction::commit() {
         return error;
     }
     int first_error = 0;
-    for (bool is_complete = false; !is_complete;) {
-        alignas(nlmsghdr) std::array<char, 8192> received;
-        const auto got = mnl_socket_recvfrom(socket_.get(), received.data(), received.size());
-        if (got < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return errno == EAGAIN ? ETIMEDOUT : errno;
+    bool is_complete = false;
+    const auto take_reply = [&](const nlmsghdr& message) {
+        const auto error = message.nlmsg_type == NLMSG_DONE ? std::nullopt : end_of(message);
+        if (!error || message.nlmsg_seq < first_ || message.nlmsg_seq > last_) {
+            return;
         }
-        int left = static_cast<int>(got);
-        for (const auto* each = reinterpret_cast<const nlmsghdr*>(received.data());
-             mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
-            const auto error = each->nlmsg_type == NLMSG_DONE ? std::nullopt : end_of(*each);
-            if (!error || each->nlmsg_seq < first_ || each->nlmsg_seq > last_) {
-                continue;
-            }
-            if (first_error == 0) {
-                first_error = *error;
-            }
-            // A transaction that is refused as a whole is answered at its begin.
-            is_complete = is_complete || each->nlmsg_seq == last_ ||
-                          (each->nlmsg_seq == first_ && *error != 0);
+        if (first_error == 0) {
+            first_error = *error;
+        }
+        // A transaction that is refused as a whole is answered at its begin.
+        is_complete = is_complete || message.nlmsg_seq == last_ ||
+                      (message.nlmsg_seq == first_ && *error != 0);
+    };
+    while (!is_complete) {
+        if (const int error = socket_.receive(take_reply); error != 0) {
+            return error;
         }
     }
     return first_error;

@@ -96,6 +96,10 @@ class NfSocket {
     // 0 or an errno.
     int send(const std::string& messages);
 
+    // Receives one datagram and calls `take` for each message in it. 0 or an errno, ETIMEDOUT if
+    // none comes.
+    int receive(const std::function<void(const nlmsghdr&)>& take);
+
     // Sends one request and calls `take` for each message of the answer. 0 or an errno: ENOENT if
     // the kernel has no such thing, EINTR if it changed while it was read.
     int ask(int type, int flags, const Attributes& attributes,
