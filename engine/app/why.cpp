@@ -368,6 +368,13 @@ bool print_state(const base::Result<Listing>& listing, const base::IpAddress& ad
                 block.left < 0 ? "no end" : duration_text(std::chrono::seconds(block.left))));
         }
     }
+    for (const auto& hold : listing->holds) {
+        if (covers(hold.address, address)) {
+            is_blocked = true;
+            print(fmt::format("{}: held by the kernel, no new connections ({} left)", text,
+                              duration_text(std::chrono::seconds(hold.left))));
+        }
+    }
     if (!is_blocked) {
         print(text + ": not blocked");
     }

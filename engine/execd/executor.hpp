@@ -166,6 +166,7 @@ class Executor {
     void raise_alarm(const std::string& what, base::Timestamp now);
     void defer(BanWish wish, const std::string& why, base::Timestamp now);
     void make_up(base::Timestamp now);
+    bool has_hard_ban(const BanKey& key) const;
     std::size_t drop_deferred(const std::string& address, base::Timestamp now);
     void add(Entry& entry, Record record, const OnReply& on_reply);
     Bans::iterator take_result(const Ban& asked, std::uint64_t generation, const JobResult& result);

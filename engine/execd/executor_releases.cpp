@@ -12,6 +12,7 @@
 
 #include "engine/base/ban_target.hpp"
 #include "engine/execd/executor.hpp"
+#include "engine/execd/executor_texts.hpp"
 
 namespace portcullis::execd {
 
@@ -41,6 +42,7 @@ struct Executor::Releases {
     std::size_t dropped = 0;  // requests that waited for room
     int holds_ended = 0;
     std::vector<std::string> problems;
+    std::vector<std::string> covering;  // bans by hand of networks that hold the address
 };
 
 namespace {
@@ -131,11 +133,18 @@ void Executor::release_next(const ReleasesPtr& releases) {
 }
 
 void Executor::reply_to(const Releases& releases) {
-    const std::string problems = fmt::format("{}", fmt::join(releases.problems, "; "));
+    std::vector<std::string> all_problems = releases.problems;
+    if (!releases.covering.empty()) {
+        all_problems.push_back(fmt::format("it is still blocked as part of {}: unban that",
+                                           fmt::join(releases.covering, " and ")));
+    }
+    const std::string problems = fmt::format("{}", fmt::join(all_problems, "; "));
     if (releases.asked + releases.blocks_asked + releases.holds_ended == 0 &&
         releases.dropped == 0) {
         std::string text = releases.is_flush ? "there are no bans"
-                                             : "nothing to do, there is no ban of this address";
+                           : releases.covering.empty()
+                               ? "nothing to do, there is no ban of this address"
+                               : "there is no ban of this address alone";
         text += problems.empty() ? "" : ", but " + problems;
         if (releases.is_flush) {
             releases.on_reply({problems.empty(), text, {}, {}});
@@ -295,8 +304,12 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
     releases->on_reply = on_reply;
     releases->dropped = drop_deferred(record.address, now);
     for (const auto& [key, entry] : bans_) {
-        if (key.address == record.address) {
+        if (is_released_with(entry.ban, record.address)) {
             releases->bans.push_back(key);
+        } else if (const auto network = base::parse_ban_target(key.address);
+                   network && target->is_one_address() && !entry.ban.is_dry &&
+                   network->contains(target->address)) {
+            releases->covering.push_back(key.address);
         }
     }
     release_next(releases);

@@ -158,8 +158,10 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     auto kind = kind_for(wish.binding, request.evidence);
     // A visitor whose page asks for many closed ports scans too. His open connections go on; the
     // connections of an attack that a service logged do not.
+    // While a hard ban lasts, nothing can be told from a connection: its packets are dropped.
     const bool has_connection = kind == BlockKind::Hard && request.of_packets && wish.target &&
                                 wish.binding.block == BlockChoice::Auto &&
+                                !has_hard_ban(wish.ban.key) &&
                                 protection_.has_connection(*wish.target);
     if (has_connection) {
         kind = BlockKind::Soft;
@@ -260,6 +262,7 @@ void Executor::carry_out(BanWish wish, Timestamp now, const OnReply& on_reply) {
     if (it != bans_.end() && !it->second.ban.is_dry && config_.dry_run) {
         // A dry run changes nothing about what is really banned.
         steps.emplace_back("banned already, and this is a dry run");
+        wish.record.is_repeat = true;
         finish(wish.record, Outcome::DryRun, "banned already (dry run: no command was run)",
                on_reply);
         return;
@@ -276,12 +279,12 @@ void Executor::carry_out(BanWish wish, Timestamp now, const OnReply& on_reply) {
         start_ban(std::move(wish), now, on_reply);
         return;
     }
-    raise_alarm(*why, now);
     if (wish.is_manual) {
         steps.push_back("limit: " + *why);
-        finish(wish.record, Outcome::Deferred, *why, on_reply);
+        finish(wish.record, Outcome::Refused, *why, on_reply);
         return;
     }
+    raise_alarm(*why, now);
     defer(std::move(wish), *why, now);
 }
 
@@ -415,11 +418,18 @@ void Executor::make_up(Timestamp now) {
     }
 }
 
+bool Executor::has_hard_ban(const BanKey& key) const {
+    const auto it = bans_.find(key);
+    return it != bans_.end() && !it->second.is_undoing && !it->second.ban.is_dry &&
+           it->second.ban.block == BlockKind::Hard;
+}
+
 // Requests that wait for what is released by hand; returns how many there were.
 // "" = of all addresses.
 std::size_t Executor::drop_deferred(const std::string& address, Timestamp now) {
-    const auto dropped = deferred_.take_if(
-        [&](const BanWish& wish) { return address.empty() || wish.ban.key.address == address; });
+    const auto dropped = deferred_.take_if([&](const BanWish& wish) {
+        return address.empty() || is_released_with(wish.ban, address);
+    });
     for (const auto& wish : dropped) {
         Record record = wish.record;
         record.time = now;
@@ -453,7 +463,8 @@ seconds Executor::next_timeout(const BanWish& wish, Timestamp now) {
     if (offender.offences > 0) {
         const auto step = std::min<std::size_t>(static_cast<std::size_t>(offender.offences) - 1,
                                                 steps.size() - 1);
-        timeout = std::chrono::duration_cast<seconds>(steps[step]);
+        // Not shorter than without the offences: the age of evidence is judged by that time.
+        timeout = std::max(timeout, std::chrono::duration_cast<seconds>(steps[step]));
     }
     if (offender.offences <= static_cast<int>(steps.size())) {
         ++offender.offences;

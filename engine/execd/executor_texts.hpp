@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 
+#include "engine/base/ban_target.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/records.hpp"
 #include "engine/execd/runner.hpp"
@@ -56,6 +57,17 @@ inline Outcome outcome_of_add(const JobResult& result, bool is_dry) {
         return Outcome::Failed;
     }
     return is_dry ? Outcome::DryRun : Outcome::Executed;
+}
+
+// Whether a release of `address` by hand ends `ban`: it is of that address, or of the IPv6 network
+// by which a response banned it (`<ipv6_prefix>`). Networks banned by hand are released as such.
+inline bool is_released_with(const Ban& ban, const std::string& address) {
+    if (ban.key.address == address) {
+        return true;
+    }
+    const auto network = base::parse_ban_target(ban.key.address);
+    const auto released = base::IpAddress::parse(address);
+    return ban.rule_id != 0 && network && released && network->contains(*released);
 }
 
 }  // namespace portcullis::execd

@@ -112,6 +112,21 @@ TEST_CASE("executor: a scan of a source with an open connection does not cut tha
         bench.executor->respond(request, bench.clock.now());
         CHECK(bench.runner.take() == Texts{row.job});
     }
+    // The connection of a source that is blocked hard is dead, however long it is remembered.
+    Bench bench(graded());
+    base::RespondRequest request;
+    request.command = "firewall-drop";
+    request.timeout = seconds(600);
+    request.srcip = "192.0.2.1";
+    request.of_packets = true;
+    request.block = BlockChoice::Auto;
+    request.forgeable_timeout = seconds(120);
+    bench.executor->respond(request, bench.clock.now());
+    bench.protection.connected.insert("192.0.2.1");
+    bench.pass(seconds(300));
+    bench.runner.take();
+    bench.executor->respond(request, bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600"});
 }
 
 TEST_CASE("executor: doubtful evidence neither bans nor prolongs") {

@@ -258,6 +258,39 @@ TEST_CASE("executor: a network is banned beside its addresses, and spared if one
     CHECK(bench.executor->ban_count() == 0);
 }
 
+TEST_CASE(
+    "executor: a release of an address ends the ban of the network that a response made of it") {
+    Bench bench;
+    bench.respond("firewall-drop", "2001:db8:1:2::/64");
+    bench.runner.take();
+    CHECK(bench.unban("2001:db8:1:3::7").text ==
+          "2001:db8:1:3::7: unchanged: nothing to do, there is no ban of this address");
+    CHECK(bench.unban("2001:db8:1:2::7").text == "1 ban undone");
+    CHECK(bench.runner.take() == Texts{"delete 2001:db8:1:2::/64"});
+    CHECK(bench.executor->ban_count() == 0);
+    // Who bans a network by hand releases the network.
+    CHECK(bench.ban("192.0.2.0/24", 60).ok);
+    bench.respond("firewall-drop", "192.0.2.7");
+    auto reply = bench.unban("192.0.2.7");
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.text == "1 ban undone, it is still blocked as part of 192.0.2.0/24: unban that");
+    reply = bench.unban("192.0.2.7");
+    CHECK_FALSE(reply.ok);
+    CHECK(reply.text ==
+          "192.0.2.7: failed: there is no ban of this address alone, but it is still blocked as "
+          "part of 192.0.2.0/24: unban that");
+    CHECK(bench.executor->ban_count() == 1);
+}
+
+TEST_CASE("executor: a ban by hand beyond max_bans is refused, since nothing waits for it") {
+    auto config = test_config();
+    config.max_bans = 1;
+    Bench bench(config);
+    CHECK(bench.ban("192.0.2.1", 60).ok);
+    CHECK(bench.ban("192.0.2.2", 60).text == "192.0.2.2: refused: max_bans (1) is reached");
+    CHECK(bench.executor->deferred_count() == 0);
+}
+
 TEST_CASE("executor: beyond max_bans_per_minute bans wait, and there is one loud message") {
     auto config = test_config();
     config.max_bans_per_minute = 2;
