@@ -321,7 +321,17 @@ class Model {
         if (waiting.event.transport == Transport::Tcp && is_spoken_to(waiting.event, 2)) {
             return;
         }
+        if (is_known_to_be_open(waiting.event)) {
+            return;
+        }
         touch(waiting.event, question.kinds);
+    }
+
+    // A SYN whose port sent SYN+ACK to anybody lately: its silence says nothing of the port.
+    bool is_known_to_be_open(const Event& event) const {
+        const auto open = open_.find({event.destination, event.our_port});
+        return event.transport == Transport::Tcp && event.flags == 0x02 && open != open_.end() &&
+               open->second + 600 >= second();
     }
 
     void refuse(const Waiting& waiting) {
@@ -373,6 +383,7 @@ class Model {
         }
         if (event.transport == Transport::Tcp && event.flags == 0x12) {
             served_[{event.source, event.destination, event.our_port}] = second();
+            open_[{event.destination, event.our_port}] = second();
         }
         const auto asked = std::find_if(
             waiting_.begin(), waiting_.end(),
@@ -408,6 +419,7 @@ class Model {
     std::vector<Waiting> waiting_;  // in order of arrival
     std::vector<Event> unanswered_;
     std::map<std::tuple<int, int, std::uint16_t>, Millis> served_;
+    std::map<std::pair<int, std::uint16_t>, Millis> open_;
     std::map<std::pair<int, int>, Millis> bogus_;
     std::map<std::tuple<int, int, std::uint16_t, std::uint16_t, Transport>, Millis> spoken_;
 };
