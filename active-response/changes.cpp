@@ -62,7 +62,7 @@ std::string answer(BanSets& sets, const std::vector<Request>& requests) {
     const bool is_done = changes.size() > 1 && sets.apply(changes);
     std::string replies;
     for (const auto& request : requests) {
-        if (request.is_list || request.is_hold) {
+        if (request.is_list || request.is_hold || request.is_release) {
             continue;  // Lists and Hold answer them, after the changes that came with them
         }
         const bool is_in_changes = is_done && change_of(request).has_value();

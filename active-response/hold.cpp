@@ -150,10 +150,20 @@ Hold::Hold() {
     }
 }
 
-Hold::~Hold() {
+Hold::~Hold() { stop_worker(); }
+
+void Hold::stop_worker() {
     if (worker_ > 0) {
         ::kill(worker_, SIGKILL);
-        ::waitpid(worker_, nullptr, 0);
+        wait_for_worker();
+    }
+}
+
+// An nft(8) of a worker that was killed ends with it, but not before what it is in the midst of: it
+// is waited for too, lest it puts back a table that is removed next.
+void Hold::wait_for_worker() {
+    ::waitpid(std::exchange(worker_, 0), nullptr, 0);
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
     }
 }
 
@@ -253,12 +263,17 @@ std::string Hold::start(Work work) {
     base::UniqueFd to(pipe[1]);
     work_ = work;
     work_settings_ = *wanted_;
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // for wait_for_worker()
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) {
         return answer_all(waiting_, std::generic_category().message(errno));
     }
     if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) {
+            ::_exit(0);
+        }
         const auto result = do_work(work, work_settings_, form_);
         json answer = {{"error", result.error},
                        {"warning", result.warning},
@@ -363,7 +378,7 @@ std::string Hold::take_work() {
         return {};
     }
     work_out_.reset();
-    ::waitpid(std::exchange(worker_, 0), nullptr, 0);
+    wait_for_worker();
     const json answer = json::parse(work_text_, nullptr, false);
     std::string error = answer.is_object() ? answer.value("error", "")
                                            : std::string(
@@ -539,11 +554,8 @@ void Hold::release(const Cidr& target) {
 
 void Hold::end() {
     const bool may_be_there = installed_ || (work_out_ && work_ == Work::Install);
-    if (worker_ > 0) {
-        ::kill(worker_, SIGKILL);
-        ::waitpid(std::exchange(worker_, 0), nullptr, 0);
-        work_out_.reset();
-    }
+    stop_worker();
+    work_out_.reset();
     if (may_be_there) {
         run_nft(hold_removal_script());
     }

@@ -79,6 +79,8 @@ class Hold {
     // Listens to NFLOG. False = another program does, which is tried again.
     bool ensure_log();
     std::string begin_work();
+    void stop_worker();
+    void wait_for_worker();
     std::string start(Work work);
     std::string answer_all(std::vector<nlohmann::json>& ids, const std::string& error);
     void release_spared();

@@ -177,6 +177,21 @@ nlmsghdr* begin_message(void* memory, int type, int flags, std::uint32_t sequenc
     return header;
 }
 
+// A message about one element of the set of held sources, which is acknowledged.
+nlmsghdr* begin_element_message(void* buffer, int type, std::uint32_t sequence,
+                                const base::Cidr& target) {
+    auto* header = begin_message(buffer, type, NLM_F_ACK, sequence, NFPROTO_INET,
+                                 target.address.is_v4() ? "held4" : "held6");
+    auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+    auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+    auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
+    mnl_attr_put(header, NFTA_DATA_VALUE, target.address.size(), target.address.data());
+    mnl_attr_nest_end(header, key);
+    mnl_attr_nest_end(header, element);
+    mnl_attr_nest_end(header, elements);
+    return header;
+}
+
 void put_mark(mnl_nlmsg_batch* batch, std::uint16_t type, std::uint32_t sequence) {
     auto* header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
     header->nlmsg_type = type;
@@ -333,7 +348,19 @@ std::size_t HoldTable::pair_count() {
     return count;
 }
 
+bool HoldTable::is_held(const base::Cidr& target) {
+    alignas(nlmsghdr) std::array<char, 1024> buffer{};
+    const auto* header =
+        begin_element_message(buffer.data(), NFT_MSG_GETSETELEM, ++sequence_, target);
+    return mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) >= 0 &&
+           read_answer([](const nlmsghdr*) {}) == 0;
+}
+
 base::Result<void> HoldTable::release(const base::Cidr& target) {
+    // A transaction costs up to 20 ms, even one that fails; a question costs some microseconds.
+    if (!is_held(target)) {
+        return {};
+    }
     alignas(nlmsghdr) std::array<char, 4096> buffer{};
     std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
         mnl_nlmsg_batch_start(buffer.data(), buffer.size()), mnl_nlmsg_batch_stop);
@@ -341,16 +368,8 @@ base::Result<void> HoldTable::release(const base::Cidr& target) {
         return failure("not-unblocked", explain(ENOMEM));
     }
     put_mark(batch.get(), NFNL_MSG_BATCH_BEGIN, sequence_ + 1);
-    auto* header =
-        begin_message(mnl_nlmsg_batch_current(batch.get()), NFT_MSG_DELSETELEM, NLM_F_ACK,
-                      sequence_ + 2, NFPROTO_INET, target.address.is_v4() ? "held4" : "held6");
-    auto* elements = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
-    auto* element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
-    auto* key = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(header, NFTA_DATA_VALUE, target.address.size(), target.address.data());
-    mnl_attr_nest_end(header, key);
-    mnl_attr_nest_end(header, element);
-    mnl_attr_nest_end(header, elements);
+    begin_element_message(mnl_nlmsg_batch_current(batch.get()), NFT_MSG_DELSETELEM, sequence_ + 2,
+                          target);
     mnl_nlmsg_batch_next(batch.get());
     put_mark(batch.get(), NFNL_MSG_BATCH_END, sequence_ + 3);
     sequence_ += 2;  // the message that is acknowledged

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
+#include <linux/capability.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -32,6 +33,7 @@
 
 #include "active-response/hold_table.hpp"
 #include "active-response/run_nft.hpp"
+#include "engine/base/capabilities.hpp"
 #include "engine/base/fd.hpp"
 
 namespace portcullis::active_response {
@@ -56,24 +58,15 @@ constexpr int kAttempts = 2;
 
 std::string error_text() { return std::generic_category().message(errno); }
 
-// A network namespace for this process. Without CAP_SYS_ADMIN it needs a user namespace, in which
-// this process stays root, so that nft(8) keeps its capabilities.
+// A network namespace for this process, and nft(8) with it. Without CAP_SYS_ADMIN it needs a user
+// namespace. There this process has every capability but is nobody: to be root there needs
+// CAP_SETFCAP here (user_namespaces(7)), which a responder does not have.
 bool enter_namespace() {
     if (::unshare(CLONE_NEWNET) == 0) {
         return true;
     }
-    const auto uid = ::geteuid();
-    const auto gid = ::getegid();
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-        return false;
-    }
-    const auto put = [](const char* path, const std::string& text) {
-        const base::UniqueFd fd(::open(path, O_WRONLY | O_CLOEXEC));
-        return fd && base::write_all(fd.get(), text);
-    };
-    return put("/proc/self/setgroups", "deny") &&
-           put("/proc/self/uid_map", fmt::format("0 {} 1\n", uid)) &&
-           put("/proc/self/gid_map", fmt::format("0 {} 1\n", gid));
+    return ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
+           base::pass_on_capability(CAP_NET_ADMIN).has_value();
 }
 
 // Makes the pair of interfaces. 0 or an errno.
@@ -308,9 +301,13 @@ Trial try_hold(const HoldSettings& settings, const std::vector<HoldForm>& forms)
     }
     const base::UniqueFd from(pipe[0]);
     base::UniqueFd to(pipe[1]);
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) {
+            ::_exit(0);
+        }
         const Trial own = try_here(settings, forms);
         json answer = {
             {"possible", own.was_possible}, {"text", own.form_text}, {"problem", own.problem}};

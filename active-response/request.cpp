@@ -49,6 +49,10 @@ Request read_request(std::string_view line) {
         request.settings = object;
         return request;
     }
+    if (request.action == "release") {
+        request.is_release = true;
+        return request;
+    }
     const auto timeout = object.find("timeout");
     const bool has_timeout =
         timeout != object.end() && timeout->is_number_unsigned() &&

@@ -17,6 +17,7 @@ struct Request {
     nlohmann::json id = 0;
     bool is_list = false;
     bool is_hold = false;
+    bool is_release = false;  // of a hold, from no ban
     nlohmann::json settings;  // of the hold: the whole request
     std::string action;
     std::string address;

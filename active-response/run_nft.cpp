@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <string>
 #include <system_error>
 
@@ -31,8 +33,14 @@ base::Result<void> run_nft(std::string_view script) {
     }
     const base::UniqueFd said(out[0]);
     base::UniqueFd said_end(out[1]);
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
+        // A script must not be carried out after its caller has ended.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) {
+            ::_exit(127);
+        }
         ::dup2(file.get(), STDIN_FILENO);
         ::dup2(said_end.get(), STDOUT_FILENO);
         ::dup2(said_end.get(), STDERR_FILENO);

@@ -7,7 +7,8 @@
 
 namespace portcullis::active_response {
 
-// Runs `nft -f -` with `script`, which is one transaction: all of it or nothing. Waits for its end.
+// Runs `nft -f -` with `script`, which is one transaction: all of it or nothing. Waits for its end,
+// and nft ends with the process that called this.
 // Errors: "no-nft" (it cannot be run), "nft-failed" with nft's first line.
 base::Result<void> run_nft(std::string_view script);
 

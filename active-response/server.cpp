@@ -190,9 +190,13 @@ std::string Server::dispatch(const std::vector<Request>& requests) {
             lists_.add(request);
         } else if (request.is_hold) {
             replies += hold_.take_request(request.settings);
-        } else if (request.action == "delete") {
-            if (const auto target = base::parse_ban_target(request.address)) {
+        } else if (request.is_release || request.action == "delete") {
+            const auto target = base::parse_ban_target(request.address);
+            if (target) {
                 hold_.release(*target);
+            }
+            if (request.is_release) {
+                replies += reply_line(request.id, target ? "" : "not an IP address, nor a network");
             }
         }
     }

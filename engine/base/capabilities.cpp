@@ -9,11 +9,15 @@
 namespace portcullis::base {
 namespace {
 
-tl::unexpected<Diagnostic> cannot_give_up(const std::string& why) {
+tl::unexpected<Diagnostic> failure(const std::string& what, const std::string& why) {
     Diagnostic diagnostic;
     diagnostic.code = "capabilities";
-    diagnostic.message = "cannot give up capabilities: " + why;
+    diagnostic.message = what + ": " + why;
     return fail(std::move(diagnostic));
+}
+
+tl::unexpected<Diagnostic> cannot_give_up(const std::string& why) {
+    return failure("cannot give up capabilities", why);
 }
 
 }  // namespace
@@ -43,6 +47,21 @@ Result<void> keep_capabilities(const std::vector<int>& wanted) {
     if (const int result = capng_apply(limits_bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
         result != 0) {
         return cannot_give_up("libcap-ng: " + std::to_string(result));
+    }
+    return {};
+}
+
+Result<void> pass_on_capability(int capability) {
+    constexpr const char* kWhat = "cannot pass on a capability";
+    if (capng_get_caps_process() != 0) {
+        return failure(kWhat, "they cannot be read");
+    }
+    const auto number = static_cast<unsigned>(capability);
+    // The ambient set takes only what the inheritable set has.
+    if (capng_update(CAPNG_ADD, CAPNG_INHERITABLE, number) != 0 ||
+        capng_apply(CAPNG_SELECT_CAPS) != 0 ||
+        ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) != 0) {
+        return failure(kWhat, std::generic_category().message(errno));
     }
     return {};
 }

@@ -97,7 +97,7 @@ void Hold::on_event(const HoldEvent& event) {
         if (reason) {
             // It became protected without a word: it is released, and then on the list.
             Job job;
-            job.action = Action::Delete;
+            job.action = Action::Release;
             job.executable = kResponder;
             job.is_persistent = true;
             job.address = base::ban_target_text(*event.target);

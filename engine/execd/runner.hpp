@@ -16,10 +16,22 @@
 
 namespace portcullis::execd {
 
-enum class Action { Add, Delete };
+enum class Action {
+    Add,
+    Delete,
+    Release,  // ends a hold of the kernel and leaves every ban: for persistent responders alone
+};
 
 constexpr std::string_view word_of(Action action) {
-    return action == Action::Add ? "add" : "delete";
+    switch (action) {
+        case Action::Add:
+            return "add";
+        case Action::Release:
+            return "release";
+        case Action::Delete:
+            break;
+    }
+    return "delete";
 }
 
 // One call of a command: argv is `add|delete user address alert-id rule-id location filename`.

@@ -7,9 +7,10 @@
 // - we send a FIN in a connection for which we sent a SYN+ACK: our own TCP sends one only after the
 //   handshake. A live capture needs this, since the kernel filter keeps back bare ACKs and data; or
 // - we accept its SCTP cookie (RFC 9260 section 5.1.5).
-// A RST without ACK carries nothing of ours. Connections that we opened do not count either: to
-// which hosts we connect (database, mail relay, name server) is easy to guess, so a scan forged in
-// their name would be called proven because of traffic that has nothing to do with it.
+// A RST without ACK carries nothing of ours, and one with ACK may be by a packet filter in front of
+// a host that asked for nothing (scan_tracker.cpp). Connections that we opened do not count either:
+// to which hosts we connect (database, mail relay, name server) is easy to guess, so a scan forged
+// in their name would be called proven because of traffic that has nothing to do with it.
 //
 // Bounded: 16 384 handshakes that wait for their end, 65 536 proven sources; the oldest of a bucket
 // makes room. What is forgotten is forgeable again. Single-threaded; no allocation after the

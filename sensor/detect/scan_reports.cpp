@@ -220,8 +220,10 @@ void ScanReports::report_together(SourceTable& table, const std::vector<std::uin
                                   ScanKind kind) {
     const ScanKind group_kind = *group_kind_of(kind);
     const Counter* widest = nullptr;  // it knows the most ports
+    std::uint64_t packets = 0;
     for (const std::uint32_t member : members) {
         const Counter* counter = table.find_counter(member, kind);
+        packets += counter->packets;
         if (widest == nullptr ||
             counter->destination_ports.size() > widest->destination_ports.size()) {
             widest = counter;
@@ -238,6 +240,7 @@ void ScanReports::report_together(SourceTable& table, const std::vector<std::uin
     observation.sources = groups_.at(group).sources;
     observation.destination_ports = widest->destination_ports;
     observation.source_ports = widest->source_ports;
+    observation.packets = packets;
     sink_.on_observation(observation);
 }
 

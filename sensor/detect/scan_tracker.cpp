@@ -54,6 +54,8 @@ constexpr std::uint8_t kSctpCookieAck = 11;
 
 // What is known of a segment of which only our RST was seen: a bare header.
 constexpr std::uint16_t kUnseenBytes = 20;
+// Bytes of a TCP header without options.
+constexpr std::uint8_t kPlainHeader = 20;
 
 // Memory that an overdue probe needs is asked for so many probes before.
 constexpr std::size_t kProbesAhead = 4;
@@ -117,6 +119,14 @@ Flow rewritten_flow(const base::IpAddress& ours, const base::IpAddress& theirs) 
 }
 Flow unasked_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Other};
+}
+
+// A packet filter that refuses a SYN+ACK which its host did not ask for (`block return` of pf)
+// acknowledges it, without a window and without options. That the address exists does not show that
+// its host sent the SYN. A host that ends a connection of its own has a window or options, but for
+// an abort by Windows.
+bool is_by_a_filter(const Packet& reset) {
+    return reset.tcp_window == 0 && reset.tcp_header_length <= kPlainHeader;
 }
 
 }  // namespace
@@ -247,7 +257,7 @@ void ScanTracker::on_connection_segment(const Packet& packet) {
     const std::uint8_t flags = packet.tcp_flags;
     const bool is_reset = (flags & sensor_packet::kRst) != 0;
     if ((flags & sensor_packet::kAck) != 0 && (flags & sensor_packet::kSyn) == 0 &&
-        handshakes_.has_offers()) {
+        !(is_reset && is_by_a_filter(packet)) && handshakes_.has_offers()) {
         const Flow flow{packet.destination, packet.source, packet.destination_port,
                         packet.source_port, Transport::Tcp};
         if (handshakes_.complete(flow, packet.tcp_acknowledgement, second())) {

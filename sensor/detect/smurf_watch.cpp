@@ -160,6 +160,7 @@ void SmurfWatch::report_detected(std::uint32_t index, Counter& counter) {
     observation.destination = table_.at(index).destination;
     observation.destination_ports = counter.destination_ports;
     observation.source_ports = counter.source_ports;
+    observation.packets = counter.packets;
     observation.evidence = base::Evidence::Forgeable;
     sink_.on_observation(observation);
 }

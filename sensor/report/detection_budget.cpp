@@ -18,11 +18,15 @@ void DetectionBudget::leave_out(std::uint64_t& count) {
     ++left_out_total_;
 }
 
-DetectionBudget::Place DetectionBudget::place(std::int64_t second, std::uint64_t packets) {
+DetectionBudget::Place DetectionBudget::place(std::int64_t second, const Detection& detection) {
     if (limit_ == 0) {
         return Place::Now;
     }
     begin(second);
+    if (detection.is_proven && proven_ < limit_) {
+        ++proven_;
+        return Place::Now;
+    }
     if (written_ < limit_ - reserve()) {
         ++written_;
         return Place::Now;
@@ -36,7 +40,7 @@ DetectionBudget::Place DetectionBudget::place(std::int64_t second, std::uint64_t
             return a.packets < b.packets || (a.packets == b.packets && a.order > b.order);
         });
     leave_out(left_out_);  // this one, or the quietest of those that wait
-    if (quietest == waiting_.end() || quietest->packets >= packets) {
+    if (quietest == waiting_.end() || quietest->packets >= detection.packets) {
         return Place::LeftOut;
     }
     *quietest = std::move(waiting_.back());
@@ -95,6 +99,7 @@ std::string DetectionBudget::take_summary() {
     }
     has_begun_ = false;
     written_ = 0;
+    proven_ = 0;
     released_ = 0;
     ends_ = 0;
     left_out_ = 0;

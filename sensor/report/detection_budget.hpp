@@ -5,8 +5,9 @@
 // afterwards: they wait, and in each second the share of the reserve that is due then goes to those
 // with the most packets. Each forged source costs its sender as many packets as it is to be loud,
 // while a scan that continues becomes louder by itself and returns with a line `(again)`; so it is
-// written within a second of that line. What is left over is counted. Plain value, single-threaded;
-// time in whole seconds.
+// written within a second of that line. A line whose source is proven is no forged one: as many
+// again are written at once, whatever was forged before. What is left over is counted. Plain value,
+// single-threaded; time in whole seconds.
 #pragma once
 
 #include <cstddef>
@@ -26,11 +27,14 @@ class DetectionBudget {
     // Lines within kPeriod; 0 = any number.
     void set_limit(std::uint32_t limit) { limit_ = limit; }
 
-    // What becomes of a detection whose source has sent `packets` so far.
+    struct Detection {
+        std::uint64_t packets = 0;  // that its source has sent so far
+        bool is_proven = false;     // base::Evidence::Proven
+    };
     enum class Place : std::uint8_t { Now, Waits, LeftOut };
     // REQUIRES: is_over(second) is false, or take_summary() was called. Waits: add_waiting() must
     // follow.
-    Place place(std::int64_t second, std::uint64_t packets);
+    Place place(std::int64_t second, const Detection& detection);
     void add_waiting(std::string message, std::uint64_t packets);
     // The same for the line that a scan has ended: there is no waiting.
     bool admits_end(std::int64_t second);
@@ -67,6 +71,7 @@ class DetectionBudget {
     bool has_begun_ = false;
     std::int64_t begin_ = 0;
     std::uint32_t written_ = 0;   // of the lines that need not wait
+    std::uint32_t proven_ = 0;    // of those whose source is proven
     std::uint32_t released_ = 0;  // of the reserve
     std::uint32_t ends_ = 0;
     std::uint64_t order_ = 0;

@@ -108,10 +108,11 @@ void LogWriter::append_due_detections(std::int64_t second) {
     }
 }
 
-DetectionBudget::Place LogWriter::place_detection(base::Timestamp time, std::uint64_t packets) {
+DetectionBudget::Place LogWriter::place_detection(base::Timestamp time,
+                                                  const DetectionBudget::Detection& detection) {
     latest_ = whole_seconds(time);
     append_due_detections(latest_);
-    return budget_.place(latest_, packets);
+    return budget_.place(latest_, detection);
 }
 
 bool LogWriter::admits_end(base::Timestamp time) {

@@ -58,9 +58,10 @@ class LogWriter {
     // counts as suppressed. To be asked before a line is made, for it is cheaper.
     bool admits(base::Timestamp time);
 
-    // The same for a detection whose source has sent `packets` so far. Waits = it may be written
-    // later, so it is to be handed to add_waiting().
-    DetectionBudget::Place place_detection(base::Timestamp time, std::uint64_t packets);
+    // The same for a detection. Waits = it may be written later, so it is to be handed to
+    // add_waiting().
+    DetectionBudget::Place place_detection(base::Timestamp time,
+                                           const DetectionBudget::Detection& detection);
     void add_waiting(std::string message, std::uint64_t packets) {
         budget_.add_waiting(std::move(message), packets);
     }

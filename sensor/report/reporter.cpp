@@ -234,7 +234,9 @@ void Reporter::on_observation(const Observation& observation) {
         return;
     }
     if (observation.type == ObservationType::ScanDetected) {
-        const auto place = log_.place_detection(observation.time, observation.packets);
+        const auto place = log_.place_detection(
+            observation.time,
+            {observation.packets, observation.evidence == base::Evidence::Proven});
         was_detection_written_ = place == DetectionBudget::Place::Now;
         if (place == DetectionBudget::Place::Waits && compose(observation, {})) {
             log_.add_waiting(message_, observation.packets);

@@ -4,6 +4,8 @@
 // In play: if_matched_sid, _group and _regex, with every same_*, different_url and not_same_*;
 // level 0, no_log, ignore times, <ignore> and <check_if_ignored>; composite rules below composite
 // rules; histories of limited length; reloads in between.
+#include <catch2/catch.hpp>
+
 #include <algorithm>
 #include <array>
 #include <map>

@@ -15,6 +15,7 @@
 #include "engine/execd/executor.hpp"
 
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include <deque>
 #include <map>

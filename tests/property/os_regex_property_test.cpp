@@ -1,5 +1,7 @@
 // OS_Regex and OS_Match against slow matchers that know nothing of PCRE2, with JIT on and off.
 // PORTCULLIS_SLOW_TESTS=1 in the environment widens what is generated.
+#include <catch2/catch.hpp>
+
 #include <cstdlib>
 #include <random>
 

@@ -1,4 +1,6 @@
 // Reach against its definition: of a pattern without alternatives, the longest prefix that matches.
+#include <catch2/catch.hpp>
+
 #include <random>
 
 #include "engine/pattern/reach.hpp"

@@ -1,5 +1,7 @@
 // Random pieces through the Reassembler and through a map of single bytes: the same events, the
 // same datagrams.
+#include <catch2/catch.hpp>
+
 #include <algorithm>
 #include <map>
 #include <random>

@@ -4,6 +4,7 @@
 #include "sensor/detect/scan_tracker.hpp"
 
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <map>

@@ -1,5 +1,7 @@
 #include "engine/execd/host_names.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <poll.h>
 
 #include <optional>

@@ -189,7 +189,7 @@ TEST_CASE("hold: a source that became protected without a word is released at on
     CHECK(bench.runner.take().at(0).spared.empty());
     bench.protection.hides_list = false;
     bench.hold.on_event({*base::Cidr::parse("192.0.2.1"), 0});
-    CHECK(bench.runner.jobs == Texts{"delete 192.0.2.1"});
+    CHECK(bench.runner.jobs == Texts{"release 192.0.2.1"});
     CHECK(bench.records.take() ==
           Texts{"192.0.2.1 lifted: released from the kernel's hold: never blocked: own address"});
     // And is on the list soon.

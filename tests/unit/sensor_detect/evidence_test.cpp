@@ -33,8 +33,13 @@ struct Talk : Wire {
         made.tcp_flags = flags;
         made.tcp_sequence = sequence;
         made.tcp_acknowledgement = acknowledgement;
+        made.tcp_window = window;
+        made.tcp_header_length = header_length;
         tracker.on_inbound(made, now);
     }
+    std::uint16_t window = 502;
+    std::uint8_t header_length = 20;
+
     void from_us(std::uint8_t flags, std::uint16_t source_port, std::uint16_t port,
                  std::uint32_t sequence, std::uint32_t acknowledgement) {
         Packet made = answer(Transport::Tcp, source_port, port);
@@ -122,6 +127,21 @@ TEST_CASE("evidence: a completed handshake proves the address, whichever segment
         wire.scan(1, 10);
         CHECK(wire.grade() == Grade::Proven);
     }
+}
+
+TEST_CASE("evidence: a packet filter that refuses our SYN+ACK proves nothing of its host") {
+    const auto graded = [](std::uint16_t window, std::uint8_t header_length) {
+        Talk wire;
+        wire.window = window;
+        wire.header_length = header_length;
+        wire.connect_and_reset(50000, 80);
+        wire.scan(1, 10);
+        return wire.grade();
+    };
+    CHECK(graded(0, 20) == Grade::Forgeable);
+    // Of a TCP of its own, which aborts a connection.
+    CHECK(graded(502, 20) == Grade::Proven);
+    CHECK(graded(0, 32) == Grade::Proven);
 }
 
 TEST_CASE("evidence: what a forger can send without our SYN+ACK proves nothing") {

@@ -22,9 +22,9 @@ struct Log {
             written.emplace(*line, now);
         }
     }
-    Place detect(const std::string& name, std::uint64_t packets) {
+    Place detect(const std::string& name, std::uint64_t packets, bool is_proven = false) {
         pass_to(now);
-        const Place place = budget.place(now, packets);
+        const Place place = budget.place(now, {packets, is_proven});
         if (place == Place::Now) {
             written.emplace(name, now);
         } else if (place == Place::Waits) {
@@ -72,6 +72,23 @@ TEST_CASE(
     log.pass_to(1060);
     REQUIRE(log.written.count("real") == 1);
     CHECK(log.written["real"] <= 1031);
+}
+
+TEST_CASE("detection_budget: forged scans take no line from a source that is proven") {
+    Log log(100);
+    for (int i = 0; i < 10000; ++i) {
+        log.detect("forged " + std::to_string(i), 1000);
+    }
+    for (int i = 0; i < 100; ++i) {
+        CHECK(log.detect("proven " + std::to_string(i), 10, true) == Place::Now);
+    }
+    // Beyond that they are like all others, so that the log stays bounded.
+    CHECK(log.detect("proven, quiet", 10, true) == Place::LeftOut);
+    CHECK(log.detect("proven, loud", 5000, true) == Place::Waits);
+    log.pass_to(1060);
+    CHECK(log.written.size() == 200);
+    log.detect("forged", 10);
+    CHECK(log.detect("of the next minute", 10, true) == Place::Now);
 }
 
 TEST_CASE("detection_budget: of those beyond, the ones with the most packets are kept") {

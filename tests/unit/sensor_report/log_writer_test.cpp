@@ -270,7 +270,7 @@ TEST_CASE("log_writer: detections beyond those of a minute wait, and one line co
     settings.detection_limit = 600;
     LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
     const auto detect = [&](const std::string& name, std::uint64_t packets) {
-        const auto place = log.place_detection(kStart, packets);
+        const auto place = log.place_detection(kStart, {packets});
         if (place == DetectionBudget::Place::Now) {
             log.add(kStart, name);
         } else if (place == DetectionBudget::Place::Waits) {
