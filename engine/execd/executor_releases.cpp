@@ -54,9 +54,6 @@ constexpr std::size_t kMaxReleases = 5000;
 // Undos and releases of one request that are under way at a time. A ban that comes meanwhile waits
 // behind them: a responder takes a few milliseconds for these.
 constexpr int kMaxUnderWay = 200;
-// More are started when no more than this are under way: each transaction of the kernel waits for
-// its processors (synchronize_rcu()), tens of milliseconds on some, however much is in it.
-constexpr int kFewUnderWay = kMaxUnderWay / 4;
 // Rounds beyond those that the first answer asks for: others may add to the sets meanwhile.
 constexpr std::size_t kMoreRounds = 2;
 // Bytes of the problems of a page, each of which may become six on the wire.
@@ -97,7 +94,7 @@ void Executor::release_for(const ReleasesPtr& releases, const UnexplainedBlock& 
 
 void Executor::end_one(const ReleasesPtr& releases) {
     --releases->under_way;
-    if (!releases->is_starting && (releases->under_way <= kFewUnderWay || releases->has_failed)) {
+    if (!releases->is_starting) {
         release_next(releases);
     }
 }
