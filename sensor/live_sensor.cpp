@@ -78,7 +78,11 @@ LiveSensor::~LiveSensor() {
 
 int LiveSensor::run() {
     options_.report_counters(counters());
-    return loop_.run();
+    const int exit_code = loop_.run();
+    if (exit_code != 0) {
+        say("the event loop failed, so this ends: please report it as a bug");
+    }
+    return exit_code;
 }
 
 void LiveSensor::say(const std::string& text) {

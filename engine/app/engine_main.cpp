@@ -143,6 +143,9 @@ int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemoni
     daemon.ready();
     app::notify_ready();
     const int exit_code = loop.run();
+    if (exit_code != 0) {
+        log.error("the event loop failed, so this ends: please report it as a bug");
+    }
     app::notify_stopping();
     engine.stop();
     log.info("stopped");

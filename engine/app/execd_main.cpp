@@ -141,6 +141,9 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     daemonizer.ready();
     app::notify_ready();
     const int exit_code = loop.run();
+    if (exit_code != 0) {
+        log.error("the event loop failed, so this ends: please report it as a bug");
+    }
     app::notify_stopping();
     (*service)->executor().settle();
     log.info(

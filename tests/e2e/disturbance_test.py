@@ -2,20 +2,22 @@
 """Bans survive what may happen to a host: programs that are killed, rulesets that others change, a torn journal, a reboot.
 
 In each round some bans begin and end while something happens. At its end the kernel, execd's table and its journal agree:
-no ban is lost, none is permanent, none lasts longer than it was to. PORTCULLIS_ROUNDS sets the number of rounds,
-PORTCULLIS_SEED the seed.
+no ban is lost, none is permanent, none lasts longer than it was to, and no hold has no end. execd's clock is set by a
+preloaded library. PORTCULLIS_ROUNDS sets the number of rounds, PORTCULLIS_SEED the seed.
 
 usage: disturbance_test.py SOURCE_DIR BIN_DIR
 """
 import json
 import os
+import pathlib
 import random
 import signal
+import struct
 import subprocess
 import time
 
 import execd_home
-from execd_home import COMMAND, ExecdCase
+from execd_home import BIN, COMMAND, ExecdCase
 
 ROUNDS = int(os.environ.get("PORTCULLIS_ROUNDS", "25"))
 SEED = int(os.environ.get("PORTCULLIS_SEED", "1"))
@@ -28,6 +30,7 @@ CONFIG = f"""<ossec_config>
     <level>7</level><timeout>6</timeout><block>auto</block><forgeable_timeout>3</forgeable_timeout></active-response>
 </ossec_config>
 """
+HOLD_SECONDS = 2
 TIMEOUTS = {(600, 120): "long", (6, 3): "short"}
 # A ban may last this much longer than it was to, in seconds.
 TOLERANCE = 1.0
@@ -51,11 +54,31 @@ def kernel():
     return blocked
 
 
+def holds():
+    """address -> seconds left, None = no end; None = there is no table of holds, or it has no rules."""
+    done = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis_hold"], capture_output=True, text=True)
+    items = json.loads(done.stdout or '{"nftables":[]}')["nftables"]
+    if not any("rule" in item for item in items):
+        return None
+    held = {}
+    for item in items:
+        if item.get("set", {}).get("name", "").startswith("held"):
+            for element in item["set"].get("elem", []):
+                element = element["elem"] if isinstance(element, dict) and "elem" in element else {"val": element}
+                held[str(element["val"])] = element.get("expires")
+    return held
+
+
 class Disturbances(ExecdCase):
     config = CONFIG
 
     def setUp(self):
         super().setUp()
+        self.clock_file = self.home / "clock"
+        self.clock = 0
+        self.set_the_clock_to(0)
+        self.environment = dict(os.environ, LD_PRELOAD=str(BIN / "clock_shim.so"),
+                                PORTCULLIS_CLOCK_FILE=str(self.clock_file))
         self.connection = None
         self.chance = random.Random(SEED)
         self.last = 0
@@ -97,7 +120,7 @@ class Disturbances(ExecdCase):
         self.connection.send(json.dumps({
             "op": "respond", "command": "firewall-drop", "timeout": timeout, "user": "-", "srcip": address,
             "filename": "-", "alert_id": "1700000000.12", "rule_id": 99990, "location": "host->/var/log/iplog",
-            "evidence": grade, "evidence_time": int(time.time()), "block": "auto",
+            "evidence": grade, "evidence_time": int(time.time() + self.clock), "block": "auto",
             "forgeable_timeout": forgeable}).encode())
         # The answer to another question comes when this request was taken in.
         self.ask({"op": "list"})
@@ -117,7 +140,19 @@ class Disturbances(ExecdCase):
                 self.longest.pop(address, None)
                 self.until[address] = time.time()
 
+    def hold(self):
+        """As the kernel holds a source."""
+        nft(f"add element inet portcullis_hold held4 {{ 203.0.113.{self.chance.randint(1, 254)} }}")
+
     # What happens
+
+    def set_the_clock_to(self, offset):
+        with open(self.clock_file, "r+b" if self.clock_file.exists() else "wb") as out:
+            out.write(struct.pack("=q", offset))
+        self.clock = offset
+
+    def set_the_clock(self):
+        self.set_the_clock_to(self.clock + self.chance.choice([-86400, -3600, -7, 7, 3600, 86400]))
 
     def kill_9_of_execd(self):
         self.kill_execd()
@@ -219,8 +254,13 @@ class Disturbances(ExecdCase):
         for address, until in self.due.items():
             if until > after + 1 and address not in kept:
                 return f"the ban of {address} is lost"
-        problem = self.rules_are_wrong()
-        return problem
+        held = holds()
+        if held is None:
+            return "there is no table of holds"
+        for address, left in held.items():
+            if left is None or left > HOLD_SECONDS:
+                return f"{address} is held for {left} s"
+        return self.rules_are_wrong()
 
     @staticmethod
     def rules_are_wrong():
@@ -240,7 +280,7 @@ class Disturbances(ExecdCase):
         disturbances = [self.kill_9_of_execd, self.kill_9_of_the_responder, self.flush_ruleset, self.delete_the_table,
                         self.delete_the_table_of_holds, self.flush_the_sets, self.accept_in_front, self.swap_a_rule,
                         self.delete_a_rule, self.make_it_dormant, self.tear_the_journal, self.reboot,
-                        self.delete_an_element, self.nothing]
+                        self.delete_an_element, self.set_the_clock, self.nothing]
         self.start()
         for number in range(ROUNDS):
             disturbance = disturbances[number] if number < len(disturbances) else self.chance.choice(disturbances)
@@ -248,6 +288,8 @@ class Disturbances(ExecdCase):
                 self.ban()
             if self.chance.random() < 0.3:
                 self.unban()
+            if self.chance.random() < 0.3:
+                self.hold()
             disturbance()
             for _ in range(self.chance.randint(0, 2)):
                 self.ban()
@@ -259,14 +301,16 @@ class Disturbances(ExecdCase):
             self.assert_agreed(f"round {number}, seed {SEED}, {disturbance.__name__}, read back from the journal")
             again = self.table()
             now = time.time()
+            ends = now + self.clock
             # A hard ban may have ended meanwhile, and a soft one followed.
-            self.assertLessEqual({address for (address, _), until in rows.items() if until > now + 2},
+            self.assertLessEqual({address for (address, _), until in rows.items() if until > ends + 2},
                                  {address for address, _ in again})
             self.assertLessEqual({address for address, _ in again}, {address for address, _ in rows})
             self.due = {address: until for address, until in self.due.items() if until > now}
         self.assertTrue(self.ask({"op": "flush"})["ok"])
         self.assertEqual({}, kernel())
         self.assertEqual({}, self.table())
+        self.assertEqual({}, holds())
 
 
 if __name__ == "__main__":

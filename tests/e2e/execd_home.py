@@ -56,10 +56,12 @@ class ExecdCase(unittest.TestCase):
         self.process = None
         self.addCleanup(self.stop, signal.SIGKILL)
 
+    environment = None  # of execd; None = that of the test
+
     def start(self, *options):
         """Starts execd and returns a connection to it."""
         self.process = subprocess.Popen([BIN / "portcullis-execd", "-D", self.home, "-f", *options],
-                                        stderr=subprocess.DEVNULL)
+                                        stderr=subprocess.DEVNULL, env=self.environment)
         deadline = time.monotonic() + 20
         while True:
             try:
