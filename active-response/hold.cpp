@@ -159,8 +159,8 @@ void Hold::stop_worker() {
     }
 }
 
-// An nft(8) of a worker that was killed ends with it, but not before what it is in the midst of: it
-// is waited for too, lest it puts back a table that is removed next.
+// When a worker is killed, its nft(8) is killed too, but first finishes the system call that it is
+// in. So it is waited for as well: else it could put back the table that is removed next.
 void Hold::wait_for_worker() {
     ::waitpid(std::exchange(worker_, 0), nullptr, 0);
     while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
@@ -457,7 +457,7 @@ void Hold::follow_table() {
     }
 }
 
-std::optional<milliseconds> Hold::time_left() const {
+std::optional<steady_clock::time_point> Hold::next_due() const {
     auto next = steady_clock::time_point::max();
     if (work_out_) {
         next = std::min(next, work_deadline_);
@@ -470,10 +470,7 @@ std::optional<milliseconds> Hold::time_left() const {
     if (more_ > 0) {
         next = std::min(next, second_ + seconds(1));
     }
-    if (next == steady_clock::time_point::max()) {
-        return std::nullopt;
-    }
-    return std::max(std::chrono::ceil<milliseconds>(next - steady_clock::now()), milliseconds(0));
+    return next == steady_clock::time_point::max() ? std::nullopt : std::optional(next);
 }
 
 std::string Hold::on_time() {
@@ -540,16 +537,18 @@ std::vector<Held> Hold::held() {
         .value_or(std::vector<Held>());
 }
 
-void Hold::release(const Cidr& target) {
+base::Result<void> Hold::release(const Cidr& target) {
     if (!table_ || is_dry()) {
-        return;
+        return {};
     }
-    table_->release(target);
+    auto released = table_->release(target);
     if (!target.address.is_v4() && target.is_one_address()) {
         HoldSettings settings = installed_.value_or(HoldSettings());
         settings.on_link6.clear();
-        table_->release(hold_target_of(target.address, settings));
+        auto network = table_->release(hold_target_of(target.address, settings));
+        released = released ? std::move(network) : std::move(released);
     }
+    return released;
 }
 
 void Hold::end() {

@@ -47,13 +47,13 @@ class Hold {
     void follow_table();
 
     // Time until on_time() has something to do; nullopt = never.
-    std::optional<std::chrono::milliseconds> time_left() const;
+    std::optional<std::chrono::steady_clock::time_point> next_due() const;
     std::string on_time();
 
     // The sources that are held now; none in a dry run.
     std::vector<Held> held();
     // Ends the holds of `target`, and that of the network that it is held with.
-    void release(const base::Cidr& target);
+    base::Result<void> release(const base::Cidr& target);
 
     // Whether a table that blocks is wanted: false in a dry run.
     bool is_dry() const { return wanted_ && wanted_->is_dry; }

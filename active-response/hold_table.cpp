@@ -177,6 +177,10 @@ nlmsghdr* begin_message(void* memory, int type, int flags, std::uint32_t sequenc
     return header;
 }
 
+base::Result<void> not_released(int error) {
+    return failure("not-unblocked", "the kernel does not end the hold: " + explain(error));
+}
+
 // A message about one element of the set of held sources, which is acknowledged.
 nlmsghdr* begin_element_message(void* buffer, int type, std::uint32_t sequence,
                                 const base::Cidr& target) {
@@ -348,18 +352,19 @@ std::size_t HoldTable::pair_count() {
     return count;
 }
 
-bool HoldTable::is_held(const base::Cidr& target) {
+int HoldTable::find(const base::Cidr& target) {
     alignas(nlmsghdr) std::array<char, 1024> buffer{};
     const auto* header =
         begin_element_message(buffer.data(), NFT_MSG_GETSETELEM, ++sequence_, target);
-    return mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) >= 0 &&
-           read_answer([](const nlmsghdr*) {}) == 0;
+    return mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0
+               ? errno
+               : read_answer([](const nlmsghdr*) {});
 }
 
 base::Result<void> HoldTable::release(const base::Cidr& target) {
     // A transaction costs up to 20 ms, even one that fails; a question costs some microseconds.
-    if (!is_held(target)) {
-        return {};
+    if (const int missing = find(target); missing != 0) {
+        return missing == ENOENT ? base::Result<void>() : not_released(missing);
     }
     alignas(nlmsghdr) std::array<char, 4096> buffer{};
     std::unique_ptr<mnl_nlmsg_batch, void (*)(mnl_nlmsg_batch*)> batch(
@@ -381,10 +386,7 @@ base::Result<void> HoldTable::release(const base::Cidr& target) {
         error = read_answer([](const nlmsghdr*) {});
     }
     ++sequence_;
-    if (error != 0 && error != ENOENT) {
-        return failure("not-unblocked", "the kernel does not end the hold: " + explain(error));
-    }
-    return {};
+    return error == 0 || error == ENOENT ? base::Result<void>() : not_released(error);
 }
 
 base::Result<HoldWatch> HoldWatch::open() {

@@ -47,7 +47,8 @@ class HoldTable {
     int ask(int type, const char* set, Take take);
     template <typename Take>
     int read_answer(Take take);
-    bool is_held(const base::Cidr& target);
+    // 0 = `target` is held; else an errno, ENOENT = it is not.
+    int find(const base::Cidr& target);
 
     std::unique_ptr<mnl_socket, CloseSocket> socket_;
     std::uint32_t sequence_ = 0;

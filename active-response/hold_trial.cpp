@@ -61,12 +61,16 @@ std::string error_text() { return std::generic_category().message(errno); }
 // A network namespace for this process, and nft(8) with it. Without CAP_SYS_ADMIN it needs a user
 // namespace. There this process has every capability but is nobody: to be root there needs
 // CAP_SETFCAP here (user_namespaces(7)), which a responder does not have.
-bool enter_namespace() {
+// The result is the reason why that cannot be, empty = it is done.
+std::string enter_namespace() {
     if (::unshare(CLONE_NEWNET) == 0) {
-        return true;
+        return {};
     }
-    return ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
-           base::pass_on_capability(CAP_NET_ADMIN).has_value();
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+        return "no network namespace can be made: " + error_text();
+    }
+    const auto passed_on = base::pass_on_capability(CAP_NET_ADMIN);
+    return passed_on ? std::string() : passed_on.error().message;
 }
 
 // Makes the pair of interfaces. 0 or an errno.
@@ -130,8 +134,8 @@ bool bring_up(int fd, const char* interface) {
 
 // Prepares the namespace. The result is the reason why that cannot be, empty = it is done.
 std::string make_network() {
-    if (!enter_namespace()) {
-        return "no network namespace can be made: " + error_text();
+    if (auto problem = enter_namespace(); !problem.empty()) {
+        return problem;
     }
     if (const int error = make_pair(); error != 0) {
         return "no pair of interfaces can be made: " + std::generic_category().message(error);

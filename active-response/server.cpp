@@ -94,14 +94,11 @@ Server::TimePoint Server::next_time() const {
     if (!is_table_made_ && !hold_.is_dry()) {
         next = std::min(next, table_due_);
     }
-    if (const auto left = hold_.time_left()) {
-        next = std::min(next, steady_clock::now() + *left);
-    }
     if (const auto due = sets_.restore_due()) {
         next = std::min(next, *due);
     }
-    if (const auto left = hold_.time_left()) {
-        next = std::min(next, steady_clock::now() + *left);
+    if (const auto due = hold_.next_due()) {
+        next = std::min(next, *due);
     }
     return next;
 }
@@ -191,12 +188,13 @@ std::string Server::dispatch(const std::vector<Request>& requests) {
         } else if (request.is_hold) {
             replies += hold_.take_request(request.settings);
         } else if (request.is_release || request.action == "delete") {
-            const auto target = base::parse_ban_target(request.address);
-            if (target) {
-                hold_.release(*target);
+            std::string problem = "not an IP address, nor a network";
+            if (const auto target = base::parse_ban_target(request.address)) {
+                const auto released = hold_.release(*target);
+                problem = released ? "" : released.error().message;
             }
             if (request.is_release) {
-                replies += reply_line(request.id, target ? "" : "not an IP address, nor a network");
+                replies += reply_line(request.id, problem);
             }
         }
     }

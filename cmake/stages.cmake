@@ -5,10 +5,6 @@ target_compile_options(project_flags INTERFACE
   -Wimplicit-fallthrough -Wformat=2)
 target_include_directories(project_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(project_flags INTERFACE PORTCULLIS_VERSION="${PROJECT_VERSION}")
-if(PORTCULLIS_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ takes a source that is included for a header, whose types had better not be hidden.
-  target_compile_options(project_flags INTERFACE -Wno-subobject-linkage)
-endif()
 if(SANITIZE)
   target_compile_options(project_flags INTERFACE
     -fsanitize=${SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -32,5 +28,10 @@ function(add_stage folder)
   add_library(${S_NAME} STATIC ${src})
   set_target_properties(${S_NAME} PROPERTIES
     UNITY_BUILD ${PORTCULLIS_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 6)
+  if(PORTCULLIS_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ then takes the included sources for headers, and warns of types in their anonymous
+    # namespaces.
+    target_compile_options(${S_NAME} PRIVATE -Wno-subobject-linkage)
+  endif()
   target_link_libraries(${S_NAME} PUBLIC project_flags ${S_DEPENDS} PRIVATE ${S_LIBS})
 endfunction()

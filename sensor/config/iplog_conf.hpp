@@ -6,7 +6,8 @@
 //           | ("log" | "ignore") ("tcp" | "udp") { ("from" | "to") ADDRESS
 //                                                 | ("sport" | "dport") PORT }
 //           | "line_limit" COUNT                   (lines per second; 0 = any number)
-//           | "detection_limit" COUNT              (detections per minute; 0 = any number)
+//           | "detection_limit" COUNT              (detections per minute, and as many
+//                                                   of proven sources; 0 = any number)
 //           | "threshold" … | "max_sources" …      (threshold_rule.hpp)
 //           | ("log" | "ignore") "icmp" { ("from" | "to") ADDRESS | "type" TYPE }
 //

@@ -123,8 +123,8 @@ Flow unasked_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
 
 // A packet filter that refuses a SYN+ACK which its host did not ask for (`block return` of pf)
 // acknowledges it, without a window and without options. That the address exists does not show that
-// its host sent the SYN. A host that ends a connection of its own has a window or options, but for
-// an abort by Windows.
+// its host sent the SYN. Most hosts that end a connection of their own send a window or options;
+// an abort by Windows or OpenBSD has neither.
 bool is_by_a_filter(const Packet& reset) {
     return reset.tcp_window == 0 && reset.tcp_header_length <= kPlainHeader;
 }

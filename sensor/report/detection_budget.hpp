@@ -5,9 +5,9 @@
 // afterwards: they wait, and in each second the share of the reserve that is due then goes to those
 // with the most packets. Each forged source costs its sender as many packets as it is to be loud,
 // while a scan that continues becomes louder by itself and returns with a line `(again)`; so it is
-// written within a second of that line. A line whose source is proven is no forged one: as many
-// again are written at once, whatever was forged before. What is left over is counted. Plain value,
-// single-threaded; time in whole seconds.
+// written within a second of that line. Few addresses that a
+// forger can name are proven: as many lines again are for them, whatever else was forged. What is
+// left over is counted. Plain value, single-threaded; time in whole seconds.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ class DetectionBudget {
     static constexpr std::int64_t kPeriod = 60;
     static constexpr std::uint32_t kReserveShare = 10;  // one of so many lines
 
-    // Lines within kPeriod; 0 = any number.
+    // Lines within kPeriod, and as many again of proven sources; 0 = any number.
     void set_limit(std::uint32_t limit) { limit_ = limit; }
 
     struct Detection {

@@ -9,7 +9,6 @@ usage: disturbance_test.py SOURCE_DIR BIN_DIR
 """
 import json
 import os
-import pathlib
 import random
 import signal
 import struct

@@ -36,7 +36,7 @@ class RecordingRunner final : public Runner {
         }
         jobs.push_back(text);
         last = job;
-        if (job.action == Action::Delete && result.ok && !releases_nothing) {
+        if (job.action != Action::Add && result.ok && !releases_nothing) {
             held.erase(std::remove_if(held.begin(), held.end(),
                                       [&](const Held& one) { return one.address == job.address; }),
                        held.end());

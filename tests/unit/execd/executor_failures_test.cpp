@@ -124,6 +124,17 @@ TEST_CASE("executor: what a responder blocks and no ban explains is listed, logg
     CHECK(bench.log.count("INFO: the responders block only addresses of bans of this home") == 1);
 }
 
+TEST_CASE("executor: a hold is released as what it is, so that no ban goes with it") {
+    Bench bench;
+    bench.runner.answer = {HeldAnswer::Complete, {}};
+    bench.runner.held = {{"192.0.2.1", seconds(2), base::BlockKind::Hard, true}};
+    const auto reply = bench.unban("192.0.2.1");
+    CHECK(reply.ok);
+    CHECK(reply.text == "1 hold ended");
+    CHECK(bench.runner.take() == Texts{"release 192.0.2.1"});
+    CHECK(bench.records.take() == Texts{"192.0.2.1 undone: the kernel's hold was ended by hand"});
+}
+
 TEST_CASE("executor: an address that is held beside a ban of another command is released, too") {
     Bench bench;
     bench.respond("script-drop", "192.0.2.1");
