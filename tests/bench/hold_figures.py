@@ -60,8 +60,8 @@ def learnt_ports(host, scanner):
 
 def measure(hold, runs, busy_runs):
     host = lab.Installation(ban_seconds=600, edit=lambda text: re.sub(
-        r"<max_bans_per_minute>\d+", "<max_bans_per_minute>1000",
-        re.sub("<hold>[a-z]+</hold>", f"<hold>{hold}</hold>", text)))
+        "<hold>[a-z]+</hold>", f"<hold>{hold}</hold>", text).replace(
+            "<global>", "<global><max_bans_per_minute>1000</max_bans_per_minute>", 1))
     scanner = lab.Scanner()
     try:
         scanner.run(["bash", "-c", "nft -f - <<'EOT'\n"

@@ -76,8 +76,8 @@ def inside():
     lab.sh("ip link set lo up")
     print(f"load of the machine before: {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, kernel {os.uname().release}")
     scanner = lab.Scanner()
-    host = lab.Installation(ban_seconds=600, edit=lambda text: re.sub(
-        r"<max_bans_per_minute>\d+", "<max_bans_per_minute>100000", text))
+    host = lab.Installation(ban_seconds=600, edit=lambda text: text.replace(
+        "<global>", "<global><max_bans_per_minute>100000</max_bans_per_minute>", 1))
     try:
         host.start()
         time.sleep(5)
