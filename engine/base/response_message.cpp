@@ -14,6 +14,7 @@ using nlohmann::json;
 
 // The longest text that a member may hold; the packet is bounded anyway.
 constexpr std::size_t kMaxText = 2048;
+constexpr int kMaxPorts = 65536;
 
 tl::unexpected<Diagnostic> bad_message(std::string what) {
     Diagnostic diagnostic;
@@ -139,6 +140,7 @@ ResponseMessage read_respond(MemberReader& in) {
     request.location = in.text("location");
     request.evidence = read_word(in, "evidence", evidence_of, request.evidence);
     request.of_packets = in.optional_boolean("of_packets");
+    request.ports = static_cast<int>(in.optional_number("ports", 0, kMaxPorts, 0));
     request.evidence_time =
         in.optional_number("evidence_time", 0, std::numeric_limits<std::int64_t>::max(), 0);
     request.block = read_word(in, "block", block_choice_of, request.block);
@@ -191,6 +193,7 @@ json to_json(const RespondRequest& request) {
             {"location", request.location},
             {"evidence", word_of(request.evidence)},
             {"of_packets", request.of_packets},
+            {"ports", request.ports},
             {"evidence_time", request.evidence_time},
             {"block", word_of(request.block)},
             {"forgeable_timeout", request.forgeable_timeout.count()}};

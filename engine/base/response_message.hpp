@@ -37,6 +37,8 @@ struct RespondRequest {
     Evidence evidence = Evidence::Proven;
     // The event is the sensor's, not that of a service to which the source was connected.
     bool of_packets = false;
+    // How many ports the event names, of those that the source asked for; 0 = it names none.
+    int ports = 0;
     // When the engine read the event: unix time in seconds; 0 = it does not say.
     std::int64_t evidence_time = 0;
     // <block> and <forgeable_timeout> of the <active-response>. With the command and the timeout

@@ -21,6 +21,7 @@ struct BanWish {
     // Of a request that was deferred: since when it waits, and how often the same was asked for.
     std::optional<base::Timestamp> deferred_at;
     int reports = 0;
+    int ports = 0;  // that the event names; of a request that was deferred: those of all reports
     std::optional<std::chrono::seconds> short_timeout;  // all that it gets under pressure
     bool is_offender = false;  // its address was banned before for what is proven
     Record record;             // with the steps so far

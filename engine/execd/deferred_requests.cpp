@@ -4,19 +4,31 @@
 #include <utility>
 
 namespace portcullis::execd {
+namespace {
+
+// All ports of a transport protocol: more say no more.
+constexpr int kMostPorts = 65536;
+
+}  // namespace
 
 DeferredRequests::Rank DeferredRequests::rank_of(const BanWish& wish) {
-    return {wish.ban.evidence == base::Evidence::Proven, wish.reports, wish.is_offender,
-            wish.evidence_time, wish.ban.key};
+    return {wish.ban.evidence == base::Evidence::Proven,
+            wish.ports,
+            wish.reports,
+            wish.is_offender,
+            wish.evidence_time,
+            wish.ban.key};
 }
 
 std::optional<BanWish> DeferredRequests::put(BanWish wish) {
     if (auto earlier = take(wish.ban.key)) {
         const bool was_better = earlier->ban.evidence < wish.ban.evidence;
         wish.reports = std::max(wish.reports, earlier->reports + 1);
+        wish.ports = std::min(wish.ports + earlier->ports, kMostPorts);
         wish.deferred_at = earlier->deferred_at;
         if (was_better && expiry_of(*earlier) > wish.evidence_time) {
             earlier->reports = wish.reports;
+            earlier->ports = wish.ports;
             wish = std::move(*earlier);
         }
     }

@@ -1,6 +1,6 @@
 // DeferredRequests: requests for bans that a limit held up, one of each ban, the loudest first:
-// proven evidence, then the number of reports, then repeated offenders, then the newest. Bounded:
-// when it is full the quietest is given up. Single-threaded.
+// proven evidence, then the number of ports, then that of reports, then repeated offenders, then
+// the newest. Bounded: when it is full the quietest is given up. Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,7 @@ class DeferredRequests {
 
   private:
     // Greater = louder.
-    using Rank = std::tuple<bool, int, bool, base::Timestamp, BanKey>;
+    using Rank = std::tuple<bool, int, int, bool, base::Timestamp, BanKey>;
     static Rank rank_of(const BanWish& wish);
 
     std::map<BanKey, BanWish> wishes_;

@@ -166,6 +166,7 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     if (has_connection) {
         kind = BlockKind::Soft;
     }
+    wish.ports = request.ports;
     wish.ban.evidence = request.evidence;
     wish.ban.block = kind.value_or(BlockKind::Hard);
     wish.ban.timeout = time_for(wish.binding, request.evidence);

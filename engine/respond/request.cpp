@@ -42,6 +42,17 @@ std::optional<std::string> present(const std::optional<std::string>& field) {
     return field && !field->empty() && *field != "-" ? field : std::nullopt;
 }
 
+// Of "21,1" or "1,2,3,..."; 0 = the event names none.
+int count_ports(const alert::Alert& alert) {
+    const auto list = present(alert.field(FieldId::DstPort));
+    if (!list) {
+        return 0;
+    }
+    const auto commas = std::count(list->begin(), list->end(), ',');
+    const bool is_cut = list->size() >= 3 && list->compare(list->size() - 3, 3, "...") == 0;
+    return static_cast<int>(commas) + (is_cut ? 0 : 1);
+}
+
 bool runs_here(ResponseLocation where, std::string_view location) {
     switch (where) {
         case ResponseLocation::Server:
@@ -74,6 +85,7 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     request.forgeable_timeout = response.forgeable_timeout.value_or(std::chrono::seconds::zero());
     request.evidence = alert.evidence.value_or(base::Evidence::Proven);
     request.of_packets = alert.evidence.has_value();
+    request.ports = request.of_packets ? count_ports(alert) : 0;
     // The time of the alert is that of the event. The request keeps it however long it waits.
     request.evidence_time =
         std::chrono::duration_cast<std::chrono::seconds>(alert.time.time_since_epoch()).count();

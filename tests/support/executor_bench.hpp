@@ -163,9 +163,10 @@ struct Bench {
     }
     // By the binding of graded() below.
     void report(const std::string& address, base::Evidence evidence, std::int64_t time = 0,
-                const std::string& command = "firewall-drop") {
+                const std::string& command = "firewall-drop", int ports = 0) {
         base::RespondRequest request;
         request.command = command;
+        request.ports = ports;
         request.timeout = seconds(600);
         request.srcip = address;
         request.rule_id = 99990;

@@ -436,6 +436,30 @@ TEST_CASE("executor: what was deferred is made up for, the loudest first") {
     CHECK(bench.executor->next_due() == bench.clock.now() + seconds(200));
 }
 
+TEST_CASE("executor: of what was deferred, more ports are louder than more reports") {
+    auto config = graded();
+    config.max_bans_per_minute = 0;
+    Bench bench(config);
+    const auto report = [&](const char* address, Evidence evidence, int ports) {
+        bench.report(address, evidence, 0, "firewall-drop", ports);
+    };
+    report("192.0.2.1", Evidence::Forgeable, 10);
+    report("192.0.2.2", Evidence::Forgeable, 5);
+    report("192.0.2.2", Evidence::Forgeable, 4);
+    report("192.0.2.3", Evidence::Forgeable, 6);
+    report("192.0.2.3", Evidence::Forgeable, 6);
+    report("192.0.2.4", Evidence::Proven, 1);
+    CHECK(bench.executor->deferred_count() == 4);
+    bench.config.max_bans_per_minute = 8;
+    bench.executor->set_config(bench.config);
+    bench.pass(seconds(1));
+    Texts order;
+    for (const auto& job : bench.runner.take()) {
+        order.push_back(job.substr(0, 13));
+    }
+    CHECK(order == Texts{"add 192.0.2.4", "add 192.0.2.3", "add 192.0.2.1", "add 192.0.2.2"});
+}
+
 TEST_CASE("executor: of deferred requests one of each address is kept, and few in all") {
     auto config = graded();
     config.max_bans_per_minute = 0;

@@ -211,9 +211,19 @@ TEST_CASE("request: carries the grade and the time of the evidence, and what its
     CHECK(ask().block == base::BlockChoice::Auto);
     CHECK(ask().forgeable_timeout == std::chrono::seconds(120));
     CHECK(ask().timeout == std::chrono::seconds(600));
+    CHECK(ask().ports == 0);
+    for (const auto& [list, count] :
+         {std::pair{"21", 1}, {"21,1", 2}, {"1,2,3,4,...", 4}, {"-", 0}}) {
+        alert.fields[static_cast<std::size_t>(FieldId::DstPort)] = list;
+        CHECK(ask().ports == count);
+    }
+    alert.fields[static_cast<std::size_t>(FieldId::DstPort)] = "21,1";
     const auto decoded = base::decode_message(base::encode(base::ResponseMessage(ask())));
     REQUIRE(decoded);
     CHECK(std::get<base::RespondRequest>(*decoded).evidence == base::Evidence::Doubtful);
+    CHECK(std::get<base::RespondRequest>(*decoded).ports == 2);
+    alert.evidence.reset();  // not the sensor's: its port is no probe
+    CHECK(ask().ports == 0);
 }
 
 TEST_CASE("request: <from_file> looks at the file that was read, not at what the line says") {
