@@ -161,6 +161,7 @@ void Hold::stop_worker() {
 
 // When a worker is killed, its nft(8) is killed too, but first finishes the system call that it is
 // in. So it is waited for as well: else it could put back the table that is removed next.
+// This process has no other children.
 void Hold::wait_for_worker() {
     ::waitpid(std::exchange(worker_, 0), nullptr, 0);
     while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
@@ -270,10 +271,7 @@ std::string Hold::start(Work work) {
         return answer_all(waiting_, std::generic_category().message(errno));
     }
     if (child == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != parent) {
-            ::_exit(0);
-        }
+        end_with(parent);
         const auto result = do_work(work, work_settings_, form_);
         json answer = {{"error", result.error},
                        {"warning", result.warning},
@@ -546,7 +544,9 @@ base::Result<void> Hold::release(const Cidr& target) {
         HoldSettings settings = installed_.value_or(HoldSettings());
         settings.on_link6.clear();
         auto network = table_->release(hold_target_of(target.address, settings));
-        released = released ? std::move(network) : std::move(released);
+        if (released) {
+            released = std::move(network);
+        }
     }
     return released;
 }

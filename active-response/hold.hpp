@@ -46,13 +46,14 @@ class Hold {
     int watch_fd() const { return watch_ ? watch_->fd() : -1; }
     void follow_table();
 
-    // Time until on_time() has something to do; nullopt = never.
+    // When on_time() has something to do; nullopt = never.
     std::optional<std::chrono::steady_clock::time_point> next_due() const;
     std::string on_time();
 
     // The sources that are held now; none in a dry run.
     std::vector<Held> held();
-    // Ends the holds of `target`, and that of the network that it is held with.
+    // Ends the holds of `target`, and that of the network that it is held with. What is not held is
+    // not an error. Error "not-unblocked": the first one.
     base::Result<void> release(const base::Cidr& target);
 
     // Whether a table that blocks is wanted: false in a dry run.

@@ -14,7 +14,6 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -308,10 +307,7 @@ Trial try_hold(const HoldSettings& settings, const std::vector<HoldForm>& forms)
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != parent) {
-            ::_exit(0);
-        }
+        end_with(parent);
         const Trial own = try_here(settings, forms);
         json answer = {
             {"possible", own.was_possible}, {"text", own.form_text}, {"problem", own.problem}};

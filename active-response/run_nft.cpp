@@ -23,6 +23,13 @@ constexpr std::size_t kMaxSaid = 1000;
 
 }  // namespace
 
+void end_with(pid_t parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) {  // it has ended before
+        ::_exit(1);
+    }
+}
+
 base::Result<void> run_nft(std::string_view script) {
     // A file and not a pipe: nft may end before it has read all, and nobody has to write meanwhile.
     const base::UniqueFd file(::memfd_create("nft-script", MFD_CLOEXEC));
@@ -36,11 +43,7 @@ base::Result<void> run_nft(std::string_view script) {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
-        // A script must not be carried out after its caller has ended.
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != parent) {
-            ::_exit(127);
-        }
+        end_with(parent);  // a script must not be carried out after its caller has ended
         ::dup2(file.get(), STDIN_FILENO);
         ::dup2(said_end.get(), STDOUT_FILENO);
         ::dup2(said_end.get(), STDERR_FILENO);

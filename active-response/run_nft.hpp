@@ -1,6 +1,8 @@
 // run_nft(): gives nft(8) a script. libnftables is GPL-2-only and is not linked.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string_view>
 
 #include "engine/base/result.hpp"
@@ -11,5 +13,9 @@ namespace portcullis::active_response {
 // and nft ends with the process that called this.
 // Errors: "no-nft" (it cannot be run), "nft-failed" with nft's first line.
 base::Result<void> run_nft(std::string_view script);
+
+// Called by a child process: the kernel kills it (and not what it has started) when `parent`, the
+// process that forked it, ends.
+void end_with(pid_t parent);
 
 }  // namespace portcullis::active_response

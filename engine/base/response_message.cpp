@@ -14,7 +14,6 @@ using nlohmann::json;
 
 // The longest text that a member may hold; the packet is bounded anyway.
 constexpr std::size_t kMaxText = 2048;
-constexpr int kMaxPorts = 65536;
 
 tl::unexpected<Diagnostic> bad_message(std::string what) {
     Diagnostic diagnostic;

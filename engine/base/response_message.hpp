@@ -21,6 +21,8 @@ namespace portcullis::base {
 
 inline constexpr std::size_t kMaxMessageSize = 4096;
 // Longest timeout that a message may carry: ten years. Keeps deadlines far from overflow.
+// All ports of a transport protocol.
+inline constexpr int kMaxPorts = 65536;
 inline constexpr std::chrono::seconds kMaxBanTime{10LL * 366 * 24 * 3600};
 
 // The engine asks for a response that execd's own configuration binds: command + timeout.
@@ -37,7 +39,7 @@ struct RespondRequest {
     Evidence evidence = Evidence::Proven;
     // The event is the sensor's, not that of a service to which the source was connected.
     bool of_packets = false;
-    // How many ports the event names, of those that the source asked for; 0 = it names none.
+    // How many ports the event names, at most kMaxPorts; 0 = it names none.
     int ports = 0;
     // When the engine read the event: unix time in seconds; 0 = it does not say.
     std::int64_t evidence_time = 0;

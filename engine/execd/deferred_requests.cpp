@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/response_message.hpp"
+
 namespace portcullis::execd {
-namespace {
-
-// All ports of a transport protocol: more say no more.
-constexpr int kMostPorts = 65536;
-
-}  // namespace
 
 DeferredRequests::Rank DeferredRequests::rank_of(const BanWish& wish) {
     return {wish.ban.evidence == base::Evidence::Proven,
@@ -24,7 +20,7 @@ std::optional<BanWish> DeferredRequests::put(BanWish wish) {
     if (auto earlier = take(wish.ban.key)) {
         const bool was_better = earlier->ban.evidence < wish.ban.evidence;
         wish.reports = std::max(wish.reports, earlier->reports + 1);
-        wish.ports = std::min(wish.ports + earlier->ports, kMostPorts);
+        wish.ports = std::min(wish.ports + earlier->ports, base::kMaxPorts);
         wish.deferred_at = earlier->deferred_at;
         if (was_better && expiry_of(*earlier) > wish.evidence_time) {
             earlier->reports = wish.reports;

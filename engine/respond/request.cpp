@@ -1,6 +1,7 @@
 #include "engine/respond/request.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,7 +51,7 @@ int count_ports(const alert::Alert& alert) {
     }
     const auto commas = std::count(list->begin(), list->end(), ',');
     const bool is_cut = list->size() >= 3 && list->compare(list->size() - 3, 3, "...") == 0;
-    return static_cast<int>(commas) + (is_cut ? 0 : 1);
+    return static_cast<int>(std::min<std::ptrdiff_t>(commas + (is_cut ? 0 : 1), base::kMaxPorts));
 }
 
 bool runs_here(ResponseLocation where, std::string_view location) {

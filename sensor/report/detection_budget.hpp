@@ -5,9 +5,9 @@
 // afterwards: they wait, and in each second the share of the reserve that is due then goes to those
 // with the most packets. Each forged source costs its sender as many packets as it is to be loud,
 // while a scan that continues becomes louder by itself and returns with a line `(again)`; so it is
-// written within a second of that line. Few addresses that a
-// forger can name are proven: as many lines again are for them, whatever else was forged. What is
-// left over is counted. Plain value, single-threaded; time in whole seconds.
+// written within a second of that line. Few addresses that a forger can name are proven: as many
+// lines again are for them, whatever else was forged. The lines that are left out are counted.
+// Plain value, single-threaded; time in whole seconds.
 #pragma once
 
 #include <cstddef>

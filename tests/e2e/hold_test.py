@@ -587,7 +587,7 @@ class Kernel(Case):
             status = pathlib.Path(f"/proc/{responder.process.pid}/status").read_text()
             return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
         before = wake_ups()
-        # Longer than both periods in which it looks for changes that nobody told it of.
+        # Longer than both periods in which it looks for changes that netlink did not report.
         time.sleep(16)
         self.assertLess(wake_ups() - before, 40)
 

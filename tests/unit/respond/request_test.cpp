@@ -222,7 +222,7 @@ TEST_CASE("request: carries the grade and the time of the evidence, and what its
     REQUIRE(decoded);
     CHECK(std::get<base::RespondRequest>(*decoded).evidence == base::Evidence::Doubtful);
     CHECK(std::get<base::RespondRequest>(*decoded).ports == 2);
-    alert.evidence.reset();  // not the sensor's: its port is no probe
+    alert.evidence.reset();  // of a service's log: the port is not one that was probed
     CHECK(ask().ports == 0);
 }
 
