@@ -41,31 +41,31 @@ def nft(script):
     return subprocess.run(["nft", "-f", "-"], input=script, text=True, capture_output=True).returncode == 0
 
 
-def kernel():
-    """(address, kind) -> seconds left, None = no end."""
-    done = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis"], capture_output=True, text=True)
-    blocked = {}
-    for item in json.loads(done.stdout or '{"nftables":[]}')["nftables"]:
-        kind = "soft" if "soft" in item.get("set", {}).get("name", "") else "hard"
+def items_of(table):
+    done = subprocess.run(["nft", "-j", "list", "table", "inet", table], capture_output=True, text=True)
+    return json.loads(done.stdout or '{"nftables":[]}')["nftables"]
+
+
+def elements(items):
+    """Of each element of the sets: the name of its set, its value, seconds left (None = no end)."""
+    for item in items:
         for element in item.get("set", {}).get("elem", []):
             element = element["elem"] if isinstance(element, dict) and "elem" in element else {"val": element}
-            blocked[element["val"], kind] = element.get("expires")
-    return blocked
+            yield item["set"]["name"], element["val"], element.get("expires")
+
+
+def kernel():
+    """(address, kind) -> seconds left, None = no end."""
+    return {(address, "soft" if "soft" in name else "hard"): left
+            for name, address, left in elements(items_of("portcullis"))}
 
 
 def holds():
-    """address -> seconds left, None = no end; None = there is no table of holds, or it has no rules."""
-    done = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis_hold"], capture_output=True, text=True)
-    items = json.loads(done.stdout or '{"nftables":[]}')["nftables"]
+    """address -> seconds left, None = no end. Without a table of holds that has rules: None."""
+    items = items_of("portcullis_hold")
     if not any("rule" in item for item in items):
         return None
-    held = {}
-    for item in items:
-        if item.get("set", {}).get("name", "").startswith("held"):
-            for element in item["set"].get("elem", []):
-                element = element["elem"] if isinstance(element, dict) and "elem" in element else {"val": element}
-                held[str(element["val"])] = element.get("expires")
-    return held
+    return {address: left for name, address, left in elements(items) if name.startswith("held")}
 
 
 class Disturbances(ExecdCase):
@@ -73,6 +73,7 @@ class Disturbances(ExecdCase):
 
     def setUp(self):
         super().setUp()
+        self.assertTrue((BIN / "clock_shim.so").exists())
         self.clock_file = self.home / "clock"
         self.clock = 0
         self.set_the_clock_to(0)
@@ -181,8 +182,7 @@ class Disturbances(ExecdCase):
                 if item.get("set", {}).get("table") == "portcullis"]
 
     def chains(self):
-        done = subprocess.run(["nft", "-j", "list", "table", "inet", "portcullis"], capture_output=True, text=True)
-        items = json.loads(done.stdout or '{"nftables":[]}')["nftables"]
+        items = items_of("portcullis")
         return ([item["chain"]["name"] for item in items if "chain" in item],
                 [(item["rule"]["chain"], item["rule"]["handle"]) for item in items if "rule" in item])
 
@@ -306,6 +306,8 @@ class Disturbances(ExecdCase):
                                  {address for address, _ in again})
             self.assertLessEqual({address for address, _ in again}, {address for address, _ in rows})
             self.due = {address: until for address, until in self.due.items() if until > now}
+        if ROUNDS >= len(disturbances):
+            self.assertIn("the clock was set by", (self.home / "logs/ossec.log").read_text())
         self.assertTrue(self.ask({"op": "flush"})["ok"])
         self.assertEqual({}, kernel())
         self.assertEqual({}, self.table())

@@ -47,7 +47,8 @@ class RecordingRunner final : public Runner {
             on_done(result);
         }
     }
-    // Answers what `held` holds, if it is a responder that can; a `delete` takes it out.
+    // Answers what `held` holds, if it is a responder that can; a `delete` or `release` takes it
+    // out.
     void list(const std::string& executable, const std::string& address,
               std::function<void(const Held&)> on_held,
               std::function<void(const HeldResult&)> on_done) override {
