@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "engine/base/ban_target.hpp"
-#include "engine/base/fd.hpp"
+#include "base/ban_target.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::active_response {
 namespace {

@@ -1,6 +1,6 @@
 #include "active-response/changes.hpp"
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 
 namespace portcullis::active_response {
 namespace {

@@ -19,7 +19,7 @@
 #include "active-response/home_lock.hpp"
 #include "active-response/request.hpp"
 #include "active-response/server.hpp"
-#include "engine/base/capabilities.hpp"
+#include "base/capabilities.hpp"
 
 using portcullis::active_response::BanSets;
 using portcullis::active_response::carry_out;

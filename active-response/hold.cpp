@@ -21,7 +21,7 @@
 #include "active-response/local_ports.hpp"
 #include "active-response/request.hpp"
 #include "active-response/run_nft.hpp"
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 
 namespace portcullis::active_response {
 namespace {

@@ -17,7 +17,7 @@
 #include "active-response/hold_log.hpp"
 #include "active-response/hold_script.hpp"
 #include "active-response/hold_table.hpp"
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::active_response {
 

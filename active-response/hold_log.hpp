@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/result.hpp"
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
 
 struct mnl_socket;
 

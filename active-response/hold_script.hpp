@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/hold_config.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/hold_config.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::active_response {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "active-response/table_form.hpp"
-#include "engine/base/ip_address.hpp"
-#include "engine/base/result.hpp"
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
 
 struct mnl_socket;
 struct nlmsghdr;

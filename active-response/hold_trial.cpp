@@ -32,8 +32,8 @@
 
 #include "active-response/hold_table.hpp"
 #include "active-response/run_nft.hpp"
-#include "engine/base/capabilities.hpp"
-#include "engine/base/fd.hpp"
+#include "base/capabilities.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::active_response {
 namespace {

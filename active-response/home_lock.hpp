@@ -8,8 +8,8 @@
 
 #include <string>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::active_response {
 

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 
 namespace portcullis::active_response {
 namespace {

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "active-response/table_form.hpp"
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::active_response {
 

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::active_response {
 

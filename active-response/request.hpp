@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/evidence.hpp"
+#include "base/evidence.hpp"
 
 namespace portcullis::active_response {
 

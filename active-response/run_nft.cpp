@@ -14,7 +14,7 @@
 #include <system_error>
 
 #include "active-response/nf_netlink.hpp"
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::active_response {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::active_response {
 

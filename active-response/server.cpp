@@ -10,9 +10,9 @@
 
 #include "active-response/changes.hpp"
 #include "active-response/complain.hpp"
-#include "engine/base/ban_target.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/realtime.hpp"
+#include "base/ban_target.hpp"
+#include "base/fd.hpp"
+#include "base/realtime.hpp"
 
 namespace portcullis::active_response {
 namespace {

@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "active-response/nf_netlink.hpp"
-#include "engine/base/evidence.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/evidence.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::active_response {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/event_loop.hpp"
+#include "base/clock.hpp"
+#include "base/event_loop.hpp"
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/capture/host.hpp"
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/event_loop.hpp"
+#include "base/event_loop.hpp"
 #include "sensor/capture/return_path.hpp"
 #include "sensor/fool/nmap_fooler.hpp"
 #include "sensor/interfaces.hpp"

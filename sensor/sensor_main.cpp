@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <span>
 
-#include "engine/base/daemonize.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/realtime.hpp"
+#include "base/daemonize.hpp"
+#include "base/fd.hpp"
+#include "base/realtime.hpp"
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/config/command_line.hpp"
 #include "sensor/config/iplog_conf.hpp"

@@ -7,8 +7,8 @@
 
 #include <string>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "sensor/sensor.hpp"
 
 namespace portcullis {

@@ -13,7 +13,7 @@
 #include <ctime>
 #include <string_view>
 
-#include "engine/base/seccomp.hpp"
+#include "base/seccomp.hpp"
 
 namespace portcullis {
 namespace {

@@ -1,10 +1,10 @@
 // The system calls that the sensor needs after its start, as a seccomp filter
-// (engine/base/seccomp).
+// (base/seccomp).
 #pragma once
 
 #include <string>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 
 namespace portcullis {
 

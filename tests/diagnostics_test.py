@@ -11,8 +11,8 @@ import sys
 PROJECT = pathlib.Path(sys.argv[1])
 SOURCES = [path for stage in ("xml", "pattern", "decode", "rules", "config")
            for path in sorted((PROJECT / "engine" / stage).glob("*.cpp"))]
-SOURCES += [PROJECT / "engine/respond/binding.cpp", PROJECT / "engine/app/configuration.cpp",
-            PROJECT / "engine/app/lint.cpp"]
+SOURCES += [PROJECT / "engine/respond/binding.cpp", PROJECT / "programs/configuration.cpp",
+            PROJECT / "programs/lint.cpp"]
 # A code is the word that stands where a diagnostic takes it: first, or behind an attribute or option.
 CODE = re.compile(r"""(?: error(?:_in_text)?\( | error_in_attribute\( [^,;]+, | bad_value\( [^,;]+,
                        | bad_pattern\( | code\ = | \{ | , )\s*

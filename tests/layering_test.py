@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks every #include, and the dependencies of the CMake targets, against the layering.
 
-The layering of engine/ and sensor/ stands in the tables of their README.md: which folders a folder
-may use directly; what those may use comes with them. A third-party header may be included only in
+The READMEs of engine/ and sensor/ have tables of the folders that a folder may use directly; it may
+also use the folders that those use. What several programs share may use every stage of the engine,
+and the folder of a program may use what they share. A third-party header may be included only in
 the folders that OWNERS gives it.
 """
 import pathlib
@@ -10,18 +11,19 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOPS = ("engine", "sensor", "active-response")
+TOPS = ("base", "engine", "sensor", "active-response", "programs")
 
 OWNERS = {
     r"pugixml": ["engine/xml"],
     r"pcre2": ["engine/pattern"],
     r"pcap": ["sensor/capture"],
-    r"ares": ["engine/base"],
+    r"ares": ["base"],
     r"libmnl/|linux/netfilter": ["engine/execd", "active-response"],
-    r"systemd/": ["engine/base", "engine/app"],
-    r"CLI/": ["engine/app", "sensor", "active-response"],
-    r"cap-ng": ["engine/base", "engine/app", "sensor"],
-    r"histedit": ["engine/app"],
+    r"systemd/": ["base", "programs"],
+    r"CLI/": ["programs", "programs/engine", "programs/execd", "programs/logtest", "programs/control", "sensor",
+              "active-response"],
+    r"cap-ng": ["base", "programs", "sensor"],
+    r"histedit": ["programs/logtest"],
     r"catch2/": [],
 }
 
@@ -39,16 +41,18 @@ def layering(top):
         if not row:
             continue
         used = row[2].split(", ")
-        used = [name if "/" in name else f"{top}/{name}" for name in used if name != "nothing"]
+        used = [name if "/" in name or name in TOPS else f"{top}/{name}" for name in used if name != "nothing"]
         for folder in row[1].split(", "):
             allowed[f"{top}/{folder}"] = used
-    everything = [f"{top}/everything"]
-    return {folder: [other for other in allowed if other != folder] if used == everything else used
-            for folder, used in allowed.items()}
+    return allowed
 
 
-ALLOWED = {**layering("engine"), **layering("sensor"), "active-response": ["engine/base"]}
-ALLOWED["sensor"] = [folder for folder in ALLOWED if folder.startswith("sensor/")]
+ALLOWED = {"base": [], **layering("engine"), **layering("sensor"), "active-response": ["base"]}
+for whole in ("sensor", "programs"):
+    top = "engine" if whole == "programs" else whole
+    ALLOWED[whole] = [folder for folder in ALLOWED if folder.startswith(f"{top}/")]
+for folder in sorted({path.parent.name for path in (ROOT / "programs").glob("*/*.cpp")}):
+    ALLOWED[f"programs/{folder}"] = ["programs"]
 
 
 def closure(folders):
@@ -65,12 +69,12 @@ def closure(folders):
 def check_tables():
     """Each folder is in a table, each word of a table is a folder, no folder uses itself."""
     folders = {str(path.parent.relative_to(ROOT)) for top in TOPS
-               for path in (ROOT / top).rglob("*.hpp")}
+               for path in (ROOT / top).rglob("*.?pp")}
     for folder in sorted(folders - set(ALLOWED)):
         yield f"{folder} is not in the layering"
     for folder, used in ALLOWED.items():
         for name in sorted({folder, *used} - folders):
-            yield f"the layering names {name}, which is no folder with headers"
+            yield f"the layering names {name}, which is no folder with sources"
         if folder in closure(used):
             yield f"the layering lets {folder} depend on itself"
 
@@ -80,7 +84,7 @@ def check_cmake():
     for top in ("engine", "sensor"):
         for folder, depends in STAGE.findall((ROOT / top / "CMakeLists.txt").read_text()):
             used = [f"sensor/{name.removeprefix('sensor_')}" if name.startswith("sensor_")
-                    else f"engine/{name}" for name in depends.split()]
+                    else name if name in TOPS else f"engine/{name}" for name in depends.split()]
             folder = f"{top}/{folder}"
             if closure(used) != closure(ALLOWED.get(folder, [])):
                 yield f"{top}/CMakeLists.txt: the README has other dependencies of {folder}"

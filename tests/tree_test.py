@@ -11,7 +11,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def stage_folders():
-    for top in ("engine", "sensor", "active-response"):
+    for top in ("base", "engine", "sensor", "active-response", "programs"):
         yield ROOT / top
         for folder in sorted((ROOT / top).iterdir()):
             if folder.is_dir():

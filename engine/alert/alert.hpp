@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/evidence.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/evidence.hpp"
+#include "base/result.hpp"
 #include "engine/event/fields.hpp"
 
 namespace portcullis::alert {

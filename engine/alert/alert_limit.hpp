@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.hpp"
 #include "engine/alert/alert.hpp"
-#include "engine/base/clock.hpp"
 
 namespace portcullis::alert {
 

@@ -12,10 +12,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "engine/alert/local_time.hpp"
-#include "engine/base/clock.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
 
 namespace portcullis::alert {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "engine/base/evidence.hpp"
+#include "base/evidence.hpp"
 
 namespace portcullis::alert {
 

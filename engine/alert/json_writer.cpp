@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace portcullis::alert {
 namespace {

@@ -5,7 +5,7 @@
 #include <ctime>
 #include <string>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 
 namespace portcullis::alert {
 

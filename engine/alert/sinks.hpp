@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "engine/alert/alert.hpp"
-#include "engine/base/clock.hpp"
-#include "engine/base/log.hpp"
 #include "engine/event/event.hpp"
 
 namespace portcullis::alert {

@@ -11,8 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "base/fd.hpp"
 #include "engine/alert/local_time.hpp"
-#include "engine/base/fd.hpp"
 
 namespace portcullis::alert {
 namespace {

@@ -17,9 +17,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "engine/alert/alert.hpp"
-#include "engine/base/clock.hpp"
-#include "engine/base/log.hpp"
 
 namespace portcullis::alert {
 

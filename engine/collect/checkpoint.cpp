@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::collect {
 namespace {

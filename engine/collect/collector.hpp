@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/event_loop.hpp"
-#include "engine/base/log.hpp"
+#include "base/clock.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
 #include "engine/collect/checkpoint.hpp"
 #include "engine/collect/file_tailer.hpp"
 #include "engine/collect/file_watch.hpp"

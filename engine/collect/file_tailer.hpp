@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/log.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "engine/collect/line_source.hpp"
 #include "engine/collect/log_formats.hpp"
 #include "engine/collect/tailed_file.hpp"

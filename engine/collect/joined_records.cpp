@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace portcullis::collect {
 namespace {

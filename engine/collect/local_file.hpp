@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 
 namespace portcullis::collect {
 

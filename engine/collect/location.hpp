@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 
 namespace portcullis::collect {
 

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace portcullis::collect {
 namespace {

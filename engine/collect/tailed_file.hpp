@@ -12,8 +12,8 @@
 #include <optional>
 #include <string>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "engine/collect/file_position.hpp"
 #include "engine/collect/line_source.hpp"
 #include "engine/collect/record_reader.hpp"

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/config/option_setters.hpp"
 
 namespace portcullis::config {

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/config/option_setters.hpp"
 #include "engine/config/options.hpp"
 #include "engine/config/section_reader.hpp"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
-#include "engine/base/hold_config.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/diagnostic.hpp"
+#include "base/hold_config.hpp"
+#include "base/ip_address.hpp"
 #include "engine/collect/local_file.hpp"
 #include "engine/config/internal_options.hpp"
 #include "engine/respond/response_config.hpp"

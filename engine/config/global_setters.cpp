@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/did_you_mean.hpp"
 #include "engine/alert/alert_template.hpp"
-#include "engine/base/did_you_mean.hpp"
 #include "engine/config/option_setters.hpp"
 
 namespace portcullis::config {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
 
 namespace portcullis::config {

@@ -11,8 +11,8 @@
 #include <map>
 #include <optional>
 
-#include "engine/base/did_you_mean.hpp"
-#include "engine/base/fd.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::config {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/config/values.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/xml/document.hpp"

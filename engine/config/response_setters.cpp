@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/did_you_mean.hpp"
-#include "engine/base/evidence.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/evidence.hpp"
 #include "engine/collect/location.hpp"
 #include "engine/config/option_setters.hpp"
 #include "engine/pattern/pattern.hpp"

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
 #include "engine/xml/document.hpp"
 

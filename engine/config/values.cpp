@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/base/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace portcullis::config {
 namespace {

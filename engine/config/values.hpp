@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "engine/config/section_reader.hpp"
 #include "engine/respond/response_config.hpp"
 #include "engine/xml/document.hpp"

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "engine/event/event.hpp"
 
 namespace portcullis::decode {

@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 
 namespace portcullis::decode {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/decode/decoder_draft.hpp"
 #include "engine/decode/order_list.hpp"
 #include "engine/event/fields.hpp"

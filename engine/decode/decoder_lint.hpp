@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/xml/document.hpp"
 

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/decode/decoder_draft.hpp"
 #include "engine/decode/decoder_set_data.hpp"
 #include "engine/decode/order_list.hpp"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/xml/document.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/base/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace portcullis::decode {
 namespace {

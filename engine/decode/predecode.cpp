@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "engine/base/ascii.hpp"
+#include "base/ascii.hpp"
 #include "engine/decode/header_formats.hpp"
 
 namespace portcullis::decode {

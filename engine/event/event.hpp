@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "engine/event/fields.hpp"
 
 namespace portcullis::event {

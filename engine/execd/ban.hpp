@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/evidence.hpp"
+#include "base/clock.hpp"
+#include "base/evidence.hpp"
 
 namespace portcullis::execd {
 

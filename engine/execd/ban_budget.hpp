@@ -10,7 +10,7 @@
 #include <deque>
 #include <optional>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 
 namespace portcullis::execd {
 

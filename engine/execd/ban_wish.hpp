@@ -4,8 +4,8 @@
 
 #include <optional>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/execd_config.hpp"
 #include "engine/execd/records.hpp"

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/evidence.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/evidence.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::execd {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/base/response_message.hpp"
+#include "base/response_message.hpp"
 
 namespace portcullis::execd {
 

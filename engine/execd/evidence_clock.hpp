@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <deque>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 
 namespace portcullis::execd {
 

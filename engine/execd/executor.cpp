@@ -7,7 +7,7 @@
 #include <random>
 #include <utility>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 #include "engine/execd/executor_texts.hpp"
 #include "engine/execd/request_texts.hpp"
 

@@ -26,8 +26,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/log.hpp"
-#include "engine/base/response_message.hpp"
+#include "base/log.hpp"
+#include "base/response_message.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/ban_budget.hpp"
 #include "engine/execd/ban_wish.hpp"

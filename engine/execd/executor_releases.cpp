@@ -10,7 +10,7 @@
 #include <tuple>
 #include <utility>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 #include "engine/execd/executor.hpp"
 #include "engine/execd/executor_texts.hpp"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 #include "engine/execd/executor.hpp"
 #include "engine/execd/executor_texts.hpp"
 #include "engine/execd/request_texts.hpp"

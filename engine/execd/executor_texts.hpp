@@ -6,7 +6,7 @@
 #include <chrono>
 #include <string>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/records.hpp"
 #include "engine/execd/runner.hpp"

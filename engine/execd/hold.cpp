@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "engine/base/ban_target.hpp"
-#include "engine/base/fd.hpp"
+#include "base/ban_target.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::execd {
 namespace {

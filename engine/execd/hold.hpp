@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/event_loop.hpp"
-#include "engine/base/log.hpp"
+#include "base/clock.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
 #include "engine/execd/execd_config.hpp"
 #include "engine/execd/hold_reports.hpp"
 #include "engine/execd/protection.hpp"

@@ -15,8 +15,8 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "engine/execd/records.hpp"
 
 namespace portcullis::execd {

@@ -13,8 +13,8 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/utf8.hpp"
+#include "base/fd.hpp"
+#include "base/utf8.hpp"
 #include "engine/execd/trimmed.hpp"
 
 namespace portcullis::execd {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "engine/execd/file_signature.hpp"
 
 namespace portcullis::execd {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/fd.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::execd {
 

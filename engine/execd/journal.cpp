@@ -14,8 +14,8 @@
 #include <optional>
 #include <system_error>
 
-#include "engine/base/ban_target.hpp"
-#include "engine/base/response_message.hpp"
+#include "base/ban_target.hpp"
+#include "base/response_message.hpp"
 #include "engine/execd/request_texts.hpp"
 
 namespace portcullis::execd {

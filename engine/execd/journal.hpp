@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "engine/execd/ban.hpp"
 
 namespace portcullis::execd {

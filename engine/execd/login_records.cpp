@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::execd {
 namespace {

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "engine/execd/file_signature.hpp"
 
 namespace portcullis::execd {

@@ -16,7 +16,7 @@
 #include <utility>
 #include <variant>
 
-#include "engine/base/response_message.hpp"
+#include "base/response_message.hpp"
 
 namespace portcullis::execd {
 namespace {

@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/event_loop.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/log.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "engine/execd/executor.hpp"
 #include "engine/execd/protection.hpp"
 #include "engine/execd/records.hpp"

@@ -15,8 +15,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/result.hpp"
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
 
 struct mnl_socket;
 struct nlmsghdr;

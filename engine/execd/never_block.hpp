@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/event_loop.hpp"
-#include "engine/base/ip_address.hpp"
-#include "engine/base/log.hpp"
-#include "engine/base/result.hpp"
+#include "base/event_loop.hpp"
+#include "base/ip_address.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "engine/execd/execd_config.hpp"
 #include "engine/execd/host_files.hpp"
 #include "engine/execd/host_names.hpp"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::execd {
 namespace {

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "engine/execd/socket_diag.hpp"
 
 namespace portcullis::execd {

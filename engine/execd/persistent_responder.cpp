@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 
 namespace portcullis::execd {
 namespace {

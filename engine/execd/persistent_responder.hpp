@@ -16,8 +16,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/event_loop.hpp"
-#include "engine/base/log.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
 #include "engine/execd/child_process.hpp"
 #include "engine/execd/runner.hpp"
 

@@ -12,7 +12,7 @@
 #include <functional>
 #include <optional>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::execd {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::execd {
 

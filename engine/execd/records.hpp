@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "engine/execd/runner.hpp"
 
 namespace portcullis::execd {

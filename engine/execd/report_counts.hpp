@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 
 namespace portcullis::execd {
 

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/base/event_loop.hpp"
-#include "engine/base/log.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
 #include "engine/execd/persistent_responder.hpp"
 #include "engine/execd/script_runner.hpp"
 

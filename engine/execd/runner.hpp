@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/evidence.hpp"
-#include "engine/base/hold_config.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/evidence.hpp"
+#include "base/hold_config.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::execd {
 

@@ -10,7 +10,7 @@
 #include <list>
 #include <string>
 
-#include "engine/base/event_loop.hpp"
+#include "base/event_loop.hpp"
 #include "engine/execd/child_process.hpp"
 #include "engine/execd/runner.hpp"
 

@@ -9,10 +9,10 @@
 #include <memory>
 #include <string>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/event_loop.hpp"
-#include "engine/base/log.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "engine/execd/executor.hpp"
 #include "engine/execd/hold.hpp"
 #include "engine/execd/message_server.hpp"

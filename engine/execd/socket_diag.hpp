@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 struct mnl_socket;
 

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <memory>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "engine/execd/socket_diag.hpp"
 
 namespace portcullis::execd {

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::execd {
 

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <utility>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "engine/execd/ssh_sessions.hpp"
 
 namespace portcullis::execd {

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "engine/execd/process_events.hpp"
 
 namespace portcullis::execd {

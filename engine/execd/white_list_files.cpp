@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/utf8.hpp"
+#include "base/fd.hpp"
+#include "base/utf8.hpp"
 #include "engine/execd/trimmed.hpp"
 
 namespace portcullis::execd {

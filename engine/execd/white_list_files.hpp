@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
-#include "engine/base/ip_address.hpp"
-#include "engine/base/log.hpp"
+#include "base/diagnostic.hpp"
+#include "base/ip_address.hpp"
+#include "base/log.hpp"
 #include "engine/execd/file_signature.hpp"
 
 namespace portcullis::execd {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/logtest/miss.hpp"
 #include "engine/rules/rule_set.hpp"
 

@@ -12,7 +12,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/logtest/decoding_record.hpp"
 #include "engine/pipeline/analyzer.hpp"

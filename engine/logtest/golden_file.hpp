@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/diagnostic.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/diagnostic.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::logtest {
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/pattern/reach.hpp"
 
 namespace portcullis::logtest {

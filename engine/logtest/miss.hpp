@@ -7,7 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/rules/rule.hpp"

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string_view>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "engine/logtest/coverage.hpp"
 #include "engine/logtest/decoding_record.hpp"
 #include "engine/pipeline/analyzer.hpp"

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/logtest/expectation.hpp"
 
 namespace portcullis::logtest {

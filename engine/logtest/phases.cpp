@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/rules/rule.hpp"
 
 namespace portcullis::logtest {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/respond/response_plan.hpp"
 
 namespace portcullis::logtest {

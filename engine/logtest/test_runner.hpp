@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "engine/logtest/coverage.hpp"
 #include "engine/logtest/test_report.hpp"
 #include "engine/pipeline/analyzer.hpp"

@@ -18,9 +18,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/dns_channel.hpp"
-#include "engine/base/event_loop.hpp"
-#include "engine/base/result.hpp"
+#include "base/dns_channel.hpp"
+#include "base/event_loop.hpp"
+#include "base/result.hpp"
 #include "engine/rules/crawler_names.hpp"
 
 namespace portcullis::names {

@@ -26,7 +26,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::pattern {
 

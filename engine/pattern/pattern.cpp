@@ -7,7 +7,7 @@
 #include <new>
 #include <utility>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/pattern/literal.hpp"
 #include "engine/pattern/os_match.hpp"
 #include "engine/pattern/os_regex.hpp"

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::pattern {
 

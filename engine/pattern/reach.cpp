@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/pattern/translate.hpp"
 
 namespace portcullis::pattern {

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "engine/base/utf8.hpp"
+#include "base/utf8.hpp"
 #include "engine/decode/accumulator.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/decode/predecode.hpp"

@@ -18,8 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "engine/alert/alert.hpp"
-#include "engine/base/clock.hpp"
 #include "engine/event/event.hpp"
 #include "engine/rules/correlator_limits.hpp"
 #include "engine/rules/trace.hpp"

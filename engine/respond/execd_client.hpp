@@ -12,10 +12,10 @@
 #include <deque>
 #include <string>
 
-#include "engine/base/event_loop.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/log.hpp"
-#include "engine/base/response_message.hpp"
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "base/response_message.hpp"
 
 namespace portcullis::respond {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 #include "engine/respond/response_plan.hpp"
 
 namespace portcullis::respond {

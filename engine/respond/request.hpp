@@ -7,9 +7,9 @@
 
 #include <string_view>
 
+#include "base/response_message.hpp"
+#include "base/result.hpp"
 #include "engine/alert/alert.hpp"
-#include "engine/base/response_message.hpp"
-#include "engine/base/result.hpp"
 #include "engine/respond/response_config.hpp"
 
 namespace portcullis::respond {

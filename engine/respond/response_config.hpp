@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
-#include "engine/base/evidence.hpp"
+#include "base/diagnostic.hpp"
+#include "base/evidence.hpp"
 
 namespace portcullis::respond {
 

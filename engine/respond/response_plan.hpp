@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/evidence.hpp"
+#include "base/evidence.hpp"
 #include "engine/respond/response_config.hpp"
 
 namespace portcullis::respond {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/rules/address_list.hpp"
 #include "engine/rules/compiled_rules.hpp"
 #include "engine/rules/correlator.hpp"

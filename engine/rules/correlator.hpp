@@ -18,7 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/rules/correlator_limits.hpp"

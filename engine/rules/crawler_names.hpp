@@ -2,7 +2,7 @@
 // section 3.4).
 #pragma once
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::rules {
 

@@ -21,8 +21,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/result.hpp"
-#include "engine/base/utf8.hpp"
+#include "base/result.hpp"
+#include "base/utf8.hpp"
 
 namespace portcullis::rules {
 

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "engine/rules/key_value_list.hpp"
 
 namespace portcullis::rules {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 
 namespace portcullis::rules {
 

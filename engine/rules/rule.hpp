@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
 

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/pattern/pattern_lint.hpp"
 #include "engine/rules/key_value_list.hpp"
 #include "engine/rules/reachability.hpp"

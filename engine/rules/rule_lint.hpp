@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/rules/rule_set.hpp"
 #include "engine/xml/document.hpp"
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/rules/key_value_list.hpp"
 #include "engine/rules/rule_set.hpp"
 #include "engine/xml/document.hpp"

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/rules/rule.hpp"
 #include "engine/rules/rule_loader.hpp"

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 #include "engine/rules/rule_reader.hpp"
 
 namespace portcullis::rules {

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/diagnostic.hpp"
-#include "engine/base/log.hpp"
+#include "base/diagnostic.hpp"
+#include "base/log.hpp"
 #include "engine/rules/state_store.hpp"
 #include "engine/state/key_file.hpp"
 #include "engine/state/last_log_files.hpp"

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "engine/rules/bounded_keys.hpp"
 
 namespace portcullis::state {

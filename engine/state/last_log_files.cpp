@@ -14,7 +14,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::state {
 namespace {

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "engine/rules/last_logs.hpp"
 
 namespace portcullis::state {

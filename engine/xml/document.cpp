@@ -10,7 +10,7 @@
 #include <pugixml.hpp>
 #include <utility>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "engine/xml/normalizer.hpp"
 #include "engine/xml/source_map.hpp"
 #include "engine/xml/source_text.hpp"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/did_you_mean.hpp"
-#include "engine/base/utf8.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/utf8.hpp"
 #include "engine/xml/tag_scanner.hpp"
 #include "engine/xml/variables.hpp"
 

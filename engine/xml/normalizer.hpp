@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/xml/document.hpp"
 #include "engine/xml/source_map.hpp"
 #include "engine/xml/source_text.hpp"

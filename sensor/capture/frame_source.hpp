@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "sensor/capture/kernel_filter.hpp"
 #include "sensor/packet/link.hpp"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/fd.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/fd.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::sensor_capture {
 

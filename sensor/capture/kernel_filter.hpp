@@ -26,7 +26,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/packet/link.hpp"
 
 namespace portcullis::sensor_capture {

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "sensor/capture/host.hpp"
 
 namespace portcullis::sensor_capture {

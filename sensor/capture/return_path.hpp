@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::sensor_capture {
 

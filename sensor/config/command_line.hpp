@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 #include "sensor/config/settings.hpp"
 
 namespace portcullis::sensor_config {

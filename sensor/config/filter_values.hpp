@@ -15,7 +15,7 @@
 
 #include <tl/expected.hpp>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/config/packet_filter.hpp"
 #include "sensor/report/names.hpp"
 

@@ -22,7 +22,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "sensor/config/settings.hpp"
 #include "sensor/report/names.hpp"
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/diagnostic.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/config/packet_filter.hpp"
 #include "sensor/detect/tracker.hpp"
 #include "sensor/report/reporter.hpp"

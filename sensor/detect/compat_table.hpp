@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/port_list.hpp"
 

@@ -13,9 +13,9 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
-#include "engine/base/keyed_hash.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/rate_window.hpp"
 #include "sensor/detect/tracker_settings.hpp"

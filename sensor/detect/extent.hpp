@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/pool.hpp"
 
 namespace portcullis::sensor_detect {

@@ -8,8 +8,8 @@
 #include <array>
 #include <cstdint>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/keyed_hash.hpp"
+#include "base/ip_address.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 #include "sensor/packet/packet.hpp"
 

@@ -19,8 +19,8 @@
 
 #include <cstdint>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/keyed_hash.hpp"
+#include "base/ip_address.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/recent_keys.hpp"
 

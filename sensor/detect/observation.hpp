@@ -6,9 +6,9 @@
 #include <span>
 #include <string_view>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/evidence.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/evidence.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/packet/packet.hpp"

@@ -8,8 +8,8 @@
 
 #include <cstdint>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/keyed_hash.hpp"
+#include "base/ip_address.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/recent_keys.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 

@@ -15,8 +15,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/probe_classes.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 

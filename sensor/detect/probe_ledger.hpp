@@ -11,7 +11,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/base/keyed_hash.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/first_contacts.hpp"
 #include "sensor/detect/flow_memory.hpp"

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::sensor_detect {
 

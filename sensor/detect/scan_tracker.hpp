@@ -13,7 +13,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/handshakes.hpp"
 #include "sensor/detect/observation.hpp"

@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/checksums_seen.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/extent.hpp"

@@ -12,7 +12,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/base/keyed_hash.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/source_table.hpp"

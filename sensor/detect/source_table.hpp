@@ -14,8 +14,8 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/checksums_seen.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/pool.hpp"

@@ -10,8 +10,8 @@
 #include <optional>
 #include <span>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/ip_address.hpp"
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/return_path.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/packet/packet.hpp"

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/base/keyed_hash.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/detect/extent.hpp"
 #include "sensor/detect/first_contacts.hpp"
 #include "sensor/detect/pending_probes.hpp"

@@ -14,9 +14,9 @@
 #include <memory>
 #include <random>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/fd.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_fool {

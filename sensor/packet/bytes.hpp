@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::sensor_packet {
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_packet {

@@ -12,7 +12,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::sensor_packet {
 

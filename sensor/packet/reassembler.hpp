@@ -16,7 +16,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/keyed_hash.hpp"
+#include "base/keyed_hash.hpp"
 #include "sensor/packet/reassembly.hpp"
 
 namespace portcullis::sensor_packet {

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "sensor/packet/packet.hpp"
 
 namespace portcullis::sensor_packet {

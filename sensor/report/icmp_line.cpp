@@ -7,7 +7,7 @@
 #include <charconv>
 #include <iterator>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 namespace portcullis::sensor_report {
 namespace {

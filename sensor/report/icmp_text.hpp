@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/packet/icmp_message.hpp"
 

@@ -12,7 +12,7 @@
 #include <ctime>
 #include <system_error>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::sensor_report {
 namespace {

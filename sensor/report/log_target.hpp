@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/result.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::sensor_report {
 

@@ -17,8 +17,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/clock.hpp"
-#include "engine/base/result.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "sensor/report/detection_budget.hpp"
 #include "sensor/report/log_target.hpp"
 

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/detect/observation.hpp"
 
 namespace portcullis::sensor_report {

@@ -16,8 +16,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/event_loop.hpp"
-#include "engine/base/fd.hpp"
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/report/names.hpp"
 #include "sensor/resolve/listening_ports.hpp"

@@ -10,7 +10,7 @@
 #include <array>
 #include <initializer_list>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 namespace portcullis::sensor_resolve {
 namespace {

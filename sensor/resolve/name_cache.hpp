@@ -12,8 +12,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/keyed_hash.hpp"
+#include "base/ip_address.hpp"
+#include "base/keyed_hash.hpp"
 
 namespace portcullis::sensor_resolve {
 

@@ -11,10 +11,10 @@
 #include <memory>
 #include <vector>
 
-#include "engine/base/dns_channel.hpp"
-#include "engine/base/event_loop.hpp"
-#include "engine/base/ip_address.hpp"
-#include "engine/base/result.hpp"
+#include "base/dns_channel.hpp"
+#include "base/event_loop.hpp"
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
 #include "sensor/packet/packet.hpp"
 #include "sensor/report/names.hpp"
 #include "sensor/resolve/name_cache.hpp"

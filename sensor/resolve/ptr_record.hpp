@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/ip_address.hpp"
-#include "engine/base/result.hpp"
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
 
 namespace portcullis::sensor_resolve {
 

@@ -15,9 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/app/home.hpp"
-#include "engine/app/lint.hpp"
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/config/engine_config.hpp"
 #include "engine/config/input_files.hpp"
 #include "engine/decode/decoder_lint.hpp"
@@ -25,6 +23,8 @@
 #include "engine/rules/rule_lint.hpp"
 #include "engine/rules/rule_loader.hpp"
 #include "engine/xml/document.hpp"
+#include "programs/home.hpp"
+#include "programs/lint.hpp"
 
 namespace {
 
@@ -90,17 +90,17 @@ void load_rules(const fs::path& folder, Diagnostics& diagnostics) {
     const auto documents = parse(folder / "rules.xml", diagnostics);
     const auto rules = portcullis::rules::load_rules(documents, options, diagnostics);
     if (!diagnostics.has_errors()) {
-        portcullis::rules::lint_rules(
-            documents, rules,
-            portcullis::app::rule_lint_options(decoders.value_or(portcullis::decode::DecoderSet())),
-            diagnostics);
+        portcullis::rules::lint_rules(documents, rules,
+                                      portcullis::programs::rule_lint_options(
+                                          decoders.value_or(portcullis::decode::DecoderSet())),
+                                      diagnostics);
     }
 }
 
 // The folder is a home: everything that its ossec.conf names, as --lint sees it.
 void lint_home(const fs::path& folder, Diagnostics& diagnostics) {
-    const portcullis::app::Home home(folder.string());
-    portcullis::app::lint_configuration(home, home.config(), diagnostics);
+    const portcullis::programs::Home home(folder.string());
+    portcullis::programs::lint_configuration(home, home.config(), diagnostics);
 }
 
 void load_internal_options(const fs::path& folder, Diagnostics& diagnostics) {

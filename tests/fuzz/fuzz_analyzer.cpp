@@ -8,10 +8,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/app/configuration.hpp"
 #include "engine/logtest/phases.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/state_store.hpp"
+#include "programs/configuration.hpp"
 
 using namespace portcullis;
 
@@ -33,15 +33,15 @@ bool is_inside(const event::Event& event) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const auto configuration = [] {
         const char* other = std::getenv("PORTCULLIS_FUZZ_HOME");
-        const app::Home home(other != nullptr ? other : PORTCULLIS_SOURCE_DIR);
+        const programs::Home home(other != nullptr ? other : PORTCULLIS_SOURCE_DIR);
         base::Diagnostics diagnostics;
-        return app::load_configuration(home, home.config(), diagnostics);
+        return programs::load_configuration(home, home.config(), diagnostics);
     }();
     if (configuration == nullptr) {
         std::abort();
     }
     rules::MemoryStateStore store;
-    pipeline::Analyzer analyzer(app::Configuration::analysis_of(configuration),
+    pipeline::Analyzer analyzer(programs::Configuration::analysis_of(configuration),
                                 pipeline::live_options("localhost"), store);
     std::string_view text(reinterpret_cast<const char*>(data), size);
     while (!text.empty()) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/event/event.hpp"
 #include "engine/rules/correlator.hpp"
 #include "engine/rules/rule_loader.hpp"

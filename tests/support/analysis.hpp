@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/decode/decoder_loader.hpp"
 #include "engine/decode/decoder_set.hpp"
 #include "engine/pipeline/analyzer.hpp"

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 #include "engine/execd/executor.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/recording_log.hpp"

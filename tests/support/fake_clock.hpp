@@ -1,7 +1,7 @@
 // FakeClock: a Clock that a test moves by hand.
 #pragma once
 
-#include "engine/base/clock.hpp"
+#include "base/clock.hpp"
 
 namespace portcullis::test {
 

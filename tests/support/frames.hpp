@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 #include "sensor/packet/link.hpp"
 
 namespace portcullis::test {

@@ -9,8 +9,8 @@
 #include <functional>
 #include <utility>
 
-#include "engine/base/event_loop.hpp"
-#include "engine/base/fd.hpp"
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
 #include "tests/support/dns_message.hpp"
 
 namespace portcullis::test {

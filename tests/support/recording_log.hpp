@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/log.hpp"
+#include "base/log.hpp"
 
 namespace portcullis::test {
 

@@ -1,4 +1,4 @@
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 
 using namespace portcullis::base;
 

@@ -1,4 +1,4 @@
-#include "engine/base/daemonize.hpp"
+#include "base/daemonize.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 
 using namespace portcullis::base;
 

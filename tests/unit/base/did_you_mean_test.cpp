@@ -1,4 +1,4 @@
-#include "engine/base/did_you_mean.hpp"
+#include "base/did_you_mean.hpp"
 
 using namespace portcullis::base;
 

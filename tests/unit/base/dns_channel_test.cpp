@@ -1,4 +1,4 @@
-#include "engine/base/dns_channel.hpp"
+#include "base/dns_channel.hpp"
 
 using namespace portcullis::base;
 

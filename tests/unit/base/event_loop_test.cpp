@@ -1,4 +1,4 @@
-#include "engine/base/event_loop.hpp"
+#include "base/event_loop.hpp"
 
 #include <sys/epoll.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "engine/base/ip_address.hpp"
+#include "base/ip_address.hpp"
 
 using namespace portcullis::base;
 

@@ -1,4 +1,4 @@
-#include "engine/base/realtime.hpp"
+#include "base/realtime.hpp"
 
 #include <sched.h>
 #include <sys/wait.h>

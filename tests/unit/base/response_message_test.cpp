@@ -1,4 +1,4 @@
-#include "engine/base/response_message.hpp"
+#include "base/response_message.hpp"
 
 using namespace portcullis::base;
 using std::chrono::seconds;

@@ -1,4 +1,4 @@
-#include "engine/base/seccomp.hpp"
+#include "base/seccomp.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <set>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace portcullis;

@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "engine/base/response_message.hpp"
+#include "base/response_message.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace portcullis;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "tests/support/network_namespace.hpp"
 
 using namespace portcullis;

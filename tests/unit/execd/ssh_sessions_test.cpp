@@ -16,7 +16,7 @@
 #include <memory>
 #include <thread>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "engine/execd/ssh_watch.hpp"
 #include "tests/support/network_namespace.hpp"
 #include "tests/support/temporary_folder.hpp"

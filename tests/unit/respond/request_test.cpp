@@ -1,6 +1,6 @@
 #include "engine/respond/request.hpp"
 
-#include "engine/base/response_message.hpp"
+#include "base/response_message.hpp"
 
 using namespace portcullis;
 using namespace portcullis::respond;

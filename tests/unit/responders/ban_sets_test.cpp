@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <map>
 
-#include "engine/base/ban_target.hpp"
+#include "base/ban_target.hpp"
 
 #include "tests/support/network_namespace.hpp"
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/diagnostic.hpp"
+#include "base/diagnostic.hpp"
 #include "engine/event/event.hpp"
 #include "engine/rules/correlator.hpp"
 #include "engine/rules/rule_loader.hpp"

@@ -18,7 +18,7 @@
 #include <regex>
 #include <sstream>
 
-#include "engine/base/seccomp.hpp"
+#include "base/seccomp.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace portcullis;

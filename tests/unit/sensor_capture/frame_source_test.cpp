@@ -8,7 +8,7 @@
 
 #include <filesystem>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 #include "tests/support/frames.hpp"
 #include "tests/support/network_namespace.hpp"
 

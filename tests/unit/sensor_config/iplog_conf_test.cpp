@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 using namespace portcullis::sensor_config;
 using namespace portcullis;

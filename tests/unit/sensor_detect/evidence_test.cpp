@@ -1,5 +1,5 @@
 // How much the address in a detection is worth: proven by a handshake, forgeable, doubtful.
-#include "engine/base/evidence.hpp"
+#include "base/evidence.hpp"
 
 #include <array>
 #include <optional>

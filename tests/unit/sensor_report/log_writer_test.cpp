@@ -11,7 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 using namespace portcullis::sensor_report;
 using portcullis::base::Timestamp;

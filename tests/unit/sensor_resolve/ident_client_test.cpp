@@ -6,7 +6,7 @@
 
 #include <map>
 
-#include "engine/base/fd.hpp"
+#include "base/fd.hpp"
 
 using namespace portcullis;
 using namespace portcullis::sensor_resolve;

@@ -1,0 +1,427 @@
+#include "programs/control/bans.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/ban_target.hpp"
+#include "base/event_loop.hpp"
+#include "base/ip_address.hpp"
+#include "base/log.hpp"
+#include "base/response_message.hpp"
+#include "engine/execd/never_block.hpp"
+#include "engine/execd/service.hpp"
+#include "programs/control/execd_connection.hpp"
+#include "programs/control/printable.hpp"
+#include "programs/execd_configuration.hpp"
+#include "programs/pid_file.hpp"
+
+namespace portcullis::programs {
+namespace {
+
+using base::Reply;
+
+const Reply kNoBans{true, "there are no bans", {}, {}};
+
+base::Diagnostic problem(std::string what) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = "control";
+    diagnostic.message = std::move(what);
+    return diagnostic;
+}
+
+// Undoing needs no never-block list.
+class NoProtection final : public execd::Protection {
+  public:
+    std::optional<std::string> reason_to_spare(const base::Cidr&) override { return {}; }
+    std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
+};
+
+// What the configuration says of responders; nothing, if it has errors.
+execd::ExecdConfig config_or_nothing(const Home& home, const std::string& config_path) {
+    base::Diagnostics diagnostics;
+    auto config = load_execd_config(home, config_path, diagnostics);
+    return diagnostics.has_errors() ? execd::ExecdConfig() : config;
+}
+
+// Does `work` as execd would; `if_none` is the reply where execd never was and no responder can be
+// asked. The journal says which executable undoes what, so that this works with a configuration
+// that cannot be read.
+base::Result<Reply> work_without_execd(
+    const Home& home, execd::ExecdConfig config, const Reply& if_none,
+    const std::function<void(execd::Executor&, base::Timestamp, execd::Executor::OnReply)>& work) {
+    if (!std::filesystem::exists(home.bans())) {
+        const bool has_responder =
+            std::any_of(config.commands.begin(), config.commands.end(),
+                        [](const execd::Command& command) { return command.is_persistent; });
+        if (!has_responder || ::geteuid() != 0) {
+            return if_none;
+        }
+        ::umask(022);  // of the folders, which other users have to enter
+        for (const auto& folder :
+             {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
+            ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
+        }
+    }
+    const auto lock = PidFile::lock(home.pid_file("execd"));
+    if (!lock) {
+        return base::fail(lock.error());
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    base::Log log("portcullis-control");
+    base::EventLoop loop;
+    const base::SystemClock clock;
+    NoProtection protection;
+    std::optional<Reply> reply;  // outlives the callbacks that the service may still hold
+    auto service = execd::Service::open(loop, clock, log,
+                                        {home.responders(), home.bans(), home.responses_log(),
+                                         home.responses_json(), home.execd_socket()},
+                                        std::move(config), protection);
+    if (!service) {
+        return base::fail(std::move(service.error()));
+    }
+    work((*service)->executor(), clock.now(), [&](const Reply& got) { reply = got; });
+    const bool is_done =
+        (*service)->run_until([&] { return reply.has_value(); }, ExecdConnection::kReplyLimit);
+    if (!is_done) {
+        return base::fail(problem("the commands that undo the bans do not come to an end"));
+    }
+    return *reply;
+}
+
+int report(const base::Result<Reply>& reply) {
+    if (!reply) {
+        std::fprintf(stderr, "portcullis-control: %s", base::render(reply.error()).c_str());
+        return 1;
+    }
+    std::fprintf(reply->ok ? stdout : stderr, "%s\n", reply->text.c_str());
+    return reply->ok ? 0 : 1;
+}
+
+void print_row(const base::BanRow& row) {
+    const std::string left = row.until == 0 ? "-" : duration_text(seconds_left(row.until));
+    std::string why = row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id);
+    why += row.is_dry ? " (dry run: not blocked)" : "";
+    const std::string line =
+        fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", row.address,
+                    time_text(row.since), time_text(row.until), left, base::word_of(row.block),
+                    base::word_of(row.evidence), row.command, row.user, why);
+    std::fputs(printable(line).c_str(), stdout);
+}
+
+void add_page(Listing& listing, const Reply& page) {
+    for (const auto& row : page.blocks) {
+        (row.is_hold ? listing.holds : listing.blocks).push_back(row);
+    }
+    (page.ok ? listing.more : listing.problem) = page.text;
+}
+
+base::Result<Listing> ask_for_listing(const ExecdConnection& execd) {
+    Listing listing;
+    base::ListRequest request;
+    do {
+        auto reply = execd.ask(request);
+        if (!reply) {
+            return base::fail(std::move(reply.error()));
+        }
+        if (!reply->ok) {
+            return base::fail(problem(reply->text));
+        }
+        listing.bans.insert(listing.bans.end(), reply->bans.begin(), reply->bans.end());
+        listing.is_dry_run = reply->is_dry_run;
+        request.after = reply->next;
+    } while (!request.after.empty());
+    base::UnexplainedRequest unexplained;
+    do {
+        auto reply = execd.ask(unexplained);
+        if (!reply) {
+            return base::fail(std::move(reply.error()));
+        }
+        add_page(listing, *reply);
+        unexplained.after = reply->next;
+    } while (!unexplained.after.empty());
+    return listing;
+}
+
+base::Result<Listing> make_listing(const Home& home, const std::string& config_path) {
+    Listing listing;
+    const auto done = work_without_execd(
+        home, config_or_nothing(home, config_path), kNoBans,
+        [&](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
+            base::ListRequest request;
+            do {
+                const auto page = executor.list(request);
+                listing.bans.insert(listing.bans.end(), page.bans.begin(), page.bans.end());
+                request.after = page.next;
+            } while (!request.after.empty());
+            executor.list_unexplained({}, [&listing, &executor, on_reply](const Reply& first) {
+                std::string after = first.next;
+                add_page(listing, first);
+                while (!after.empty()) {  // answered at once: the first page has asked
+                    executor.list_unexplained({after}, [&](const Reply& page) {
+                        add_page(listing, page);
+                        after = page.next;
+                    });
+                }
+                on_reply(kNoBans);
+            });
+        });
+    if (!done) {
+        return base::fail(done.error());
+    }
+    return listing;
+}
+
+void print_holds(const Listing& listing) {
+    const std::string title = fmt::format(
+        "held by the kernel for a moment (no new connections from them):\n{:<39} {:>8}\n",
+        "ADDRESS", "SECONDS");
+    std::fputs(title.c_str(), stdout);
+    for (const auto& hold : listing.holds) {
+        std::fputs(fmt::format("{:<39} {:>8}\n", hold.address, hold.left).c_str(), stdout);
+    }
+}
+
+void print_blocks(const Listing& listing) {
+    const std::string title = fmt::format(
+        "blocked without a ban of this home (unban IP and flush release them):\n"
+        "{:<39} {:<20} {:>8}\n",
+        "ADDRESS", "RESPONDER", "SECONDS");
+    std::fputs(title.c_str(), stdout);
+    for (const auto& block : listing.blocks) {
+        const std::string left = block.left < 0 ? "no end" : std::to_string(block.left);
+        const std::string line =
+            fmt::format("{:<39} {:<20} {:>8}\n", block.address, block.responder, left);
+        std::fputs(line.c_str(), stdout);
+    }
+    if (!listing.more.empty()) {
+        std::puts(listing.more.c_str());
+    }
+}
+
+// One object a line, for programs (docs/execd-protocol.md).
+void print_json(const Listing& listing) {
+    using nlohmann::ordered_json;
+    const auto print = [](const ordered_json& object) {
+        std::puts(object.dump(-1, ' ', true, ordered_json::error_handler_t::replace).c_str());
+    };
+    for (const auto& row : listing.bans) {
+        ordered_json object = {{"kind", "ban"},
+                               {"address", row.address},
+                               {"user", row.user},
+                               {"command", row.command},
+                               {"rule", row.rule_id},
+                               {"since", row.since},
+                               {"until", row.until},
+                               {"left", seconds_left(row.until).count()},
+                               {"block", base::word_of(row.block)},
+                               {"evidence", base::word_of(row.evidence)},
+                               {"dry_run", row.is_dry}};
+        if (row.until == 0) {
+            object["until"] = nullptr;
+            object["left"] = nullptr;
+        }
+        print(object);
+    }
+    for (const auto& hold : listing.holds) {
+        print({{"kind", "hold"}, {"address", hold.address}, {"left", hold.left}});
+    }
+    for (const auto& block : listing.blocks) {
+        ordered_json object = {{"kind", "unexplained"},
+                               {"address", block.address},
+                               {"responder", block.responder},
+                               {"left", block.left}};
+        if (block.left < 0) {
+            object["left"] = nullptr;
+        }
+        print(object);
+    }
+}
+
+base::Result<std::vector<base::ProtectedRow>> ask_for_protected(const ExecdConnection& execd,
+                                                                const std::string& address) {
+    std::vector<base::ProtectedRow> rows;
+    base::ProtectedRequest request{{}, address};
+    do {
+        auto reply = execd.ask(request);
+        if (!reply) {
+            return base::fail(std::move(reply.error()));
+        }
+        if (!reply->ok) {
+            return base::fail(problem(reply->text));
+        }
+        rows.insert(rows.end(), reply->protected_entries.begin(), reply->protected_entries.end());
+        request.after = reply->next;
+    } while (!request.after.empty());
+    return rows;
+}
+
+// As execd would know it if it were started now.
+base::Result<std::vector<base::ProtectedRow>> find_protected(const Home& home,
+                                                             const std::string& config_path,
+                                                             const std::string& address) {
+    base::Log log("portcullis-control");
+    base::EventLoop loop;
+    auto never_block = execd::NeverBlock::open(loop, log, "");
+    if (!never_block) {
+        return base::fail(std::move(never_block.error()));
+    }
+    base::Diagnostics diagnostics;
+    (*never_block)->configure(load_execd_config(home, config_path, diagnostics));
+    if (diagnostics.has_errors()) {
+        return base::fail(problem("the configuration has errors: portcullis-engine -t shows them"));
+    }
+    std::vector<base::ProtectedRow> rows;
+    if (!address.empty()) {
+        const auto target = base::Cidr::parse(address);
+        if (!target) {
+            return base::fail(problem("neither an address nor a network"));
+        }
+        if (auto reason = (*never_block)->reason_to_spare(*target)) {
+            rows.push_back({address, std::move(*reason)});
+        }
+        return rows;
+    }
+    for (auto& entry : (*never_block)->all_protected()) {
+        rows.push_back({entry.network.is_one_address() ? entry.network.address.to_string()
+                                                       : entry.network.to_string(),
+                        std::move(entry.reason)});
+    }
+    return rows;
+}
+
+}  // namespace
+
+base::Result<Listing> listing_of(const Home& home, const std::string& config_path) {
+    const ExecdConnection execd(home.execd_socket());
+    return execd.is_connected() ? ask_for_listing(execd) : make_listing(home, config_path);
+}
+
+base::Result<std::vector<base::ProtectedRow>> protected_of(const Home& home,
+                                                           const std::string& config_path,
+                                                           const std::string& address) {
+    const ExecdConnection execd(home.execd_socket());
+    return execd.is_connected() ? ask_for_protected(execd, address)
+                                : find_protected(home, config_path, address);
+}
+
+int list_protected(const Home& home, const std::string& config_path, const std::string& address) {
+    const auto rows = protected_of(home, config_path, address);
+    if (!rows) {
+        return report(base::fail(rows.error()));
+    }
+    if (!ExecdConnection(home.execd_socket()).is_connected()) {
+        std::fputs("execd does not run: this is what it would spare if it were started now\n",
+                   stderr);
+    }
+    if (!address.empty() && rows->empty()) {
+        std::puts(printable(address + ": not protected").c_str());
+    }
+    for (const auto& row : *rows) {
+        const std::string line = address.empty()
+                                     ? fmt::format("{:<43} {}", row.network, row.reason)
+                                     : fmt::format("{}: protected: {}", address, row.reason);
+        std::puts(printable(line).c_str());
+    }
+    return 0;
+}
+
+int list_bans(const Home& home, const std::string& config_path, Output output) {
+    const auto listing = listing_of(home, config_path);
+    if (!listing) {
+        return report(base::fail(listing.error()));
+    }
+    if (output == Output::Json) {
+        print_json(*listing);
+        return listing->problem.empty() ? 0 : report(base::fail(problem(listing->problem)));
+    }
+    if (listing->is_dry_run) {
+        std::puts("dry run: execd blocks nobody");
+    }
+    if (listing->bans.empty()) {
+        std::puts("there are no bans");
+    } else {
+        const std::string title =
+            fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", "ADDRESS",
+                        "SINCE", "UNTIL", "LEFT", "BLOCK", "EVIDENCE", "COMMAND", "USER", "WHY");
+        std::fputs(title.c_str(), stdout);
+    }
+    for (const auto& row : listing->bans) {
+        print_row(row);
+    }
+    if (!listing->holds.empty()) {
+        print_holds(*listing);
+    }
+    if (!listing->blocks.empty()) {
+        print_blocks(*listing);
+    }
+    if (!listing->problem.empty()) {
+        return report(base::fail(problem(listing->problem)));
+    }
+    return 0;
+}
+
+int ban(const Home& home, const std::string& address, std::chrono::seconds timeout) {
+    const ExecdConnection execd(home.execd_socket());
+    if (!execd.is_connected()) {
+        return report(
+            base::fail(problem("execd is not running, and only a running execd knows whom "
+                               "it must not block: start it first")));
+    }
+    return report(execd.ask(base::BanRequest{address, timeout}));
+}
+
+int unban(const Home& home, const std::string& config_path, const std::string& address) {
+    const base::UnbanRequest request{address};
+    if (const ExecdConnection execd(home.execd_socket()); execd.is_connected()) {
+        return report(execd.ask(request));
+    }
+    const base::Reply otherwise =
+        base::parse_ban_target(address)
+            ? base::Reply{true, "nothing to do, there is no ban of this address", {}, {}}
+            : base::Reply{false, "not an IP address", {}, {}};
+    return report(work_without_execd(
+        home, config_or_nothing(home, config_path), otherwise,
+        [&](execd::Executor& executor, base::Timestamp now,
+            const execd::Executor::OnReply& on_reply) { executor.unban(request, now, on_reply); }));
+}
+
+int flush_bans(const Home& home, const std::string& config_path) {
+    if (const ExecdConnection execd(home.execd_socket()); execd.is_connected()) {
+        return report(execd.ask(base::FlushRequest{}));
+    }
+    return report(work_without_execd(
+        home, config_or_nothing(home, config_path), kNoBans,
+        [](execd::Executor& executor, base::Timestamp now,
+           const execd::Executor::OnReply& on_reply) { executor.flush(now, on_reply); }));
+}
+
+std::optional<std::string> ban_count(const Home& home) {
+    const ExecdConnection execd(home.execd_socket());
+    if (execd.is_connected()) {
+        const auto reply = execd.ask(base::ListRequest{});
+        if (!reply || !reply->ok) {
+            return std::nullopt;
+        }
+        return reply->is_dry_run ? reply->text + " of a dry run, nobody is blocked:" : reply->text;
+    }
+    const auto reply = work_without_execd(
+        home, {}, kNoBans,
+        [](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
+            on_reply(executor.list({}));
+        });
+    return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
+}
+
+}  // namespace portcullis::programs

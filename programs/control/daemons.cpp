@@ -1,0 +1,404 @@
+#include "programs/control/daemons.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "programs/control/bans.hpp"
+#include "programs/daemon_configuration.hpp"
+#include "programs/pid_file.hpp"
+#include "programs/privileges.hpp"
+
+namespace portcullis::programs {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+// execd may have to wait for a command that is being run.
+constexpr std::chrono::seconds kStopDeadline{15};
+constexpr std::size_t kMaxCounters = 200;
+
+struct DaemonKind {
+    std::string_view name;  // of its pid file; its program is "portcullis-" + name
+    bool (*is_wanted)(const Home& home);
+    Arguments (*arguments)(const Home& home, const std::string& config_path);
+    std::optional<pid_t> (*find_running)(const std::string& pid_file);
+    std::string_view counters;  // where it writes them, relative to the home; "" = nowhere
+};
+
+bool always(const Home&) { return true; }
+
+Arguments engine_arguments(const Home& home, const std::string& config_path) {
+    return {"-D", home.path(), "-c", config_path};
+}
+
+std::string sensor_config(const Home& home) {
+    return home.path() == kDefaultHome ? "/etc/iplog.conf" : home.resolve("etc/iplog.conf");
+}
+
+bool has_sensor_config(const Home& home) {
+    return ::access(sensor_config(home).c_str(), F_OK) == 0;
+}
+
+constexpr std::string_view kSensorUser = "portcullis-sensor";
+constexpr std::string_view kSensorCounters = "run/sensor-status.json";
+
+// Without a user of its own the sensor runs as whom iplog.conf names.
+Arguments sensor_arguments(const Home& home, const std::string&) {
+    const std::string log =
+        home.path() == kDefaultHome ? "/var/log/iplog" : home.resolve("logs/iplog");
+    Arguments arguments{"--config",
+                        sensor_config(home),
+                        "-l",
+                        log,
+                        "--pid-file",
+                        home.pid_file("sensor"),
+                        "--status-file",
+                        home.resolve(std::string(kSensorCounters))};
+    if (const std::string user(kSensorUser); find_account(user)) {
+        arguments.insert(arguments.end(), {"-u", user});
+    }
+    return arguments;
+}
+
+// The sensor shares nothing with the engine: it holds its pid file with flock(2), as iplog's users
+// know it, so the text of a locked file is the process.
+std::optional<pid_t> running_sensor(const std::string& pid_file) {
+    const base::UniqueFd fd(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) {
+        return std::nullopt;
+    }
+    std::array<char, 32> text{};
+    const ssize_t size = ::pread(fd.get(), text.data(), text.size(), 0);
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + std::max<ssize_t>(size, 0), pid);
+    return pid > 0 ? std::optional(pid) : std::nullopt;
+}
+
+// In the order of starting: whoever is asked stands before who asks.
+constexpr std::array kDaemons{
+    DaemonKind{"execd", always, engine_arguments, running_pid, "run/execd-status.json"},
+    DaemonKind{"engine", always, engine_arguments, running_pid, "queue/engine-status.json"},
+    DaemonKind{"sensor", has_sensor_config, sensor_arguments, running_sensor, kSensorCounters},
+};
+
+void print(std::FILE* to, const std::string& text) { std::fputs(text.c_str(), to); }
+
+std::optional<pid_t> find_running(const DaemonKind& daemon, const Home& home) {
+    return daemon.find_running(home.pid_file(daemon.name));
+}
+
+// Whether it runs cannot be seen: its pid file may not be read (or the folder not entered).
+bool is_hidden(const DaemonKind& daemon, const Home& home) {
+    return ::access(home.pid_file(daemon.name).c_str(), R_OK) != 0 && errno == EACCES;
+}
+
+std::string hidden_text(const DaemonKind& daemon, const Home& home) {
+    return fmt::format("{} may not be read: only root sees whether it runs",
+                       home.pid_file(daemon.name));
+}
+
+bool is_configuration_good(const Home& home, const std::string& config_path) {
+    base::Diagnostics diagnostics;
+    const auto loaded = load_daemon_configuration(home, config_path, diagnostics);
+    print(stderr, base::render(diagnostics));
+    return loaded != nullptr;
+}
+
+// The programs of one build or installation stand side by side.
+std::string program_of(const DaemonKind& daemon) {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    return (self.parent_path() / fmt::format("portcullis-{}", daemon.name)).string();
+}
+
+// Runs the program, which goes into the background once it is ready; true = it did.
+// Runs a daemon's program to its end; nullopt = it could not be run, or was killed. With `output`
+// its standard output goes there.
+std::optional<int> run_program(const std::string& program, Arguments arguments,
+                               std::string* output = nullptr) {
+    arguments.insert(arguments.begin(), program);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) {
+        argv.push_back(argument.data());
+    }
+    argv.push_back(nullptr);
+    std::array<int, 2> pipe{-1, -1};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output != nullptr && ::pipe2(pipe.data(), O_CLOEXEC) == 0) {
+        posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+    }
+    const base::UniqueFd from(pipe[0]);
+    base::UniqueFd to(pipe[1]);
+    pid_t child = 0;
+    const int error =
+        ::posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    to.reset();
+    if (error != 0) {
+        print(stderr, fmt::format("{}: {}\n", program, std::generic_category().message(error)));
+        return std::nullopt;
+    }
+    std::array<char, 4096> bytes{};
+    while (from) {
+        const ssize_t size = ::read(from.get(), bytes.data(), bytes.size());
+        if (size > 0) {
+            output->append(bytes.data(), static_cast<std::size_t>(size));
+        } else if (size == 0 || errno != EINTR) {
+            break;
+        }
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
+}
+
+bool launch(const DaemonKind& daemon, const Home& home, const std::string& config_path) {
+    return run_program(program_of(daemon), daemon.arguments(home, config_path)) == 0;
+}
+
+// The sensor uses what is right in its configuration, as iplog does; what is wrong is shown here,
+// since it stands in the sensor's own log alone otherwise.
+void show_sensor_faults(const Home& home) {
+    const DaemonKind& sensor = kDaemons.back();
+    if (!sensor.is_wanted(home)) {
+        return;
+    }
+    Arguments arguments = sensor.arguments(home, {});
+    arguments.emplace_back("--check");
+    std::string shown;
+    if (run_program(program_of(sensor), std::move(arguments), &shown).value_or(0) != 0) {
+        print(stderr, fmt::format("{}: these rules are left out:\n{}", sensor_config(home), shown));
+    }
+}
+
+enum class SignalOutcome { Sent, NotRunning, Failed };
+
+// By a pidfd that was opened while the process held its lock: it cannot be another one.
+SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal,
+                          base::UniqueFd& process) {
+    if (is_hidden(daemon, home)) {
+        print(stderr, fmt::format("{}: {}\n", daemon.name, hidden_text(daemon, home)));
+        return SignalOutcome::Failed;
+    }
+    const auto pid = find_running(daemon, home);
+    if (!pid) {
+        return SignalOutcome::NotRunning;
+    }
+    process.reset(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
+    if (process && find_running(daemon, home) != pid) {
+        return SignalOutcome::NotRunning;  // it ended in between
+    }
+    if (!process || ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0) {
+        print(stderr, fmt::format("{}: cannot signal process {}: {}\n", daemon.name, *pid,
+                                  std::generic_category().message(errno)));
+        return SignalOutcome::Failed;
+    }
+    return SignalOutcome::Sent;
+}
+
+bool has_ended(const base::UniqueFd& process) {
+    pollfd ended{process.get(), POLLIN, 0};
+    const auto deadline = std::chrono::steady_clock::now() + kStopDeadline;
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
+        const int result = ::poll(&ended, 1, static_cast<int>(std::max<long>(left.count(), 0)));
+        if (result >= 0 || errno != EINTR) {
+            return result > 0;
+        }
+    }
+}
+
+bool stop(const DaemonKind& daemon, const Home& home) {
+    base::UniqueFd process;
+    switch (send_signal(daemon, home, SIGTERM, process)) {
+        case SignalOutcome::NotRunning:
+            return true;
+        case SignalOutcome::Failed:
+            return false;
+        case SignalOutcome::Sent:
+            break;
+    }
+    const bool ended = has_ended(process);
+    print(ended ? stdout : stderr, ended ? fmt::format("{}: stopped\n", daemon.name)
+                                         : fmt::format("{}: does not stop (waited {} s)\n",
+                                                       daemon.name, kStopDeadline.count()));
+    return ended;
+}
+
+// The engine's user owns the folder and could put anything there: a pipe that never ends, a link to
+// what only root may read.
+std::string counters_text(const std::string& path) {
+    const base::UniqueFd fd(
+        ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        return {};
+    }
+    std::string text(64UL << 10, '\0');
+    const ssize_t size = ::read(fd.get(), text.data(), text.size());
+    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return text;
+}
+
+// What a counter may be called: a daemon that was taken over writes anything, and it must
+// not steer a terminal or look like another line of this output.
+bool is_counter_name(std::string_view name) {
+    constexpr std::size_t kMaxName = 48;
+    return !name.empty() && name.size() <= kMaxName &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
+}
+
+// The counters that a daemon writes down, one a line; of one that does not run, its last ones.
+void print_counters(const DaemonKind& daemon, const Home& home) {
+    if (daemon.counters.empty()) {
+        return;
+    }
+    const auto status = nlohmann::ordered_json::parse(
+        counters_text(home.resolve(std::string(daemon.counters))), nullptr, false);
+    if (!status.is_object()) {
+        return;
+    }
+    std::size_t shown = 0;
+    std::size_t left_out = 0;
+    for (const auto& [name, value] : status.items()) {
+        if (!value.is_number() || name == "pid" || name == "started" || name == "written") {
+            continue;
+        }
+        if (!is_counter_name(name) || shown >= kMaxCounters) {
+            ++left_out;
+            continue;
+        }
+        ++shown;
+        print(stdout, fmt::format("  {:<30} {}\n", name, value.dump()));
+    }
+    if (left_out > 0) {
+        print(stdout, fmt::format("  {} entries of {} are no counters, and are not shown\n",
+                                  left_out, daemon.counters));
+    }
+}
+
+}  // namespace
+
+int start_daemons(const Home& home, const std::string& config_path) {
+    if (!is_configuration_good(home, config_path)) {
+        print(stderr, "nothing was started: the configuration has errors\n");
+        return 1;
+    }
+    std::vector<const DaemonKind*> started;
+    for (const DaemonKind& daemon : kDaemons) {
+        if (!daemon.is_wanted(home)) {
+            continue;
+        }
+        if (const auto pid = find_running(daemon, home)) {
+            print(stdout, fmt::format("{}: runs already (process {})\n", daemon.name, *pid));
+            continue;
+        }
+        if (!launch(daemon, home, config_path)) {
+            print(stderr, fmt::format("{}: could not be started\n", daemon.name));
+            std::for_each(started.rbegin(), started.rend(),
+                          [&](const DaemonKind* each) { stop(*each, home); });
+            return 1;
+        }
+        print(stdout, fmt::format("{}: started\n", daemon.name));
+        started.push_back(&daemon);
+    }
+    return 0;
+}
+
+int stop_daemons(const Home& home) {
+    bool all_stopped = true;
+    std::for_each(kDaemons.rbegin(), kDaemons.rend(), [&](const DaemonKind& daemon) {
+        all_stopped = stop(daemon, home) && all_stopped;
+    });
+    return all_stopped ? 0 : 1;
+}
+
+int restart_daemons(const Home& home, const std::string& config_path) {
+    if (!is_configuration_good(home, config_path)) {
+        print(stderr, "nothing was stopped: the configuration has errors\n");
+        return 1;
+    }
+    const int stopped = stop_daemons(home);
+    return stopped != 0 ? stopped : start_daemons(home, config_path);
+}
+
+int reload_daemons(const Home& home, const std::string& config_path) {
+    if (!is_configuration_good(home, config_path)) {
+        print(stderr, "not reloaded: the configuration has errors, the old one stays in force\n");
+        return 1;
+    }
+    show_sensor_faults(home);
+    int told = 0;
+    bool has_failed = false;
+    for (const DaemonKind& daemon : kDaemons) {
+        base::UniqueFd process;
+        const SignalOutcome outcome = send_signal(daemon, home, SIGHUP, process);
+        has_failed = has_failed || outcome == SignalOutcome::Failed;
+        if (outcome == SignalOutcome::Sent) {
+            ++told;
+            print(stdout, fmt::format("{}: reloads\n", daemon.name));
+        }
+    }
+    if (told == 0 && !has_failed) {
+        print(stderr, "no daemon of this home runs\n");
+    }
+    return told > 0 && !has_failed ? 0 : 1;
+}
+
+int show_status(const Home& home) {
+    bool all_run = true;
+    bool some_are_hidden = false;
+    for (const DaemonKind& daemon : kDaemons) {
+        if (is_hidden(daemon, home)) {
+            some_are_hidden = true;
+            print(stdout, fmt::format("{:<8} cannot be seen: {}\n", daemon.name,
+                                      hidden_text(daemon, home)));
+            print_counters(daemon, home);
+            continue;
+        }
+        const auto pid = find_running(daemon, home);
+        if (!pid && !daemon.is_wanted(home)) {
+            print(stdout, fmt::format("{:<8} not configured\n", daemon.name));
+            continue;
+        }
+        all_run = all_run && pid.has_value();
+        print(stdout, pid ? fmt::format("{:<8} runs (process {})\n", daemon.name, *pid)
+                          : fmt::format("{:<8} does not run\n", daemon.name));
+        print_counters(daemon, home);
+    }
+    if (const auto count = ban_count(home)) {
+        print(stdout, fmt::format("{:<8} {} in force\n", "blocks", *count));
+    }
+    if (some_are_hidden) {
+        return 1;
+    }
+    return all_run ? 0 : kExitNotRunning;
+}
+
+}  // namespace portcullis::programs

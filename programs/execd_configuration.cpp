@@ -1,0 +1,47 @@
+#include "programs/execd_configuration.hpp"
+
+#include "engine/execd/child_process.hpp"
+
+namespace portcullis::programs {
+
+execd::ExecdConfig execd_config_of(const config::EngineConfig& config) {
+    execd::ExecdConfig result;
+    for (const auto& command : config.commands) {
+        result.commands.push_back({command.name, command.executable, command.expects_srcip,
+                                   command.expects_user, command.expects_filename,
+                                   command.persistent});
+    }
+    for (const auto& response : config.active_responses) {
+        result.bindings.push_back({response.command, response.timeout, response.block,
+                                   response.forgeable_timeout.value_or(std::chrono::seconds(0))});
+    }
+    result.white_list = config.white_list;
+    result.white_list_hosts = config.white_list_hosts;
+    result.white_list_files = config.white_list_files;
+    result.spare_outbound_peers = config.spare_outbound_peers;
+    result.spare_login_days = config.spare_login_days;
+    result.ipv6_prefix = config.ipv6_prefix;
+    result.hold = config.hold;
+    result.repeated_offenders = config.repeated_offenders;
+    result.max_bans_per_minute = config.max_bans_per_minute;
+    result.max_bans = config.max_bans;
+    result.dry_run = config.dry_run;
+    return result;
+}
+
+execd::ExecdConfig load_execd_config(const Home& home, const std::string& config_path,
+                                     base::Diagnostics& diagnostics) {
+    const auto config = config::load_engine_config(config_path, diagnostics);
+    for (const auto& executable : config.executables) {
+        if (const auto reason = execd::reason_not_to_run(home.responders(), executable.path)) {
+            diagnostics.add(executable.error("missing-executable", *reason));
+        }
+    }
+    execd::ExecdConfig result = execd_config_of(config);
+    for (std::string& file : result.white_list_files) {
+        file = home.resolve(file);
+    }
+    return result;
+}
+
+}  // namespace portcullis::programs

@@ -1,0 +1,16 @@
+// What logtest says of itself, in OSSEC's words (spec: logtest, section 3): programs that drive
+// ossec-logtest wait for them. All to standard error.
+#pragma once
+
+#include <string_view>
+
+#include "programs/configuration.hpp"
+
+namespace portcullis::programs {
+
+// The lines at the start. `is_quiet` leaves out decoder files that ossec.conf names.
+void announce(const Configuration& configuration, bool is_quiet);
+// -d: a line with time and level.
+void debug_message(std::string_view text);
+
+}  // namespace portcullis::programs

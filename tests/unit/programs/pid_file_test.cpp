@@ -1,0 +1,102 @@
+#include "programs/pid_file.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+
+#include "base/fd.hpp"
+
+using namespace portcullis;
+using programs::PidFile;
+using programs::running_pid;
+
+namespace {
+
+// A file in a folder of its own that vanishes with the test.
+struct TemporaryPath {
+    TemporaryPath() {
+        std::string pattern = std::filesystem::temp_directory_path() / "pid_file_XXXXXX";
+        folder = mkdtemp(pattern.data());
+    }
+    ~TemporaryPath() { std::filesystem::remove_all(folder); }
+    std::string folder;
+    std::string path() const { return folder + "/engine.pid"; }
+};
+
+// A child that locks `path`, says so, and lives until it is killed.
+class Holder {
+  public:
+    explicit Holder(const std::string& path) {
+        std::array<int, 2> ends{};
+        REQUIRE(pipe(ends.data()) == 0);
+        pid_ = fork();
+        if (pid_ == 0) {
+            const auto lock = PidFile::lock(path);
+            const char verdict = lock ? 'y' : 'n';
+            if (write(ends[1], &verdict, 1) == 1) {
+                pause();
+            }
+            _exit(0);
+        }
+        char verdict = 0;
+        REQUIRE(read(ends[0], &verdict, 1) == 1);
+        close(ends[0]);
+        close(ends[1]);
+        CHECK(verdict == 'y');
+    }
+    ~Holder() { kill_it(); }
+    void kill_it() {
+        if (pid_ > 0) {
+            kill(pid_, SIGKILL);
+            waitpid(pid_, nullptr, 0);
+            pid_ = -1;
+        }
+    }
+    pid_t pid() const { return pid_; }
+
+  private:
+    pid_t pid_ = -1;
+};
+
+}  // namespace
+
+TEST_CASE("pid_file: a second instance is refused and told which process runs") {
+    const TemporaryPath file;
+    const Holder holder(file.path());
+    const auto second = PidFile::lock(file.path());
+    REQUIRE_FALSE(second);
+    CHECK(second.error().code == "already-running");
+    CHECK(second.error().message.find(std::to_string(holder.pid())) != std::string::npos);
+}
+
+TEST_CASE("pid_file: the running process is the holder of the lock, whatever the text says") {
+    const TemporaryPath file;
+    CHECK(running_pid(file.path()) == std::nullopt);
+    Holder holder(file.path());
+    CHECK(running_pid(file.path()) == holder.pid());
+    const pid_t killed = holder.pid();
+    holder.kill_it();
+    CHECK(base::read_file(file.path()).value() == std::to_string(killed) + "\n");  // stale
+    CHECK(running_pid(file.path()) == std::nullopt);
+    CHECK(PidFile::lock(file.path()).has_value());
+}
+
+TEST_CASE("pid_file: holds the process id while locked and nothing afterwards") {
+    const TemporaryPath file;
+    {
+        const auto lock = PidFile::lock(file.path());
+        REQUIRE(lock);
+        // Not through running_pid or read_file: closing the file here would drop the lock.
+        CHECK(std::filesystem::file_size(file.path()) == std::to_string(getpid()).size() + 1);
+    }
+    CHECK(base::read_file(file.path()).value().empty());
+}
+
+TEST_CASE("pid_file: a folder that does not exist is an error") {
+    const auto lock = PidFile::lock("/nonexistent/engine.pid");
+    REQUIRE_FALSE(lock);
+    CHECK(lock.error().code == "unwritable-file");
+}
