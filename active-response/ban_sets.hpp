@@ -30,8 +30,8 @@ namespace portcullis::active_response {
 // All targets are such as base::parse_ban_target() gives.
 class BanSets {
   public:
-    // How often check() is to be called.
-    static constexpr std::chrono::seconds kCheckInterval{5};
+    // How often check() is to be called: what nobody was told of is put back within 10 s.
+    static constexpr std::chrono::seconds kCheckInterval{9};
 
     enum class Follow { No, Yes };
     // Opens the netlink sockets. Follow::Yes: changes by others are put back. Error "no-netlink".

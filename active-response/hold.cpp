@@ -43,8 +43,6 @@ constexpr seconds kLongBindPause{10};
 constexpr seconds kWorkLimit{60};
 // A table that somebody else changes again and again is not put back more often than this.
 constexpr seconds kRepairPause{1};
-// Changes are heard of; this finds what was not.
-constexpr seconds kLookPause{10};
 
 base::Diagnostic problem(const char* code, std::string message) {
     base::Diagnostic diagnostic;
@@ -402,6 +400,7 @@ std::string Hold::take_work() {
         form_ = HoldForm{answer.value("sees_sockets", true), answer.value("logs", true)};
         form_hash_ = answer.value("form_hash", std::size_t{0});
         lists_hash_ = answer.value("lists_hash", std::size_t{0});
+        generation_.reset();
         has_news_ = true;  // look once more: somebody may have changed it meanwhile
         next_look_ = steady_clock::now();
         was_interrupted_ = false;
@@ -432,13 +431,26 @@ void Hold::release_spared() {
     }
 }
 
-bool Hold::is_intact() {
+bool Hold::is_still_intact() {
+    const auto generation = table_->generation();
+    if (generation && generation_ == *generation) {
+        return true;
+    }
+    generation_.reset();
     const auto form = table_->form();
     const auto lists = table_->lists();
     // An answer that cannot be had does not justify a replacement.
-    return !form || !lists ||
-           (std::hash<std::string>()(*form) == form_hash_ &&
-            std::hash<std::string>()(*lists) == lists_hash_);
+    if (!form || !lists) {
+        return true;
+    }
+    if (std::hash<std::string>()(*form) != form_hash_ ||
+        std::hash<std::string>()(*lists) != lists_hash_) {
+        return false;
+    }
+    if (generation) {
+        generation_ = *generation;
+    }
+    return true;
 }
 
 void Hold::put_back(const char* why) {
@@ -455,12 +467,18 @@ void Hold::follow_table() {
     }
 }
 
+void Hold::check() {
+    if (!next_look_) {
+        next_look_ = std::max(steady_clock::now(), next_repair_);
+    }
+}
+
 std::optional<steady_clock::time_point> Hold::next_due() const {
     auto next = steady_clock::time_point::max();
     if (work_out_) {
         next = std::min(next, work_deadline_);
-    } else if (installed_ || was_interrupted_) {
-        next = std::min(next, next_look_);
+    } else if ((installed_ || was_interrupted_) && next_look_) {
+        next = std::min(next, *next_look_);
     }
     if (next_bind_ && !work_out_) {
         next = std::min(next, *next_bind_);
@@ -487,12 +505,12 @@ std::string Hold::on_time() {
     if (next_bind_ && now >= *next_bind_) {
         lines += begin_work();
     }
-    if (!work_out_ && (installed_ || was_interrupted_) && now >= next_look_) {
-        next_look_ = now + kLookPause;
+    if (!work_out_ && (installed_ || was_interrupted_) && next_look_ && now >= *next_look_) {
+        next_look_.reset();
         has_news_ = false;
         if (was_interrupted_) {
             start(Work::Install);
-        } else if (!is_intact()) {
+        } else if (!is_still_intact()) {
             put_back("somebody changed the table inet portcullis_hold: putting it back");
         }
     }

@@ -45,6 +45,8 @@ class Hold {
     std::string take_log();
     int watch_fd() const { return watch_ ? watch_->fd() : -1; }
     void follow_table();
+    // Looks at the table when on_time() is called next: finds a change that was not heard of.
+    void check();
 
     // When on_time() has something to do; nullopt = never.
     std::optional<std::chrono::steady_clock::time_point> next_due() const;
@@ -85,7 +87,8 @@ class Hold {
     std::string start(Work work);
     std::string answer_all(std::vector<nlohmann::json>& ids, const std::string& error);
     void release_spared();
-    bool is_intact();
+    // Looks at the table, unless no ruleset of the host has changed since the last look.
+    bool is_still_intact();
     void put_back(const char* why);
 
     std::optional<HoldTable> table_;
@@ -99,7 +102,8 @@ class Hold {
     base::HoldMode form_mode_ = base::HoldMode::No;
     std::size_t form_hash_ = 0;
     std::size_t lists_hash_ = 0;
-    std::vector<nlohmann::json> waiting_;  // ids of requests that work to come answers
+    std::optional<std::uint32_t> generation_;  // of the ruleset whose hold was found intact
+    std::vector<nlohmann::json> waiting_;      // ids of requests that work to come answers
 
     base::UniqueFd work_out_;  // of the child process; none = none runs
     pid_t worker_ = 0;
@@ -111,7 +115,7 @@ class Hold {
 
     std::optional<std::chrono::steady_clock::time_point> next_bind_;  // to NFLOG
     std::chrono::steady_clock::time_point bind_limit_;
-    std::chrono::steady_clock::time_point next_look_;
+    std::optional<std::chrono::steady_clock::time_point> next_look_;  // at the table
     std::chrono::steady_clock::time_point next_repair_;
     bool has_news_ = false;  // of the table, not looked at yet
     bool was_interrupted_ = false;

@@ -13,7 +13,7 @@
 #include <string>
 #include <system_error>
 
-#include "active-response/attributes.hpp"
+#include "active-response/nf_netlink.hpp"
 
 namespace portcullis::active_response {
 namespace {
@@ -67,16 +67,17 @@ int configure(mnl_socket* socket, const nlmsghdr* message) {
 }
 
 // The other host of a logged packet: its source, or its destination if we sent it.
-std::optional<base::IpAddress> source_of(const nlmsghdr* message) {
+std::optional<base::IpAddress> source_of(const nlmsghdr& message) {
     int hook = NF_INET_LOCAL_IN;
     const nlattr* packet = nullptr;
-    for_each_attribute_of(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
-        const int type = mnl_attr_get_type(attribute);
+    for_each_attribute(message, [&](const nlattr& attribute) {
+        const int type = type_of(attribute);
         if (type == NFULA_PACKET_HDR &&
-            mnl_attr_get_payload_len(attribute) >= sizeof(nfulnl_msg_packet_hdr)) {
-            hook = static_cast<const nfulnl_msg_packet_hdr*>(mnl_attr_get_payload(attribute))->hook;
+            mnl_attr_get_payload_len(&attribute) >= sizeof(nfulnl_msg_packet_hdr)) {
+            hook =
+                static_cast<const nfulnl_msg_packet_hdr*>(mnl_attr_get_payload(&attribute))->hook;
         } else if (type == NFULA_PAYLOAD) {
-            packet = attribute;
+            packet = &attribute;
         }
     });
     if (packet == nullptr || mnl_attr_get_payload_len(packet) < 1) {
@@ -153,7 +154,7 @@ HoldLog::News HoldLog::read_news() const {
         for (const auto* each = reinterpret_cast<const nlmsghdr*>(buffer.data());
              mnl_nlmsg_ok(each, left); each = mnl_nlmsg_next(each, &left)) {
             if (each->nlmsg_type == ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) {
-                if (const auto source = source_of(each)) {
+                if (const auto source = source_of(*each)) {
                     news.sources.push_back(*source);
                 }
             }

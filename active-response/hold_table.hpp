@@ -3,16 +3,16 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "active-response/nf_netlink.hpp"
 #include "active-response/table_form.hpp"
 #include "base/ip_address.hpp"
 #include "base/result.hpp"
-
-struct mnl_socket;
-struct nlmsghdr;
 
 namespace portcullis::active_response {
 
@@ -36,22 +36,16 @@ class HoldTable {
     // Number of pairs of source and port that are remembered. For the trial.
     std::size_t pair_count();
 
-  private:
-    struct CloseSocket {
-        void operator()(mnl_socket* socket) const;
-    };
-    explicit HoldTable(mnl_socket* socket) : socket_(socket) {}
-    // Sends a question of `type` about `set` (nullptr = the whole table) and calls
-    // `take(const nlmsghdr*)` for each message of the answer. 0 or an errno.
-    template <typename Take>
-    int ask(int type, const char* set, Take take);
-    template <typename Take>
-    int read_answer(Take take);
-    // 0 = `target` is held; else an errno, ENOENT = it is not.
-    int find(const base::Cidr& target);
+    // The generation of the whole ruleset, which each change gives a new one. Error "not-read".
+    base::Result<std::uint32_t> generation() { return generation_of(socket_); }
 
-    std::unique_ptr<mnl_socket, CloseSocket> socket_;
-    std::uint32_t sequence_ = 0;
+  private:
+    explicit HoldTable(NfSocket socket) : socket_(std::move(socket)) {}
+    // Calls `take` for each message of a dump. 0 or an errno.
+    int dump(int type, const Attributes& attributes,
+             const std::function<void(const nlmsghdr&)>& take);
+
+    NfSocket socket_;
 };
 
 // Notices that somebody changes the table or what is in its lists.
@@ -59,16 +53,14 @@ class HoldWatch {
   public:
     // Error "no-netlink".
     static base::Result<HoldWatch> open();
-    int fd() const;  // readable when there may be news
+    int fd() const { return socket_.fd(); }  // readable when there may be news
     // Takes in all that there is; true = something was changed, perhaps by ourselves.
     bool read_news();
 
   private:
-    struct CloseSocket {
-        void operator()(mnl_socket* socket) const;
-    };
-    explicit HoldWatch(mnl_socket* socket) : socket_(socket) {}
-    std::unique_ptr<mnl_socket, CloseSocket> socket_;
+    explicit HoldWatch(NfSocket socket) : socket_(std::move(socket)) {}
+
+    NfSocket socket_;
 };
 
 }  // namespace portcullis::active_response

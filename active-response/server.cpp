@@ -110,6 +110,7 @@ bool Server::on_time() {
         if (has_lock() && is_table_made_) {
             sets_.check();
         }
+        hold_.check();
     } else if (is_table_made_) {
         sets_.keep_up();
     }

@@ -55,8 +55,8 @@ class Interfaces {
 
     // Reads all frames that wait.
     void drain();
-    // Looks what has changed; to be called every few seconds, as the kernel may keep news to
-    // itself.
+    // Looks for changes of the host's interfaces and addresses. Call it now and then, since the
+    // kernel may fail to report one, and every few seconds while missing() is not 0.
     void follow_host();
     // Listens on these from now on (empty = all usable ones): leaves the others, opens what is new.
     void listen_on(const std::vector<std::string>& names, bool is_promiscuous);

@@ -12,7 +12,9 @@
 namespace portcullis {
 namespace {
 
-constexpr std::chrono::seconds kFollowPeriod{5};
+constexpr std::chrono::seconds kStatusPeriod{5};
+// The kernel reports changes of interfaces and addresses. This look finds what it did not report.
+constexpr std::chrono::seconds kHostPeriod{15};
 
 using sensor_config::Switch;
 
@@ -65,7 +67,13 @@ LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& sett
         sources_.push_back(loop_.watch_signal(SIGINT, [this] { end(SIGINT); }));
     }
     sources_.push_back(loop_.watch_signal(SIGHUP, [this] { restart(); }));
-    sources_.push_back(loop_.call_every(kFollowPeriod, [this] { follow_host(); }));
+    sources_.push_back(loop_.call_every(kStatusPeriod, [this] {
+        options_.report_counters(counters());
+        if (interfaces_.missing() > 0) {
+            interfaces_.follow_host();
+        }
+    }));
+    sources_.push_back(loop_.call_every(kHostPeriod, [this] { interfaces_.follow_host(); }));
 }
 
 LiveSensor::~LiveSensor() {
@@ -207,11 +215,6 @@ void LiveSensor::arm_timer() {
     timer_ = loop_.call_after(delay, [this] { on_time(); });
 }
 
-void LiveSensor::follow_host() {
-    options_.report_counters(counters());
-    interfaces_.follow_host();
-}
-
 void LiveSensor::end(int signal) {
     interfaces_.drain();
     if (ident_) {
@@ -240,7 +243,8 @@ void LiveSensor::restart() {
     }
     sensor_.log().add(clock_.now(), "iplog started.");
     sensor_.log().flush();
-    follow_host();
+    options_.report_counters(counters());
+    interfaces_.follow_host();
 }
 
 }  // namespace portcullis

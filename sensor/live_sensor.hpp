@@ -70,7 +70,6 @@ class LiveSensor {
     // Sets the timer if something is due before it.
     void arm_timer();
     // Follows the host's addresses and the interfaces, and reports the counters.
-    void follow_host();
     void end(int signal);
     void restart();
 

@@ -60,6 +60,7 @@ NeverBlock::NeverBlock(base::EventLoop& loop, base::Log& log, std::string root,
       white_list_files_(log),
       logins_(root_),
       files_read_(steady_clock::now()),
+      diag_(SocketDiag::open()),
       ssh_(root_) {
     on_network_ = loop_.watch_fd(network_.fd(), EPOLLIN, [this](std::uint32_t) {
         if (network_.follow()) {
@@ -197,17 +198,10 @@ std::optional<std::string> NeverBlock::reason_to_spare(const base::Cidr& target)
 }
 
 bool NeverBlock::has_connection(const base::Cidr& target) {
-    auto diag = SocketDiag::open();
-    if (!diag) {
-        return false;
-    }
     bool is_found = false;
-    for (const auto family : {SocketDiag::Family::V4, SocketDiag::Family::V6}) {
-        if (family == SocketDiag::Family::V6 || target.address.is_v4()) {
-            diag->ask_and_read(family, SocketDiag::State::Established,
-                               SocketFilter::for_peers(target),
-                               [&](const TcpSocket&) { is_found = true; });
-        }
+    if (diag_) {
+        diag_->ask_and_read(SocketDiag::State::Established, SocketFilter::for_peers(target),
+                            [&](const TcpSocket&) { is_found = true; });
     }
     return is_found;
 }

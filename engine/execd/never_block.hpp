@@ -23,6 +23,7 @@
 #include "engine/execd/network_facts.hpp"
 #include "engine/execd/outbound_peers.hpp"
 #include "engine/execd/protection.hpp"
+#include "engine/execd/socket_diag.hpp"
 #include "engine/execd/ssh_watch.hpp"
 #include "engine/execd/white_list_files.hpp"
 
@@ -77,6 +78,7 @@ class NeverBlock final : public Protection {
     int login_days_ = 0;  // 0 = logins protect nobody
     std::optional<OutboundPeers> outbound_;
     std::chrono::steady_clock::time_point files_read_;
+    std::optional<SocketDiag> diag_;
     SshWatch ssh_;
     bool has_untold_news_ = false;  // found while an address was judged
     std::function<void()> on_changed_;

@@ -40,7 +40,6 @@ void OutboundPeers::begin_look(Time now) {
 }
 
 void OutboundPeers::enter(Phase phase) {
-    using Family = SocketDiag::Family;
     using State = SocketDiag::State;
     phase_ = phase;
     bool is_asked = true;
@@ -48,20 +47,13 @@ void OutboundPeers::enter(Phase phase) {
         case Phase::Idle:
             return;
         case Phase::Listening:
-            is_asked = diag_->ask(Family::V4, State::Listening);
-            break;
-        case Phase::ListeningV6:
-            is_asked = diag_->ask(Family::V6, State::Listening);
+            is_asked = diag_->ask(State::Listening);
             break;
         case Phase::Established:
             std::sort(listening_.begin(), listening_.end());
             listening_.erase(std::unique(listening_.begin(), listening_.end()), listening_.end());
-            is_asked = diag_->ask(Family::V4, State::Established,
-                                  SocketFilter::without_local_ports(listening_));
-            break;
-        case Phase::EstablishedV6:
-            is_asked = diag_->ask(Family::V6, State::Established,
-                                  SocketFilter::without_local_ports(listening_));
+            is_asked =
+                diag_->ask(State::Established, SocketFilter::without_local_ports(listening_));
             break;
     }
     if (!is_asked) {
@@ -79,22 +71,14 @@ void OutboundPeers::follow() {
     if (progress == SocketDiag::Progress::More) {
         return;
     }
-    if (progress == SocketDiag::Progress::Failed && phase_ != Phase::ListeningV6 &&
-        phase_ != Phase::EstablishedV6) {
+    if (progress == SocketDiag::Progress::Failed) {
         phase_ = Phase::Idle;
         return;
     }
-    // Without IPv6 in the kernel the questions for it fail, and there is nothing to know.
-    switch (phase_) {
-        case Phase::Listening:
-            return enter(Phase::ListeningV6);
-        case Phase::ListeningV6:
-            return enter(Phase::Established);
-        case Phase::Established:
-            return enter(Phase::EstablishedV6);
-        default:
-            return end_look();
+    if (phase_ == Phase::Listening) {
+        return enter(Phase::Established);
     }
+    end_look();
 }
 
 void OutboundPeers::look(Time now) {
@@ -118,7 +102,7 @@ void OutboundPeers::judge(std::uint64_t cookie, Connection& connection, Opener o
 }
 
 void OutboundPeers::take(const TcpSocket& socket) {
-    if (phase_ == Phase::Listening || phase_ == Phase::ListeningV6) {
+    if (phase_ == Phase::Listening) {
         listening_.push_back(socket.local_port);
         return;
     }
@@ -181,18 +165,10 @@ std::string OutboundPeers::text_of(const Connection& connection, Time now) {
 bool OutboundPeers::is_alive(std::uint64_t cookie, const Connection& connection) const {
     auto diag = SocketDiag::open();  // a look may be under way on the other one
     bool is_found = false;
-    const auto find = [&](SocketDiag::Family family) {
-        if (!is_found) {
-            diag->ask_and_read(
-                family, SocketDiag::State::Established, SocketFilter::for_peers(connection.peer),
-                [&](const TcpSocket& socket) { is_found = is_found || socket.cookie == cookie; });
-        }
-    };
     if (diag) {
-        if (connection.peer.is_v4()) {
-            find(SocketDiag::Family::V4);
-        }
-        find(SocketDiag::Family::V6);
+        diag->ask_and_read(
+            SocketDiag::State::Established, SocketFilter::for_peers(connection.peer),
+            [&](const TcpSocket& socket) { is_found = is_found || socket.cookie == cookie; });
     }
     return is_found;
 }

@@ -52,7 +52,7 @@ class OutboundPeers {
                   const std::function<void(const base::IpAddress&, std::string)>& on_peer) const;
 
   private:
-    enum class Phase { Idle, Listening, ListeningV6, Established, EstablishedV6 };
+    enum class Phase { Idle, Listening, Established };
     struct Connection {
         base::IpAddress peer;
         std::uint16_t local_port = 0;

@@ -141,16 +141,17 @@ std::optional<SocketDiag> SocketDiag::open() {
 
 int SocketDiag::fd() const { return mnl_socket_get_fd(socket_.get()); }
 
-bool SocketDiag::ask(Family family, State state, const SocketFilter& filter) {
+// SOCK_DIAG_BY_FAMILY shows the sockets of one family. The older TCPDIAG_GETSOCK shows both in one
+// pass over the kernel's table, and that pass is the price of a question: the table has a bucket
+// for every 128 KB of memory, however few sockets there are.
+bool SocketDiag::ask(State state, const SocketFilter& filter) {
     alignas(nlmsghdr) std::array<char, 2048> request{};
     auto* header = mnl_nlmsg_put_header(request.data());
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    header->nlmsg_type = TCPDIAG_GETSOCK;
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     header->nlmsg_seq = ++sequence_;
-    auto* wanted = static_cast<inet_diag_req_v2*>(
-        mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
-    wanted->sdiag_family = family == Family::V4 ? AF_INET : AF_INET6;
-    wanted->sdiag_protocol = IPPROTO_TCP;
+    auto* wanted =
+        static_cast<inet_diag_req*>(mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req)));
     wanted->idiag_states = 1U << (state == State::Established ? kEstablished : kListening);
     if (state == State::Established) {
         wanted->idiag_ext = 1U << (INET_DIAG_INFO - 1);
@@ -185,9 +186,8 @@ SocketDiag::Progress SocketDiag::read_some(const OnSocket& on_socket) {
     return Progress::More;
 }
 
-bool SocketDiag::ask_and_read(Family family, State state, const SocketFilter& filter,
-                              const OnSocket& on_socket) {
-    if (!ask(family, state, filter)) {
+bool SocketDiag::ask_and_read(State state, const SocketFilter& filter, const OnSocket& on_socket) {
+    if (!ask(state, filter)) {
         return false;
     }
     Progress progress = Progress::More;

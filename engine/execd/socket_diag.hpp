@@ -60,7 +60,6 @@ class SocketFilter {
 
 class SocketDiag {
   public:
-    enum class Family { V4, V6 };  // V6: with the IPv4 connections of sockets that serve both
     enum class State { Established, Listening };
     enum class Progress { More, Done, Failed };
     using OnSocket = std::function<void(const TcpSocket&)>;
@@ -70,14 +69,14 @@ class SocketDiag {
 
     // Readable when read_some() has something to read.
     int fd() const;
-    // Asks for all sockets of this kind; false = it could not be asked. One question at a time.
-    bool ask(Family family, State state, const SocketFilter& filter = {});
+    // Asks for the sockets of both families in this state; false = it could not be asked. One
+    // question at a time.
+    bool ask(State state, const SocketFilter& filter = {});
     // Reads one slice of the answer (some hundred sockets) and calls `on_socket` for each. Waits up
     // to a second if nothing is there to read.
     Progress read_some(const OnSocket& on_socket);
     // Asks and reads all; false = the answer is incomplete.
-    bool ask_and_read(Family family, State state, const SocketFilter& filter,
-                      const OnSocket& on_socket);
+    bool ask_and_read(State state, const SocketFilter& filter, const OnSocket& on_socket);
 
   private:
     struct CloseSocket {

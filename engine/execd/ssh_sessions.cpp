@@ -57,11 +57,10 @@ std::optional<IpAddress> address_of_hex(std::string_view hex) {
     return IpAddress::v6(v6);
 }
 
-// Asks the kernel for established sockets of `family` with this peer, filtering in the kernel.
+// Asks the kernel for established sockets with these peers.
 // false = the kernel cannot say (inet_diag is not there).
-bool ask_kernel(SocketDiag& diag, SocketDiag::Family family, const base::Cidr& peers,
-                Inodes& inodes) {
-    return diag.ask_and_read(family, SocketDiag::State::Established, SocketFilter::for_peers(peers),
+bool ask_kernel(SocketDiag& diag, const base::Cidr& peers, Inodes& inodes) {
+    return diag.ask_and_read(SocketDiag::State::Established, SocketFilter::for_peers(peers),
                              [&](const TcpSocket& socket) {
                                  if (inodes.size() < kMaxSockets) {
                                      inodes.insert(socket.inode);
@@ -71,10 +70,8 @@ bool ask_kernel(SocketDiag& diag, SocketDiag::Family family, const base::Cidr& p
 
 Inodes established_sockets_of(const base::Cidr& peers, const std::string& root) {
     Inodes inodes;
-    // An IPv4 peer may also be connected to a socket that serves both families.
     auto diag = root.empty() ? SocketDiag::open() : std::nullopt;
-    if (diag && ask_kernel(*diag, SocketDiag::Family::V6, peers, inodes) &&
-        (!peers.address.is_v4() || ask_kernel(*diag, SocketDiag::Family::V4, peers, inodes))) {
+    if (diag && ask_kernel(*diag, peers, inodes)) {
         return inodes;
     }
     for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {

@@ -27,7 +27,8 @@ import lab  # noqa: E402
 
 NETLINK_NETFILTER = 12
 GROUP_NFTABLES = 7  # NFNLGRP_NFTABLES
-IDLE_SECONDS = 10
+SETTLE_SECONDS = 15  # after the start some things are looked at once more
+IDLE_SECONDS = 20
 PROGRAMS = ("portcullis-sensor", "portcullis-engine", "portcullis-execd", "firewall-drop")
 
 
@@ -80,7 +81,7 @@ def inside():
         "<global>", "<global><max_bans_per_minute>100000</max_bans_per_minute>", 1))
     try:
         host.start()
-        time.sleep(5)
+        time.sleep(SETTLE_SECONDS)
         before = {name: [processor_time(each) for each in numbers] for name, numbers in processes().items()}
         time.sleep(IDLE_SECONDS)
         for name, numbers in sorted(processes().items()):
@@ -93,7 +94,6 @@ def inside():
         events.settimeout(10)
         log = os.open(host.home / "logs/iplog", os.O_WRONLY | os.O_APPEND)
         times = []
-        DEBUG = 1
         for number in range(options.lines):
             times.append(time_to_drop(events, log, f"198.51.{number // 250}.{number % 250 + 1}", options.note))
             time.sleep(0.02)

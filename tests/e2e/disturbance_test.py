@@ -1,34 +1,49 @@
 #!/usr/bin/env python3
 """Bans survive what may happen to a host: programs that are killed, rulesets that others change, a torn journal, a reboot.
 
-In each round some bans begin and end while something happens. At its end the kernel, execd's table and its journal agree:
-no ban is lost, none is permanent, none lasts longer than it was to, and no hold has no end. execd's clock is set by a
-preloaded library. PORTCULLIS_ROUNDS sets the number of rounds, PORTCULLIS_SEED the seed.
+The sensor, the engine and execd run with a responder. In each round some bans begin and end while something happens: some are
+asked for at execd's socket, others follow a scan that the sensor sees. At the end of a round the kernel, execd's table and its
+journal agree: no ban is lost, none is permanent, none lasts longer than it was to, and no hold has no end. A new scan is still
+blocked after any of the programs was killed. The clock of the programs is set by a preloaded library. PORTCULLIS_ROUNDS sets the
+number of rounds, PORTCULLIS_SEED the seed.
 
 usage: disturbance_test.py SOURCE_DIR BIN_DIR
 """
 import json
 import os
 import random
+import shutil
 import signal
+import socket
 import struct
 import subprocess
+import sys
 import time
 
 import execd_home
-from execd_home import BIN, COMMAND, ExecdCase
+from execd_home import BIN, COMMAND, SOURCE, ExecdCase
+
+sys.path.insert(0, str(SOURCE / "tests/captures"))
+import packets  # noqa: E402
 
 ROUNDS = int(os.environ.get("PORTCULLIS_ROUNDS", "25"))
 SEED = int(os.environ.get("PORTCULLIS_SEED", "1"))
 CONFIG = f"""<ossec_config>
   <global><hold>yes</hold><max_bans_per_minute>1000000</max_bans_per_minute></global>
+  <rules><decoder>decoders/iplog_decoders.xml</decoder><include>iplog_rules.xml</include></rules>
+  <localfile><log_format>syslog</log_format><location>logs/iplog</location></localfile>
   {COMMAND}
-  <active-response><command>firewall-drop</command><location>local</location>
-    <level>6</level><timeout>600</timeout><block>auto</block><forgeable_timeout>120</forgeable_timeout></active-response>
-  <active-response><command>firewall-drop</command><location>local</location>
-    <level>7</level><timeout>6</timeout><block>auto</block><forgeable_timeout>3</forgeable_timeout></active-response>
+  <active-response><command>firewall-drop</command><location>local</location><rules_id>99990,99991</rules_id>
+    <timeout>600</timeout><block>auto</block><forgeable_timeout>120</forgeable_timeout></active-response>
+  <active-response><command>firewall-drop</command><location>local</location><level>16</level>
+    <timeout>6</timeout><block>auto</block><forgeable_timeout>3</forgeable_timeout></active-response>
 </ossec_config>
 """
+# Scans come over this link, whose other end is in the same namespace, from behind a gateway.
+LINK, SCANNER = "pcdist0", "pcdist1"
+TARGET, GATEWAY = "10.77.0.1", "10.77.0.2"
+SCANNED_PORTS = 15
+SCAN_BAN_SECONDS = 120
 HOLD_SECONDS = 2
 TIMEOUTS = {(600, 120): "long", (6, 3): "short"}
 # A ban may last this much longer than it was to, in seconds.
@@ -80,6 +95,14 @@ class Disturbances(ExecdCase):
         self.environment = dict(os.environ, LD_PRELOAD=str(BIN / "clock_shim.so"),
                                 PORTCULLIS_CLOCK_FILE=str(self.clock_file))
         self.connection = None
+        self.daemons = {}
+        self.addCleanup(self.stop_daemons)
+        for name in ("decoders", "rules"):
+            shutil.copytree(SOURCE / name, self.home / name)
+        (self.home / "logs/iplog").touch()
+        self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.wire.bind((SCANNER, 0))
+        self.addCleanup(self.wire.close)
         self.chance = random.Random(SEED)
         self.last = 0
         self.until = {}  # address -> latest unix time at which it may still be blocked
@@ -92,6 +115,51 @@ class Disturbances(ExecdCase):
     def kill_execd(self):
         self.connection.close()
         self.stop(signal.SIGKILL)
+
+    # The sensor and the engine
+
+    def start_daemon(self, name, program, *options, said):
+        """Starts the program and waits until its log says that it works."""
+        log, sentence = said
+        before = log.read_text().count(sentence) if log.exists() else 0
+        self.daemons[name] = subprocess.Popen([BIN / program, *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                              stderr=subprocess.DEVNULL, env=self.environment)
+        self.wait_for(f"{name} starts", lambda: log.exists() and log.read_text().count(sentence) > before)
+
+    def start_engine(self):
+        self.start_daemon("engine", "portcullis-engine", "-D", self.home, "-f", "-u", "root",
+                          said=(self.home / "logs/ossec.log", "portcullis-engine: INFO: Started"))
+
+    def start_sensor(self):
+        self.start_daemon("sensor", "portcullis-sensor", "-o", "-i", LINK, "-u", "root", "--config", "/dev/null", "-l",
+                          self.home / "logs/iplog", "--pid-file", self.home / "run/sensor.pid", "--hosts", "/dev/null",
+                          "--resolv-conf", "/dev/null", said=(self.home / "logs/iplog", "iplog started."))
+
+    def kill_daemon(self, name):
+        process = self.daemons.pop(name)
+        process.kill()
+        process.wait(20)
+
+    def stop_daemons(self):
+        for name in list(self.daemons):
+            self.kill_daemon(name)
+
+    def scan(self):
+        """A scan over the link; returns its source."""
+        self.last += 1
+        source = f"203.0.{self.last // 250}.{self.last % 250 + 1}"
+        head = mac_of(LINK) + mac_of(SCANNER) + b"\x08\x00"
+        for port in range(1, SCANNED_PORTS + 1):
+            self.wire.send(head + packets.tcp(source, 40000, TARGET, port, packets.SYN))
+        self.until[source] = time.time() + SCAN_BAN_SECONDS + AGREED_WITHIN  # it begins when the engine has read the line
+        return source
+
+    def assert_a_scan_is_blocked(self):
+        """A detection may be lost with the program that was killed; after its start none is."""
+        source = self.scan()
+        self.wait_for(f"the scan of {source} is blocked", lambda: (source, "soft") in self.table())
+        self.due[source] = time.time() + SCAN_BAN_SECONDS - 1
+        self.until[source] = time.time() + SCAN_BAN_SECONDS
 
     def ask(self, message):
         self.connection.send(json.dumps(message).encode())
@@ -162,6 +230,27 @@ class Disturbances(ExecdCase):
         if pid := self.responder():
             os.kill(pid, signal.SIGKILL)
 
+    def kill_9_of_the_engine(self):
+        self.scan()
+        self.kill_daemon("engine")
+        self.start_engine()
+        self.assert_a_scan_is_blocked()
+
+    def kill_9_of_the_sensor(self):
+        self.scan()
+        self.kill_daemon("sensor")
+        self.start_sensor()
+        self.assert_a_scan_is_blocked()
+
+    def kill_9_of_all(self):
+        self.scan()
+        self.stop_daemons()
+        self.kill_execd()
+        self.start()
+        self.start_engine()
+        self.start_sensor()
+        self.assert_a_scan_is_blocked()
+
     def flush_ruleset(self):
         nft("flush ruleset")
 
@@ -215,10 +304,13 @@ class Disturbances(ExecdCase):
         self.start()
 
     def reboot(self):
+        self.stop_daemons()
         self.kill_execd()
         nft("flush ruleset")
         time.sleep(self.chance.uniform(0, 1))
         self.start()
+        self.start_engine()
+        self.start_sensor()
 
     def delete_an_element(self):
         held = list(kernel())
@@ -276,11 +368,14 @@ class Disturbances(ExecdCase):
             time.sleep(0.05)
 
     def test_no_ban_is_lost_permanent_or_too_long(self):
-        disturbances = [self.kill_9_of_execd, self.kill_9_of_the_responder, self.flush_ruleset, self.delete_the_table,
+        disturbances = [self.kill_9_of_execd, self.kill_9_of_the_responder, self.kill_9_of_the_engine,
+                        self.kill_9_of_the_sensor, self.kill_9_of_all, self.flush_ruleset, self.delete_the_table,
                         self.delete_the_table_of_holds, self.flush_the_sets, self.accept_in_front, self.swap_a_rule,
                         self.delete_a_rule, self.make_it_dormant, self.tear_the_journal, self.reboot,
                         self.delete_an_element, self.set_the_clock, self.nothing]
         self.start()
+        self.start_engine()
+        self.start_sensor()
         for number in range(ROUNDS):
             disturbance = disturbances[number] if number < len(disturbances) else self.chance.choice(disturbances)
             for _ in range(self.chance.randint(1, 6)):
@@ -289,6 +384,8 @@ class Disturbances(ExecdCase):
                 self.unban()
             if self.chance.random() < 0.3:
                 self.hold()
+            if self.chance.random() < 0.3:
+                self.scan()
             disturbance()
             for _ in range(self.chance.randint(0, 2)):
                 self.ban()
@@ -312,6 +409,20 @@ class Disturbances(ExecdCase):
         self.assertEqual({}, kernel())
         self.assertEqual({}, self.table())
         self.assertEqual({}, holds())
+
+
+def setUpModule():
+    for command in (f"ip link add {LINK} type veth peer name {SCANNER}", f"ip addr add {TARGET}/24 dev {LINK}",
+                    f"ip link set {LINK} up", f"ip link set {SCANNER} up"):
+        subprocess.run(command.split(), check=True)
+    mac = mac_of(SCANNER).hex(":")
+    for command in (f"ip neigh add {GATEWAY} lladdr {mac} dev {LINK}", f"ip route add default via {GATEWAY}"):
+        subprocess.run(command.split(), check=True)
+
+
+def mac_of(interface):
+    done = subprocess.run(["ip", "-j", "link", "show", interface], check=True, capture_output=True, text=True)
+    return bytes.fromhex(json.loads(done.stdout)[0]["address"].replace(":", ""))
 
 
 if __name__ == "__main__":

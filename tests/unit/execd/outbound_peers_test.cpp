@@ -195,8 +195,7 @@ TEST_CASE("outbound_peers: the kernel leaves out the ports of listeners, and no 
     for (const auto& ports : {std::vector<std::uint16_t>{6000}, many}) {
         seen.clear();
         REQUIRE(diag->ask_and_read(
-            SocketDiag::Family::V4, SocketDiag::State::Established,
-            SocketFilter::without_local_ports(ports),
+            SocketDiag::State::Established, SocketFilter::without_local_ports(ports),
             [&](const TcpSocket& socket) { seen.push_back(socket.local_port); }));
         const auto count = [&](int port) { return std::count(seen.begin(), seen.end(), port); };
         CHECK(count(6000) == 0);
