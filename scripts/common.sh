@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What scripts/run and scripts/test share. Sourced by bash; the caller sets `set -euo pipefail`.
+# Functions and package lists of scripts/run, scripts/lab and scripts/test. Sourced by bash; the caller
+# sets `set -euo pipefail`.
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -25,8 +26,8 @@ install_now() {
     apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-# without_service_starts COMMAND…: no package starts a service meanwhile. However that ends, the
-# denial does not stay; the one of a run that was killed is known by its second line.
+# without_service_starts COMMAND…: runs the command while packages cannot start services. The policy
+# file is removed in every case. A file that a killed run left behind is recognised by its second line.
 policy_file=${PORTCULLIS_POLICY_FILE:-/usr/sbin/policy-rc.d}
 policy_mark='# made by the scripts of Portcullis while they install packages'
 without_service_starts() (
@@ -41,7 +42,8 @@ without_service_starts() (
     "$@"
 )
 
-# install_packages PACKAGE...: installs what is missing, asks nothing, starts no service.
+# install_packages PACKAGE...: installs the missing packages, without questions and without starting
+# services.
 install_packages() {
     local missing=() package
     for package in "$@"; do
@@ -64,8 +66,8 @@ install_packages() {
     rm -f "$log"
 }
 
-# build PRESET [CMAKE-ARGUMENT...]: configures and builds (build_target: only that target); its output
-# is shown only if it fails.
+# build PRESET [CMAKE-ARGUMENT...]: configures and builds; if build_target is set, only that target.
+# The output is shown only if the build fails.
 build() {
     local preset=$1 log
     shift
@@ -80,8 +82,8 @@ build() {
     rm -f "$log"
 }
 
-# The users that the daemons drop to: the engine's may ask execd for responses, so the sensor, which
-# reads what attackers send, has another one.
+# Creates the users of the daemons. The engine's user may request responses from execd, so the sensor,
+# which reads packets of attackers, has another user.
 ensure_users() {
     local user
     for user in portcullis portcullis-sensor; do
@@ -95,8 +97,9 @@ ensure_users() {
     fi
 }
 
-# require_safe_folder DIR: dies if somebody else could swap what root is about to write there or run from
-# there: every folder on the way must be root's, and writable by others only if it is sticky.
+# require_safe_folder DIR: dies if another user could replace files that root writes to DIR or runs from
+# DIR. DIR and every folder above it must belong to root. DIR must not be writable by others; a folder
+# above it may be if it is sticky.
 require_safe_folder() {
     local folder uid mode
     folder=$(realpath -- "$1") || die "no such folder: $1"
@@ -111,11 +114,11 @@ require_safe_folder() {
     done
 }
 
-# fill_home DIR IPLOG_LOG IPLOG_CONF: puts the shipped configuration and the built responders into a home.
-# Configuration that is there already is never touched; responders are brought up to the build.
+# fill_home DIR IPLOG_LOG IPLOG_CONF: copies the shipped configuration and the built responders to a home.
+# Existing configuration is never changed; responders are always replaced by the built ones.
 fill_home() {
     local home=$1 iplog_log=$2 iplog_conf=$3 file
-    # logs: the engine's user must be able to read it, to see rotations as they happen.
+    # The engine's user must be able to read the folder logs to notice rotations at once.
     install -d -m 755 "$home" "$home"/{etc,decoders,rules,active-response,active-response/bin,run,logs}
     for file in decoders/iplog_decoders.xml rules/iplog_rules.xml; do
         [ -e "$home/$file" ] || install -m 644 "$source_dir/$file" "$home/$file"
