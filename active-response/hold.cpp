@@ -41,6 +41,7 @@ constexpr milliseconds kBindPause{500};
 constexpr seconds kBindPatience{5};
 constexpr seconds kLongBindPause{10};
 constexpr seconds kWorkLimit{60};
+constexpr int kMakeAttempts = 5;
 // A table that somebody else changes again and again is not put back more often than this.
 constexpr seconds kRepairPause{1};
 
@@ -270,7 +271,7 @@ std::string Hold::start(Work work) {
     }
     if (child == 0) {
         end_with(parent);
-        const auto result = do_work(work, work_settings_, form_);
+        const auto result = do_work(work, work_settings_, known_form());
         json answer = {{"error", result.error},
                        {"warning", result.warning},
                        {"form_hash", result.form_hash},
@@ -291,37 +292,74 @@ std::string Hold::start(Work work) {
     return {};
 }
 
-void Hold::note_hashes(WorkResult& result) {
+std::optional<Hold::KnownForm> Hold::known_form() const {
+    if (!form_) {
+        return std::nullopt;
+    }
+    const bool is_hashed = hashed_ && hashed_->has_rules_of(work_settings_);
+    return KnownForm{*form_, is_hashed ? std::optional(form_hash_) : std::nullopt};
+}
+
+base::Result<void> Hold::make(const std::string& script, std::optional<std::size_t> form_hash,
+                              WorkResult& result) {
     auto table = HoldTable::open();
-    const auto form = table ? table->form() : base::Result<std::string>(std::string());
-    const auto lists = table ? table->lists() : base::Result<std::string>(std::string());
-    result.form_hash = std::hash<std::string>()(form.value_or(""));
-    result.lists_hash = std::hash<std::string>()(lists.value_or(""));
+    if (!table) {
+        return base::fail(table.error());
+    }
+    bool is_right = false;
+    for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
+        const auto before = table->generation();
+        if (auto made = run_nft(script); !made) {
+            return made;
+        }
+        const auto form = table->form();
+        const auto lists = table->lists();
+        const auto after = table->generation();
+        if (!form || !lists) {
+            continue;
+        }
+        result.form_hash = std::hash<std::string>()(*form);
+        result.lists_hash = std::hash<std::string>()(*lists);
+        is_right = form_hash ? result.form_hash == *form_hash : !form->empty();
+        const bool is_alone = before && after && *after == *before + 1;
+        if (is_right && is_alone) {
+            return {};
+        }
+    }
+    // Where bans come and go all the time, somebody else is always at work.
+    return is_right ? base::Result<void>()
+                    : base::fail(problem("changed",
+                                         "somebody changed the table inet portcullis_hold while "
+                                         "it was made"));
 }
 
 Hold::WorkResult Hold::do_work(Work work, const HoldSettings& settings,
-                               const std::optional<HoldForm>& known) {
-    WorkResult result;
+                               const std::optional<KnownForm>& known) {
     if (work == Work::Install) {
         return install(settings, known);
     }
-    const auto done =
-        run_nft(work == Work::Remove ? hold_removal_script() : hold_lists_script(settings));
+    WorkResult result;
+    base::Result<void> done;
+    if (work == Work::Remove) {
+        done = run_nft(hold_removal_script());
+    } else {
+        done = make(hold_lists_script(settings), known->hash, result);
+        result.form = known->form;
+    }
     if (!done) {
         result.error = done.error().message;
-    } else if (work == Work::ChangeLists) {
-        result.form = known;
-        note_hashes(result);
     }
     return result;
 }
 
-Hold::WorkResult Hold::install(const HoldSettings& settings, const std::optional<HoldForm>& known) {
+Hold::WorkResult Hold::install(const HoldSettings& settings,
+                               const std::optional<KnownForm>& known) {
     WorkResult result;
     auto forms = hold_forms(settings.config.mode);
-    std::string expected;
+    std::optional<std::size_t> expected;
     if (known) {
-        forms = {*known};
+        forms = {known->form};
+        expected = known->hash;
     } else {
         const Trial trial = try_hold(settings, forms);
         if (trial.was_possible && !trial.form) {
@@ -332,7 +370,7 @@ Hold::WorkResult Hold::install(const HoldSettings& settings, const std::optional
         }
         if (trial.form) {
             forms = {forms[*trial.form]};
-            expected = trial.form_text;
+            expected = std::hash<std::string>()(trial.form_text);
         }
         if (!trial.problem.empty()) {
             result.warning =
@@ -344,16 +382,13 @@ Hold::WorkResult Hold::install(const HoldSettings& settings, const std::optional
     }
     std::string first_problem;
     for (const auto& form : forms) {
-        const auto made = run_nft(hold_script(settings, form));
-        if (!made) {
+        const auto made = make(hold_script(settings, form), expected, result);
+        if (!made && made.error().code != "changed") {
             first_problem = first_problem.empty() ? made.error().message : first_problem;
             continue;
         }
         result.form = form;
-        note_hashes(result);
-        if (!expected.empty() && result.form_hash != std::hash<std::string>()(expected)) {
-            result.error = "somebody changed the table inet portcullis_hold while it was made";
-        }
+        result.error = made ? "" : made.error().message;
         return result;
     }
     result.error = "nft cannot make the table inet portcullis_hold: " + first_problem;
@@ -399,6 +434,7 @@ std::string Hold::take_work() {
         form_mode_ = work_settings_.config.mode;
         form_ = HoldForm{answer.value("sees_sockets", true), answer.value("logs", true)};
         form_hash_ = answer.value("form_hash", std::size_t{0});
+        hashed_ = work_settings_;
         lists_hash_ = answer.value("lists_hash", std::size_t{0});
         generation_.reset();
         has_news_ = true;  // look once more: somebody may have changed it meanwhile

@@ -74,10 +74,19 @@ class Hold {
         std::size_t form_hash = 0;
         std::size_t lists_hash = 0;
     };
+    // The form of a table that was tried out, and the hash of its text, if that is known.
+    struct KnownForm {
+        HoldForm form;
+        std::optional<std::size_t> hash;
+    };
     static WorkResult do_work(Work work, const HoldSettings& settings,
-                              const std::optional<HoldForm>& known);
-    static WorkResult install(const HoldSettings& settings, const std::optional<HoldForm>& known);
-    static void note_hashes(WorkResult& result);
+                              const std::optional<KnownForm>& known);
+    static WorkResult install(const HoldSettings& settings, const std::optional<KnownForm>& known);
+    // Carries the script out, again if another process changes rulesets meanwhile, and fills in the
+    // hashes of the table. Error: of nft, or "changed" if the table never was as it should be.
+    static base::Result<void> make(const std::string& script, std::optional<std::size_t> form_hash,
+                                   WorkResult& result);
+    std::optional<KnownForm> known_form() const;
 
     // Listens to NFLOG. False = another program does, which is tried again.
     bool ensure_log();
@@ -101,6 +110,7 @@ class Hold {
     std::optional<HoldForm> form_;
     base::HoldMode form_mode_ = base::HoldMode::No;
     std::size_t form_hash_ = 0;
+    std::optional<HoldSettings> hashed_;  // form_hash_ is that of a table with their rules
     std::size_t lists_hash_ = 0;
     std::optional<std::uint32_t> generation_;  // of the ruleset whose hold was found intact
     std::vector<nlohmann::json> waiting_;      // ids of requests that work to come answers

@@ -18,11 +18,15 @@ using std::chrono::steady_clock;
 // Changes of the never-block list come in groups.
 constexpr milliseconds kDebounce{100};
 constexpr std::chrono::seconds kPause{2};
+// A request that failed is repeated: at first after this time, then after twice the time before.
+constexpr std::chrono::seconds kFirstRetry{2};
+constexpr std::chrono::seconds kLongestRetry{600};
 constexpr std::chrono::seconds kStatusPeriod{1};
 
 }  // namespace
 
-Hold::Hold(Parts parts) : parts_(std::move(parts)), reports_(parts_.records) {}
+Hold::Hold(Parts parts)
+    : parts_(std::move(parts)), reports_(parts_.records), retry_delay_(kFirstRetry) {}
 
 void Hold::apply(const ExecdConfig& config) {
     config_ = config.hold;
@@ -81,12 +85,28 @@ void Hold::ask(bool is_forced) {
     was_asked_ = is_wanted();
     last_ = request;
     next_ask_ = steady_clock::now() + kPause;
-    parts_.runner.hold(std::string(kResponder), request, [this](const JobResult& result) {
-        if (!result.ok && result.reason != last_problem_) {
-            parts_.log.warning("scans are not held: " + result.reason);
+    retry_ = base::EventLoop::no_source();
+    parts_.runner.hold(std::string(kResponder), request,
+                       [this](const JobResult& result) { take_result(result); });
+}
+
+void Hold::take_result(const JobResult& result) {
+    if (result.ok) {
+        if (!last_problem_.empty() && is_wanted()) {
+            parts_.log.info("scans are held again");
         }
-        last_problem_ = result.ok ? "" : result.reason;
-    });
+        last_problem_.clear();
+        retry_delay_ = kFirstRetry;
+        return;
+    }
+    if (result.reason != last_problem_) {
+        parts_.log.warning("scans are not held: " + result.reason);
+        last_problem_ = result.reason;
+    }
+    if (is_wanted()) {
+        retry_ = parts_.loop.call_after(retry_delay_, [this] { ask(true); });
+        retry_delay_ = std::min(2 * retry_delay_, kLongestRetry);
+    }
 }
 
 void Hold::on_event(const HoldEvent& event) {

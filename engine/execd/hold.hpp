@@ -1,9 +1,9 @@
 // Hold: has the responder make the kernel stop scans by itself, and records what comes of it
 // (docs/hold.md).
 //
-// It asks again after each start of the responder, at a reload, and when the never-block list has
-// changed. A RecordSink in front of another one: the executed bans that pass confirm holds.
-// Single-threaded on the event loop.
+// It asks again after each start of the responder, at a reload, when the never-block list has
+// changed, and some time after the responder failed. A RecordSink in front of another one: the
+// executed bans that pass confirm holds. Single-threaded on the event loop.
 #pragma once
 
 #include <chrono>
@@ -60,6 +60,7 @@ class Hold final : public RecordSink {
     // At most once in kPause: each change costs the responder a call of nft(8).
     void ask_soon();
     void ask(bool is_forced);
+    void take_result(const JobResult& result);
     void schedule();
     void write_status();
 
@@ -72,6 +73,8 @@ class Hold final : public RecordSink {
     std::optional<HoldRequest> last_;
     std::string last_problem_;  // that was logged
     std::chrono::steady_clock::time_point next_ask_;
+    std::chrono::seconds retry_delay_;
+    base::EventLoop::Source retry_ = base::EventLoop::no_source();
     base::EventLoop::Source ask_ = base::EventLoop::no_source();
     base::EventLoop::Source tick_ = base::EventLoop::no_source();
     base::EventLoop::Source status_ = base::EventLoop::no_source();

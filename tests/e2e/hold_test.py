@@ -626,6 +626,25 @@ class Kernel(Case):
         responder.close()
         self.assertNotIn("portcullis_hold", tables())
 
+    def test_a_table_that_others_flush_while_it_is_made_is_whole_in_the_end(self):
+        def rules():
+            return subprocess.run(["nft", "-s", "list", "table", "inet", "portcullis_hold"],
+                                  capture_output=True, text=True, check=False).stdout
+
+        responder = self.responder()
+        responder.hold(spared=["192.0.2.1"])
+        whole = rules()
+        flushing = subprocess.Popen(["sh", "-c", "for i in $(seq 150); do nft flush ruleset; sleep 0.01; done"])
+        self.addCleanup(flushing.wait)
+        self.addCleanup(flushing.kill)
+        number = 2
+        while flushing.poll() is None:
+            responder.hold(spared=[f"192.0.2.{number}"])
+            number = number % 200 + 1
+        if not responder.hold(spared=["192.0.2.1"])["ok"]:
+            self.assertTrue(responder.hold(spared=["192.0.2.1"])["ok"])
+        wait_until("the table is whole", lambda: rules() == whole)
+
     def test_a_responder_that_was_killed_leaves_nothing_that_stays(self):
         responder = self.responder()
         responder.hold()

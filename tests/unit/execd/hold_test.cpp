@@ -163,6 +163,20 @@ TEST_CASE("hold: a responder that cannot is warned about once") {
     CHECK(bench.log.count("scans are not held: this kernel cannot hold scans") == 1);
 }
 
+TEST_CASE("hold: a responder that failed is asked again") {
+    Bench bench;
+    bench.runner.result = {false, "somebody changed the table", false};
+    bench.hold.apply(Bench::config(HoldMode::Yes));
+    const auto asked = bench.runner.take();
+    REQUIRE(asked.size() == 1);
+    bench.runner.result = {};
+    CHECK(bench.wait() == asked);
+    CHECK(bench.log.count("scans are held again") == 1);
+    // Once it has worked, it is not asked any more.
+    bench.hold.apply(Bench::config(HoldMode::No));
+    CHECK(bench.runner.take().size() == 1);
+}
+
 TEST_CASE("hold: executed bans pass on and confirm holds, other records do not") {
     Bench bench;
     bench.hold.apply(Bench::config(HoldMode::Yes));
