@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace portcullis::base {
@@ -49,6 +50,22 @@ std::string snippet(const Diagnostic& diagnostic) {
 }
 
 }  // namespace
+
+Diagnostic make_error(std::string code, std::string message, SourcePlace place) {
+    Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message = std::move(message);
+    diagnostic.place = std::move(place);
+    return diagnostic;
+}
+
+Diagnostic make_warning(std::string code, std::string message, SourcePlace place) {
+    Diagnostic diagnostic = make_error(std::move(code), std::move(message), std::move(place));
+    diagnostic.severity = Severity::Warning;
+    return diagnostic;
+}
+
+std::string error_text(int error) { return std::generic_category().message(error); }
 
 void Diagnostics::add(Diagnostic diagnostic) {
     if (diagnostic.severity == Severity::Error) {

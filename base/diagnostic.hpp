@@ -30,6 +30,15 @@ struct Diagnostic {
     std::string hint;         // what to do; empty = none
 };
 
+// An error with its code and message, and the place that it is about, if there is one: `{path}`
+// for a file.
+Diagnostic make_error(std::string code, std::string message, SourcePlace place = {});
+// The same as a warning.
+Diagnostic make_warning(std::string code, std::string message, SourcePlace place = {});
+
+// The system's text for `error`, a value of errno.
+std::string error_text(int error);
+
 // The collector that loaders are handed. Order of appearance is kept.
 class Diagnostics {
   public:

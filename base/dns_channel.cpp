@@ -19,10 +19,7 @@ constexpr int kClassIn = 1;
 constexpr int kTypePtr = 12;
 
 Diagnostic no_resolver(int status) {
-    Diagnostic diagnostic;
-    diagnostic.code = "no-resolver";
-    diagnostic.message = std::string("cannot look up names: ") + ares_strerror(status);
-    return diagnostic;
+    return make_error("no-resolver", std::string("cannot look up names: ") + ares_strerror(status));
 }
 
 DnsStatus status_of(int status) {

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 
 #include "base/utf8.hpp"
 
@@ -17,12 +16,8 @@ namespace {
 
 tl::unexpected<Diagnostic> file_error(std::string code, std::string_view verb,
                                       const std::string& path, int error) {
-    Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message =
-        "cannot " + std::string(verb) + " the file: " + std::generic_category().message(error);
-    diagnostic.place.file = path;
-    return fail(std::move(diagnostic));
+    return fail(std::move(code), "cannot " + std::string(verb) + " the file: " + error_text(error),
+                {path});
 }
 
 bool others_can_write(const std::string& folder) {

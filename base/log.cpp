@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <system_error>
 
 namespace portcullis::base {
 namespace {
@@ -33,11 +32,7 @@ std::string_view word_of(LogLevel level) {
 Result<void> Log::open_file(const std::string& path) {
     UniqueFd fd = open_for_append(path, 0640);
     if (!fd) {
-        Diagnostic diagnostic;
-        diagnostic.code = "unwritable-file";
-        diagnostic.message = "cannot open the log: " + std::generic_category().message(errno);
-        diagnostic.place.file = path;
-        return fail(std::move(diagnostic));
+        return fail("unwritable-file", "cannot open the log: " + error_text(errno), {path});
     }
     file_ = std::move(fd);
     return {};

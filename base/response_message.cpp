@@ -16,10 +16,7 @@ using nlohmann::json;
 constexpr std::size_t kMaxText = 2048;
 
 tl::unexpected<Diagnostic> bad_message(std::string what) {
-    Diagnostic diagnostic;
-    diagnostic.code = "bad-message";
-    diagnostic.message = std::move(what);
-    return fail(std::move(diagnostic));
+    return fail("bad-message", std::move(what));
 }
 
 std::string to_packet(const json& object) {

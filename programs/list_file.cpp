@@ -32,12 +32,10 @@ base::Result<rules::KeyValueList> read_list(const std::string& path) {
         return base::fail(bytes.error());
     }
     if (bytes->size() > rules::KeyValueList::kMaxFileBytes) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unreadable-file";
-        diagnostic.message = fmt::format("has more than {} bytes, too many for a list",
-                                         rules::KeyValueList::kMaxFileBytes);
-        diagnostic.place.file = path;
-        return base::fail(std::move(diagnostic));
+        return base::fail("unreadable-file",
+                          fmt::format("has more than {} bytes, too many for a list",
+                                      rules::KeyValueList::kMaxFileBytes),
+                          {path});
     }
     if (!path.ends_with(kCdb)) {
         return rules::KeyValueList::parse(*bytes);

@@ -6,17 +6,14 @@
 
 #include <cerrno>
 #include <string>
-#include <system_error>
 
 namespace portcullis::programs {
 namespace {
 
-base::Diagnostic pid_file_error(std::string code, std::string message, const std::string& path) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = path;
-    return diagnostic;
+tl::unexpected<base::Diagnostic> cannot(const std::string& verb, const std::string& path,
+                                        int error) {
+    return base::fail("unwritable-file",
+                      "cannot " + verb + " the pid file: " + base::error_text(error), {path});
 }
 
 struct flock whole_file(short type) {
@@ -41,9 +38,7 @@ base::Result<PidFile> PidFile::lock(const std::string& path) {
     // Not readable for others: whoever can read it can hold a lock on it, and nothing would start.
     base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!fd) {
-        return base::fail(pid_file_error(
-            "unwritable-file",
-            "cannot open the pid file: " + std::generic_category().message(errno), path));
+        return cannot("open", path, errno);
     }
     ::fchmod(fd.get(), 0640);  // one that was there before
     struct flock lock = whole_file(F_WRLCK);
@@ -51,23 +46,19 @@ base::Result<PidFile> PidFile::lock(const std::string& path) {
         const int error = errno;
         if (error == EACCES || error == EAGAIN) {
             const auto holder = holder_of(fd.get());
-            auto diagnostic = pid_file_error(
+            auto diagnostic = base::make_error(
                 "already-running",
                 "another instance runs in this home" +
                     (holder ? " (process " + std::to_string(*holder) + ")" : std::string()),
-                path);
+                {path});
             diagnostic.hint = "stop it first: portcullis-control stop";
             return base::fail(std::move(diagnostic));
         }
-        return base::fail(pid_file_error(
-            "unwritable-file",
-            "cannot lock the pid file: " + std::generic_category().message(error), path));
+        return cannot("lock", path, error);
     }
     const std::string text = std::to_string(::getpid()) + "\n";
     if (::ftruncate(fd.get(), 0) != 0 || !base::write_all(fd.get(), text)) {
-        return base::fail(pid_file_error(
-            "unwritable-file",
-            "cannot write the pid file: " + std::generic_category().message(errno), path));
+        return cannot("write", path, errno);
     }
     return PidFile(std::move(fd));
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,14 +21,10 @@ constexpr std::size_t kMaxEntry = 16'384;  // of the user database, in bytes
 
 tl::unexpected<base::Diagnostic> error(std::string code, std::string message,
                                        std::string hint = {}) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
+    base::Diagnostic diagnostic = base::make_error(std::move(code), std::move(message));
     diagnostic.hint = std::move(hint);
     return base::fail(std::move(diagnostic));
 }
-
-std::string error_text(int number) { return std::generic_category().message(number); }
 
 }  // namespace
 
@@ -41,7 +36,7 @@ base::Result<Account> find_account(const std::string& name) {
     if (found == nullptr) {
         return error("unknown-user",
                      "there is no user \"" + name + "\"" +
-                         (result != 0 ? ": " + error_text(result) : std::string()),
+                         (result != 0 ? ": " + base::error_text(result) : std::string()),
                      "create it (useradd --system --shell /usr/sbin/nologin " + name +
                          "), or name another with -u");
     }
@@ -93,18 +88,19 @@ base::Result<void> limit_execd(Scripts scripts) {
 base::Result<void> make_folder_for(const std::string& path, const Account& account) {
     if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
         return error("unwritable-file",
-                     "cannot make the folder " + path + ": " + error_text(errno));
+                     "cannot make the folder " + path + ": " + base::error_text(errno));
     }
     const base::UniqueFd folder(
         ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
     if (!folder || ::fstat(folder.get(), &status) != 0) {
-        return error("unwritable-file", "cannot use the folder " + path + ": " + error_text(errno));
+        return error("unwritable-file",
+                     "cannot use the folder " + path + ": " + base::error_text(errno));
     }
     if (::geteuid() == 0 && status.st_uid != account.uid &&
         ::fchown(folder.get(), account.uid, account.gid) != 0) {
         return error("unwritable-file", "cannot give the folder " + path + " to " + account.name +
-                                            ": " + error_text(errno));
+                                            ": " + base::error_text(errno));
     }
     return {};
 }

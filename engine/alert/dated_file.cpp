@@ -6,18 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::alert {
 namespace {
 
 tl::unexpected<base::Diagnostic> write_error(const std::string& path, int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "unwritable-file";
-    diagnostic.message = "cannot be written: " + std::generic_category().message(error);
-    diagnostic.place.file = path;
-    return base::fail(std::move(diagnostic));
+    return base::fail("unwritable-file", "cannot be written: " + base::error_text(error), {path});
 }
 
 bool make_folder(const std::string& path) {

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <ctime>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -147,7 +146,7 @@ void Statistics::append_totals() {
     const std::string file = folder + "/ossec-totals-" + day.number() + ".log";
     const base::UniqueFd fd = base::open_for_append(file, 0640);
     const bool is_written = fd && base::write_all(fd.get(), totals());
-    report(file, is_written ? std::string() : std::generic_category().message(errno));
+    report(file, is_written ? std::string() : base::error_text(errno));
 }
 
 // A line each: [weekday] hour average samples.

@@ -42,14 +42,6 @@ FilePosition position_from(const Json& json) {
     return position;
 }
 
-base::Diagnostic checkpoint_error(std::string code, std::string message, std::string path) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = std::move(path);
-    return diagnostic;
-}
-
 }  // namespace
 
 const TailedPath* Checkpoint::find(std::string_view path) const {
@@ -80,7 +72,7 @@ base::Result<Checkpoint> checkpoint_from_json(std::string_view json) {
     try {
         const Json root = Json::parse(json);
         if (root.at("version") != kVersion) {
-            return base::fail(checkpoint_error("bad-checkpoint", "written by another version", ""));
+            return base::fail("bad-checkpoint", "written by another version");
         }
         Checkpoint checkpoint;
         for (const Json& entry : root.at("files")) {
@@ -96,7 +88,7 @@ base::Result<Checkpoint> checkpoint_from_json(std::string_view json) {
         }
         return checkpoint;
     } catch (const Json::exception&) {
-        return base::fail(checkpoint_error("bad-checkpoint", "damaged", ""));
+        return base::fail("bad-checkpoint", "damaged");
     }
 }
 

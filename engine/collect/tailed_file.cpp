@@ -7,24 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "base/utf8.hpp"
 
 namespace portcullis::collect {
-namespace {
-
-base::Diagnostic open_error(const std::string& path, std::string code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = path;
-    return diagnostic;
-}
-
-}  // namespace
-
 Digest digest_of(std::string_view bytes) {
     std::uint64_t hash = 14695981039346656037U;
     for (const char c : bytes) {
@@ -44,14 +31,14 @@ base::Result<TailedFile> TailedFile::open(const std::string& path,
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0) {
         const int error = errno;
-        return base::fail(open_error(
-            path, error == ENOENT || error == ENOTDIR ? "missing-file" : "unreadable-file",
-            std::generic_category().message(error)));
+        return base::fail(error == ENOENT || error == ENOTDIR ? "missing-file" : "unreadable-file",
+                          base::error_text(error), {path});
     }
     if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
-        return base::fail(open_error(path, "unreadable-file",
-                                     S_ISDIR(status.st_mode) ? "it is a directory, not a file"
-                                                             : "it is neither a file nor a pipe"));
+        return base::fail("unreadable-file",
+                          S_ISDIR(status.st_mode) ? "it is a directory, not a file"
+                                                  : "it is neither a file nor a pipe",
+                          {path});
     }
     return TailedFile(std::move(fd), {status.st_dev, status.st_ino}, S_ISFIFO(status.st_mode),
                       std::move(reader));

@@ -29,13 +29,13 @@ std::string base_name(const std::string& path) {
 std::string obstacle(const std::string& path, int access_mode) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) {
-        return std::generic_category().message(errno);
+        return base::error_text(errno);
     }
     if (S_ISDIR(status.st_mode)) {
         return "it is a directory";
     }
     if (access(path.c_str(), access_mode) != 0) {
-        return std::generic_category().message(errno);
+        return base::error_text(errno);
     }
     return {};
 }

@@ -75,10 +75,9 @@ struct Line {
     std::string_view text;
 
     base::Diagnostic error(std::string message, std::string_view part) const {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "bad-internal-option";
-        diagnostic.message = std::move(message);
-        diagnostic.place = {file, number, static_cast<int>(part.data() - text.data()) + 1};
+        base::Diagnostic diagnostic =
+            base::make_error("bad-internal-option", std::move(message),
+                             {file, number, static_cast<int>(part.data() - text.data()) + 1});
         diagnostic.source_line = text;
         diagnostic.caret_length = std::max(1, static_cast<int>(part.size()));
         return diagnostic;
@@ -147,14 +146,6 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
     }
 }
 
-base::Diagnostic unreadable(const std::string& path, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "unreadable-file";
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = path;
-    return diagnostic;
-}
-
 }  // namespace
 
 std::span<const InternalOption> internal_options() { return kInternalOptions; }
@@ -203,8 +194,9 @@ InternalOptions load_internal_options(const std::vector<std::string>& paths,
         }
         const auto text = base::read_text_file(path, kMaxFileBytes + 1);
         if (!text || text->size() > kMaxFileBytes) {
-            diagnostics.add(
-                unreadable(path, text ? "the file has more than 256 KiB" : text.error().message));
+            diagnostics.add(base::make_error(
+                "unreadable-file", text ? "the file has more than 256 KiB" : text.error().message,
+                {path}));
             continue;
         }
         read_internal_options(path, *text, options, diagnostics);

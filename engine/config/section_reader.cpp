@@ -39,10 +39,7 @@ void SectionReader::bad_value(const xml::Node& option, std::string code, std::st
 }
 
 base::Diagnostic FileReference::error(std::string code, std::string message) const {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place = place;
+    base::Diagnostic diagnostic = base::make_error(std::move(code), std::move(message), place);
     diagnostic.source_line = source_line;
     diagnostic.caret_length = caret_length;
     return diagnostic;

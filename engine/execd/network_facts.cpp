@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
 #include "engine/execd/netlink_attributes.hpp"
@@ -91,11 +90,8 @@ void note_on_link(base::CidrSet& on_link, const IpAddress& address, int prefix_l
 }
 
 tl::unexpected<base::Diagnostic> no_netlink(int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "no-netlink";
-    diagnostic.message =
-        "cannot read this host's addresses and routes: " + std::generic_category().message(error);
-    return base::fail(std::move(diagnostic));
+    return base::fail("no-netlink",
+                      "cannot read this host's addresses and routes: " + base::error_text(error));
 }
 
 }  // namespace

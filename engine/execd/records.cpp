@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 namespace portcullis::execd {
 namespace {
@@ -22,12 +21,10 @@ base::Result<base::UniqueFd> open_log(const std::string& path) {
     base::UniqueFd fd(
         ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640));
     if (!fd) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unwritable-file";
-        diagnostic.message = fmt::format("cannot open the log of active responses: {}",
-                                         std::generic_category().message(errno));
-        diagnostic.place.file = path;
-        return base::fail(std::move(diagnostic));
+        return base::fail(
+            "unwritable-file",
+            fmt::format("cannot open the log of active responses: {}", base::error_text(errno)),
+            {path});
     }
     return fd;
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include "base/fd.hpp"
 #include "base/utf8.hpp"
@@ -32,12 +31,7 @@ bool is_host_name(std::string_view text) {
 }
 
 base::Diagnostic problem(const std::string& file, int line, std::string code, std::string what) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(what);
-    diagnostic.place.file = file;
-    diagnostic.place.line = line;
-    return diagnostic;
+    return base::make_error(std::move(code), std::move(what), {file, line});
 }
 
 // nullopt and errno = it is missing, is no regular file or may not be read.
@@ -131,7 +125,7 @@ void WhiteListFiles::read(File& file) {
         if (!file.is_reported) {
             file.is_reported = true;
             log_.error(fmt::format("{}: the white list file cannot be read ({}): {}", file.path,
-                                   std::generic_category().message(errno),
+                                   base::error_text(errno),
                                    file.networks.empty() && file.host_names.empty()
                                        ? "nobody is protected by it"
                                        : "what it said before still counts"));

@@ -140,11 +140,9 @@ class Parser {
         report(std::move(what), severity, here());
     }
     void report(std::string what, base::Severity severity, base::SourcePlace place) {
-        base::Diagnostic diagnostic;
+        base::Diagnostic diagnostic =
+            base::make_error("bad-test", std::move(what), std::move(place));
         diagnostic.severity = severity;
-        diagnostic.code = "bad-test";
-        diagnostic.message = std::move(what);
-        diagnostic.place = std::move(place);
         diagnostics_.add(std::move(diagnostic));
     }
 

@@ -80,9 +80,7 @@ Translation make_last_quantifiers_greedy(const Translation& lazy) {
 }  // namespace
 
 base::Diagnostic bad_pattern(std::string message, std::size_t offset, std::size_t length) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "bad-pattern";
-    diagnostic.message = std::move(message);
+    base::Diagnostic diagnostic = base::make_error("bad-pattern", std::move(message));
     diagnostic.place.column = static_cast<int>(offset) + 1;
     diagnostic.caret_length = static_cast<int>(length);
     return diagnostic;

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::respond {
@@ -110,8 +109,8 @@ void ExecdClient::disconnect(int error) {
     }
     if (!std::exchange(is_in_trouble_, true)) {
         lost_before_ = lost_;
-        log_.error(socket_path_ + ": execd cannot be reached: " +
-                   std::generic_category().message(error) + "; responses wait for it");
+        log_.error(socket_path_ + ": execd cannot be reached: " + base::error_text(error) +
+                   "; responses wait for it");
     }
     try_later();
 }

@@ -15,13 +15,6 @@ namespace {
 
 using event::FieldId;
 
-tl::unexpected<base::Diagnostic> refuse(std::string code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
-}
-
 bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -74,10 +67,10 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
                                                 const CommandConfig& command,
                                                 std::string_view source) {
     if (!runs_here(response.location, alert.location)) {
-        return refuse("elsewhere", "the response runs on agents only");
+        return base::fail("elsewhere", "the response runs on agents only");
     }
     if (!listens_to(response, source)) {
-        return refuse("other-source", other_source_text(response));
+        return base::fail("other-source", other_source_text(response));
     }
     base::RespondRequest request;
     request.command = command.name;
@@ -100,20 +93,21 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
             user = present(alert.field(FieldId::SrcUser));
         }
         if (!user) {
-            return refuse("missing-field", "the command expects a user and the event names none");
+            return base::fail("missing-field",
+                              "the command expects a user and the event names none");
         }
         if (!consists_of(*user, kUserCharacters)) {
-            return refuse("crafted-field", "crafted user name \"" + *user + "\"");
+            return base::fail("crafted-field", "crafted user name \"" + *user + "\"");
         }
         request.user = *std::move(user);
     }
     if (command.expects_srcip) {
         const auto srcip = present(alert.field(FieldId::SrcIp));
         if (!srcip) {
-            return refuse("missing-field", "the command expects srcip and the event has none");
+            return base::fail("missing-field", "the command expects srcip and the event has none");
         }
         if (!consists_of(*srcip, kAddressCharacters)) {
-            return refuse("crafted-field", "crafted srcip \"" + *srcip + "\"");
+            return base::fail("crafted-field", "crafted srcip \"" + *srcip + "\"");
         }
         // An IPv4-mapped address becomes the IPv4 address.
         const auto target = base::parse_offender(*srcip);
@@ -122,7 +116,8 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     if (command.expects_filename) {
         auto filename = present(alert.field(FieldId::Filename));
         if (!filename) {
-            return refuse("missing-field", "the command expects a filename and the event has none");
+            return base::fail("missing-field",
+                              "the command expects a filename and the event has none");
         }
         request.filename = *std::move(filename);
     }

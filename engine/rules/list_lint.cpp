@@ -155,23 +155,18 @@ void lint_list(const std::string& file, std::string_view text, base::Diagnostics
             first_left = first_left == 0 ? static_cast<int>(number) : first_left;
             return;
         }
-        base::Diagnostic diagnostic;
-        diagnostic.severity = base::Severity::Warning;
-        diagnostic.code = "unfindable-key";
-        diagnostic.message = std::move(fault->message);
+        base::Diagnostic diagnostic = base::make_warning(
+            "unfindable-key", std::move(fault->message),
+            {file, static_cast<int>(number), static_cast<int>(fault->begin) + 1});
         diagnostic.hint = std::move(fault->hint);
-        diagnostic.place = {file, static_cast<int>(number), static_cast<int>(fault->begin) + 1};
         diagnostic.source_line = line.substr(0, kMaxShownLine);
         diagnostic.caret_length = std::max(1, static_cast<int>(fault->length));
         diagnostics.add(std::move(diagnostic));
     });
     if (found > kMaxUnfindableKeys) {
-        base::Diagnostic rest;
-        rest.severity = base::Severity::Warning;
-        rest.code = "unfindable-key";
-        rest.message = fmt::format("{} more keys never match", found - kMaxUnfindableKeys);
-        rest.place = {file, first_left, 1};
-        diagnostics.add(std::move(rest));
+        diagnostics.add(base::make_warning(
+            "unfindable-key", fmt::format("{} more keys never match", found - kMaxUnfindableKeys),
+            {file, first_left, 1}));
     }
 }
 

@@ -151,11 +151,8 @@ base::Result<void> LastLogFiles::load() {
     Walk walk;
     walk.hosts(folder_);
     if (walk.error() && walk.error() != std::errc::no_such_file_or_directory) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unreadable-file";
-        diagnostic.message = "cannot read the folder: " + walk.error().message();
-        diagnostic.place.file = folder_;
-        return base::fail(std::move(diagnostic));
+        return base::fail("unreadable-file", "cannot read the folder: " + walk.error().message(),
+                          {folder_});
     }
     const std::vector<Candidate> found = walk.take();
     for (std::size_t i = 0; i < found.size(); ++i) {

@@ -164,12 +164,10 @@ const std::string& Document::file() const { return data_->source.file(); }
 std::optional<Document> Document::parse(std::string file, std::string_view text,
                                         Variables variables, base::Diagnostics& diagnostics) {
     if (text.size() > kMaxDocument) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "file-too-large";
-        diagnostic.message =
-            fmt::format("the file has {} bytes, the limit is {}", text.size(), kMaxDocument);
-        diagnostic.place.file = std::move(file);
-        diagnostics.add(std::move(diagnostic));
+        diagnostics.add(base::make_error(
+            "file-too-large",
+            fmt::format("the file has {} bytes, the limit is {}", text.size(), kMaxDocument),
+            {std::move(file)}));
         return std::nullopt;
     }
     SourceText source(std::move(file), std::string(text));
@@ -206,11 +204,9 @@ std::optional<Document> Document::load(const std::string& path, std::string show
     // Whoever wants no rules says so with a comment. Nothing at all is a file that is being
     // written, or a disk that was full, and to take it would end the detection without a word.
     if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "empty-file";
-        diagnostic.message = "there is nothing in the file";
+        base::Diagnostic diagnostic =
+            base::make_error("empty-file", "there is nothing in the file", {std::move(shown_as)});
         diagnostic.hint = "if that is meant, write a comment into it: <!-- none -->";
-        diagnostic.place.file = std::move(shown_as);
         diagnostics.add(std::move(diagnostic));
         return std::nullopt;
     }

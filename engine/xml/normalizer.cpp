@@ -147,11 +147,10 @@ std::optional<NormalizedText> Normalizer::run(base::Diagnostics& diagnostics) {
         diagnostics.add(std::move(each));
     }
     if (!has_room_for_errors()) {
-        base::Diagnostic rest;
-        rest.code = "too-many-errors";
-        rest.message = fmt::format("more than {} errors, the rest is not looked at", kMaxErrors);
-        rest.place.file = source_.file();
-        diagnostics.add(std::move(rest));
+        diagnostics.add(base::make_error(
+            "too-many-errors",
+            fmt::format("more than {} errors, the rest is not looked at", kMaxErrors),
+            {source_.file()}));
     }
     return std::nullopt;
 }

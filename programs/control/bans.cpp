@@ -11,7 +11,6 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -34,12 +33,7 @@ using base::Reply;
 
 const Reply kNoBans{true, "there are no bans", {}, {}};
 
-base::Diagnostic problem(std::string what) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "control";
-    diagnostic.message = std::move(what);
-    return diagnostic;
-}
+base::Diagnostic problem(std::string what) { return base::make_error("control", std::move(what)); }
 
 // Undoing needs no never-block list.
 class NoProtection final : public execd::Protection {

@@ -157,7 +157,7 @@ std::optional<int> run_program(const std::string& program, Arguments arguments,
     posix_spawn_file_actions_destroy(&actions);
     to.reset();
     if (error != 0) {
-        print(stderr, fmt::format("{}: {}\n", program, std::generic_category().message(error)));
+        print(stderr, fmt::format("{}: {}\n", program, base::error_text(error)));
         return std::nullopt;
     }
     std::array<char, 4096> bytes{};
@@ -213,7 +213,7 @@ SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal
     }
     if (!process || ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0) {
         print(stderr, fmt::format("{}: cannot signal process {}: {}\n", daemon.name, *pid,
-                                  std::generic_category().message(errno)));
+                                  base::error_text(errno)));
         return SignalOutcome::Failed;
     }
     return SignalOutcome::Sent;

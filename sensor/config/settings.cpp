@@ -77,10 +77,7 @@ std::optional<int> find_code(const SyslogCode (&codes)[N], std::string_view name
 }
 
 base::Diagnostic problem(std::string code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    return diagnostic;
+    return base::make_error(std::move(code), std::move(message));
 }
 
 }  // namespace

@@ -147,11 +147,8 @@ std::optional<std::uint32_t> negative_lifetime(std::span<const std::uint8_t> mes
     return std::nullopt;
 }
 
-base::Diagnostic bad_answer(std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "bad-answer";
-    diagnostic.message = std::move(message);
-    return diagnostic;
+tl::unexpected<base::Diagnostic> bad_answer(std::string message) {
+    return base::fail("bad-answer", std::move(message));
 }
 
 }  // namespace
@@ -192,7 +189,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
     const int code = flags & 0x0f;
     if (reader.failed() || (flags & 0x8000) == 0 || questions > 1 ||
         (code != kNoError && code != kNoSuchName)) {
-        return base::fail(bad_answer("not an answer that tells a name or that there is none"));
+        return bad_answer("not an answer that tells a name or that there is none");
     }
     if (questions == 1) {
         reader.name();
@@ -215,7 +212,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
         target.skip(data);
         std::string name = target.name();
         if (target.failed()) {
-            return base::fail(bad_answer("a damaged answer"));
+            return bad_answer("a damaged answer");
         }
         if (!is_host_name(name)) {
             name.clear();
@@ -223,7 +220,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
         return PtrAnswer{std::move(name), std::chrono::seconds(least_ttl)};
     }
     if (reader.failed()) {
-        return base::fail(bad_answer("a damaged answer"));
+        return bad_answer("a damaged answer");
     }
     const auto lifetime = negative_lifetime(message, reader, authorities);
     return PtrAnswer{{}, lifetime ? std::chrono::seconds(*lifetime) : kUnsaidLifetime};

@@ -37,3 +37,12 @@ TEST_CASE("diagnostic: a warning is no error") {
     CHECK(diagnostics.error_count() == 1);
     CHECK(diagnostics.all().size() == 2);
 }
+
+TEST_CASE("diagnostic: make_error and make_warning set severity, code, message and place") {
+    CHECK(render(make_error("bad-thing", "a thing is bad", {"a.xml", 3, 7})) ==
+          "a.xml:3:7: error: a thing is bad [bad-thing]\n");
+    CHECK(render(make_warning("odd-thing", "a thing is odd", {"a.xml"})) ==
+          "a.xml: warning: a thing is odd [odd-thing]\n");
+    CHECK(render(make_error("bad-thing", "a thing is bad")) ==
+          "error: a thing is bad [bad-thing]\n");
+}
