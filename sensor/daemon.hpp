@@ -1,35 +1,18 @@
-// What a daemon needs of the system: a pid file that is held by a lock, and giving up privileges.
+// What a daemon needs of the system: a pid file, and giving up privileges.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
 
-#include "base/fd.hpp"
+#include "base/pid_file.hpp"
 #include "base/result.hpp"
 
 namespace portcullis {
 
-// Owns the pid file: while it lives no second instance can have it. The lock goes along with
-// fork().
-class PidFile {
-  public:
-    // Empties the file. Error "already-running" ("iplog is already running (pid: N)") or
-    // "unwritable-file".
-    static base::Result<PidFile> lock(const std::string& path);
-    // Writes the process id.
-    void write(pid_t pid);
-    // Empties and removes it.
-    void remove();
-
-  private:
-    PidFile(std::string path, base::UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
-    std::string path_;
-    base::UniqueFd fd_;
-};
-
-// The process in a pid file whose lock is held. Error "not-running".
-base::Result<pid_t> find_running(const std::string& path);
+// The pid file before the sensor goes into the background, with iplog's texts: "iplog is already
+// running (pid: N)" (error "already-running") and "Can't open pid file: …" ("unwritable-file").
+base::Result<base::PidFile> lock_pid_file(const std::string& path);
 
 struct Identity {
     bool changes_user = false;

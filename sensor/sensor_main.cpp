@@ -192,9 +192,9 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
 }
 
 int signal_running(const SensorSettings& settings, int signal) {
-    const auto pid = find_running(settings.pid_file);
+    const auto pid = base::running_pid(settings.pid_file);
     if (!pid) {
-        return fatal(pid.error().message);
+        return fatal(fmt::format("no sensor is running by {}", settings.pid_file));
     }
     return ::kill(*pid, signal) == 0 ? 0 : fatal(fmt::format("cannot signal process {}", *pid));
 }
@@ -204,7 +204,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
     if (!identity) {
         return fatal(identity.error().message);
     }
-    auto pid_file = PidFile::lock(settings.pid_file);
+    auto pid_file = lock_pid_file(settings.pid_file);
     if (!pid_file) {
         return fatal(pid_file.error().message);
     }
@@ -254,7 +254,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         pid_file->remove();
         return fatal(daemonizer.error().message);
     }
-    pid_file->write(::getpid());
+    static_cast<void>(pid_file->write_pid());  // the lock is what keeps a second instance away
     base::become_realtime();  // where it is not allowed, a busy processor delays detections
     if (auto dropped = drop_privileges(*identity); !dropped) {
         pid_file->remove();

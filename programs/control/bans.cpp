@@ -18,13 +18,13 @@
 #include "base/event_loop.hpp"
 #include "base/ip_address.hpp"
 #include "base/log.hpp"
+#include "base/pid_file.hpp"
 #include "base/response_message.hpp"
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 #include "programs/control/execd_connection.hpp"
 #include "programs/control/printable.hpp"
 #include "programs/execd_configuration.hpp"
-#include "programs/pid_file.hpp"
 
 namespace portcullis::programs {
 namespace {
@@ -68,7 +68,7 @@ base::Result<Reply> work_without_execd(
             ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
         }
     }
-    const auto lock = PidFile::lock(home.pid_file("execd"));
+    const auto lock = base::PidFile::lock(home.pid_file("execd"));
     if (!lock) {
         return base::fail(lock.error());
     }

@@ -14,12 +14,12 @@
 #include <string>
 
 #include "base/daemonize.hpp"
+#include "base/pid_file.hpp"
 #include "base/realtime.hpp"
 #include "programs/daemon_command_line.hpp"
 #include "programs/daemon_configuration.hpp"
 #include "programs/engine/engine.hpp"
 #include "programs/engine/engine_calls.hpp"
-#include "programs/pid_file.hpp"
 #include "programs/privileges.hpp"
 #include "programs/service_notifier.hpp"
 
@@ -58,7 +58,7 @@ int test_configuration(const CommandLine& line) {
 }
 
 // What only root can do, then root no more. What is returned must live as long as the daemon.
-base::Result<programs::PidFile> prepare(const CommandLine& line, const Home& home, base::Log& log) {
+base::Result<base::PidFile> prepare(const CommandLine& line, const Home& home, base::Log& log) {
     auto account = programs::current_account();
     if (account.is_root()) {
         auto wanted = programs::find_account(line.user);
@@ -73,7 +73,7 @@ base::Result<programs::PidFile> prepare(const CommandLine& line, const Home& hom
         ::mkdir(folder.c_str(), 0755);
     }
     ::umask(mask);
-    auto lock = programs::PidFile::lock(home.pid_file("engine"));
+    auto lock = base::PidFile::lock(home.pid_file("engine"));
     if (!lock) {
         return lock;
     }

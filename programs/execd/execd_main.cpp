@@ -17,13 +17,13 @@
 #include "base/daemonize.hpp"
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "base/pid_file.hpp"
 #include "base/realtime.hpp"
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 #include "programs/daemon_command_line.hpp"
 #include "programs/execd_configuration.hpp"
 #include "programs/home.hpp"
-#include "programs/pid_file.hpp"
 #include "programs/privileges.hpp"
 #include "programs/service_notifier.hpp"
 
@@ -182,7 +182,7 @@ int main(int argc, char** argv) {
     if (!daemonizer) {
         return report(daemonizer.error());
     }
-    const auto pid_file = programs::PidFile::lock(home.pid_file("execd"));
+    const auto pid_file = base::PidFile::lock(home.pid_file("execd"));
     if (!pid_file) {
         return report(pid_file.error());
     }
