@@ -1,5 +1,6 @@
 // portcullis-sensor: packets in, iplog lines out.
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "base/daemonize.hpp"
 #include "base/fd.hpp"
+#include "base/privileges.hpp"
 #include "base/realtime.hpp"
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/config/command_line.hpp"
@@ -242,8 +244,8 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return fatal(target.error().message);
     }
     // The log is opened again after a rotation, as the user that we become.
-    if (identity->changes_user && ::geteuid() == 0) {
-        if (auto given = (*target)->give_to(identity->user, identity->group); !given) {
+    if (identity->user && ::geteuid() == 0) {
+        if (auto given = (*target)->give_to(*identity->user, *identity->group); !given) {
             say(fmt::format("Warning: {}", given.error().message));
         }
     }
@@ -256,7 +258,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
     }
     static_cast<void>(pid_file->write_pid());  // the lock is what keeps a second instance away
     base::become_realtime();  // where it is not allowed, a busy processor delays detections
-    if (auto dropped = drop_privileges(*identity); !dropped) {
+    if (auto dropped = base::drop_to_keeping(*identity, CAP_NET_RAW); !dropped) {
         pid_file->remove();
         return fatal(dropped.error().message);
     }

@@ -22,7 +22,7 @@ OWNERS = {
     r"systemd/": ["base", "programs"],
     r"CLI/": ["programs", "programs/engine", "programs/execd", "programs/logtest", "programs/control", "sensor",
               "active-response"],
-    r"cap-ng": ["base", "programs", "sensor"],
+    r"cap-ng": ["base"],
     r"histedit": ["programs/logtest"],
     r"catch2/": [],
 }

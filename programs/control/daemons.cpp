@@ -23,9 +23,9 @@
 
 #include "base/fd.hpp"
 #include "base/pid_file.hpp"
+#include "base/privileges.hpp"
 #include "programs/control/bans.hpp"
 #include "programs/daemon_configuration.hpp"
-#include "programs/privileges.hpp"
 
 namespace portcullis::programs {
 namespace {
@@ -72,7 +72,7 @@ Arguments sensor_arguments(const Home& home, const std::string&) {
                         home.pid_file("sensor"),
                         "--status-file",
                         home.resolve(std::string(kSensorCounters))};
-    if (const std::string user(kSensorUser); find_account(user)) {
+    if (const std::string user(kSensorUser); base::find_account(user)) {
         arguments.insert(arguments.end(), {"-u", user});
     }
     return arguments;

@@ -15,12 +15,12 @@
 
 #include "base/daemonize.hpp"
 #include "base/pid_file.hpp"
+#include "base/privileges.hpp"
 #include "base/realtime.hpp"
 #include "programs/daemon_command_line.hpp"
 #include "programs/daemon_configuration.hpp"
 #include "programs/engine/engine.hpp"
 #include "programs/engine/engine_calls.hpp"
-#include "programs/privileges.hpp"
 #include "programs/service_notifier.hpp"
 
 namespace {
@@ -59,9 +59,9 @@ int test_configuration(const CommandLine& line) {
 
 // What only root can do, then root no more. What is returned must live as long as the daemon.
 base::Result<base::PidFile> prepare(const CommandLine& line, const Home& home, base::Log& log) {
-    auto account = programs::current_account();
+    auto account = base::current_account();
     if (account.is_root()) {
-        auto wanted = programs::find_account(line.user);
+        auto wanted = base::find_account(line.user);
         if (!wanted) {
             return base::fail(wanted.error());
         }
@@ -79,7 +79,7 @@ base::Result<base::PidFile> prepare(const CommandLine& line, const Home& home, b
     }
     for (const std::string& folder : {home.queue(), home.alerts(), home.resolve("logs/archives"),
                                       home.resolve("logs/firewall"), home.resolve("stats")}) {
-        if (auto made = programs::make_folder_for(folder, account); !made) {
+        if (auto made = base::make_folder_for(folder, account); !made) {
             return base::fail(made.error());
         }
     }
@@ -89,7 +89,7 @@ base::Result<base::PidFile> prepare(const CommandLine& line, const Home& home, b
     if (!base::become_realtime()) {
         log.info("realtime priority is not allowed here: a busy processor may delay responses");
     }
-    if (auto dropped = programs::drop_to(account); !dropped) {
+    if (auto dropped = base::drop_to(account); !dropped) {
         return base::fail(dropped.error());
     }
     return lock;
