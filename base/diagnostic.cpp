@@ -6,14 +6,14 @@
 #include <system_error>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::base {
 namespace {
 
 std::string printable(std::string_view text) {
     std::string out(text);
-    std::replace_if(
-        out.begin(), out.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    std::replace_if(out.begin(), out.end(), is_control, ' ');
     return out;
 }
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::base {
 namespace {
 
 constexpr std::size_t kMaxWord = 64;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::size_t tolerated_edits(std::size_t length) { return length <= 4 ? 1 : length <= 8 ? 2 : 3; }
 

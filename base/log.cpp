@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <ctime>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::base {
 namespace {
 
@@ -47,9 +49,7 @@ void Log::write(LogLevel level, std::string_view text) {
         clean.pop_back();
     }
     std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; },
-        ' ');
+        clean.begin(), clean.end(), [](char c) { return is_control(c) && c != '\n'; }, ' ');
     const std::string line =
         fmt::format("{:%Y/%m/%d %H:%M:%S} {}: {}: {}\n", fmt::localtime(std::time(nullptr)),
                     program_, word_of(level), clean);

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::collect {
 namespace {
 
@@ -44,8 +46,7 @@ std::string_view glob_of_sequence(char letter) {
 
 // A line break or an escape sequence in a name would stand in alerts and logs as well.
 bool is_printable(std::string_view path) {
-    return std::none_of(path.begin(), path.end(),
-                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    return std::none_of(path.begin(), path.end(), base::is_control);
 }
 
 std::vector<std::string> glob_matches(const std::string& pattern, bool folders) {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "engine/config/option_setters.hpp"
 
@@ -21,14 +22,6 @@ constexpr ExpectRow kExpectWords[] = {
     {"username", &respond::CommandConfig::expects_user},
     {"filename", &respond::CommandConfig::expects_filename},
 };
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 }  // namespace
 
@@ -76,7 +69,7 @@ void set_expect(SectionReader& reader, const xml::Node& option) {
         const std::string_view word = text.substr(begin, end - begin);
         const auto* const row = std::find_if(
             std::begin(kExpectWords), std::end(kExpectWords),
-            [&](const ExpectRow& each) { return equal_ignoring_case(each.word, word); });
+            [&](const ExpectRow& each) { return base::equals_ignoring_case(each.word, word); });
         if (row != std::end(kExpectWords)) {
             reader.block.command.*row->flag = true;
         } else {

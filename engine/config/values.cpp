@@ -10,18 +10,9 @@
 namespace portcullis::config {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 using base::is_digit;
 
-bool is_host_byte(char c) {
-    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_';
-}
-
-bool contains_ignoring_case(std::string_view text, std::string_view word) {
-    return std::search(text.begin(), text.end(), word.begin(), word.end(),
-                       [](char a, char b) { return lower(a) == lower(b); }) != text.end();
-}
+bool is_host_byte(char c) { return base::is_alphanumeric(c) || c == '-' || c == '_'; }
 
 }  // namespace
 
@@ -147,7 +138,7 @@ std::optional<respond::ResponseLocation> parse_response_location(std::string_vie
         {"any", ResponseLocation::All},
     };
     for (const auto& row : kWords) {
-        if (contains_ignoring_case(text, row.word)) {
+        if (base::contains_ignoring_case(text, row.word)) {
             return row.location;
         }
     }

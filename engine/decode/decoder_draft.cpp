@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 
 namespace portcullis::decode {
@@ -13,13 +14,6 @@ namespace {
 
 // Longest text of an element, pieces joined (spec: decoders, section 3).
 constexpr std::size_t kMaxTextLength = 8191;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
 
 struct Reader {
     DecoderDraft& draft;
@@ -133,8 +127,9 @@ void read_element(Reader& reader, const xml::Node& node) {
     const auto* const row =
         std::find_if(kElements.begin(), kElements.end(), [&](const ElementReader& candidate) {
             // "type" alone is told by its exact name.
-            return candidate.name == "type" ? node.name() == candidate.name
-                                            : equals_ignoring_case(node.name(), candidate.name);
+            return candidate.name == "type"
+                       ? node.name() == candidate.name
+                       : base::equals_ignoring_case(node.name(), candidate.name);
         });
     if (row == kElements.end()) {
         report_unknown_element(reader, node);
@@ -198,7 +193,7 @@ base::Diagnostic as_warning(base::Diagnostic diagnostic) {
 }
 
 std::optional<DecoderDraft> read_decoder(const xml::Node& node, base::Diagnostics& diagnostics) {
-    if (!equals_ignoring_case(node.name(), "decoder")) {
+    if (!base::equals_ignoring_case(node.name(), "decoder")) {
         auto error = node.error(
             "unknown-element",
             fmt::format("a decoder file holds <decoder> elements, not <{}>", node.name()));

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "engine/decode/decoder_draft.hpp"
 #include "engine/decode/order_list.hpp"
@@ -97,18 +98,10 @@ constexpr std::array kAliases{
 // Names that mean something of the header elsewhere.
 constexpr std::array<std::string_view, 3> kHeaderNames{"hostname", "location", "program_name"};
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
-
 // The field that a dynamic name was most likely to be.
 std::optional<std::string_view> meant_field(std::string_view word) {
     constexpr std::size_t kShortestSlip = 4;
-    const std::string small = lower(word);
+    const std::string small = base::lower(word);
     const auto* const alias = std::find_if(kAliases.begin(), kAliases.end(),
                                            [&](const Alias& row) { return row.word == small; });
     if (alias != kAliases.end()) {
@@ -233,7 +226,7 @@ void DecoderLint::look_at_order(const DecoderDraft& draft) {
     for (const OrderWord& item : order_words(draft.order->text())) {
         const std::string_view word = item.text;
         if (word.empty() || event::find_field(word) ||
-            options_.fields_of_rules.count(lower(word)) != 0) {
+            options_.fields_of_rules.count(base::lower(word)) != 0) {
             continue;
         }
         if (std::find(kHeaderNames.begin(), kHeaderNames.end(), word) != kHeaderNames.end()) {

@@ -9,10 +9,9 @@
 namespace portcullis::decode {
 namespace {
 
+using base::is_alphanumeric;
 using base::is_digit;
 using base::is_lower;
-
-bool is_alphanumeric(char c) { return is_digit(c) || is_lower(c) || base::is_upper(c); }
 
 // What host and program names consist of.
 bool is_name_char(char c) {

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::execd {
 namespace {
 
@@ -33,16 +35,13 @@ base::Result<base::UniqueFd> open_log(const std::string& path) {
 std::string word(std::string_view text) {
     std::string clean(text.empty() ? "-" : text);
     std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }, '_');
+        clean.begin(), clean.end(), [](char c) { return base::is_control(c) || c == ' '; }, '_');
     return clean;
 }
 
 std::string sentence(std::string_view text) {
     std::string clean(text);
-    std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    std::replace_if(clean.begin(), clean.end(), base::is_control, ' ');
     return clean;
 }
 

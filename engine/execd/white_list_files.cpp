@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
 #include "base/utf8.hpp"
 #include "engine/execd/trimmed.hpp"
@@ -18,15 +19,12 @@ constexpr std::size_t kMaxListSize = 1 << 20;
 constexpr std::size_t kMaxHostName = 253;
 constexpr int kMaxProblems = 20;  // of one file; more are counted
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // "10.1" or "192.0.2.1-9" is a mistake and no host name: a name has a letter.
 bool is_host_name(std::string_view text) {
-    return text.size() <= kMaxHostName && std::any_of(text.begin(), text.end(), is_letter) &&
+    return text.size() <= kMaxHostName && std::any_of(text.begin(), text.end(), base::is_letter) &&
            text.front() != '-' && text.front() != '.' && text.find("..") == text.npos &&
            std::all_of(text.begin(), text.end(), [](char c) {
-               return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_';
+               return base::is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
            });
 }
 

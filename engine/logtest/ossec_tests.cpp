@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::logtest {
 namespace {
 
@@ -20,13 +22,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    return out;
-}
+using base::lower;
 
 bool is_comment(std::string_view line) {
     return line.front() == '#' || line.front() == ';' ||

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::names {
 namespace {
 
 using std::chrono::seconds;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 }  // namespace
 
@@ -21,9 +21,7 @@ bool is_crawler_name(std::string_view name) {
         return false;
     }
     const std::string_view end = name.substr(name.size() - kDomain.size());
-    const bool is_alike = std::equal(end.begin(), end.end(), kDomain.begin(),
-                                     [](char x, char y) { return lower(x) == y; });
-    return is_alike &&
+    return base::equals_ignoring_case(end, kDomain) &&
            (name.size() == kDomain.size() || name[name.size() - kDomain.size() - 1] == '.');
 }
 

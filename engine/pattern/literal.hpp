@@ -24,11 +24,6 @@ struct AnchoredLiteral {
     std::optional<std::size_t> match(std::string_view subject) const;
 };
 
-// Lower case for ASCII letters, every other byte unchanged.
-constexpr char ascii_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // `lower` is lower case already; both have the same length.
 bool equals_caseless(std::string_view text, std::string_view lower);
 

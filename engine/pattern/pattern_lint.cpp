@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "engine/pattern/backtracking.hpp"
 #include "engine/pattern/os_match.hpp"
 #include "engine/pattern/pattern_shape.hpp"
@@ -57,8 +58,8 @@ std::size_t counted_escape(std::string_view rest) {
     const bool is_class = rest.size() >= 4 && rest[0] == '\\' &&
                           std::string_view("wdsWDS").find(rest[1]) != std::string_view::npos;
     const std::size_t close = rest.find('}');
-    const bool is_counted = is_class && rest[2] == '{' && rest[3] >= '0' && rest[3] <= '9' &&
-                            close != std::string_view::npos;
+    const bool is_counted =
+        is_class && rest[2] == '{' && base::is_digit(rest[3]) && close != std::string_view::npos;
     return is_counted ? close + 1 : 0;
 }
 
@@ -382,9 +383,8 @@ class LooseCaptureFinder {
             return false;
         }
         text.remove_suffix(1);
-        const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
         std::size_t letters = 0;
-        while (letters < text.size() && is_letter(text[text.size() - 1 - letters])) {
+        while (letters < text.size() && base::is_letter(text[text.size() - 1 - letters])) {
             ++letters;
         }
         return letters >= 2 && (letters == text.size() || text[text.size() - 1 - letters] == ' ');

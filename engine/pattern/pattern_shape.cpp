@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "engine/pattern/translate.hpp"
 
 namespace portcullis::pattern {
@@ -29,13 +30,12 @@ ByteSet only(char c) {
     return bytes;
 }
 
-bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
-bool is_letter(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+// Of base/ascii, for bytes of a set.
+bool is_digit(unsigned char c) { return base::is_digit(static_cast<char>(c)); }
+bool is_letter(unsigned char c) { return base::is_letter(static_cast<char>(c)); }
 bool is_word(unsigned char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_hex(unsigned char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool is_hex(unsigned char c) { return base::is_hex_digit(static_cast<char>(c)); }
 
 // Escapes and POSIX names that stand for a set of bytes.
 struct NamedSet {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/ban_target.hpp"
 #include "engine/respond/response_plan.hpp"
 
@@ -15,13 +16,9 @@ namespace {
 
 using event::FieldId;
 
-bool is_alphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 bool consists_of(std::string_view text, std::string_view others) {
     return std::all_of(text.begin(), text.end(), [&](char c) {
-        return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
+        return base::is_alphanumeric(c) || others.find(c) != std::string_view::npos;
     });
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/ip_address.hpp"
 #include "engine/rules/key_value_list.hpp"
 
@@ -24,9 +25,7 @@ struct Finding {
 constexpr std::string_view kIpv6Hint =
     "a list in text cannot have IPv6 addresses; give the rule a <srcip>, which takes networks, too";
 
-bool is_hex_digit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+using base::is_hex_digit;
 
 bool is_number(std::string_view text) {
     return text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -77,7 +76,7 @@ std::optional<std::string_view> ipv6_prefix_at(std::string_view line) {
 
 // "10.1.*".
 bool is_wildcard(std::string_view key) {
-    return key.ends_with(".*") && key.front() >= '0' && key.front() <= '9' &&
+    return key.ends_with(".*") && base::is_digit(key.front()) &&
            key.find_first_not_of("0123456789.*") == std::string_view::npos;
 }
 

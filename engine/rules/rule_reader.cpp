@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 
 namespace portcullis::rules {
@@ -13,8 +14,6 @@ namespace {
 
 // Of one occurrence of a glued element (spec: rules, section 3).
 constexpr std::size_t kMaxPieceBytes = 2047;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool names_row(const SettingRow& row, std::string_view name) {
     return row.name_case == NameCase::Exact ? row.name == name
@@ -36,11 +35,6 @@ std::optional<int> parse_digits(std::string_view text, std::size_t max_digits) {
     const bool is_number = !text.empty() && text.front() != '-' && error == std::errc{} &&
                            end == text.data() + text.size();
     return is_number && text.size() <= max_digits ? std::optional(value) : std::nullopt;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
 }
 
 void GluedText::append(const xml::Node& node) {

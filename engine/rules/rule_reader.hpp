@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/diagnostic.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/rules/rule.hpp"
@@ -153,7 +154,7 @@ class RuleReader {
 
 // Digits only, at most `max_digits` of them; nullopt = something else.
 std::optional<int> parse_digits(std::string_view text, std::size_t max_digits);
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+using base::equals_ignoring_case;
 // The text of all `nodes`, glued.
 GluedText glue(std::span<const xml::Node> nodes);
 

@@ -10,6 +10,7 @@
 #include <pugixml.hpp>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
 #include "engine/xml/normalizer.hpp"
 #include "engine/xml/source_map.hpp"
@@ -111,12 +112,8 @@ const std::vector<Attribute>& Node::attributes() const { return data_->attribute
 const std::vector<Node>& Node::children() const { return data_->children; }
 
 const Attribute* Node::find_attribute(std::string_view name) const {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
     const auto is_named = [&](const Attribute& attribute) {
-        return std::equal(attribute.name.begin(), attribute.name.end(), name.begin(), name.end(),
-                          [&](char a, char b) { return lower(a) == lower(b); });
+        return base::equals_ignoring_case(attribute.name, name);
     };
     const auto found = std::find_if(data_->attributes.begin(), data_->attributes.end(), is_named);
     return found != data_->attributes.end() ? &*found : nullptr;

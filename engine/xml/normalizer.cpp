@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/utf8.hpp"
 #include "engine/xml/tag_scanner.hpp"
@@ -18,14 +19,6 @@ namespace portcullis::xml {
 namespace {
 
 constexpr std::string_view kDeclaration = "<?xml";
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 // A shortened copy for messages.
 std::string shown(std::string_view name) {
@@ -305,7 +298,7 @@ void Normalizer::open(StartTag tag) {
     OpenElement element;
     element.tag = std::move(tag);
     element.known_variables = variables_.size();
-    element.is_variable = substitutes_ && equal_ignoring_case(element.tag.name, "var");
+    element.is_variable = substitutes_ && base::equals_ignoring_case(element.tag.name, "var");
     if (!element.is_variable) {
         out_.xml += '<';
         emit_name(element.tag.name, element.tag.begin + 1);
@@ -414,7 +407,7 @@ void Normalizer::on_mismatch(const EndTag& tag) {
                                 shown(inner.tag.name), place_text(inner.tag.begin));
         return;
     }
-    const bool differs_in_case = equal_ignoring_case(tag.name, inner.tag.name);
+    const bool differs_in_case = base::equals_ignoring_case(tag.name, inner.tag.name);
     error("tag-mismatch",
           fmt::format("</{}> does not close <{}>, which was opened at {}", shown(tag.name),
                       shown(inner.tag.name), place_text(inner.tag.begin)),

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "engine/xml/normalizer.hpp"
 
 namespace portcullis::xml {
@@ -16,13 +17,10 @@ constexpr std::string_view kLiteralHint = "write \\< for a literal '<' in a cont
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 bool is_name_start(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return base::is_letter(c) || c == '_' || c == ':' || static_cast<unsigned char>(c) >= 0x80;
 }
 
-bool is_name_byte(char c) {
-    return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
-}
+bool is_name_byte(char c) { return is_name_start(c) || base::is_digit(c) || c == '-' || c == '.'; }
 
 class StartTagScanner {
   public:

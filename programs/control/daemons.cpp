@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
 #include "base/pid_file.hpp"
 #include "base/privileges.hpp"
@@ -252,9 +253,8 @@ std::string counters_text(const std::string& path) {
 bool is_counter_name(std::string_view name) {
     constexpr std::size_t kMaxName = 48;
     return !name.empty() && name.size() <= kMaxName &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
+           std::all_of(name.begin(), name.end(),
+                       [](char c) { return base::is_lower(c) || base::is_digit(c) || c == '_'; });
 }
 
 // The counters that a daemon writes down, one a line; of one that does not run, its last ones.

@@ -2,8 +2,6 @@
 
 #include <syslog.h>
 
-#include <algorithm>
-
 namespace portcullis::sensor_config {
 namespace {
 
@@ -192,13 +190,5 @@ sensor_report::ReportSettings report_settings(const SensorSettings& settings) {
 
 std::optional<int> find_facility(std::string_view name) { return find_code(kFacilities, name); }
 std::optional<int> find_priority(std::string_view name) { return find_code(kPriorities, name); }
-
-std::string lower(std::string_view text) {
-    std::string lowered(text);
-    std::transform(lowered.begin(), lowered.end(), lowered.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return lowered;
-}
 
 }  // namespace portcullis::sensor_config

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::sensor_resolve {
 namespace {
 
@@ -23,8 +25,7 @@ constexpr int kMostJumps = 16;
 // is.
 constexpr std::chrono::seconds kUnsaidLifetime{60};
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using base::is_letter;
 
 // Reads forward through a message; after a failure everything else fails too.
 class Reader {
@@ -166,7 +167,7 @@ bool is_host_name(std::string_view name) {
         }
         has_letter = false;
         for (const char c : label) {
-            if (!is_letter(c) && !is_digit(c) && c != '-' && c != '_') {
+            if (!base::is_alphanumeric(c) && c != '-' && c != '_') {
                 return false;
             }
             has_letter = has_letter || is_letter(c);
