@@ -23,7 +23,7 @@ struct Reader {
         diagnostics.add(in_context(std::move(diagnostic), draft.context(element)));
     }
 
-    void join(JoinedText& text, const xml::Node& node) {
+    void join(xml::JoinedText& text, const xml::Node& node) {
         text.append(node);
         if (text.text().size() > kMaxTextLength) {
             add(node.error("text-too-long",
@@ -34,7 +34,7 @@ struct Reader {
     }
 
     // A pattern element that may have the attribute offset, on its first piece only.
-    void join_with_offset(JoinedText& text, const xml::Node& node) {
+    void join_with_offset(PatternText& text, const xml::Node& node) {
         const bool is_first = !text.is_present();
         join(text, node);
         if (node.attributes().empty()) {
@@ -162,16 +162,6 @@ void read_name(Reader& reader) {
 }
 
 }  // namespace
-
-base::Diagnostic JoinedText::error(std::string code, std::string message, std::size_t offset,
-                                   std::size_t length) const {
-    auto piece = pieces_.begin();
-    while (piece + 1 != pieces_.end() && (piece + 1)->start <= offset) {
-        ++piece;
-    }
-    return piece->node.error_in_text(std::move(code), std::move(message), offset - piece->start,
-                                     length);
-}
 
 std::string DecoderDraft::context(std::string_view element) const {
     std::string out = name.empty() ? "decoder" : "decoder " + name;

@@ -23,10 +23,10 @@ using pattern::Language;
 
 // The form of a pattern that counts, when both are given.
 struct ChosenPattern {
-    const JoinedText* text = nullptr;  // nullptr = there is none
+    const PatternText* text = nullptr;  // nullptr = there is none
     Language language = Language::Pcre2;
 
-    ChosenPattern(const JoinedText& os, Language os_language, const JoinedText& pcre2) {
+    ChosenPattern(const PatternText& os, Language os_language, const PatternText& pcre2) {
         if (os.is_present()) {
             text = &os;
             language = os_language;
@@ -51,7 +51,7 @@ ChosenPattern regex_of(const DecoderDraft& draft) {
     return {draft.regex, Language::OsRegex, draft.pcre2};
 }
 
-std::string_view offset_value(const JoinedText& text) {
+std::string_view offset_value(const PatternText& text) {
     return text.offset_attribute == nullptr ? std::string_view() : text.offset_attribute->value;
 }
 

@@ -22,11 +22,11 @@ using pattern::Pattern;
 
 // A pattern that may be written in two languages; if both are given, the first counts.
 struct PatternChoice {
-    const JoinedText& os;
+    const PatternText& os;
     Language os_language;
-    const JoinedText& pcre2;
+    const PatternText& pcre2;
 
-    const JoinedText& text() const { return os.is_present() ? os : pcre2; }
+    const PatternText& text() const { return os.is_present() ? os : pcre2; }
     Language language() const { return os.is_present() ? os_language : Language::Pcre2; }
 };
 
@@ -64,7 +64,7 @@ class DecoderLoader {
     Decoder compile(const DecoderDraft& draft);
     std::optional<Pattern> compile_pattern(const DecoderDraft& draft, const PatternChoice& choice);
     void compile_fields(const DecoderDraft& draft, Decoder& decoder);
-    OffsetBase offset_of(const DecoderDraft& draft, const JoinedText& text);
+    OffsetBase offset_of(const DecoderDraft& draft, const PatternText& text);
     void compile_offsets(const DecoderDraft& draft, Decoder& decoder);
     const PluginDecoder* find_plugin(const DecoderDraft& draft);
 
@@ -128,7 +128,7 @@ Decoder DecoderLoader::compile(const DecoderDraft& draft) {
 
 std::optional<Pattern> DecoderLoader::compile_pattern(const DecoderDraft& draft,
                                                       const PatternChoice& choice) {
-    const JoinedText& text = choice.text();
+    const PatternText& text = choice.text();
     if (!text.is_present()) {
         return std::nullopt;
     }
@@ -166,7 +166,7 @@ void DecoderLoader::compile_fields(const DecoderDraft& draft, Decoder& decoder) 
         }
     }
     if (draft.has_regex()) {
-        const JoinedText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
+        const PatternText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
         if (!draft.order) {
             auto error = text.first().error(
                 "no-order",
@@ -208,7 +208,7 @@ const PluginDecoder* DecoderLoader::find_plugin(const DecoderDraft& draft) {
     return nullptr;
 }
 
-OffsetBase DecoderLoader::offset_of(const DecoderDraft& draft, const JoinedText& text) {
+OffsetBase DecoderLoader::offset_of(const DecoderDraft& draft, const PatternText& text) {
     const xml::Attribute* const attribute = text.offset_attribute;
     if (attribute == nullptr) {
         return OffsetBase::Log;
@@ -231,12 +231,12 @@ OffsetBase DecoderLoader::offset_of(const DecoderDraft& draft, const JoinedText&
 }
 
 void DecoderLoader::compile_offsets(const DecoderDraft& draft, Decoder& decoder) {
-    const JoinedText& prematch =
+    const PatternText& prematch =
         draft.prematch.is_present() ? draft.prematch : draft.prematch_pcre2;
-    const JoinedText& regex = draft.regex.is_present() ? draft.regex : draft.pcre2;
+    const PatternText& regex = draft.regex.is_present() ? draft.regex : draft.pcre2;
     decoder.prematch_offset = offset_of(draft, prematch);
     decoder.regex_offset = offset_of(draft, regex);
-    const auto report = [&](const JoinedText& text, std::string message, std::string hint) {
+    const auto report = [&](const PatternText& text, std::string message, std::string hint) {
         auto error = text.first().error_in_attribute(*text.offset_attribute, "bad-offset",
                                                      std::move(message));
         error.hint = std::move(hint);
@@ -318,7 +318,7 @@ void DecoderLoader::check_siblings(const DecoderDraft& draft, const Decoder& chi
         }
     }
     if (child.regex_offset == OffsetBase::AfterRegex && !can_follow_regex) {
-        const JoinedText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
+        const PatternText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
         auto error = text.first().error_in_attribute(*text.offset_attribute, "bad-offset",
                                                      "there is no regex to search after");
         error.hint = "after_regex continues a decoder of the same name and parent before this one";

@@ -234,7 +234,7 @@ void RuleLint::look_at_patterns(const WrittenRule& written) {
         }
     }
     for (const auto& [key, nodes] : nodes_of) {
-        const GluedText text = glue(nodes);
+        const JoinedText text = join(nodes);
         const Language language = *language_of(nodes.front().name());
         if (text.text().empty()) {
             continue;
