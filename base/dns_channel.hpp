@@ -38,9 +38,6 @@ enum class DnsStatus { Answer, Nothing, Failed };
 
 // "1.2.0.192.in-addr.arpa", "1.0.0. … .8.b.d.0.1.0.0.2.ip6.arpa" (RFC 1035 section 3.5, RFC 3596).
 std::string ptr_question(const IpAddress& address);
-// The name in `message`, an answer to the PTR question for `address`; empty = none that can be
-// read.
-std::string name_in_ptr_answer(std::span<const std::uint8_t> message, const IpAddress& address);
 
 class DnsChannel {
   public:

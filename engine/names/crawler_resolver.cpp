@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "base/ptr_answer.hpp"
 
 namespace portcullis::names {
 namespace {
@@ -77,10 +78,8 @@ void CrawlerResolver::send_waiting() {
         ++counters_.asked;
         channel_->ask_name(address, [this, address](base::DnsStatus status,
                                                     std::span<const std::uint8_t> message) {
-            const std::string name = status == base::DnsStatus::Answer
-                                         ? base::name_in_ptr_answer(message, address)
-                                         : std::string();
-            on_name(address, status, name);
+            const auto answer = base::parse_ptr_answer(message);
+            on_name(address, status, answer ? answer->name : std::string());
         });
     }
 }

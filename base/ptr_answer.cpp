@@ -1,11 +1,11 @@
-#include "sensor/resolve/ptr_record.hpp"
+#include "base/ptr_answer.hpp"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/ascii.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::base {
 namespace {
 
 // RFC 1035 sections 3.2.2, 4.1.1 and 2.3.4.
@@ -15,8 +15,8 @@ constexpr std::uint16_t kTypePtr = 12;
 constexpr std::uint16_t kClassInternet = 1;
 constexpr std::uint8_t kNoError = 0;
 constexpr std::uint8_t kNoSuchName = 3;
-constexpr std::size_t kLongestName = 253;
-constexpr std::size_t kLongestLabel = 63;
+constexpr std::size_t kMaxName = 253;
+constexpr std::size_t kMaxLabel = 63;
 // A message of 64 KB has room for more; no honest answer has.
 constexpr int kMostRecords = 64;
 constexpr int kMostJumps = 16;
@@ -24,8 +24,6 @@ constexpr int kMostJumps = 16;
 // RFC 2308 section 5: without a SOA record a negative answer should not be kept; for a moment it
 // is.
 constexpr std::chrono::seconds kUnsaidLifetime{60};
-
-using base::is_letter;
 
 // Reads forward through a message; after a failure everything else fails too.
 class Reader {
@@ -76,8 +74,8 @@ class Reader {
                 at = target;
                 continue;
             }
-            if (length > kLongestLabel || at + 1 + length > message_.size() ||
-                text.size() + length > 2 * kLongestName) {
+            if (length > kMaxLabel || at + 1 + length > message_.size() ||
+                text.size() + length > 2 * kMaxName) {
                 failed_ = true;
                 return {};
             }
@@ -107,7 +105,7 @@ class Reader {
     bool failed_ = false;
 };
 
-struct Record {
+struct ResourceRecord {
     std::uint16_t type = 0;
     std::uint16_t record_class = 0;
     std::uint32_t ttl = 0;
@@ -115,9 +113,9 @@ struct Record {
 };
 
 // Leaves the reader at the data.
-Record read_record(Reader& reader) {
+ResourceRecord read_record(Reader& reader) {
     reader.name();
-    Record record;
+    ResourceRecord record;
     record.type = reader.u16();
     record.record_class = reader.u16();
     record.ttl = reader.u32();
@@ -132,7 +130,7 @@ Record read_record(Reader& reader) {
 std::optional<std::uint32_t> negative_lifetime(std::span<const std::uint8_t> message, Reader reader,
                                                int records) {
     for (int i = 0; i < records && !reader.failed(); ++i) {
-        const Record record = read_record(reader);
+        const ResourceRecord record = read_record(reader);
         if (record.type != kTypeSoa) {
             reader.skip(record.data_length);
             continue;
@@ -148,26 +146,26 @@ std::optional<std::uint32_t> negative_lifetime(std::span<const std::uint8_t> mes
     return std::nullopt;
 }
 
-tl::unexpected<base::Diagnostic> bad_answer(std::string message) {
-    return base::fail("bad-answer", std::move(message));
+tl::unexpected<Diagnostic> bad_answer(std::string message) {
+    return fail("bad-answer", std::move(message));
 }
 
 }  // namespace
 
 bool is_host_name(std::string_view name) {
-    if (name.empty() || name.size() > kLongestName) {
+    if (name.empty() || name.size() > kMaxName) {
         return false;
     }
     bool has_letter = false;  // in the last label
     while (true) {
         const std::string_view label = name.substr(0, name.find('.'));
-        if (label.empty() || label.size() > kLongestLabel || label.front() == '-' ||
+        if (label.empty() || label.size() > kMaxLabel || label.front() == '-' ||
             label.back() == '-') {
             return false;
         }
         has_letter = false;
         for (const char c : label) {
-            if (!base::is_alphanumeric(c) && c != '-' && c != '_') {
+            if (!is_alphanumeric(c) && c != '-' && c != '_') {
                 return false;
             }
             has_letter = has_letter || is_letter(c);
@@ -179,7 +177,7 @@ bool is_host_name(std::string_view name) {
     }
 }
 
-base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
+Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
     Reader reader(message);
     reader.skip(2);
     const std::uint16_t flags = reader.u16();
@@ -198,7 +196,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
     }
     std::uint32_t least_ttl = 0x7fffffff;
     for (int i = 0; i < answers && !reader.failed(); ++i) {
-        const Record record = read_record(reader);
+        const ResourceRecord record = read_record(reader);
         const std::size_t data = reader.at();
         reader.skip(record.data_length);
         if (reader.failed() || record.record_class != kClassInternet ||
@@ -227,4 +225,4 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
     return PtrAnswer{{}, lifetime ? std::chrono::seconds(*lifetime) : kUnsaidLifetime};
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::base
