@@ -1,4 +1,4 @@
-// Alert: what a rule found, as a plain value; and AlertSink, the seam that takes it.
+// Alert: what a rule found, as a plain value.
 //
 // An Alert owns all its text (it may outlive the event, be queued or be sent to another host) and
 // has a stable JSON form (docs/alert-formats.md).
@@ -14,7 +14,6 @@
 
 #include "base/clock.hpp"
 #include "base/evidence.hpp"
-#include "base/result.hpp"
 #include "engine/event/fields.hpp"
 
 namespace portcullis::alert {
@@ -57,15 +56,6 @@ struct Alert {
     }
     // "1795511136.2": how responses and logs name this alert.
     std::string name() const;
-};
-
-class AlertSink {
-  public:
-    virtual ~AlertSink() = default;
-    // Hands over one alert. An error is reported and the alert stays with the other sinks.
-    virtual base::Result<void> write(const Alert& alert) = 0;
-    // Makes everything written so far visible to readers.
-    virtual base::Result<void> flush() = 0;
 };
 
 }  // namespace portcullis::alert

@@ -16,7 +16,7 @@
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
 #include "engine/alert/alert_limit.hpp"
-#include "engine/alert/sinks.hpp"
+#include "engine/alert/outputs.hpp"
 #include "engine/alert/statistics.hpp"
 #include "engine/collect/collector.hpp"
 #include "engine/names/crawler_resolver.hpp"
