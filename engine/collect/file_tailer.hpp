@@ -18,7 +18,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "engine/collect/line_source.hpp"
+#include "engine/collect/line_handler.hpp"
 #include "engine/collect/log_formats.hpp"
 #include "engine/collect/tailed_file.hpp"
 
@@ -47,7 +47,7 @@ struct TailerCounters {
     std::uint64_t truncations = 0;
 };
 
-class FileTailer final : public LineSource {
+class FileTailer {
   public:
     // A rotated file is given up when nothing was written to it for so long.
     static constexpr std::chrono::seconds kQuietTime{60};
@@ -68,8 +68,9 @@ class FileTailer final : public LineSource {
     // `take_over` knows the file, reading goes on there.
     void look_at_path(base::Timestamp now, const TakeOver& take_over);
 
-    // First the rotated files in order, then the current one.
-    ReadOutcome read_available(const LineHandler& handler, std::size_t budget) override;
+    // Hands out the complete records, after reading about `budget` bytes at most. First the rotated
+    // files in order, then the current one.
+    ReadOutcome read_available(const LineHandler& handler, std::size_t budget);
 
     // Closes rotated files that were quiet for kQuietTime, handing out their unfinished last
     // lines. True if there are others left.

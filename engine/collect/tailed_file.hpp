@@ -15,7 +15,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "engine/collect/file_position.hpp"
-#include "engine/collect/line_source.hpp"
+#include "engine/collect/line_handler.hpp"
 #include "engine/collect/record_reader.hpp"
 
 namespace portcullis::collect {
