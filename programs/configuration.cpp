@@ -106,8 +106,8 @@ std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig&
 
 }  // namespace
 
-std::shared_ptr<const pipeline::Configuration> Configuration::analysis_of(
-    const std::shared_ptr<const Configuration>& configuration) {
+std::shared_ptr<const pipeline::Configuration> HomeConfiguration::analysis_of(
+    const std::shared_ptr<const HomeConfiguration>& configuration) {
     return {configuration, &configuration->analysis};
 }
 
@@ -123,11 +123,11 @@ rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine) {
     return limits;
 }
 
-std::shared_ptr<const Configuration> load_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics,
-                                                        ConfigurationSources* sources) {
-    auto loaded = std::make_shared<Configuration>();
+std::shared_ptr<const HomeConfiguration> load_configuration(const Home& home,
+                                                            const std::string& config_path,
+                                                            base::Diagnostics& diagnostics,
+                                                            ConfigurationSources* sources) {
+    auto loaded = std::make_shared<HomeConfiguration>();
     loaded->engine = config::load_engine_config(config_path, diagnostics);
     loaded->engine.internal =
         config::load_internal_options({home.resolve("etc/internal_options.conf"),

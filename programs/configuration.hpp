@@ -1,4 +1,4 @@
-// Configuration: everything that ossec.conf of one home names, loaded into one immutable value.
+// HomeConfiguration: everything that ossec.conf of one home names, loaded into one immutable value.
 // Shared by daemon and logtest, so that both always analyse alike; the daemon swaps it at a reload.
 #pragma once
 
@@ -14,14 +14,14 @@
 
 namespace portcullis::programs {
 
-struct Configuration {
+struct HomeConfiguration {
     config::EngineConfig engine;
     pipeline::Configuration analysis;
     std::vector<std::string> decoder_files;  // that were loaded, as ossec.conf names them
 
     // For an Analyzer: shares ownership of the whole.
     static std::shared_ptr<const pipeline::Configuration> analysis_of(
-        const std::shared_ptr<const Configuration>& configuration);
+        const std::shared_ptr<const HomeConfiguration>& configuration);
 };
 
 // What the analysis of lines remembers at most.
@@ -36,9 +36,8 @@ struct ConfigurationSources {
 // Reads `config_path` and the decoder, rule and list files it names, which are relative to `home`.
 // All that is wrong with any of them is in `diagnostics`; nullptr if one of them is an error.
 // `sources`, if given, gets the files that could be read.
-std::shared_ptr<const Configuration> load_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics,
-                                                        ConfigurationSources* sources = nullptr);
+std::shared_ptr<const HomeConfiguration> load_configuration(
+    const Home& home, const std::string& config_path, base::Diagnostics& diagnostics,
+    ConfigurationSources* sources = nullptr);
 
 }  // namespace portcullis::programs

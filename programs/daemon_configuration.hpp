@@ -11,8 +11,8 @@ namespace portcullis::programs {
 
 // As load_configuration(); in addition each command must be an executable file of
 // <home>/active-response/bin.
-std::shared_ptr<const Configuration> load_daemon_configuration(const Home& home,
-                                                               const std::string& config_path,
-                                                               base::Diagnostics& diagnostics);
+std::shared_ptr<const HomeConfiguration> load_daemon_configuration(const Home& home,
+                                                                   const std::string& config_path,
+                                                                   base::Diagnostics& diagnostics);
 
 }  // namespace portcullis::programs

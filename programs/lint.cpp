@@ -109,9 +109,9 @@ rules::RuleLintOptions rule_lint_options(const decode::DecoderSet& decoders) {
     return options;
 }
 
-std::shared_ptr<const Configuration> lint_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics) {
+std::shared_ptr<const HomeConfiguration> lint_configuration(const Home& home,
+                                                            const std::string& config_path,
+                                                            base::Diagnostics& diagnostics) {
     ConfigurationSources sources;
     base::Diagnostics found;
     std::vector<std::string> files{config_path};

@@ -18,9 +18,9 @@ namespace portcullis::programs {
 // Loads `config_path` and what it names, as the daemons would, and looks at it closely if that
 // works. `diagnostics` gets all errors and warnings; docs/diagnostics.md explains them.
 // What was loaded is returned; nullptr if there is an error.
-std::shared_ptr<const Configuration> lint_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics);
+std::shared_ptr<const HomeConfiguration> lint_configuration(const Home& home,
+                                                            const std::string& config_path,
+                                                            base::Diagnostics& diagnostics);
 
 // What rules::lint_rules() is to know of the decoders.
 rules::RuleLintOptions rule_lint_options(const decode::DecoderSet& decoders);

@@ -39,7 +39,7 @@ collect::CollectorOptions collector_options(const Home& home, const EngineOption
 }  // namespace
 
 Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, const Home& home,
-               EngineOptions options, std::shared_ptr<const Configuration> configuration)
+               EngineOptions options, std::shared_ptr<const HomeConfiguration> configuration)
     : loop_(loop),
       log_(log),
       clock_(clock),
@@ -47,7 +47,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       options_(std::move(options)),
       configuration_(std::move(configuration)),
       store_(home.queue()),
-      analyzer_(Configuration::analysis_of(configuration_),
+      analyzer_(HomeConfiguration::analysis_of(configuration_),
                 analysis_options(configuration_->engine, Behaviour::Live), store_),
       execd_(loop, log, home.execd_socket()),
       outputs_(home.resolve("logs"), output_options(configuration_->engine), log, clock),
@@ -90,7 +90,7 @@ void Engine::reload() {
         write_status();
         return;
     }
-    analyzer_.replace(Configuration::analysis_of(loaded));
+    analyzer_.replace(HomeConfiguration::analysis_of(loaded));
     configuration_ = std::move(loaded);
     const config::EngineConfig& engine = configuration_->engine;
     set_analyzer_options();

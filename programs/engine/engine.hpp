@@ -44,7 +44,7 @@ class Engine {
     // All referred to must outlive the engine. `configuration` as load_daemon_configuration()
     // gives it.
     Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, const Home& home,
-           EngineOptions options, std::shared_ptr<const Configuration> configuration);
+           EngineOptions options, std::shared_ptr<const HomeConfiguration> configuration);
 
     // Begins to follow the files.
     void start();
@@ -81,7 +81,7 @@ class Engine {
     const base::Clock& clock_;
     const Home& home_;
     EngineOptions options_;
-    std::shared_ptr<const Configuration> configuration_;
+    std::shared_ptr<const HomeConfiguration> configuration_;
     std::vector<const respond::CommandConfig*> commands_;  // as engine.active_responses
     state::FileStateStore store_;
     std::unique_ptr<names::CrawlerResolver> crawlers_;
