@@ -31,8 +31,8 @@ Result<void> keep_capabilities(const std::vector<int>& wanted) {
             kept.push_back(each);
         }
     }
-    // The bounding set can only be made smaller with CAP_SETPCAP; without it no_new_privs has to
-    // do, which keeps children from having more than their parent.
+    // Only CAP_SETPCAP allows to reduce the bounding set. Without it, no_new_privs keeps children
+    // from having more than their parent.
     const bool limits_bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
     capng_clear(limits_bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
     auto sets = static_cast<unsigned>(CAPNG_EFFECTIVE) | static_cast<unsigned>(CAPNG_PERMITTED);

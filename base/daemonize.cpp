@@ -28,7 +28,7 @@ tl::unexpected<Diagnostic> cannot_fork(int error) {
 
 Result<Daemonizer> Daemonizer::start() {
     std::array<int, 2> ends{};
-    // A socket, since send() can be told not to raise SIGPIPE if the parent was killed meanwhile.
+    // A socket: send() can be asked not to raise SIGPIPE if the parent was killed.
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
         return cannot_fork(errno);
     }

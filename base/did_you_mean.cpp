@@ -49,7 +49,7 @@ std::optional<std::string_view> find_similar(std::string_view word,
     std::size_t best_distance = tolerated_edits(word.size()) + 1;
     for (const auto candidate : candidates) {
         const std::size_t distance = edit_distance(word, candidate);
-        // As many edits as the word has bytes would make any word out of it.
+        // As many edits as the word has bytes would turn it into any other word.
         if (distance < best_distance && distance < word.size()) {
             best_distance = distance;
             best = candidate;

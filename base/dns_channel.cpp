@@ -135,7 +135,7 @@ DnsChannel::~DnsChannel() {
 }
 
 void DnsChannel::ask_name(const IpAddress& address, OnMessage on_message) {
-    // Not ares_gethostbyaddr(): it takes a server that is silent for one that says no.
+    // Not ares_gethostbyaddr(): it reports a silent server as the answer "no such name".
     ares_query(
         handle_->channel, ptr_question(address).c_str(), kQuestionClass, kQuestionType,
         [](void* data, int status, int, unsigned char* bytes, int size) {

@@ -77,7 +77,7 @@ UniqueFd open_for_append(const std::string& path, int mode) {
     const bool is_exposed =
         ::geteuid() == 0 && others_can_write(std::filesystem::path(path).parent_path().string());
     const int follow = is_exposed ? O_NOFOLLOW : 0;
-    // Nobody reads a FIFO perhaps: an error then (ENXIO), instead of waiting for him.
+    // O_NONBLOCK: a FIFO without a reader is an error (ENXIO), instead of a wait.
     return UniqueFd(::open(path.c_str(),
                            O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | follow,
                            static_cast<mode_t>(mode)));
@@ -102,7 +102,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
     const bool wait_for_disk = durability == Durability::Machine;
     const std::string temporary = path + ".new";
     {
-        // What lies there was left by a crash, or was put there for us to write through.
+        // A file of this name is left over from a crash, or a link that somebody placed there.
         ::unlink(temporary.c_str());
         const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                                  static_cast<mode_t>(mode)));

@@ -47,7 +47,7 @@ Result<Account> find_account(const std::string& name) {
                      "there is no user \"" + name + "\"" +
                          (result != 0 ? ": " + error_text(result) : std::string()),
                      "create it (useradd --system --shell /usr/sbin/nologin " + name +
-                         "), or name another with -u");
+                         "), or choose another one with -u");
     }
     return Account{name, found->pw_uid, found->pw_gid};
 }

@@ -17,15 +17,15 @@ constexpr std::uint8_t kNoError = 0;
 constexpr std::uint8_t kNoSuchName = 3;
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kMaxLabel = 63;
-// A message of 64 KB has room for more; no honest answer has.
+// A message of 64 KB has room for more; an honest answer does not have more.
 constexpr int kMostRecords = 64;
 constexpr int kMostJumps = 16;
 
-// RFC 2308 section 5: without a SOA record a negative answer should not be kept; for a moment it
-// is.
+// RFC 2308 section 5: a negative answer without a SOA record should not be kept. It is kept for a
+// minute.
 constexpr std::chrono::seconds kUnsaidLifetime{60};
 
-// Reads forward through a message; after a failure everything else fails too.
+// Reads a message from its beginning. After a failure all further reads fail.
 class Reader {
   public:
     explicit Reader(std::span<const std::uint8_t> message) : message_(message) {}
@@ -49,7 +49,7 @@ class Reader {
             at_ += count;
         }
     }
-    // A name without its last dot; what is not text in it stays as it is, a dot within a label
+    // A name without its last dot. Bytes that are not text stay as they are; a dot within a label
     // becomes a blank.
     std::string name() {
         std::string text;
@@ -188,7 +188,7 @@ Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
     const int code = flags & 0x0f;
     if (reader.failed() || (flags & 0x8000) == 0 || questions > 1 ||
         (code != kNoError && code != kNoSuchName)) {
-        return bad_answer("not an answer that tells a name or that there is none");
+        return bad_answer("the answer has neither a name nor says that there is none");
     }
     if (questions == 1) {
         reader.name();
@@ -211,7 +211,7 @@ Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
         target.skip(data);
         std::string name = target.name();
         if (target.failed()) {
-            return bad_answer("a damaged answer");
+            return bad_answer("the answer is damaged");
         }
         if (!is_host_name(name)) {
             name.clear();
@@ -219,7 +219,7 @@ Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
         return PtrAnswer{std::move(name), std::chrono::seconds(least_ttl)};
     }
     if (reader.failed()) {
-        return bad_answer("a damaged answer");
+        return bad_answer("the answer is damaged");
     }
     const auto lifetime = negative_lifetime(message, reader, authorities);
     return PtrAnswer{{}, lifetime ? std::chrono::seconds(*lifetime) : kUnsaidLifetime};

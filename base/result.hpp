@@ -1,4 +1,4 @@
-// Result: a value, or one Diagnostic that says why there is none.
+// Result: a value, or the Diagnostic that says why there is none.
 #pragma once
 
 #include <tl/expected.hpp>

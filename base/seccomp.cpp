@@ -24,7 +24,7 @@ constexpr std::size_t kLongestName = 32;
 std::array<std::array<char, kLongestName>, kNamedCalls> call_names;
 RefusedCallReport report_refused = nullptr;
 
-// What it takes to end the process from the handler.
+// The calls that end the process from the handler.
 constexpr std::array<AllowedCall, 8> kEnding{{{"exit_group"},
                                               {"exit"},
                                               {"rt_sigreturn"},
@@ -124,7 +124,8 @@ Result<void> allow_only(std::span<const AllowedCall> allowed, RefusedCallReport 
             }
         }
     }
-    // The log line is a help for people: without it (Linux before 4.14) the filter works as well.
+    // The kernel's log line only helps people: the filter also works without it (Linux before
+    // 4.14).
     static_cast<void>(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_LOG, 1));
     if (const int result = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
         result != 0) {
