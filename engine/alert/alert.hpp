@@ -18,7 +18,7 @@
 
 namespace portcullis::alert {
 
-// What others may know of a rule.
+// The facts about a rule that others may use.
 struct RuleFacts {
     int id = 0;
     int level = 0;
@@ -48,13 +48,14 @@ struct Alert {
     std::vector<std::pair<std::string, std::string>> dynamic_fields;
     std::vector<std::string> previous_lines;     // of a composite rule, newest first
     std::optional<std::string> previous_output;  // of check_diff
-    // Of events about packets (grade_of); nullopt = a program logged it, which is proof enough.
+    // The grade of an event about packets (grade_of); nullopt = a program logged it, so the address
+    // is proven.
     std::optional<base::Evidence> evidence;
 
     const std::optional<std::string>& field(event::FieldId field_id) const {
         return fields[static_cast<std::size_t>(field_id)];
     }
-    // "1795511136.2": how responses and logs name this alert.
+    // The name of this alert in responses and logs: "1795511136.2".
     std::string name() const;
 };
 

@@ -11,7 +11,7 @@
 
 namespace portcullis::alert {
 
-// What a sink is given.
+// The items that a sink gets.
 enum class Stream {
     Alerts,
     Events,    // every analysed event
@@ -32,11 +32,11 @@ class AlertSink {
     AlertSink(const AlertSink&) = delete;
     AlertSink& operator=(const AlertSink&) = delete;
 
-    // Writes one item; readers see it when this returns. What cannot be written is held back up to
-    // a bound, and lost beyond it. The sink itself logs that it fails, once, and that it works
-    // again.
+    // Writes one item; readers see it when this returns. An item that cannot be written is held
+    // back up to a bound, and lost beyond it. The sink itself logs once that it fails, and once
+    // that it works again.
     virtual void write(const StreamItem& item) = 0;
-    // Tries again what is held back.
+    // Tries again to write the items that are held back.
     virtual void retry() = 0;
     virtual bool has_held_back() const = 0;
     // Number of items that were lost since the start.

@@ -34,11 +34,11 @@ void FileSink::retry() {
 void FileSink::report(const base::Result<void>& result) {
     if (!result && !is_failing_) {
         log_.error(result.error().place.file + ": " + result.error().message +
-                   "; records are held back and tried again");
+                   "; records are held back until it works again");
         lost_before_ = file_.lost_records();
     } else if (result && is_failing_) {
         const std::uint64_t lost = file_.lost_records() - lost_before_;
-        log_.warning(file_.current_path() + ": is written again, " +
+        log_.warning(file_.current_path() + ": can be written again, " +
                      (lost == 0 ? std::string("nothing was lost")
                                 : std::to_string(lost) + " records were lost"));
     }

@@ -1,4 +1,4 @@
-// Outputs: the sinks that a configuration asks for, and which of them gets what.
+// Outputs: owns the sinks that a configuration asks for, and gives each the items of its stream.
 #pragma once
 
 #include <memory>
@@ -26,7 +26,7 @@ class Outputs {
     // Writes a firewall event to firewall.log, if the configuration asks for it.
     void firewall(const event::Event& event);
 
-    // Tries again what could not be written. True = nothing is held back any more.
+    // Tries again to write the items that are held back. True = all are written.
     bool retry();
     bool has_held_back() const;
     std::uint64_t lost_records() const;

@@ -230,7 +230,7 @@ void Statistics::write(std::string_view name, const std::string& text) {
 
 void Statistics::report(const std::string& file, const std::string& error) {
     if (!error.empty() && !is_failing_) {
-        log_.warning(file + ": cannot be written: " + error + "; statistics are kept in memory");
+        log_.warning(file + ": cannot be written: " + error + "; statistics stay in memory");
     }
     is_failing_ = !error.empty();
 }

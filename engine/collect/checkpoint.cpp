@@ -22,7 +22,8 @@ Json to_json(const FilePosition& position) {
             {"head", to_json(position.head)}, {"tail", to_json(position.tail)}};
 }
 
-// The number `key` of `object`; throws Json::exception if there is none: caught in one place.
+// The number `key` of `object`; throws Json::exception if it is missing, which is caught in one
+// place.
 std::uint64_t number(const Json& object, const char* key) {
     return object.at(key).get<std::uint64_t>();
 }
@@ -62,7 +63,7 @@ std::string checkpoint_to_json(const Checkpoint& checkpoint) {
         }
         files.push_back(std::move(entry));
     }
-    // A path that is not UTF-8 is kept as text of another path; its file starts anew.
+    // A path that is not UTF-8 is saved as another text, so its file starts anew.
     return Json{{"version", kVersion}, {"files", std::move(files)}}.dump(
                1, ' ', false, Json::error_handler_t::replace) +
            "\n";

@@ -106,7 +106,7 @@ ReadOutcome TailedFile::read(const RecordHandler& handler, std::size_t budget) {
             continue;
         }
         if (got <= 0) {
-            return ReadOutcome::Drained;  // the end, or an error that the next look may not meet
+            return ReadOutcome::Drained;  // the end, or an error that may be over at the next check
         }
         const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
         const std::string_view text = skip_byte_order_mark(bytes, handler);
@@ -178,7 +178,7 @@ bool TailedFile::holds(std::uint64_t offset, std::string_view expected) const {
     std::array<char, kDigestedBytes> bytes;
     const ssize_t got =
         ::pread(fd_.get(), bytes.data(), expected.size(), static_cast<off_t>(offset));
-    // After a read error nothing is known, which is no reason to start over.
+    // After a read error the content is unknown, and that is not a reason to start over.
     return got < 0 || std::string_view(bytes.data(), static_cast<std::size_t>(got)) == expected;
 }
 

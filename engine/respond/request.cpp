@@ -22,7 +22,8 @@ bool consists_of(std::string_view text, std::string_view others) {
     });
 }
 
-// Bytes. execd refuses texts of more than 2048, and one that is no UTF-8 may become three.
+// In bytes. execd refuses texts of more than 2048 bytes, and a byte that is not UTF-8 may become
+// three.
 constexpr std::size_t kMaxLocation = 600;
 
 constexpr std::string_view kUserCharacters = "._@?-";
@@ -33,7 +34,7 @@ std::optional<std::string> present(const std::optional<std::string>& field) {
     return field && !field->empty() && *field != "-" ? field : std::nullopt;
 }
 
-// Of "21,1" or "1,2,3,..."; 0 = the event names none.
+// The number of ports in "21,1" or "1,2,3,..."; 0 = the event has none.
 int count_ports(const alert::Alert& alert) {
     const auto list = present(alert.field(FieldId::DstPort));
     if (!list) {
@@ -77,12 +78,13 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     request.evidence = alert.evidence.value_or(base::Evidence::Proven);
     request.of_packets = alert.evidence.has_value();
     request.ports = request.of_packets ? count_ports(alert) : 0;
-    // The time of the alert is that of the event. The request keeps it however long it waits.
+    // The time of the alert is that of the event. The request keeps it while it waits.
     request.evidence_time =
         std::chrono::duration_cast<std::chrono::seconds>(alert.time.time_since_epoch()).count();
     request.alert_id = alert.name();
     request.rule_id = alert.rule.id;
-    // A decoder may take part of it from the line; one too long would cost the whole response.
+    // A decoder may take a part of it from the line; if it were too long, execd would refuse the
+    // whole response.
     request.location = alert.location.substr(0, kMaxLocation);
     if (command.expects_user) {
         auto user = present(alert.field(FieldId::DstUser));
@@ -91,7 +93,7 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
         }
         if (!user) {
             return base::fail("missing-field",
-                              "the command expects a user and the event names none");
+                              "the command expects a user, and the event has none");
         }
         if (!consists_of(*user, kUserCharacters)) {
             return base::fail("crafted-field", "crafted user name \"" + *user + "\"");
@@ -101,7 +103,8 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     if (command.expects_srcip) {
         const auto srcip = present(alert.field(FieldId::SrcIp));
         if (!srcip) {
-            return base::fail("missing-field", "the command expects srcip and the event has none");
+            return base::fail("missing-field",
+                              "the command expects a srcip, and the event has none");
         }
         if (!consists_of(*srcip, kAddressCharacters)) {
             return base::fail("crafted-field", "crafted srcip \"" + *srcip + "\"");
@@ -114,7 +117,7 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
         auto filename = present(alert.field(FieldId::Filename));
         if (!filename) {
             return base::fail("missing-field",
-                              "the command expects a filename and the event has none");
+                              "the command expects a filename, and the event has none");
         }
         request.filename = *std::move(filename);
     }
