@@ -8,7 +8,7 @@ std::shared_ptr<const HomeConfiguration> load_daemon_configuration(const Home& h
                                                                    const std::string& config_path,
                                                                    base::Diagnostics& diagnostics) {
     auto loaded = load_configuration(home, config_path, diagnostics);
-    // Also when there are errors already: all are to be shown at once.
+    // Even if there are errors already: all errors are shown at once.
     base::Diagnostics seen_before;
     const config::EngineConfig engine =
         loaded ? loaded->engine : config::load_engine_config(config_path, seen_before);

@@ -86,7 +86,7 @@ void Engine::reload() {
     }
     if (!loaded) {
         ++failed_reloads_;
-        log_.error("the configuration was not reloaded: the old one stays in force");
+        log_.error("the configuration was not reloaded: the old one stays active");
         write_status();
         return;
     }
@@ -107,20 +107,20 @@ void Engine::reload() {
 }
 
 void Engine::stop() {
-    static_cast<void>(store_.sync(log_));  // it says itself what fails
+    static_cast<void>(store_.sync(log_));  // it logs what fails
     write_alert_summary();
     collector_.save_positions();
     if (outputs_.has_held_back()) {
         log_.error(
-            "records could not be written; the lines that they are of are read again at the "
-            "next start");
+            "some records could not be written; their lines are read again at the next start");
     }
     statistics_.save();
     write_status();
 }
 
-// Whoever starts again from the positions has then all that came of the lines before them. A state
-// file that cannot be written costs an alert that is told twice at most, a record is lost for ever.
+// A restart from the positions then has all results of the lines before them. A state file that
+// cannot be written costs at most a repeated alert, so it does not stop this; a record would be
+// lost for ever.
 bool Engine::write_before_positions() {
     static_cast<void>(store_.flush_keys(log_));
     return !outputs_.has_held_back() || outputs_.retry();
@@ -134,7 +134,8 @@ void Engine::set_analyzer_options() {
         if (started) {
             crawlers_ = std::move(*started);
         } else {
-            log_.warning(started.error().message + "; is_valid_crawler asks nobody");
+            log_.warning(started.error().message +
+                         "; is_valid_crawler only knows the built-in networks");
         }
     }
     options.crawler_names = engine.verify_crawlers ? crawlers_.get() : nullptr;
@@ -230,7 +231,7 @@ void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> res
         const std::string why = "alert " + alert.name() + " of rule " +
                                 std::to_string(alert.rule.id) + ": no " + command->name + ": " +
                                 request.error().message;
-        // Crafted text is an attack; the rest happens with every event that lacks the field.
+        // Crafted text is an attack; the other reasons occur with every event without the field.
         log_.write(request.error().code == "crafted-field" ? base::LogLevel::Warning
                                                            : base::LogLevel::Debug,
                    why);
@@ -242,7 +243,7 @@ void Engine::write_alert_summary() {
     if (summary) {
         summary->mail = summary->rule.level >= configuration_->engine.email_alert_level;
         summary->id = ++alerts_;
-        // Whatever <log_alert_level> says: alerts of a higher level may be among those left out.
+        // Independent of <log_alert_level>: alerts of a higher level may be among those left out.
         outputs_.write(*summary);
         ++alerts_written_;
     }
