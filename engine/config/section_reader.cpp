@@ -33,7 +33,7 @@ void SectionReader::bad_value(const xml::Node& option, std::string code, std::st
         !text.empty() && (kBlanks.find(text.front()) != std::string_view::npos ||
                           kBlanks.find(text.back()) != std::string_view::npos);
     if (has_blanks_around) {
-        hint = "remove the blanks and line breaks around the value, they are a part of it";
+        hint = "remove the blanks and line breaks around the value: they are part of it";
     }
     add(option.error_in_text(std::move(code), std::move(message)), std::move(hint));
 }

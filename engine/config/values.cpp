@@ -38,7 +38,7 @@ std::optional<int> read_number(SectionReader& reader, const xml::Node& option, i
         return number;
     }
     reader.bad_value(option, "bad-number",
-                     fmt::format("\"{}\" is no number from {} to {}", text, min, max));
+                     fmt::format("\"{}\" is not a number from {} to {}", text, min, max));
     return std::nullopt;
 }
 
@@ -53,9 +53,10 @@ std::optional<int> read_ipv6_prefix(SectionReader& reader, const xml::Node& opti
             return row.length;
         }
     }
-    reader.bad_value(option, "bad-prefix",
-                     fmt::format("\"{}\" is none of the lengths 128, 64, 56 and 48", option.text()),
-                     "64 is what a host is given mostly, 56 or 48 what a customer is given");
+    reader.bad_value(
+        option, "bad-prefix",
+        fmt::format("\"{}\" is not one of the lengths 128, 64, 56 and 48", option.text()),
+        "a host usually has a prefix of 64 bits, a customer one of 56 or 48");
     return std::nullopt;
 }
 
@@ -120,7 +121,7 @@ bool is_plausible_mail_address(std::string_view text) {
 }
 
 // OSSEC-COMPAT: words anywhere in the text, without case, the first kind that fits
-// ("values: the location of a response is told by words anywhere in it").
+// ("values: the location of a response is a word anywhere in the text").
 std::optional<respond::ResponseLocation> parse_response_location(std::string_view text) {
     struct Row {
         std::string_view word;

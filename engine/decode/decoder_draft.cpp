@@ -27,7 +27,7 @@ struct Reader {
         text.append(node);
         if (text.text().size() > kMaxTextLength) {
             add(node.error("text-too-long",
-                           fmt::format("<{}> has {} bytes in all, more than {}", node.name(),
+                           fmt::format("<{}> has {} bytes in total, more than {}", node.name(),
                                        text.text().size(), kMaxTextLength)),
                 node.name());
         }
@@ -44,7 +44,7 @@ struct Reader {
         if (attribute.name != "offset") {
             auto error =
                 node.error_in_attribute(attribute, "unknown-attribute",
-                                        fmt::format("<{}> has no attribute \"{}\", only offset",
+                                        fmt::format("<{}> has no attribute \"{}\": only offset",
                                                     node.name(), attribute.name));
             error.hint = base::did_you_mean(attribute.name, {"offset"});
             add(std::move(error), node.name());
@@ -126,7 +126,7 @@ void report_unknown_element(Reader& reader, const xml::Node& node) {
 void read_element(Reader& reader, const xml::Node& node) {
     const auto* const row =
         std::find_if(kElements.begin(), kElements.end(), [&](const ElementReader& candidate) {
-            // "type" alone is told by its exact name.
+            // Only the name "type" is case-sensitive.
             return candidate.name == "type"
                        ? node.name() == candidate.name
                        : base::equals_ignoring_case(node.name(), candidate.name);
@@ -137,9 +137,9 @@ void read_element(Reader& reader, const xml::Node& node) {
     }
     row->read(reader, node);
     for (const auto& child : node.children()) {
-        reader.add(
-            child.error("unknown-element", fmt::format("<{}> has no elements in it", node.name())),
-            node.name());
+        reader.add(child.error("unknown-element",
+                               fmt::format("<{}> cannot contain elements", node.name())),
+                   node.name());
     }
 }
 
@@ -156,7 +156,7 @@ void read_name(Reader& reader) {
         reader.add(
             reader.draft.node.error_in_attribute(
                 attributes[i], "unknown-attribute",
-                fmt::format("a decoder has no attribute \"{}\", only name", attributes[i].name)),
+                fmt::format("a decoder has no attribute \"{}\": only name", attributes[i].name)),
             {});
     }
 }
@@ -184,9 +184,9 @@ base::Diagnostic as_warning(base::Diagnostic diagnostic) {
 
 std::optional<DecoderDraft> read_decoder(const xml::Node& node, base::Diagnostics& diagnostics) {
     if (!base::equals_ignoring_case(node.name(), "decoder")) {
-        auto error = node.error(
-            "unknown-element",
-            fmt::format("a decoder file holds <decoder> elements, not <{}>", node.name()));
+        auto error =
+            node.error("unknown-element",
+                       fmt::format("a decoder file has <decoder> elements, not <{}>", node.name()));
         error.hint = base::did_you_mean(node.name(), {"decoder"});
         diagnostics.add(std::move(error));
         return std::nullopt;

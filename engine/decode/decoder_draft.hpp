@@ -1,6 +1,6 @@
 // DecoderDraft: a <decoder> element as it was written, before anything is compiled or linked.
 //
-// The first step of loading: the table of elements stands in decoder_draft.cpp. Internal to this
+// The first step of loading. The table of elements is in decoder_draft.cpp. Internal to this
 // folder; drafts point into the xml::Document.
 #pragma once
 
@@ -52,8 +52,8 @@ struct DecoderDraft {
     std::string context(std::string_view element = {}) const;
 };
 
-// Reads one root element of a decoder file; what is wrong with its form is added to `diagnostics`.
-// nullopt: it is no decoder at all.
+// Reads one root element of a decoder file, and adds errors of its form to `diagnostics`. nullopt =
+// the element is not a decoder.
 std::optional<DecoderDraft> read_decoder(const xml::Node& node, base::Diagnostics& diagnostics);
 
 base::Diagnostic in_context(base::Diagnostic diagnostic, std::string context);

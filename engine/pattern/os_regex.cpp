@@ -52,7 +52,7 @@ base::Diagnostic unknown_escape(std::string_view pattern, std::size_t offset) {
         fmt::format("OS_Regex has no escape \"{}\"", pattern.substr(offset, 2)), offset, 2);
     diagnostic.hint =
         "the escapes are \\w \\W \\d \\D \\s \\S \\p \\. \\t and \\$ \\( \\) \\\\ \\| \\< \\[ \\] "
-        "\\{ \\}; any other character stands for itself without a backslash";
+        "\\{ \\}; every other character is written without a backslash";
     return diagnostic;
 }
 

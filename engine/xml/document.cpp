@@ -82,7 +82,7 @@ Node DocumentData::make_node(const pugi::xml_node& parsed, const char* buffer) {
 }
 
 void DocumentData::adopt(const pugi::xml_document& parsed, const char* buffer) {
-    // Walked with a list of what is left to do: the depth is the administrator's choice.
+    // Walked with a list of open elements, not recursively: the file decides the depth.
     struct Level {
         pugi::xml_node next;
         NodeData* parent;
@@ -191,19 +191,19 @@ std::optional<Document> Document::parse(std::string file, std::string_view text,
 
 std::optional<Document> Document::load(const std::string& path, std::string shown_as,
                                        Variables variables, base::Diagnostics& diagnostics) {
-    // parse() tells of a file that is too large.
+    // parse() reports a file that is too large.
     auto text = base::read_file(path, kMaxDocument + 1);
     if (!text) {
         text.error().place.file = std::move(shown_as);
         diagnostics.add(std::move(text.error()));
         return std::nullopt;
     }
-    // Whoever wants no rules says so with a comment. Nothing at all is a file that is being
-    // written, or a disk that was full, and to take it would end the detection without a word.
+    // An empty file is most likely being written, or a full disk cut it. Loading it would silently
+    // end the detection, so it is an error; an author who wants no rules writes a comment.
     if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
         base::Diagnostic diagnostic =
-            base::make_error("empty-file", "there is nothing in the file", {std::move(shown_as)});
-        diagnostic.hint = "if that is meant, write a comment into it: <!-- none -->";
+            base::make_error("empty-file", "the file is empty", {std::move(shown_as)});
+        diagnostic.hint = "if this is intended, write a comment into it: <!-- none -->";
         diagnostics.add(std::move(diagnostic));
         return std::nullopt;
     }

@@ -31,7 +31,7 @@ base::SourcePlace SourceText::place_of(std::size_t offset) const {
 
 base::Diagnostic SourceText::error(std::string code, std::string message, std::size_t offset,
                                    std::size_t length) const {
-    // Of a line that is not meant for people (a megabyte without newline) no copy is kept.
+    // A very long line (a megabyte without a newline) is not copied: nobody reads it.
     constexpr std::size_t kMaxSnippetLine = 8192;
     base::Diagnostic diagnostic =
         base::make_error(std::move(code), std::move(message), place_of(offset));

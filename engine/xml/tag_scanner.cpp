@@ -153,7 +153,7 @@ StartTagScanner::Step StartTagScanner::scan_attribute() {
             // id="1 level="5": the value took in what should be the next attribute.
             const auto& last = tag_.attributes.back();
             error("unclosed-value",
-                  fmt::format("the value of \"{}\" takes in the next attribute",
+                  fmt::format("the value of \"{}\" includes the next attribute",
                               last.name.substr(0, 60)),
                   last.value_begin - 1, last.value.size() + 2)
                 .hint = "its closing quote is missing";
@@ -185,7 +185,7 @@ StartTagScanner::Step StartTagScanner::scan_attribute() {
               fmt::format("blank between the attribute \"{}\" and its '='",
                           attribute.name.substr(0, 60)),
               name_end, at_ - name_end)
-            .hint = "remove it; blanks are allowed behind the '=' only";
+            .hint = "remove it; blanks are allowed after the '=' only";
     }
     ++at_;
     return scan_value(attribute);
@@ -207,7 +207,7 @@ StartTagScanner::Step StartTagScanner::scan_value(ScannedAttribute& attribute) {
     const char stops[] = {quote, '>', '\0'};
     std::size_t end = std::min(text_.find_first_of(stops, at_), text_.size());
     if (end < text_.size() && text_[end] == '>') {
-        // Either the '>' is meant as a part of the value, or the closing quote was forgotten.
+        // Either the '>' is meant as part of the value, or the closing quote was forgotten.
         const char line_stops[] = {quote, '\n', '<', '\0'};
         const std::size_t quote_end = text_.find_first_of(line_stops, end);
         if (quote_end != std::string_view::npos && text_[quote_end] == quote) {
@@ -293,7 +293,7 @@ EndTag scan_end_tag(const SourceText& source, std::size_t begin,
     if (tag.end < text.size() && text[tag.end] == '>') {
         ++tag.end;
     }
-    // The element that it was meant to close is closed all the same.
+    // The element that it was meant to close is closed anyway.
     tag.is_valid = !tag.name.empty();
     return tag;
 }
