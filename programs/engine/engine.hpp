@@ -24,6 +24,7 @@
 #include "engine/respond/execd_client.hpp"
 #include "engine/state/file_state_store.hpp"
 #include "programs/configuration.hpp"
+#include "programs/engine/engine_metrics.hpp"
 #include "programs/home.hpp"
 
 namespace portcullis::programs {
@@ -96,11 +97,8 @@ class Engine {
     base::EventLoop::Source status_timer_;
     base::EventLoop::Source summary_timer_;
     base::Timestamp started_;
-    std::uint64_t alerts_ = 0;          // the id of the last one
-    std::uint64_t alerts_written_ = 0;  // to the files
-    std::uint64_t responses_skipped_ = 0;
-    std::uint64_t reloads_ = 0;
-    std::uint64_t failed_reloads_ = 0;
+    std::uint64_t alerts_ = 0;  // the id of the last one
+    EngineCounters counters_;
 };
 
 }  // namespace portcullis::programs
