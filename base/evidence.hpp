@@ -21,7 +21,7 @@ enum class Evidence {
 enum class BlockKind {
     Hard,  // everything
     Soft,  // new connections, datagrams to service ports, echo requests, and our refusals to it;
-           // established connections and our own connections to it go on
+           // established connections and our own connections to it continue
 };
 
 // <block> of an <active-response>.

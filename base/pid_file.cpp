@@ -101,7 +101,7 @@ void PidFile::remove() {
 
 PidFile::~PidFile() {
     if (fd_ && ::ftruncate(fd_.get(), 0) != 0) {
-        // The lock ends all the same, and with it what the text says.
+        // The lock ends anyway, and without it the text has no meaning.
     }
 }
 

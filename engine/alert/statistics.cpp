@@ -20,7 +20,8 @@ constexpr std::string_view kHourly = "hourly-average";
 constexpr std::string_view kWeekly = "weekly-average";
 constexpr std::string_view kCurrent = "current-hour";
 
-// Old samples fade: after so many the average moves by this part of each new one.
+// From this number of samples on, a new one changes the average by this part of its difference, so
+// that old samples fade.
 constexpr std::uint32_t kMaxSamples = 60;
 // No count that is read from a file is larger, so that sums do not wrap.
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 48;

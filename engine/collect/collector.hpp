@@ -49,7 +49,7 @@ class Collector {
     // Time after a change of the date during which files of the old name are followed. The name
     // comes back within it when daylight saving time ends, and must not be read again then.
     static constexpr std::chrono::seconds kOldNameTime{3600};
-    // Number of old names of each location; the oldest is dropped.
+    // Most former names of each location; the oldest is dropped.
     static constexpr std::size_t kMaxOldNames = 64;
 
     // All referred to must outlive the Collector.

@@ -126,7 +126,8 @@ void set_rules_id(SectionReader& reader, const xml::Node& option) {
         const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), id);
         const auto length = static_cast<std::size_t>(end - (text.data() + at));
         if (length == 0 || text[at] == '-') {
-            // OSSEC-COMPAT: reading stops here ("ossec_conf: rules_id ends at what is no id").
+            // OSSEC-COMPAT: reading stops here ("engine_config: rules_id ends at text that is not
+            // an id").
             reader.add_warning(
                 option.error_in_text("rules-id-cut",
                                      "this is not a rule id: the list ends before it", at),

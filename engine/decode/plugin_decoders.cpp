@@ -13,7 +13,7 @@ using event::EventType;
 using event::FieldId;
 using pattern::MatchScratch;
 
-// What stands behind the first `mark` in `text`; nullopt = there is no mark.
+// The text after the first `mark` in `text`; nullopt = there is no mark.
 std::optional<std::string_view> after(std::string_view text, std::string_view mark) {
     const auto found = text.find(mark);
     return found == std::string_view::npos ? std::nullopt

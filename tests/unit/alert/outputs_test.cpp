@@ -67,7 +67,7 @@ class FullDisk {
 
 }  // namespace
 
-TEST_CASE("outputs: each row of the table says what it is and how it is written") {
+TEST_CASE("outputs: each row of the table has a name, a help and a function that makes the sink") {
     for (const SinkRow& row : sink_rows()) {
         INFO(row.name);
         CHECK_FALSE(row.help.empty());
@@ -159,7 +159,7 @@ TEST_CASE("outputs: half a line that a full disk left is taken away at the next 
     CHECK(text.find("\"full_log\":\"two\"") != std::string::npos);
 }
 
-TEST_CASE("outputs: a file that somebody removed is made again") {
+TEST_CASE("outputs: a file that was removed is made again") {
     Logs logs;
     auto outputs = logs.outputs();
     outputs.write(logs.alert("lost"));
@@ -195,7 +195,7 @@ TEST_CASE("outputs: a full disk is reported once, and nothing is lost when it is
     CHECK(logs.read("alerts/alerts.json") == undisturbed.read("alerts/alerts.json"));
 }
 
-TEST_CASE("outputs: what is held back is bounded, and what is lost is counted") {
+TEST_CASE("outputs: the records that are held back are bounded, and lost ones are counted") {
     Logs logs;
     auto outputs = logs.outputs();
     const std::string large(1'000'000, 'x');

@@ -27,7 +27,7 @@ TEST_CASE("diagnostic: control characters of an input never reach the terminal")
     CHECK(render(diagnostic).find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("diagnostic: a warning is no error") {
+TEST_CASE("diagnostic: a warning is not an error") {
     Diagnostics diagnostics;
     Diagnostic warning;
     warning.severity = Severity::Warning;

@@ -63,7 +63,7 @@ class Holder {
 
 }  // namespace
 
-TEST_CASE("pid_file: a second instance is refused and told which process runs") {
+TEST_CASE("pid_file: a second instance is refused, and the error names the running process") {
     const TemporaryPath file;
     const Holder holder(file.path());
     const auto second = PidFile::lock(file.path());

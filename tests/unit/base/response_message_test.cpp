@@ -84,7 +84,7 @@ TEST_CASE("response_message: log text that is hostile stays a valid packet of bo
     CHECK(decode_message(packet).has_value());
 }
 
-TEST_CASE("response_message: what is not exactly a message is refused") {
+TEST_CASE("response_message: a packet that is not exactly a message is refused") {
     const struct {
         std::string_view packet;
         std::string_view problem;
