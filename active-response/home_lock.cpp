@@ -84,12 +84,11 @@ base::Result<void> HomeLock::take(For what) {
     if (home == home_) {
         return {};
     }
-    base::Diagnostic diagnostic;
-    diagnostic.code = "other-home";
-    diagnostic.message = fmt::format(
-        "the firewall of this host is in use by the home {} (process {}): one home at a time",
-        home.empty() ? "of another process" : home, process.empty() ? "unknown" : process);
-    return base::fail(std::move(diagnostic));
+    return base::fail(
+        "other-home",
+        fmt::format(
+            "the firewall of this host is in use by the home {} (process {}): one home at a time",
+            home.empty() ? "of another process" : home, process.empty() ? "unknown" : process));
 }
 
 }  // namespace portcullis::active_response

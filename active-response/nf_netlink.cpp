@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::active_response {
@@ -41,10 +40,7 @@ std::string message(std::uint16_t type, int flags, std::uint32_t sequence, std::
 }  // namespace
 
 tl::unexpected<base::Diagnostic> failure(const char* code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = code;
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
+    return base::fail(code, std::move(message));
 }
 
 std::string explain(int error) {
@@ -57,7 +53,7 @@ std::string explain(int error) {
         case EPROTONOSUPPORT:
             return "this kernel has no nftables (module nf_tables)";
         default:
-            return std::generic_category().message(error);
+            return base::error_text(error);
     }
 }
 

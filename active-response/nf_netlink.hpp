@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/netlink_attributes.hpp"
 #include "base/result.hpp"
 
 namespace portcullis::active_response {
@@ -39,17 +40,11 @@ class Attributes {
     std::string bytes_;
 };
 
-// Calls `take(const nlattr&)` for each attribute of [data, data + size). (mnl_attr_for_each() is
-// not C++.)
+// Calls `take(const nlattr&)` for each attribute of [data, data + size).
 template <typename Take>
 void for_each_attribute(const void* data, std::size_t size, Take take) {
-    const auto* end = static_cast<const char*>(data) + size;
-    const auto* attribute = static_cast<const nlattr*>(data);
-    while (
-        mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
-        take(*attribute);
-        attribute = mnl_attr_next(attribute);
-    }
+    base::for_each_attribute(data, static_cast<const char*>(data) + size,
+                             [&](const nlattr* attribute) { take(*attribute); });
 }
 
 template <typename Take>
@@ -60,11 +55,8 @@ void for_each_nested(const nlattr& nest, Take take) {
 // The attributes of an nf_tables message.
 template <typename Take>
 void for_each_attribute(const nlmsghdr& header, Take take) {
-    const auto* begin = static_cast<const char*>(mnl_nlmsg_get_payload_offset(&header, 4));
-    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&header));
-    if (begin < end) {
-        for_each_attribute(begin, static_cast<std::size_t>(end - begin), take);
-    }
+    constexpr std::size_t kHeader = 4;  // nfgenmsg
+    base::for_each_attribute_of(&header, kHeader, [&](const nlattr* attribute) { take(*attribute); });
 }
 
 inline int type_of(const nlattr& attribute) { return mnl_attr_get_type(&attribute); }

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <string>
-#include <system_error>
 
 #include "active-response/nf_netlink.hpp"
 #include "base/fd.hpp"
@@ -36,7 +35,7 @@ base::Result<void> run_nft(std::string_view script) {
     std::array<int, 2> out{};
     if (!file || !base::write_all(file.get(), script) || ::lseek(file.get(), 0, SEEK_SET) != 0 ||
         ::pipe2(out.data(), O_CLOEXEC) != 0) {
-        return failure("nft-failed", std::generic_category().message(errno));
+        return failure("nft-failed", base::error_text(errno));
     }
     const base::UniqueFd said(out[0]);
     base::UniqueFd said_end(out[1]);
@@ -51,7 +50,7 @@ base::Result<void> run_nft(std::string_view script) {
         ::_exit(127);
     }
     if (child < 0) {
-        return failure("nft-failed", std::generic_category().message(errno));
+        return failure("nft-failed", base::error_text(errno));
     }
     said_end.reset();
     std::string text;

@@ -4,16 +4,12 @@
 #include <sys/prctl.h>
 
 #include <cerrno>
-#include <system_error>
 
 namespace portcullis::base {
 namespace {
 
 tl::unexpected<Diagnostic> failure(const std::string& what, const std::string& why) {
-    Diagnostic diagnostic;
-    diagnostic.code = "capabilities";
-    diagnostic.message = what + ": " + why;
-    return fail(std::move(diagnostic));
+    return fail("capabilities", what + ": " + why);
 }
 
 tl::unexpected<Diagnostic> cannot_give_up(const std::string& why) {
@@ -24,7 +20,7 @@ tl::unexpected<Diagnostic> cannot_give_up(const std::string& why) {
 
 Result<void> keep_capabilities(const std::vector<int>& wanted) {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return cannot_give_up(std::generic_category().message(errno));
+        return cannot_give_up(error_text(errno));
     }
     if (capng_get_caps_process() != 0) {
         return cannot_give_up("they cannot be read");
@@ -35,8 +31,8 @@ Result<void> keep_capabilities(const std::vector<int>& wanted) {
             kept.push_back(each);
         }
     }
-    // The bounding set can only be made smaller with CAP_SETPCAP; without it no_new_privs has to
-    // do, which keeps children from having more than their parent.
+    // Only CAP_SETPCAP allows to reduce the bounding set. Without it, no_new_privs keeps children
+    // from having more than their parent.
     const bool limits_bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
     capng_clear(limits_bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
     auto sets = static_cast<unsigned>(CAPNG_EFFECTIVE) | static_cast<unsigned>(CAPNG_PERMITTED);
@@ -61,7 +57,7 @@ Result<void> pass_on_capability(int capability) {
     if (capng_update(CAPNG_ADD, CAPNG_INHERITABLE, number) != 0 ||
         capng_apply(CAPNG_SELECT_CAPS) != 0 ||
         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) != 0) {
-        return failure(kWhat, std::generic_category().message(errno));
+        return failure(kWhat, error_text(errno));
     }
     return {};
 }

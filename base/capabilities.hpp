@@ -1,4 +1,4 @@
-// Giving up the capabilities that a program of root does not need, and passing on those that its
+// Gives up the capabilities that a program of root does not need, and passes on those that its
 // children need (capabilities(7)).
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace portcullis::base {
 
-// Keeps those of `wanted` (CAP_…) that the process has, gives up all others for good, for its
+// Keeps those of `wanted` (CAP_…) that the process has. Gives up all others for good, for its
 // children too, and sets no_new_privs. Call it once, before threads. Error "capabilities".
 Result<void> keep_capabilities(const std::vector<int>& wanted);
 

@@ -1,5 +1,5 @@
 // Clock: the seam for wall-clock time. Stateful stages take `now` as a parameter instead of a
-// Clock; only the programs (and the pieces that wait) own one.
+// Clock; only programs, and classes that wait, have one.
 #pragma once
 
 #include <chrono>

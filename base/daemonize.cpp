@@ -6,16 +6,12 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 
 namespace portcullis::base {
 namespace {
 
-Diagnostic fork_error(int error) {
-    Diagnostic diagnostic;
-    diagnostic.code = "cannot-fork";
-    diagnostic.message = "cannot go into the background: " + std::generic_category().message(error);
-    return diagnostic;
+tl::unexpected<Diagnostic> cannot_fork(int error) {
+    return fail("cannot-fork", "cannot go into the background: " + error_text(error));
 }
 
 // Waits for the child's byte; _exit: nothing of the child's state may be flushed or undone twice.
@@ -32,15 +28,15 @@ Diagnostic fork_error(int error) {
 
 Result<Daemonizer> Daemonizer::start() {
     std::array<int, 2> ends{};
-    // A socket, since send() can be told not to raise SIGPIPE if the parent was killed meanwhile.
+    // A socket: send() can be asked not to raise SIGPIPE if the parent was killed.
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-        return fail(fork_error(errno));
+        return cannot_fork(errno);
     }
     UniqueFd read_end(ends[0]);
     UniqueFd write_end(ends[1]);
     const pid_t child = ::fork();
     if (child < 0) {
-        return fail(fork_error(errno));
+        return cannot_fork(errno);
     }
     if (child > 0) {
         write_end.reset();
@@ -48,7 +44,7 @@ Result<Daemonizer> Daemonizer::start() {
     }
     ::setsid();
     if (::chdir("/") != 0) {
-        return fail(fork_error(errno));
+        return cannot_fork(errno);
     }
     return Daemonizer(std::move(write_end));
 }

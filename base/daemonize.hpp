@@ -2,7 +2,7 @@
 // it is ready.
 //
 // The starting process exits 0 only when the daemon calls ready(), and 1 if the daemon ends before
-// that: what the daemon prints until then is seen on the terminal.
+// that. The terminal shows what the daemon prints until then.
 #pragma once
 
 #include "base/fd.hpp"
@@ -16,10 +16,10 @@ class Daemonizer {
     // threads, locks and epoll descriptors exist. Error "cannot-fork".
     static Result<Daemonizer> start();
 
-    // Stands for a program that stays in the foreground: ready() does nothing.
+    // For a program that stays in the foreground: ready() does nothing.
     static Daemonizer foreground() { return Daemonizer(UniqueFd()); }
 
-    // Tells the waiting parent that all is well, and sends what is still printed to /dev/null.
+    // Lets the waiting parent exit with 0, and redirects standard output and error to /dev/null.
     void ready();
 
   private:

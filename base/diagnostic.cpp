@@ -3,16 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
+
+#include "base/ascii.hpp"
 
 namespace portcullis::base {
 namespace {
 
 std::string printable(std::string_view text) {
     std::string out(text);
-    std::replace_if(
-        out.begin(), out.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    std::replace_if(out.begin(), out.end(), is_control, ' ');
     return out;
 }
 
@@ -49,6 +50,22 @@ std::string snippet(const Diagnostic& diagnostic) {
 }
 
 }  // namespace
+
+Diagnostic make_error(std::string code, std::string message, SourcePlace place) {
+    Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message = std::move(message);
+    diagnostic.place = std::move(place);
+    return diagnostic;
+}
+
+Diagnostic make_warning(std::string code, std::string message, SourcePlace place) {
+    Diagnostic diagnostic = make_error(std::move(code), std::move(message), std::move(place));
+    diagnostic.severity = Severity::Warning;
+    return diagnostic;
+}
+
+std::string error_text(int error) { return std::generic_category().message(error); }
 
 void Diagnostics::add(Diagnostic diagnostic) {
     if (diagnostic.severity == Severity::Error) {

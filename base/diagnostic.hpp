@@ -1,6 +1,6 @@
-// Diagnostic: one thing that is wrong with an input of the administrator, and where.
+// Diagnostic: one mistake in an input of the administrator, and its place.
 //
-// Loaders collect all of them in a Diagnostics and go on as far as they can; the caller looks at
+// Loaders collect all mistakes in a Diagnostics and continue as far as they can; the caller checks
 // has_errors() at the end. Plain values without a pointer into the loader.
 #pragma once
 
@@ -30,7 +30,16 @@ struct Diagnostic {
     std::string hint;         // what to do; empty = none
 };
 
-// The collector that loaders are handed. Order of appearance is kept.
+// An error with its code and message, and the place that it is about, if there is one: `{path}`
+// for a file.
+Diagnostic make_error(std::string code, std::string message, SourcePlace place = {});
+// The same as a warning.
+Diagnostic make_warning(std::string code, std::string message, SourcePlace place = {});
+
+// The system's text for `error`, a value of errno.
+std::string error_text(int error);
+
+// Collects the diagnostics of a loader, in their order.
 class Diagnostics {
   public:
     void add(Diagnostic diagnostic);
@@ -43,7 +52,7 @@ class Diagnostics {
     int error_count_ = 0;
 };
 
-// The text for a person, each line ended by '\n':
+// The text for people, each line ended by '\n':
 //   rules/a.xml:4:16: error: there is no decoder "iplog-scna" [unknown-decoder]
 //     in rule 99990 > decoded_as
 //        4 |     <decoded_as>iplog-scna</decoded_as>

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::base {
 namespace {
 
 constexpr std::size_t kMaxWord = 64;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::size_t tolerated_edits(std::size_t length) { return length <= 4 ? 1 : length <= 8 ? 2 : 3; }
 
@@ -49,7 +49,7 @@ std::optional<std::string_view> find_similar(std::string_view word,
     std::size_t best_distance = tolerated_edits(word.size()) + 1;
     for (const auto candidate : candidates) {
         const std::size_t distance = edit_distance(word, candidate);
-        // As many edits as the word has bytes would make any word out of it.
+        // As many edits as the word has bytes would turn it into any other word.
         if (distance < best_distance && distance < word.size()) {
             best_distance = distance;
             best = candidate;

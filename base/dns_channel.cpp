@@ -15,14 +15,11 @@
 namespace portcullis::base {
 namespace {
 
-constexpr int kClassIn = 1;
-constexpr int kTypePtr = 12;
+constexpr int kQuestionClass = 1;  // IN
+constexpr int kQuestionType = 12;  // PTR
 
 Diagnostic no_resolver(int status) {
-    Diagnostic diagnostic;
-    diagnostic.code = "no-resolver";
-    diagnostic.message = std::string("cannot look up names: ") + ares_strerror(status);
-    return diagnostic;
+    return make_error("no-resolver", std::string("cannot look up names: ") + ares_strerror(status));
 }
 
 DnsStatus status_of(int status) {
@@ -92,19 +89,6 @@ std::string ptr_question(const IpAddress& address) {
     return question + (address.is_v4() ? "in-addr.arpa" : "ip6.arpa");
 }
 
-std::string name_in_ptr_answer(std::span<const std::uint8_t> message, const IpAddress& address) {
-    hostent* host = nullptr;
-    const int status =
-        ares_parse_ptr_reply(message.data(), static_cast<int>(message.size()), address.data(),
-                             static_cast<int>(address.size()), family_of(address.is_v4()), &host);
-    if (status != ARES_SUCCESS || host == nullptr) {
-        return {};
-    }
-    std::string name = host->h_name == nullptr ? "" : host->h_name;
-    ares_free_hostent(host);
-    return name;
-}
-
 Result<std::unique_ptr<DnsChannel>> DnsChannel::open(EventLoop& loop, const DnsSettings& settings) {
     if (const int status = ares_library_init(ARES_LIB_INIT_ALL); status != ARES_SUCCESS) {
         return fail(no_resolver(status));
@@ -151,9 +135,9 @@ DnsChannel::~DnsChannel() {
 }
 
 void DnsChannel::ask_name(const IpAddress& address, OnMessage on_message) {
-    // Not ares_gethostbyaddr(): it takes a server that is silent for one that says no.
+    // Not ares_gethostbyaddr(): it reports a silent server as the answer "no such name".
     ares_query(
-        handle_->channel, ptr_question(address).c_str(), kClassIn, kTypePtr,
+        handle_->channel, ptr_question(address).c_str(), kQuestionClass, kQuestionType,
         [](void* data, int status, int, unsigned char* bytes, int size) {
             const std::unique_ptr<OnMessage> call(static_cast<OnMessage*>(data));
             if (status != ARES_EDESTRUCTION) {

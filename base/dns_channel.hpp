@@ -1,8 +1,8 @@
-// DnsChannel: questions to name servers on an event loop, never waited for.
+// DnsChannel: asks name servers on an event loop, without waiting.
 //
-// The plumbing between c-ares and the loop, and nothing else: what may be asked, how often, and how
-// long an answer is believed is the owner's business, as is what an answer may contain: it is
-// written by strangers. Single-threaded.
+// Only connects c-ares with the loop. The owner decides what may be asked, how often, and how long
+// an answer is valid; it also checks the content of answers, which strangers write.
+// Single-threaded.
 #pragma once
 
 #include <array>
@@ -33,30 +33,28 @@ struct DnsSettings {
     int tries = 2;
 };
 
-// Nothing = there is no such name, or it has no such record: an answer, no failure.
+// Nothing = there is no such name, or it has no such record. That is an answer, not a failure.
 enum class DnsStatus { Answer, Nothing, Failed };
 
 // "1.2.0.192.in-addr.arpa", "1.0.0. … .8.b.d.0.1.0.0.2.ip6.arpa" (RFC 1035 section 3.5, RFC 3596).
 std::string ptr_question(const IpAddress& address);
-// The name in `message`, an answer to the PTR question for `address`; empty = none that can be
-// read.
-std::string name_in_ptr_answer(std::span<const std::uint8_t> message, const IpAddress& address);
 
 class DnsChannel {
   public:
     // `loop` must outlive it. Error "no-resolver".
     static Result<std::unique_ptr<DnsChannel>> open(EventLoop& loop, const DnsSettings& settings);
-    // Gives up what is on the way; nobody is called back.
+    // Gives up all open questions without calling back.
     ~DnsChannel();
     DnsChannel(const DnsChannel&) = delete;
     DnsChannel& operator=(const DnsChannel&) = delete;
 
-    // Asks for the PTR record of `address`. `on_message` is called once, perhaps at once, with the
-    // whole message, which is valid while it runs and empty unless the status is Answer or Nothing.
+    // Asks for the PTR record of `address`. `on_message` is called once, perhaps before this
+    // returns. It gets the whole message, which is valid during the call, and empty unless the
+    // status is Answer or Nothing.
     using OnMessage = std::function<void(DnsStatus, std::span<const std::uint8_t>)>;
     void ask_name(const IpAddress& address, OnMessage on_message);
 
-    // Asks for the IPv4 or IPv6 addresses of `name`: DNS alone, no file of hosts.
+    // Asks DNS for the IPv4 or IPv6 addresses of `name`; /etc/hosts is not read.
     using OnAddresses = std::function<void(DnsStatus, const std::vector<IpAddress>&)>;
     void ask_addresses(const std::string& name, bool wants_v4, OnAddresses on_addresses);
 

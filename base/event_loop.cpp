@@ -12,7 +12,7 @@ namespace portcullis::base {
 namespace {
 
 // Registration fails only for lack of memory or descriptors, or for a descriptor that epoll cannot
-// watch: a broken precondition, nothing that a caller could mend.
+// watch. That is a broken precondition: a caller could not correct it.
 void require(int result, const char* what) {
     if (result < 0) {
         throw std::runtime_error(std::string("event loop: cannot ") + what);

@@ -1,7 +1,7 @@
 // EventLoop: one thread's loop over descriptors, timers and signals (sd-event underneath).
 //
-// Single-threaded. Callbacks run inside run(); they may add and remove sources, also their own.
-// A source is removed when its Source handle dies. The loop must outlive its sources.
+// Single-threaded. Callbacks run inside run(); they may add and remove sources, including their
+// own. A source is removed when its Source handle is destroyed. The loop must outlive its sources.
 #pragma once
 
 #include <chrono>
@@ -29,8 +29,8 @@ class EventLoop {
     // EPOLLERR are always reported. `fd` is not owned and must stay open as long as the source.
     Source watch_fd(int fd, std::uint32_t events, std::function<void(std::uint32_t)> on_ready);
 
-    // Calls `on_time` once, `delay` from now by the monotonic clock (0 = in the next round), at
-    // most `slack` late.
+    // Calls `on_time` once, `delay` from now by the monotonic clock (0 = in the next round), with a
+    // delay of `slack` at most.
     Source call_after(std::chrono::nanoseconds delay, std::function<void()> on_time,
                       std::chrono::nanoseconds slack = std::chrono::milliseconds(1));
 

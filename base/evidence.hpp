@@ -1,6 +1,6 @@
-// Evidence: how much the address in a report is worth, and the block that fits it. Shared words of
-// the engine, execd and responders; the sensor writes them as notes (docs/iplog-line-format.md).
-// Plain values, any thread.
+// Evidence: how reliable the address in a report is, and the kind of block that fits it. The
+// engine, execd and responders share these words; the sensor writes them as notes
+// (docs/iplog-line-format.md). Plain values, any thread.
 #pragma once
 
 #include <array>
@@ -17,11 +17,11 @@ enum class Evidence {
     Doubtful,   // there are signs against the address: it may well be forged
 };
 
-// What is dropped of a blocked source.
+// Which packets of a blocked source are dropped.
 enum class BlockKind {
     Hard,  // everything
     Soft,  // new connections, datagrams to service ports, echo requests, and our refusals to it;
-           // established connections and our own connections to it go on
+           // established connections and our own connections to it continue
 };
 
 // <block> of an <active-response>.

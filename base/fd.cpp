@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 
 #include "base/utf8.hpp"
 
@@ -17,12 +16,8 @@ namespace {
 
 tl::unexpected<Diagnostic> file_error(std::string code, std::string_view verb,
                                       const std::string& path, int error) {
-    Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message =
-        "cannot " + std::string(verb) + " the file: " + std::generic_category().message(error);
-    diagnostic.place.file = path;
-    return fail(std::move(diagnostic));
+    return fail(std::move(code), "cannot " + std::string(verb) + " the file: " + error_text(error),
+                {path});
 }
 
 bool others_can_write(const std::string& folder) {
@@ -82,7 +77,7 @@ UniqueFd open_for_append(const std::string& path, int mode) {
     const bool is_exposed =
         ::geteuid() == 0 && others_can_write(std::filesystem::path(path).parent_path().string());
     const int follow = is_exposed ? O_NOFOLLOW : 0;
-    // Nobody reads a FIFO perhaps: an error then (ENXIO), instead of waiting for him.
+    // O_NONBLOCK: a FIFO without a reader is an error (ENXIO), instead of a wait.
     return UniqueFd(::open(path.c_str(),
                            O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | follow,
                            static_cast<mode_t>(mode)));
@@ -107,7 +102,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
     const bool wait_for_disk = durability == Durability::Machine;
     const std::string temporary = path + ".new";
     {
-        // What lies there was left by a crash, or was put there for us to write through.
+        // A file of this name is left over from a crash, or a link that somebody placed there.
         ::unlink(temporary.c_str());
         const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                                  static_cast<mode_t>(mode)));

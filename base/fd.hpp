@@ -35,29 +35,28 @@ class UniqueFd {
     int fd_ = -1;
 };
 
-// The whole file, or its first `limit` bytes. Waits for nobody: a pipe or a socket, whose writer
+// Reads the whole file, or its first `limit` bytes. Never waits: a pipe or a socket, whose writer
 // may never come, is an error. Error code "unreadable-file", place = the path.
 inline constexpr std::size_t kMaxReadFile = std::size_t{1} << 30;
 Result<std::string> read_file(const std::string& path, std::size_t limit = kMaxReadFile);
-// The same for a text that somebody edits: without the byte order mark at its beginning, if any.
+// The same for a text file that people edit: without a byte order mark at its beginning.
 Result<std::string> read_text_file(const std::string& path, std::size_t limit = kMaxReadFile);
 
 enum class Durability {
-    Process,  // survives the end of the process in any way; no disk is waited for
-    Machine,  // survives the end of the machine too: fsync
+    Process,  // survives every end of the process; does not wait for the disk
+    Machine,  // also survives a crash of the machine: fsync
 };
 
-// Writes a temporary file beside `path` and renames it over `path`: whenever it is interrupted, the
-// file holds the old or the new content, never a mixture (after a crash of the machine that is so
-// with Durability::Machine).
-// `mode` as for open(2). Error code "unwritable-file".
+// Writes a temporary file beside `path` and renames it to `path`. Whenever this is interrupted, the
+// file has the old or the new content, never a mixture; after a crash of the machine only with
+// Durability::Machine. `mode` as for open(2). Error code "unwritable-file".
 Result<void> write_file_atomically(const std::string& path, std::string_view content, int mode,
                                    Durability durability = Durability::Machine);
 
 // Opens `path` for appending, created with `mode` if it is missing; empty = an error (errno is set:
 // ELOOP for a refused link). Root follows a symbolic link there only if nobody else can write to
-// the folder: whoever could put the link there would choose what root writes to. A FIFO without a
-// reader is an error (ENXIO), and nothing waits for its reader later.
+// the folder: another user who placed the link could choose the file that root writes to. A FIFO
+// without a reader is an error (ENXIO), and later writes do not wait for a reader.
 UniqueFd open_for_append(const std::string& path, int mode);
 
 // Writes all of `bytes`, restarting after EINTR and short writes; false = an error (errno is set).

@@ -1,4 +1,4 @@
-// HoldConfig: when the kernel itself stops a scan for a moment (docs/hold.md). Plain values.
+// HoldConfig: when the kernel itself holds a scan for a moment (docs/hold.md). Plain values.
 #pragma once
 
 #include <chrono>
@@ -8,8 +8,8 @@ namespace portcullis::base {
 enum class HoldMode {
     No,
     Yes,
-    // Counts only our own refusals (RST): for hosts whose sockets the kernel does not know, such as
-    // IPVS services.
+    // Counts only refused connections (our own RST): for hosts whose sockets the kernel does not
+    // know, such as IPVS services.
     Refused,
 };
 

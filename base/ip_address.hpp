@@ -1,7 +1,7 @@
 // IpAddress, Cidr and CidrSet: IPv4 and IPv6 addresses as values.
 //
-// An IPv4-mapped IPv6 address (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2) is the IPv4 address: two
-// spellings of one host are equal and are printed the same way.
+// An IPv4-mapped IPv6 address (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2) is the IPv4 address: both
+// spellings of a host are equal and are printed in the same way.
 #pragma once
 
 #include <array>
@@ -49,8 +49,9 @@ class IpAddress {
 
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for a literal 0
     auto operator<=>(const IpAddress&) const = default;
-    // As the generated one would be. It is asked several times for each packet, of addresses that
-    // were written just before: a word as it was written, and no call.
+    // The same result as the generated one. It is called several times for each packet, with
+    // addresses that were just written; comparing words as they were written avoids a stall, and
+    // being inline a call.
     bool operator==(const IpAddress& other) const {
         const auto is_same = [&](auto word, std::size_t at) {
             auto mine = word;
@@ -85,7 +86,7 @@ struct Cidr {
     // "10.0.0.0/8", "fe80::/10", or a single address (= /32, /128). nullopt = neither.
     static std::optional<Cidr> parse(std::string_view text);
     bool contains(const IpAddress& other) const;
-    // One of the two contains the other.
+    // Whether one of the two contains the other.
     bool overlaps(const Cidr& other) const {
         return prefix_length <= other.prefix_length ? contains(other.address)
                                                     : other.contains(address);
@@ -98,7 +99,7 @@ struct Cidr {
 class CidrSet {
   public:
     void add(const Cidr& cidr) { cidrs_.push_back(cidr); }
-    // The first member that contains `address`, nullptr if none does. Valid until the next add().
+    // The first member that contains `address`; nullptr = none. Valid until the next add().
     const Cidr* find(const IpAddress& address) const;
     // The first member that has an address in common with `network`. The same otherwise.
     const Cidr* find_overlap(const Cidr& network) const;
@@ -110,15 +111,15 @@ class CidrSet {
     std::vector<Cidr> cidrs_;
 };
 
-// Why an address can never be that of a remote attacker: a word such as "loopback", "multicast",
-// "broadcast", "unspecified", "link-local", "reserved", "discard-only"; empty = it may be one. Of
-// RFC 6890 covers 127.0.0.0/8, ::1, 224.0.0.0/4, ff00::/8, 255.255.255.255, 0.0.0.0/8, ::,
-// 240.0.0.0/4, fe80::/10 and 100::/64. Not the ranges that local hosts, translators (64:ff9b::/96)
-// and laboratories use: attacks do come from these.
+// The reason why an address cannot be that of a remote attacker: a word such as "loopback",
+// "multicast", "broadcast", "unspecified", "link-local", "reserved", "discard-only"; empty = it can
+// be one. Covers, from RFC 6890, 127.0.0.0/8, ::1, 224.0.0.0/4, ff00::/8, 255.255.255.255,
+// 0.0.0.0/8, ::, 240.0.0.0/4, fe80::/10 and 100::/64. Does not cover the ranges of local hosts,
+// translators (64:ff9b::/96) and laboratories: attacks do come from these.
 std::string_view special_use_of(const IpAddress& address);
-// The same of a network that has any such address.
+// The same for a network that contains such an address.
 std::string_view special_use_of(const Cidr& network);
-// All that special_use_of() knows.
+// All networks that special_use_of() knows.
 struct SpecialNetwork {
     Cidr network;
     std::string_view use;

@@ -1,4 +1,4 @@
-// Keyed hashing of addresses and flows: who sends packets must not be able to choose the bucket.
+// Keyed hashing of addresses and flows: a sender of packets must not be able to choose the bucket.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <system_error>
+
+#include "base/ascii.hpp"
 
 namespace portcullis::base {
 namespace {
@@ -33,11 +34,7 @@ std::string_view word_of(LogLevel level) {
 Result<void> Log::open_file(const std::string& path) {
     UniqueFd fd = open_for_append(path, 0640);
     if (!fd) {
-        Diagnostic diagnostic;
-        diagnostic.code = "unwritable-file";
-        diagnostic.message = "cannot open the log: " + std::generic_category().message(errno);
-        diagnostic.place.file = path;
-        return fail(std::move(diagnostic));
+        return fail("unwritable-file", "cannot open the log: " + error_text(errno), {path});
     }
     file_ = std::move(fd);
     return {};
@@ -52,9 +49,7 @@ void Log::write(LogLevel level, std::string_view text) {
         clean.pop_back();
     }
     std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; },
-        ' ');
+        clean.begin(), clean.end(), [](char c) { return is_control(c) && c != '\n'; }, ' ');
     const std::string line =
         fmt::format("{:%Y/%m/%d %H:%M:%S} {}: {}: {}\n", fmt::localtime(std::time(nullptr)),
                     program_, word_of(level), clean);

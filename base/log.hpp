@@ -1,8 +1,8 @@
 // Log: the daemons' own messages, in OSSEC's form "YYYY/MM/DD hh:mm:ss program: LEVEL: text".
 //
-// Libraries are handed a Log; only programs make one. Messages are for people: lower case, no
-// function names, they say what to do. Writes to standard error and, once open_file() was called,
-// to a file (O_APPEND, one write per message). Thread-safe after open_file().
+// Only programs make a Log; libraries get one. Messages are for people: lower case, no function
+// names, and they say what to do. Writes to standard error and, once open_file() was called, to a
+// file (O_APPEND, one write per message). Thread-safe after open_file().
 #pragma once
 
 #include <string>

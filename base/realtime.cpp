@@ -20,7 +20,7 @@ constexpr std::int64_t kUnlimited = -1;  // realtime, and the stretch is not lim
 std::atomic<std::int64_t> demoted_at{kSteady};
 static_assert(std::atomic<std::int64_t>::is_always_lock_free, "a signal handler writes it");
 
-// Async-signal-safe, unlike std::chrono's clocks on paper.
+// Async-signal-safe; the standard does not promise that for std::chrono's clocks.
 std::int64_t monotonic_nanoseconds() {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);

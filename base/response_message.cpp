@@ -12,21 +12,18 @@ namespace {
 
 using nlohmann::json;
 
-// The longest text that a member may hold; the packet is bounded anyway.
+// The longest text of a member, in bytes.
 constexpr std::size_t kMaxText = 2048;
 
 tl::unexpected<Diagnostic> bad_message(std::string what) {
-    Diagnostic diagnostic;
-    diagnostic.code = "bad-message";
-    diagnostic.message = std::move(what);
-    return fail(std::move(diagnostic));
+    return fail("bad-message", std::move(what));
 }
 
 std::string to_packet(const json& object) {
     return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// Takes members out of one object and remembers the first thing that is wrong with it.
+// Takes members out of one object and remembers the first mistake in it.
 class MemberReader {
   public:
     explicit MemberReader(json& object) : object_(object) {}
@@ -50,7 +47,7 @@ class MemberReader {
     std::int64_t number(const char* name, std::int64_t least, std::int64_t most) {
         auto it = object_.find(name);
         if (it == object_.end() || !it->is_number_integer()) {
-            complain(fmt::format("\"{}\" is missing or no whole number", name));
+            complain(fmt::format("\"{}\" is missing or not a whole number", name));
             return least;
         }
         // A number above the signed range is an unsigned one that get<int64_t> would wrap.
@@ -81,7 +78,7 @@ class MemberReader {
         return value;
     }
     bool optional_boolean(const char* name) { return object_.contains(name) && boolean(name); }
-    // Call last: whatever is left is unknown.
+    // Call it last: the members that remain are unknown.
     std::string problem() {
         if (problem_.empty() && !object_.empty()) {
             complain("a member is unknown");
@@ -112,7 +109,7 @@ std::chrono::seconds read_timeout(MemberReader& in, std::int64_t least) {
     return std::chrono::seconds(in.number("timeout", least, kMaxBanTime.count()));
 }
 
-// A member that holds one of some words, read by `value_of`; without it, `otherwise`.
+// A member whose value is one of some words, read by `value_of`; `otherwise` if it is missing.
 template <typename Value>
 Value read_word(MemberReader& in, const char* name,
                 std::optional<Value> (*value_of)(std::string_view), Value otherwise) {
@@ -258,7 +255,7 @@ Result<json> parse_object(std::string_view packet) {
     }
     json object = json::parse(packet, nullptr, false);
     if (!object.is_object()) {
-        return bad_message("no JSON object");
+        return bad_message("not a JSON object");
     }
     return object;
 }
@@ -349,7 +346,7 @@ Result<void> read_rows(json& object, const char* name, std::vector<Row>& rows,
     }
     for (auto& item : list) {
         if (!item.is_object()) {
-            return bad_message(fmt::format("\"{}\" holds what is not an object", name));
+            return bad_message(fmt::format("\"{}\" has an element that is not an object", name));
         }
         MemberReader in(item);
         rows.push_back(read(in));

@@ -1,9 +1,9 @@
 // The messages on execd's socket: one JSON object per SOCK_SEQPACKET packet, at most
-// kMaxMessageSize bytes (docs/execd-protocol.md). Written by the engine and by
-// portcullis-control, read by execd, which trusts none of it.
+// kMaxMessageSize bytes (docs/execd-protocol.md). The engine and portcullis-control write them.
+// execd reads them and trusts none of them.
 //
-// Only the shape is checked here (known members of the right kind and size, nothing unknown); what
-// a message may ask for is execd's decision. Plain values, no state, any thread.
+// Only the form is checked here: all members are known and have the right kind and size. execd
+// decides what a message may ask for. Plain values, no state, any thread.
 #pragma once
 
 #include <chrono>
@@ -20,13 +20,13 @@
 namespace portcullis::base {
 
 inline constexpr std::size_t kMaxMessageSize = 4096;
-// Longest timeout that a message may carry: ten years. Keeps deadlines far from overflow.
 // All ports of a transport protocol.
 inline constexpr int kMaxPorts = 65536;
+// Longest timeout of a message: ten years, so that deadlines cannot overflow.
 inline constexpr std::chrono::seconds kMaxBanTime{10LL * 366 * 24 * 3600};
 
-// The engine asks for a response that execd's own configuration binds: command + timeout.
-// It gets no reply: the engine never waits for execd, whose records say what came of it.
+// The engine asks for a response that execd's own configuration contains: command and timeout.
+// There is no reply, because the engine never waits for execd; execd's records show the result.
 struct RespondRequest {
     std::string command;              // <name> of a <command>
     std::chrono::seconds timeout{0};  // of the <active-response>; 0 = never undone
@@ -37,14 +37,14 @@ struct RespondRequest {
     int rule_id = 0;
     std::string location;
     Evidence evidence = Evidence::Proven;
-    // The event is the sensor's, not that of a service to which the source was connected.
+    // The event comes from the sensor, not from a service to which the source was connected.
     bool of_packets = false;
-    // How many ports the event names, at most kMaxPorts; 0 = it names none.
+    // Number of ports in the event, at most kMaxPorts; 0 = it has none.
     int ports = 0;
-    // When the engine read the event: unix time in seconds; 0 = it does not say.
+    // Time at which the engine read the event: unix time in seconds; 0 = not known.
     std::int64_t evidence_time = 0;
     // <block> and <forgeable_timeout> of the <active-response>. With the command and the timeout
-    // they say which one is meant: execd refuses what its own configuration does not bind.
+    // they identify it: execd refuses a response that its own configuration does not contain.
     BlockChoice block = BlockChoice::Hard;
     std::chrono::seconds forgeable_timeout{0};  // 0 = none: `timeout` counts for all
 };
@@ -61,12 +61,12 @@ struct UnbanRequest {
     std::string address;
 };
 struct FlushRequest {};
-// What responders block and no ban explains.
+// Lists the addresses that responders block without a ban.
 struct UnexplainedRequest {
     std::string after;  // as in ListRequest
 };
 
-// The never-block list, in pages, or what it says of one address or network.
+// Lists the never-block list, in pages, or its entry for one address or network.
 struct ProtectedRequest {
     std::string after;    // as in ListRequest; the first page reads the list anew
     std::string address;  // empty = the whole list
@@ -90,12 +90,12 @@ struct BanRow {
     bool operator==(const BanRow&) const = default;
 };
 
-// An address that a responder blocks and no ban explains, or that the kernel holds.
+// An address that a responder blocks without a ban, or that the kernel holds.
 struct BlockRow {
     std::string responder;  // its executable
     std::string address;
     std::int64_t left = 0;  // seconds; -1 = it has no end
-    bool is_hold = false;   // a hold of the kernel: it is explained, and ends by itself
+    bool is_hold = false;   // a hold of the kernel, which ends by itself
 
     bool operator==(const BlockRow&) const = default;
 };
@@ -110,7 +110,7 @@ struct ProtectedRow {
 
 struct Reply {
     bool ok = true;
-    std::string text;          // for a person: what was done, or why not
+    std::string text;          // for people: what was done, or why not
     std::vector<BanRow> bans;  // of a ListRequest: as many as fit into a packet
     std::string next;          // ListRequest::after of the next page; empty = this was the last
     std::vector<BlockRow> blocks = {};                 // of an UnexplainedRequest, in pages as well

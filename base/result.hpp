@@ -1,4 +1,4 @@
-// Result: a value, or one Diagnostic that says why there is none.
+// Result: a value, or the Diagnostic that says why there is none.
 #pragma once
 
 #include <tl/expected.hpp>
@@ -10,9 +10,13 @@ namespace portcullis::base {
 template <class T>
 using Result = tl::expected<T, Diagnostic>;
 
-// fail("no such file", ...) converts to any Result<T>.
+// What fail() returns converts to any Result<T>.
 inline tl::unexpected<Diagnostic> fail(Diagnostic diagnostic) {
     return tl::unexpected<Diagnostic>(std::move(diagnostic));
+}
+inline tl::unexpected<Diagnostic> fail(std::string code, std::string message,
+                                       SourcePlace place = {}) {
+    return fail(make_error(std::move(code), std::move(message), std::move(place)));
 }
 
 }  // namespace portcullis::base

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <system_error>
 
 namespace portcullis::base {
 namespace {
@@ -25,7 +24,7 @@ constexpr std::size_t kLongestName = 32;
 std::array<std::array<char, kLongestName>, kNamedCalls> call_names;
 RefusedCallReport report_refused = nullptr;
 
-// What it takes to end the process from the handler.
+// The calls that end the process from the handler.
 constexpr std::array<AllowedCall, 8> kEnding{{{"exit_group"},
                                               {"exit"},
                                               {"rt_sigreturn"},
@@ -85,18 +84,15 @@ void keep_names() {
     }
 }
 
-Diagnostic seccomp_error(std::string_view what, int error) {
-    Diagnostic diagnostic;
-    diagnostic.code = "seccomp";
-    diagnostic.message = fmt::format("cannot limit the system calls: {}: {}", what,
-                                     std::generic_category().message(error));
-    return diagnostic;
+tl::unexpected<Diagnostic> cannot_limit(std::string_view what, int error) {
+    return fail("seccomp",
+                fmt::format("cannot limit the system calls: {}: {}", what, error_text(error)));
 }
 
 Result<void> add_rule(scmp_filter_ctx filter, const AllowedCall& call) {
     const int number = ::seccomp_syscall_resolve_name(std::string(call.name).c_str());
     if (number == __NR_SCMP_ERROR) {
-        return fail(seccomp_error(fmt::format("unknown call {}", call.name), EINVAL));
+        return cannot_limit(fmt::format("unknown call {}", call.name), EINVAL);
     }
     int result = 0;
     if (call.argument) {
@@ -108,7 +104,7 @@ Result<void> add_rule(scmp_filter_ctx filter, const AllowedCall& call) {
     }
     // Negative: a call that other architectures have.
     if (result != 0 && number >= 0) {
-        return fail(seccomp_error(call.name, -result));
+        return cannot_limit(call.name, -result);
     }
     return {};
 }
@@ -118,7 +114,7 @@ Result<void> add_rule(scmp_filter_ctx filter, const AllowedCall& call) {
 Result<void> allow_only(std::span<const AllowedCall> allowed, RefusedCallReport report) {
     const Filter filter(::seccomp_init(SCMP_ACT_TRAP));
     if (!filter) {
-        return fail(seccomp_error("no filter", ENOMEM));
+        return cannot_limit("no filter", ENOMEM);
     }
     for (const std::span<const AllowedCall> calls :
          {std::span<const AllowedCall>(kEnding), allowed}) {
@@ -128,11 +124,12 @@ Result<void> allow_only(std::span<const AllowedCall> allowed, RefusedCallReport 
             }
         }
     }
-    // The log line is a help for people: without it (Linux before 4.14) the filter works as well.
+    // The kernel's log line only helps people: the filter also works without it (Linux before
+    // 4.14).
     static_cast<void>(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_LOG, 1));
     if (const int result = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
         result != 0) {
-        return fail(seccomp_error("all threads", -result));
+        return cannot_limit("all threads", -result);
     }
     keep_names();
     report_refused = report != nullptr ? report : report_on_stderr;
@@ -140,10 +137,10 @@ Result<void> allow_only(std::span<const AllowedCall> allowed, RefusedCallReport 
     action.sa_sigaction = on_refused;
     action.sa_flags = SA_SIGINFO;
     if (::sigaction(SIGSYS, &action, nullptr) != 0) {
-        return fail(seccomp_error("SIGSYS", errno));
+        return cannot_limit("SIGSYS", errno);
     }
     if (const int result = ::seccomp_load(filter.get()); result != 0) {
-        return fail(seccomp_error("the kernel refuses", -result));
+        return cannot_limit("the kernel refuses", -result);
     }
     return {};
 }

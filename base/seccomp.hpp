@@ -3,13 +3,13 @@
 // A daemon opens what it needs as root, drops its privileges and then calls allow_only(). From then
 // on a call that is not in the list is not carried out: the kernel sends SIGSYS, whose handler
 // writes one line and ends the process. Ending is better than EPERM: a program whose call fails
-// without a reason goes on in a state that nobody has tested, and an attacker may try again. SIGSYS
-// is better than SECCOMP_RET_KILL_PROCESS: the line says which call it was. An attacker who has
-// taken over the process can change the handler, but the call is refused all the same. The kernel
-// logs it as well (audit, type 1326).
+// without a reason continues in an untested state, and an attacker may try again. SIGSYS is better
+// than SECCOMP_RET_KILL_PROCESS: the line says which call it was. An attacker who controls the
+// process can change the handler, but the call is still refused. The kernel logs it too (audit,
+// type 1326).
 //
-// The filter holds for all threads of the process and for its children, and cannot be taken back.
-// The handler has to reach the names of the calls, so they are kept here and not in an object.
+// The filter applies to all threads of the process and to its children, and cannot be removed. The
+// handler has to reach the names of the calls, so they are static and not in an object.
 #pragma once
 
 #include <cstdint>
@@ -59,10 +59,10 @@ struct RefusedCall {
 // (signal-safety(7)): no allocation, no locks.
 using RefusedCallReport = void (*)(const RefusedCall&);
 
-// Limits this process, all of its threads, to `allowed`; also to those that ending takes
-// (exit_group, rt_sigreturn, rt_sigaction, rt_sigprocmask, tgkill, getpid, gettid). `report` is
-// told of a refused call; nullptr = a line on standard error. Sets NoNewPrivs. Takes over SIGSYS.
-// Error "seccomp": the kernel or libseccomp refused, or a name is unknown; then nothing is limited.
+// Limits all threads of this process to `allowed` and to the calls that ending needs (exit_group,
+// rt_sigreturn, rt_sigaction, rt_sigprocmask, tgkill, getpid, gettid). `report` is called for a
+// refused call; nullptr = write a line to standard error. Sets NoNewPrivs. Takes over SIGSYS. Error
+// "seccomp": the kernel or libseccomp refused, or a name is unknown; then nothing is limited.
 Result<void> allow_only(std::span<const AllowedCall> allowed, RefusedCallReport report = nullptr);
 
 }  // namespace portcullis::base

@@ -58,7 +58,7 @@ Utf8Sequence utf8_sequence_at(std::string_view bytes) {
 
 bool is_ascii(std::string_view bytes) {
     bytes.remove_prefix(ascii_prefix(bytes));
-    // What is left is shorter than a word, or begins with one that is not ASCII.
+    // The rest is shorter than a word, or begins with a word that is not ASCII.
     return std::all_of(bytes.begin(), bytes.end(),
                        [](char c) { return static_cast<std::uint8_t>(c) < 0x80; });
 }

@@ -1,5 +1,5 @@
-// The options that a configuration gives the Analyzer: the daemon and logtest differ in what
-// `Behaviour` names and in nothing else.
+// The options of the Analyzer in a configuration. The daemon and logtest differ only in their
+// `Behaviour`.
 #pragma once
 
 #include <cstdint>

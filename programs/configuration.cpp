@@ -63,8 +63,8 @@ Lists load_lists(const Home& home, const std::vector<config::FileReference>& fil
     return lists;
 }
 
-// When the decoders do not load, rules are checked all the same: against the names that the files
-// give, right or wrong, so that one bad decoder does not make every decoded_as an error.
+// If the decoders do not load, rules are still checked, against all decoder names in the files: one
+// bad decoder must not make every decoded_as an error.
 std::set<std::string, std::less<>> names_in(const std::vector<xml::Document>& documents) {
     std::set<std::string, std::less<>> names;
     for (const xml::Document& document : documents) {
@@ -106,8 +106,8 @@ std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig&
 
 }  // namespace
 
-std::shared_ptr<const pipeline::Configuration> Configuration::analysis_of(
-    const std::shared_ptr<const Configuration>& configuration) {
+std::shared_ptr<const pipeline::Configuration> HomeConfiguration::analysis_of(
+    const std::shared_ptr<const HomeConfiguration>& configuration) {
     return {configuration, &configuration->analysis};
 }
 
@@ -123,11 +123,11 @@ rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine) {
     return limits;
 }
 
-std::shared_ptr<const Configuration> load_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics,
-                                                        ConfigurationSources* sources) {
-    auto loaded = std::make_shared<Configuration>();
+std::shared_ptr<const HomeConfiguration> load_configuration(const Home& home,
+                                                            const std::string& config_path,
+                                                            base::Diagnostics& diagnostics,
+                                                            ConfigurationSources* sources) {
+    auto loaded = std::make_shared<HomeConfiguration>();
     loaded->engine = config::load_engine_config(config_path, diagnostics);
     loaded->engine.internal =
         config::load_internal_options({home.resolve("etc/internal_options.conf"),
@@ -140,7 +140,7 @@ std::shared_ptr<const Configuration> load_configuration(const Home& home,
     }
     const config::EngineConfig& engine = loaded->engine;
     if (diagnostics.has_errors() && ::access(config_path.c_str(), R_OK) != 0) {
-        return nullptr;  // the rest would complain about what it does not name
+        return nullptr;  // further errors would follow from these
     }
 
     const config::InputFiles files = config::resolve_input_files(engine, home.path(), diagnostics);

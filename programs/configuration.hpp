@@ -1,5 +1,6 @@
-// Configuration: everything that ossec.conf of one home names, loaded into one immutable value.
-// Shared by daemon and logtest, so that both always analyse alike; the daemon swaps it at a reload.
+// HomeConfiguration: everything that ossec.conf of one home names, loaded into one immutable value.
+// The daemon and logtest both use it, so that they analyse alike; the daemon replaces it at a
+// reload.
 #pragma once
 
 #include <memory>
@@ -14,31 +15,30 @@
 
 namespace portcullis::programs {
 
-struct Configuration {
+struct HomeConfiguration {
     config::EngineConfig engine;
     pipeline::Configuration analysis;
-    std::vector<std::string> decoder_files;  // that were loaded, as ossec.conf names them
+    std::vector<std::string> decoder_files;  // the loaded ones, with the paths in ossec.conf
 
     // For an Analyzer: shares ownership of the whole.
     static std::shared_ptr<const pipeline::Configuration> analysis_of(
-        const std::shared_ptr<const Configuration>& configuration);
+        const std::shared_ptr<const HomeConfiguration>& configuration);
 };
 
-// What the analysis of lines remembers at most.
+// The limits of what the analysis remembers.
 rules::CorrelatorLimits correlator_limits(const config::EngineConfig& engine);
 
-// The files that a configuration was made of, for whoever looks at how it is written.
+// The files of a configuration, for lint.
 struct ConfigurationSources {
     std::vector<xml::Document> decoders;  // in the order of loading
     std::vector<xml::Document> rules;
 };
 
 // Reads `config_path` and the decoder, rule and list files it names, which are relative to `home`.
-// All that is wrong with any of them is in `diagnostics`; nullptr if one of them is an error.
-// `sources`, if given, gets the files that could be read.
-std::shared_ptr<const Configuration> load_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics,
-                                                        ConfigurationSources* sources = nullptr);
+// Adds all mistakes in them to `diagnostics`; nullptr = one of them is an error. `sources`, if
+// given, gets the files that could be read.
+std::shared_ptr<const HomeConfiguration> load_configuration(
+    const Home& home, const std::string& config_path, base::Diagnostics& diagnostics,
+    ConfigurationSources* sources = nullptr);
 
 }  // namespace portcullis::programs

@@ -23,7 +23,7 @@ struct DaemonCommandLine {
         cli.add_option("-D", home, "home of the installation")
             ->type_name("HOME")
             ->capture_default_str();
-        cli.add_option("-c", config, "configuration (default: HOME/etc/ossec.conf)")
+        cli.add_option("-c", config, "configuration file (default: HOME/etc/ossec.conf)")
             ->type_name("CONF");
         cli.add_option("-u", user, user_help)->type_name("USER")->capture_default_str();
         cli.add_flag("-f", in_foreground, "stay in the foreground");
@@ -32,8 +32,8 @@ struct DaemonCommandLine {
         cli.set_version_flag("--version", program + " " PORTCULLIS_VERSION);
     }
 
-    // nullopt = go on; otherwise the exit code. Paths are absolute then: a daemon leaves its
-    // folder.
+    // nullopt = continue; otherwise the exit code. Makes paths absolute, because a daemon leaves
+    // its folder.
     std::optional<int> parse(CLI::App& cli, int argc, char** argv) {
         try {
             cli.parse(argc, argv);

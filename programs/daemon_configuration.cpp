@@ -4,11 +4,11 @@
 
 namespace portcullis::programs {
 
-std::shared_ptr<const Configuration> load_daemon_configuration(const Home& home,
-                                                               const std::string& config_path,
-                                                               base::Diagnostics& diagnostics) {
+std::shared_ptr<const HomeConfiguration> load_daemon_configuration(const Home& home,
+                                                                   const std::string& config_path,
+                                                                   base::Diagnostics& diagnostics) {
     auto loaded = load_configuration(home, config_path, diagnostics);
-    // Also when there are errors already: all are to be shown at once.
+    // Even if there are errors already: all errors are shown at once.
     base::Diagnostics seen_before;
     const config::EngineConfig engine =
         loaded ? loaded->engine : config::load_engine_config(config_path, seen_before);

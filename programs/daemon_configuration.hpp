@@ -1,5 +1,5 @@
-// The configuration as the daemons need it: what logtest checks, and that commands can be run.
-// Used at start, at reload and by portcullis-control.
+// The configuration for the daemons: in addition to what logtest checks, commands must be
+// executable. Used at start, at reload and by portcullis-control.
 #pragma once
 
 #include <memory>
@@ -9,10 +9,10 @@
 
 namespace portcullis::programs {
 
-// As load_configuration(); in addition each command must be an executable file of
+// Like load_configuration(); in addition each command must be an executable file in
 // <home>/active-response/bin.
-std::shared_ptr<const Configuration> load_daemon_configuration(const Home& home,
-                                                               const std::string& config_path,
-                                                               base::Diagnostics& diagnostics);
+std::shared_ptr<const HomeConfiguration> load_daemon_configuration(const Home& home,
+                                                                   const std::string& config_path,
+                                                                   base::Diagnostics& diagnostics);
 
 }  // namespace portcullis::programs

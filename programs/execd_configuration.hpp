@@ -1,5 +1,5 @@
-// What execd takes from ossec.conf. It reads nothing else of the configuration: no decoder and no
-// rule file is parsed as root.
+// The part of ossec.conf that execd uses. It reads nothing else, so no decoder or rule file is
+// parsed as root.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace portcullis::programs {
 
-// The part of `config` that is execd's.
+// The part of `config` that execd uses.
 execd::ExecdConfig execd_config_of(const config::EngineConfig& config);
 
 // Reads `config_path`. Also an error: a command that cannot be run ("missing-executable", at its

@@ -1,6 +1,6 @@
-// Home: where everything of one installation lives (docs/layout.md).
+// Home: the paths of one installation (docs/layout.md).
 //
-// One folder in OSSEC's shape. `run` and `var` belong to root; `logs/alerts` and `queue` to the
+// One folder with OSSEC's layout. `run` and `var` belong to root; `logs/alerts` and `queue` to the
 // engine's user. Relative paths of ossec.conf are relative to the home.
 #pragma once
 
@@ -10,7 +10,7 @@
 namespace portcullis::programs {
 
 inline constexpr std::string_view kDefaultHome = "/var/lib/portcullis";
-// The user that the engine drops to when it is started as root.
+// The user that the engine becomes if it is started as root.
 inline constexpr std::string_view kDefaultEngineUser = "portcullis";
 
 class Home {
@@ -30,7 +30,7 @@ class Home {
     std::string queue() const { return resolve("queue"); }                     // the engine's state
     std::string bans() const { return resolve("var/execd"); }  // execd's state, 0700
     std::string execd_socket() const { return resolve("run/execd.sock"); }
-    // "engine" → run/engine.pid, which its daemon holds locked while it runs.
+    // "engine" → run/engine.pid, which the daemon keeps locked while it runs.
     std::string pid_file(std::string_view daemon) const;
 
   private:

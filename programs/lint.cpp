@@ -20,7 +20,7 @@
 namespace portcullis::programs {
 namespace {
 
-// Lint runs no command, so what would stop the daemons is only a warning here.
+// Lint runs no command, so a missing executable, which stops the daemons, is only a warning here.
 void warn_of_missing_executables(const Home& home, const config::EngineConfig& engine,
                                  base::Diagnostics& diagnostics) {
     base::Diagnostics missing;
@@ -31,8 +31,8 @@ void warn_of_missing_executables(const Home& home, const config::EngineConfig& e
     }
 }
 
-// Ids of the rules that only events of such decoders reach as never set a srcip. A rule hangs in
-// several places perhaps: one without a decoder above it, or with another, is enough.
+// Ids of the rules that are reached only by events of decoders without a srcip. A rule may be in
+// several places of the tree: one place without such a decoder above it is enough to exclude it.
 std::set<int> rules_without_srcip(const rules::RuleSet& rules, const decode::DecoderSet& decoders) {
     const std::set<int> with_srcip = decode::decoders_with_srcip(decoders);
     std::set<int> without;
@@ -109,9 +109,9 @@ rules::RuleLintOptions rule_lint_options(const decode::DecoderSet& decoders) {
     return options;
 }
 
-std::shared_ptr<const Configuration> lint_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics) {
+std::shared_ptr<const HomeConfiguration> lint_configuration(const Home& home,
+                                                            const std::string& config_path,
+                                                            base::Diagnostics& diagnostics) {
     ConfigurationSources sources;
     base::Diagnostics found;
     std::vector<std::string> files{config_path};

@@ -1,7 +1,7 @@
-// lint: all that an author should know of a configuration, beyond what keeps it from loading.
+// lint: all warnings about a configuration that loads, for its author.
 //
-// portcullis-logtest -t and --lint; never the daemons. Joins what the stages find, in the order of
-// the files.
+// For portcullis-logtest -t and --lint, not for the daemons. Joins the findings of the stages, in
+// the order of the files.
 #pragma once
 
 #include <memory>
@@ -15,17 +15,17 @@
 
 namespace portcullis::programs {
 
-// Loads `config_path` and what it names, as the daemons would, and looks at it closely if that
-// works. `diagnostics` gets all errors and warnings; docs/diagnostics.md explains them.
-// What was loaded is returned; nullptr if there is an error.
-std::shared_ptr<const Configuration> lint_configuration(const Home& home,
-                                                        const std::string& config_path,
-                                                        base::Diagnostics& diagnostics);
+// Loads `config_path` and its files as the daemons do, and checks them closely if there are no
+// errors. `diagnostics` gets all errors and warnings; docs/diagnostics.md explains them. nullptr =
+// there is an error.
+std::shared_ptr<const HomeConfiguration> lint_configuration(const Home& home,
+                                                            const std::string& config_path,
+                                                            base::Diagnostics& diagnostics);
 
-// What rules::lint_rules() is to know of the decoders.
+// The facts about the decoders that rules::lint_rules() needs.
 rules::RuleLintOptions rule_lint_options(const decode::DecoderSet& decoders);
 
-// How --lint ends: what an editor or a script asks for.
+// The exit code of --lint, for editors and scripts.
 enum class LintStatus { Clean = 0, Errors = 1, Warnings = 2 };
 LintStatus status_of(const base::Diagnostics& diagnostics);
 

@@ -32,12 +32,10 @@ base::Result<rules::KeyValueList> read_list(const std::string& path) {
         return base::fail(bytes.error());
     }
     if (bytes->size() > rules::KeyValueList::kMaxFileBytes) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unreadable-file";
-        diagnostic.message = fmt::format("has more than {} bytes, too many for a list",
-                                         rules::KeyValueList::kMaxFileBytes);
-        diagnostic.place.file = path;
-        return base::fail(std::move(diagnostic));
+        return base::fail("unreadable-file",
+                          fmt::format("has more than {} bytes, too many for a list",
+                                      rules::KeyValueList::kMaxFileBytes),
+                          {path});
     }
     if (!path.ends_with(kCdb)) {
         return rules::KeyValueList::parse(*bytes);
@@ -57,7 +55,7 @@ void lint_list_file(const std::string& path, base::Diagnostics& diagnostics) {
     if (path.ends_with(kCdb)) {
         return;
     }
-    // What cannot be read is an error of the loader already.
+    // An unreadable file is already an error of the loader.
     if (const auto text = base::read_file(path, rules::KeyValueList::kMaxFileBytes)) {
         rules::lint_list(path, *text, diagnostics);
     }
@@ -72,7 +70,8 @@ int check_list(const std::string& path, const std::string& key) {
     std::string text = fmt::format("{}: {}, {} entries", path,
                                    path.ends_with(kCdb) ? "CDB" : "text", list->size());
     if (const std::size_t repeated = list->repeated_keys(); repeated > 0) {
-        text += fmt::format(", {} of a key that stands before (the first one counts)", repeated);
+        text +=
+            fmt::format(", {} with a key that was there before (the first one counts)", repeated);
     }
     if (list->skipped_lines() > 0) {
         text += fmt::format(", {} lines without ':' are skipped", list->skipped_lines());

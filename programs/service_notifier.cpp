@@ -14,7 +14,7 @@ void notify_reloading() {
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     const auto microseconds = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000U +
                               static_cast<std::uint64_t>(now.tv_nsec) / 1000U;
-    // Type=notify-reload wants the time, so that it can tell this reload from an earlier one.
+    // Type=notify-reload needs the time to distinguish this reload from an earlier one.
     ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, microseconds);
 }
 

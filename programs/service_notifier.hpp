@@ -1,4 +1,4 @@
-// What a service manager is told (sd_notify(3)); nothing happens without one.
+// Messages to the service manager (sd_notify(3)); without one nothing happens.
 #pragma once
 
 namespace portcullis::programs {

@@ -1,12 +1,13 @@
 #include "sensor/interfaces.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 
-#include "sensor/daemon.hpp"
+#include "base/privileges.hpp"
 
 namespace portcullis {
 namespace {
@@ -258,7 +259,7 @@ void Interfaces::open_missing(bool is_news) {
             continue;
         }
         auto source = [&] {
-            const RawPrivilege privilege;
+            const base::CapabilityInEffect privilege(CAP_NET_RAW);
             return sensor_capture::open_interface(interface->name, settings_.is_promiscuous);
         }();
         if (!source) {

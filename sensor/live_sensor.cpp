@@ -1,13 +1,14 @@
 #include "sensor/live_sensor.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 
-#include "sensor/daemon.hpp"
+#include "base/privileges.hpp"
 
 namespace portcullis {
 namespace {
@@ -141,7 +142,7 @@ void LiveSensor::set_up_fooler(bool is_wanted) {
     if (!is_wanted) {
         options_.fooler.reset();
     } else if (!options_.fooler) {
-        const RawPrivilege privilege;
+        const base::CapabilityInEffect privilege(CAP_NET_RAW);
         if (auto opened = sensor_fool::NmapFooler::open()) {
             options_.fooler = std::move(*opened);
         } else {

@@ -1,5 +1,6 @@
 // portcullis-sensor: packets in, iplog lines out.
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "base/daemonize.hpp"
 #include "base/fd.hpp"
+#include "base/privileges.hpp"
 #include "base/realtime.hpp"
 #include "sensor/capture/frame_source.hpp"
 #include "sensor/config/command_line.hpp"
@@ -192,9 +194,9 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
 }
 
 int signal_running(const SensorSettings& settings, int signal) {
-    const auto pid = find_running(settings.pid_file);
+    const auto pid = base::running_pid(settings.pid_file);
     if (!pid) {
-        return fatal(pid.error().message);
+        return fatal(fmt::format("no sensor is running by {}", settings.pid_file));
     }
     return ::kill(*pid, signal) == 0 ? 0 : fatal(fmt::format("cannot signal process {}", *pid));
 }
@@ -204,7 +206,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
     if (!identity) {
         return fatal(identity.error().message);
     }
-    auto pid_file = PidFile::lock(settings.pid_file);
+    auto pid_file = lock_pid_file(settings.pid_file);
     if (!pid_file) {
         return fatal(pid_file.error().message);
     }
@@ -242,8 +244,8 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return fatal(target.error().message);
     }
     // The log is opened again after a rotation, as the user that we become.
-    if (identity->changes_user && ::geteuid() == 0) {
-        if (auto given = (*target)->give_to(identity->user, identity->group); !given) {
+    if (identity->user && ::geteuid() == 0) {
+        if (auto given = (*target)->give_to(*identity->user, *identity->group); !given) {
             say(fmt::format("Warning: {}", given.error().message));
         }
     }
@@ -254,9 +256,9 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         pid_file->remove();
         return fatal(daemonizer.error().message);
     }
-    pid_file->write(::getpid());
+    static_cast<void>(pid_file->write_pid());  // the lock is what keeps a second instance away
     base::become_realtime();  // where it is not allowed, a busy processor delays detections
-    if (auto dropped = drop_privileges(*identity); !dropped) {
+    if (auto dropped = base::drop_to_keeping(*identity, CAP_NET_RAW); !dropped) {
         pid_file->remove();
         return fatal(dropped.error().message);
     }

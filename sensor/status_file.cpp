@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
 namespace portcullis {
 namespace {
@@ -23,11 +22,8 @@ base::Result<StatusFile> StatusFile::open(const std::string& path) {
     base::UniqueFd fd(
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
     if (!fd || ::ftruncate(fd.get(), 0) != 0) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unwritable-file";
-        diagnostic.message = fmt::format("Can't open status file {}: {}", path,
-                                         std::generic_category().message(errno));
-        return base::fail(std::move(diagnostic));
+        return base::fail("unwritable-file", fmt::format("Can't open status file {}: {}", path,
+                                                         base::error_text(errno)));
     }
     return StatusFile(std::move(fd));
 }

@@ -14,7 +14,7 @@ SOURCES = [path for stage in ("xml", "pattern", "decode", "rules", "config")
 SOURCES += [PROJECT / "engine/respond/binding.cpp", PROJECT / "programs/configuration.cpp",
             PROJECT / "programs/lint.cpp"]
 # A code is the word that stands where a diagnostic takes it: first, or behind an attribute or option.
-CODE = re.compile(r"""(?: error(?:_in_text)?\( | error_in_attribute\( [^,;]+, | bad_value\( [^,;]+,
+CODE = re.compile(r"""(?: error(?:_in_text)?\( | make_warning\( | error_in_attribute\( [^,;]+, | bad_value\( [^,;]+,
                        | bad_pattern\( | code\ = | \{ | , )\s*
                       "([a-z]+(?:-[a-z]+)+)" """, re.X)
 # Other words of the same shape, in tables: log formats, shapes of headers, options and their values.

@@ -18,11 +18,11 @@ OWNERS = {
     r"pcre2": ["engine/pattern"],
     r"pcap": ["sensor/capture"],
     r"ares": ["base"],
-    r"libmnl/|linux/netfilter": ["engine/execd", "active-response"],
+    r"libmnl/|linux/netfilter": ["base", "engine/execd", "active-response"],
     r"systemd/": ["base", "programs"],
     r"CLI/": ["programs", "programs/engine", "programs/execd", "programs/logtest", "programs/control", "sensor",
               "active-response"],
-    r"cap-ng": ["base", "programs", "sensor"],
+    r"cap-ng": ["base"],
     r"histedit": ["programs/logtest"],
     r"catch2/": [],
 }

@@ -349,7 +349,7 @@ class Configuration(unittest.TestCase):
         (home / "etc/decoder.xml").unlink()
         run = logtest("-t", home=home)
         self.assertEqual(run.returncode, 1)
-        self.assertIn(b"no <decoder> is named, so etc/decoder.xml or decoders/iplog_decoders.xml", run.stderr)
+        self.assertIn(b"no <decoder> is given, so etc/decoder.xml or decoders/iplog_decoders.xml", run.stderr)
 
     def test_a_response_for_a_rule_that_does_not_exist(self):
         home = self.home('<decoder name="a"><prematch>a</prematch></decoder>',

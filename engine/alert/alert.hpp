@@ -1,4 +1,4 @@
-// Alert: what a rule found, as a plain value; and AlertSink, the seam that takes it.
+// Alert: what a rule found, as a plain value.
 //
 // An Alert owns all its text (it may outlive the event, be queued or be sent to another host) and
 // has a stable JSON form (docs/alert-formats.md).
@@ -14,12 +14,11 @@
 
 #include "base/clock.hpp"
 #include "base/evidence.hpp"
-#include "base/result.hpp"
 #include "engine/event/fields.hpp"
 
 namespace portcullis::alert {
 
-// What others may know of a rule.
+// The facts about a rule that others may use.
 struct RuleFacts {
     int id = 0;
     int level = 0;
@@ -49,23 +48,15 @@ struct Alert {
     std::vector<std::pair<std::string, std::string>> dynamic_fields;
     std::vector<std::string> previous_lines;     // of a composite rule, newest first
     std::optional<std::string> previous_output;  // of check_diff
-    // Of events about packets (grade_of); nullopt = a program logged it, which is proof enough.
+    // The grade of an event about packets (grade_of); nullopt = a program logged it, so the address
+    // is proven.
     std::optional<base::Evidence> evidence;
 
     const std::optional<std::string>& field(event::FieldId field_id) const {
         return fields[static_cast<std::size_t>(field_id)];
     }
-    // "1795511136.2": how responses and logs name this alert.
+    // The name of this alert in responses and logs: "1795511136.2".
     std::string name() const;
-};
-
-class AlertSink {
-  public:
-    virtual ~AlertSink() = default;
-    // Hands over one alert. An error is reported and the alert stays with the other sinks.
-    virtual base::Result<void> write(const Alert& alert) = 0;
-    // Makes everything written so far visible to readers.
-    virtual base::Result<void> flush() = 0;
 };
 
 }  // namespace portcullis::alert

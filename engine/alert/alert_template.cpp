@@ -15,7 +15,7 @@ struct Token {
 
 std::string string_of(const std::optional<std::string>& field) { return field.value_or(""); }
 
-// No word is the beginning of another.
+// No token is the beginning of another.
 constexpr std::array kTokens{
     Token{"$TIMESTAMP",
           [](const Alert& alert) { return std::to_string(unix_seconds(alert.time)); }},
@@ -33,7 +33,7 @@ constexpr std::array kTokens{
     Token{"$RULECOMMENT", [](const Alert& alert) { return alert.rule.description; }},
     Token{"$RULEGROUP", [](const Alert& alert) { return alert.rule.group; }},
 };
-// The one value that may be empty: the mark of mail.
+// The mark for mail, the only value that may be empty.
 constexpr std::string_view kMayBeEmpty = "$RULEALERT";
 
 const Token* find_token(std::string_view rest) {

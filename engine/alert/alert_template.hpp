@@ -2,7 +2,7 @@
 //
 //   $TIMESTAMP.$FTELL $RULEALERT$HOSTNAME $LOCATION rule $RULEID ($RULELEVEL): $FULLLOG
 //
-// Values are put in once, so that a line that contains "$RULEID" is only text. Pure functions.
+// Values are substituted once, so a line that contains "$RULEID" is only text. Pure functions.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +19,12 @@ struct TemplateToken {
     std::string_view text;  // "$RULEID"
 };
 
-// All words that stand for something.
+// All tokens.
 std::vector<std::string_view> template_tokens();
-// What looks like one ("$" and capitals) but is none.
+// The parts of `format` that look like a token ("$" and capitals) but are not one.
 std::vector<TemplateToken> unknown_tokens(std::string_view format);
-// The line, with its newline. What the alert does not have is "None"; line breaks in values are
-// written as the two characters "\n".
+// The line, with its newline. A value that the alert does not have is "None"; a line break in a
+// value becomes the two characters "\n".
 std::string alert_from_template(std::string_view format, const Alert& alert);
 
 }  // namespace portcullis::alert

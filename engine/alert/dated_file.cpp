@@ -6,26 +6,21 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::alert {
 namespace {
 
 tl::unexpected<base::Diagnostic> write_error(const std::string& path, int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "unwritable-file";
-    diagnostic.message = "cannot be written: " + std::generic_category().message(error);
-    diagnostic.place.file = path;
-    return base::fail(std::move(diagnostic));
+    return base::fail("unwritable-file", "cannot be written: " + base::error_text(error), {path});
 }
 
 bool make_folder(const std::string& path) {
     return ::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST;
 }
 
-// A disk that was full, or a power cut, may have left half a line. It is taken away, so that the
-// next record stands on a line of its own: the event it is of is read again.
+// A full disk or a power cut may have left half a line. It is removed, so that the next record
+// begins a line; its event is read again.
 bool cut_torn_line(int fd) {
     constexpr off_t kLongestLine = 256 * 1024;
     const off_t size = ::lseek(fd, 0, SEEK_END);
@@ -37,7 +32,7 @@ bool cut_torn_line(int fd) {
     }
     const std::size_t last = end.rfind('\n');
     if (last == std::string::npos && from > 0) {
-        return true;  // none of our lines: whatever it is, it stays
+        return true;  // not a line of ours: it stays
     }
     return ::ftruncate(fd, last == std::string::npos ? 0 : from + static_cast<off_t>(last) + 1) ==
            0;
@@ -55,7 +50,7 @@ DatedFile::DatedFile(std::string folder, std::string prefix, std::string extensi
 base::Result<void> DatedFile::open(base::Timestamp now) {
     const LocalDay today = local_day_of(now);
     struct stat status {};
-    // Somebody may have removed the file under us: then nobody would ever read what is written.
+    // If the file was removed meanwhile, nobody could read what is written to it.
     const bool is_usable = fd_ && ::fstat(fd_.get(), &status) == 0 && status.st_nlink > 0;
     if (is_usable && day_ == today) {
         return {};
@@ -86,7 +81,7 @@ base::Result<void> DatedFile::open(base::Timestamp now) {
 base::Result<void> DatedFile::link_current(const std::string& dated_path) {
     const std::string temporary = current_path_ + ".new";
     ::unlink(temporary.c_str());
-    // Where there are no hard links, a symbolic one serves the same readers.
+    // A symbolic link where the file system has no hard links.
     if ((::link(dated_path.c_str(), temporary.c_str()) != 0 &&
          ::symlink(dated_path.c_str(), temporary.c_str()) != 0) ||
         ::rename(temporary.c_str(), current_path_.c_str()) != 0) {
@@ -117,7 +112,7 @@ base::Result<void> DatedFile::retry(base::Timestamp now) {
     if (auto opened = open(now); !opened) {
         return opened;
     }
-    // A part of a record may have been written when the disk filled up: go on behind it.
+    // The full disk may have taken a part of a record: continue after it.
     std::size_t written = 0;
     int error = 0;
     while (written < held_back_.size() && error == 0) {

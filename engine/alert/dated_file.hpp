@@ -1,10 +1,10 @@
-// DatedFile: one output stream, in a file a day, with a name that always leads to today's.
+// DatedFile: one output stream in a file per day, with a name that always leads to today's file.
 //
 //   alerts/2026/Nov/ossec-alerts-24.log   ← hard link alerts/alerts.log
 //
-// Records are appended with one write(2) each and are readable when append() returns. What cannot
-// be written (a full disk) is held back, up to kMaxHeldBack, and written first at the next call;
-// beyond that, records are lost and counted. Never throws. One thread.
+// Records are appended with one write(2) each and are readable when append() returns. Records that
+// cannot be written (a full disk) are held back, up to kMaxHeldBack, and written first at the next
+// call; beyond that, records are lost and counted. Never throws. One thread.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class DatedFile {
   public:
     static constexpr std::size_t kMaxHeldBack = 4 * 1024 * 1024;
 
-    // `folder` must exist; below it years and months are made (0750). `prefix` and `extension` make
-    // "ossec-alerts-24.log", `current_name` is the link.
+    // `folder` must exist; folders for years and months are made below it (0750). `prefix` and
+    // `extension` make "ossec-alerts-24.log", `current_name` is the link.
     DatedFile(std::string folder, std::string prefix, std::string extension,
               const std::string& current_name);
 
@@ -32,7 +32,7 @@ class DatedFile {
     base::Result<void> open(base::Timestamp now);
     // Appends `record` to the file of the day of `now`. On error the record is held back or lost.
     base::Result<void> append(std::string_view record, base::Timestamp now);
-    // Tries again what is held back.
+    // Tries again to write the records that are held back.
     base::Result<void> retry(base::Timestamp now);
 
     bool has_held_back() const { return !held_back_.empty(); }

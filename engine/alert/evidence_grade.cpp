@@ -7,20 +7,19 @@ namespace {
 
 using base::Evidence;
 
-// Notes of sensors that wrote no grade yet.
+// Notes of older sensors, which wrote no grade.
 constexpr std::string_view kAsymmetricRoute = "asymmetric route";
 constexpr std::string_view kPartialChecksums = "partial checksums";
 
-// Calls `visit` with each part of a list that is separated by commas, without blanks around it,
-// until it returns true.
-template <typename Visit>
-bool any_part(std::string_view list, Visit visit) {
+// True = `fits` returns true for a part of a comma-separated list, without the blanks around it.
+template <typename Fits>
+bool any_part(std::string_view list, Fits fits) {
     while (!list.empty()) {
         const std::size_t comma = std::min(list.find(','), list.size());
         std::string_view part = list.substr(0, comma);
         part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
         part = part.substr(0, part.find_last_not_of(' ') + 1);
-        if (visit(part)) {
+        if (fits(part)) {
             return true;
         }
         list.remove_prefix(std::min(comma + 1, list.size()));

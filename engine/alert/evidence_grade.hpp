@@ -1,6 +1,6 @@
-// grade_of: how much the address of an event is worth as evidence. A pure function.
+// grade_of: how reliable the address of an event is as evidence. A pure function.
 //
-// The sensor says it in the notes at the end of its lines, which decoders put into the field
+// The sensor writes it into the notes at the end of its lines, which decoders put into the field
 // "status": "again, forgeable" (docs/iplog-line-format.md, docs/responding-safely.md).
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace portcullis::alert {
 
-// What the grade of an event depends on.
+// The facts that decide the grade of an event.
 struct GradedEvent {
     std::string_view rule_group;  // group string of the rule: "syslog,errors,iplog,"
     std::string_view decoder;
@@ -19,12 +19,12 @@ struct GradedEvent {
     std::optional<std::string_view> status;
 };
 
-// The grade of an event about packets: of a rule in the group iplog, or of a decoder whose name or
-// whose parent's name is iplog or begins with "iplog-", as the published decoders'. The first of
-// the words proven, forgeable and doubtful among its notes counts. Without such a word it is
-// Doubtful if a note says what raises doubts (an older sensor), else Forgeable.
-// nullopt = the event is not about packets: a program logged it, the address counts as proven, and
-// its text cannot change that.
+// The grade of an event about packets: its rule is in the group iplog, or the name of its decoder
+// or of the decoder's parent is iplog or begins with "iplog-", as those of the published decoders.
+// The first of the words proven, forgeable and doubtful among its notes counts. Without such a word
+// it is Doubtful if a note gives a reason for doubt (an older sensor), otherwise Forgeable. nullopt
+// = the event is not about packets: a program logged it, the address counts as proven, and its text
+// cannot change that.
 std::optional<base::Evidence> grade_of(const GradedEvent& event);
 
 }  // namespace portcullis::alert

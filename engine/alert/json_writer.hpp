@@ -1,8 +1,8 @@
 // JsonWriter: one JSON object, written member by member in the order of the calls.
 //
 // For the hot path: nlohmann-json is several times slower, sorts members and throws on bytes that
-// are not UTF-8. Whatever bytes a log line holds, the result is valid JSON (RFC 8259): bytes that
-// are not UTF-8 become U+FFFD, each maximal invalid part one (Unicode 15, section 3.9).
+// are not UTF-8. The result is valid JSON (RFC 8259) for any bytes of a log line: each maximal part
+// that is not UTF-8 becomes one U+FFFD (Unicode 15, section 3.9).
 #pragma once
 
 #include <concepts>
@@ -32,14 +32,14 @@ class JsonWriter {
             member(key, value);
         }
     }
-    // `json` is valid JSON already.
+    // REQUIRES: `json` is valid JSON.
     void raw_member(std::string_view key, std::string_view json) {
         begin(key);
         text_ += json;
     }
 
     bool is_empty() const { return text_.size() == 1; }
-    // Ends the object. The writer is used up.
+    // Ends the object. The writer cannot be used afterwards.
     std::string finish() {
         text_ += '}';
         return std::move(text_);

@@ -14,7 +14,7 @@ std::string local_time_text(base::Timestamp time);
 
 std::int64_t unix_seconds(base::Timestamp time);
 
-// A day in the local zone, as dated files are named.
+// A day in the local time zone, for the names of dated files.
 struct LocalDay {
     int year = 0;
     int month = 0;  // 0..11

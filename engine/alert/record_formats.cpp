@@ -11,7 +11,7 @@ namespace {
 
 using event::FieldId;
 
-// Groups of compliance standards go to arrays of their own.
+// Groups of compliance standards have arrays of their own.
 struct GroupPrefix {
     std::string_view prefix;
     std::string_view key;
@@ -19,7 +19,7 @@ struct GroupPrefix {
 constexpr std::array kComplianceGroups{GroupPrefix{"pci_dss_", "PCI_DSS"},
                                        GroupPrefix{"cis_", "CIS"}};
 
-// An agent's location is "(name) address->file" and names the host already.
+// An agent's location, "(name) address->file", already contains the host.
 bool is_agent_location(std::string_view location) {
     return !location.empty() && location.front() == '(';
 }
@@ -206,7 +206,7 @@ std::string alert_as_json(const Alert& alert) {
     static constexpr std::array kBeforeLocation{FieldId::Action,  FieldId::Protocol, FieldId::SrcIp,
                                                 FieldId::SrcPort, FieldId::SrcUser,  FieldId::DstIp,
                                                 FieldId::DstPort, FieldId::DstUser};
-    // OSSEC-COMPAT: "command" stands between status and url in OSSEC; no decoded field fills it.
+    // OSSEC-COMPAT: OSSEC has "command" between status and url; no decoded field sets it.
     static constexpr std::array kAfterProgram{FieldId::Status, FieldId::Url, FieldId::ExtraData,
                                               FieldId::SystemName};
     JsonWriter json;
@@ -239,7 +239,8 @@ std::string alert_as_json(const Alert& alert) {
     json.member_unless_empty("agentip", origin.agent_address);
     json.member("timestamp", local_time_text(alert.time));
     json.member_unless_empty("logfile", origin.logfile);
-    if (alert.evidence) {  // Portcullis; at the end, so that OSSEC's members keep their places
+    if (alert.evidence) {  // of Portcullis only; at the end, so that OSSEC's members keep their
+                           // positions
         json.member("evidence", base::word_of(*alert.evidence));
     }
     return json.finish() + "\n";

@@ -1,5 +1,5 @@
-// How alerts and events are written down (docs/alert-formats.md; spec: alerts, sections 2 to 4).
-// Each function gives one whole record with its final newline.
+// The texts of alerts and events in files (docs/alert-formats.md; spec: alerts, sections 2 to 4).
+// Each function returns one complete record with its final newline.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ inline constexpr std::size_t kMaxLoggedLine = 1256;
 std::string alert_as_text(const Alert& alert);
 std::string alert_as_json(const Alert& alert);
 
-// `alert` is what became of the event; null = no alert. Unlike alerts, every event is written.
+// `alert`: the alert of the event; nullptr = none.
 std::string event_as_text(const event::Event& event, const Alert* alert);
 // Of a firewall event that has an action, a protocol and both addresses.
 std::string firewall_event_as_text(const event::Event& event);

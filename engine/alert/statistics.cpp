@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <ctime>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,7 +20,8 @@ constexpr std::string_view kHourly = "hourly-average";
 constexpr std::string_view kWeekly = "weekly-average";
 constexpr std::string_view kCurrent = "current-hour";
 
-// Old samples fade: after so many the average moves by this part of each new one.
+// From this number of samples on, a new one changes the average by this part of its difference, so
+// that old samples fade.
 constexpr std::uint32_t kMaxSamples = 60;
 // No count that is read from a file is larger, so that sums do not wrap.
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 48;
@@ -147,7 +147,7 @@ void Statistics::append_totals() {
     const std::string file = folder + "/ossec-totals-" + day.number() + ".log";
     const base::UniqueFd fd = base::open_for_append(file, 0640);
     const bool is_written = fd && base::write_all(fd.get(), totals());
-    report(file, is_written ? std::string() : std::generic_category().message(errno));
+    report(file, is_written ? std::string() : base::error_text(errno));
 }
 
 // A line each: [weekday] hour average samples.
@@ -231,7 +231,7 @@ void Statistics::write(std::string_view name, const std::string& text) {
 
 void Statistics::report(const std::string& file, const std::string& error) {
     if (!error.empty() && !is_failing_) {
-        log_.warning(file + ": cannot be written: " + error + "; statistics are kept in memory");
+        log_.warning(file + ": cannot be written: " + error + "; statistics stay in memory");
     }
     is_failing_ = !error.empty();
 }

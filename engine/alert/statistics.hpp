@@ -1,12 +1,14 @@
-// Statistics: how many events, alerts and firewall events each hour has, and when that is unusual
-// (spec: alerts, section 6).
+// Statistics: the number of events, alerts and firewall events of each hour, and whether it is
+// unusual (spec: alerts, section 6).
 //
-//   stats/totals/2026/Nov/ossec-totals-24.log   the totals of each hour that is over
-//   stats/hourly-average, stats/weekly-average  what is usual at this hour, and on this weekday
-//   stats/current-hour                          the hour that runs, so that a restart goes on
+//   stats/totals/2026/Nov/ossec-totals-24.log   the totals of each finished hour
+//   stats/hourly-average, stats/weekly-average  the averages of this hour, and of this hour on this
+//   weekday stats/current-hour                          the current hour, so that a restart
+//   continues it
 //
-// Hours without any event are not learned from. Memory is bounded by the number of rules. Errors of
-// files are reported once per episode and never stop counting. One thread; time is a parameter.
+// Hours without an event do not change the averages. Memory is bounded by the number of rules.
+// Errors of files are reported once per episode and never stop counting. One thread; time is a
+// parameter.
 #pragma once
 
 #include <array>
@@ -23,8 +25,8 @@
 
 namespace portcullis::alert {
 
-// When the events of an hour are too many: more than `most` above the average; or more than
-// `least`, and `percent` of the average, above it.
+// An hour has too many events if they exceed the average by more than `most`, or by more than both
+// `least` and `percent` of the average.
 struct UnusualHour {
     bool is_watched = true;
     int most = 999'000;
@@ -46,20 +48,20 @@ class Statistics {
         bool is_alert = false;
         bool is_firewall = false;
     };
-    // An hour that has more events than it should.
+    // An hour that has more events than usual.
     struct Excess {
         int hour = 0;
         std::uint64_t average = 0;
         std::uint64_t events = 0;
     };
 
-    // Goes on where `folder` (<home>/stats) says; what is damaged there counts as nothing.
-    // `log` must outlive it.
+    // Continues from the files in `folder` (<home>/stats); damaged ones are ignored. `log` must
+    // outlive it.
     Statistics(std::string folder, UnusualHour unusual, base::Log& log);
 
     // Counts an event. An Excess at most once an hour and kMaxAlertsOfDay times a day.
     std::optional<Excess> count(const Counted& counted, base::Timestamp now);
-    // Writes the hour that runs.
+    // Writes the current hour.
     void save();
     void set_unusual(UnusualHour unusual) { unusual_ = unusual; }
 
@@ -109,8 +111,8 @@ class Statistics {
     bool is_failing_ = false;
 };
 
-// The alert about `excess`. Its rule is Statistics::kAlertRule; it names no address, so that it
-// can fire no response against one.
+// The alert about `excess`. Its rule is Statistics::kAlertRule. It has no address, so no response
+// can follow from it.
 Alert excess_alert(const Statistics::Excess& excess, int level, std::string hostname,
                    base::Timestamp now);
 

@@ -22,7 +22,8 @@ Json to_json(const FilePosition& position) {
             {"head", to_json(position.head)}, {"tail", to_json(position.tail)}};
 }
 
-// The number `key` of `object`; throws Json::exception if there is none: caught in one place.
+// The number `key` of `object`; throws Json::exception if it is missing, which is caught in one
+// place.
 std::uint64_t number(const Json& object, const char* key) {
     return object.at(key).get<std::uint64_t>();
 }
@@ -40,14 +41,6 @@ FilePosition position_from(const Json& json) {
     position.head = digest_from(json.at("head"));
     position.tail = digest_from(json.at("tail"));
     return position;
-}
-
-base::Diagnostic checkpoint_error(std::string code, std::string message, std::string path) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = std::move(path);
-    return diagnostic;
 }
 
 }  // namespace
@@ -70,7 +63,7 @@ std::string checkpoint_to_json(const Checkpoint& checkpoint) {
         }
         files.push_back(std::move(entry));
     }
-    // A path that is not UTF-8 is kept as text of another path; its file starts anew.
+    // A path that is not UTF-8 is saved as another text, so its file starts anew.
     return Json{{"version", kVersion}, {"files", std::move(files)}}.dump(
                1, ' ', false, Json::error_handler_t::replace) +
            "\n";
@@ -80,7 +73,7 @@ base::Result<Checkpoint> checkpoint_from_json(std::string_view json) {
     try {
         const Json root = Json::parse(json);
         if (root.at("version") != kVersion) {
-            return base::fail(checkpoint_error("bad-checkpoint", "written by another version", ""));
+            return base::fail("bad-checkpoint", "written by another version");
         }
         Checkpoint checkpoint;
         for (const Json& entry : root.at("files")) {
@@ -96,7 +89,7 @@ base::Result<Checkpoint> checkpoint_from_json(std::string_view json) {
         }
         return checkpoint;
     } catch (const Json::exception&) {
-        return base::fail(checkpoint_error("bad-checkpoint", "damaged", ""));
+        return base::fail("bad-checkpoint", "damaged");
     }
 }
 

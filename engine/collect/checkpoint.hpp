@@ -1,4 +1,4 @@
-// Checkpoint: the read positions of all files, as they are kept over a restart.
+// Checkpoint: the read positions of all files, kept over a restart.
 //
 // A JSON file (docs/layout.md), replaced as a whole by rename(2): a kill at any instant leaves the
 // old or the new one. A missing, damaged or foreign file is an empty checkpoint.
@@ -17,7 +17,7 @@ namespace portcullis::collect {
 struct Checkpoint {
     std::vector<TailedPath> files;
 
-    // nullptr = nothing is known of this path.
+    // nullptr = this path is not known.
     const TailedPath* find(std::string_view path) const;
 };
 

@@ -13,7 +13,8 @@ namespace portcullis::collect {
 namespace {
 
 constexpr FileWatch::Key kFolders = 0;
-// Folders may appear while they are being watched; more rounds than this wait for the next event.
+// Folders may appear while others are being added. After this number of rounds the next event has
+// to add them.
 constexpr int kMaxFolderRounds = 4;
 constexpr std::size_t kMaxFiles = 4096;
 
@@ -45,7 +46,7 @@ Collector::Collector(base::EventLoop& loop, base::Log& log, const base::Clock& c
             saved_ = std::move(*loaded);
         } else {
             log_.warning(options_.checkpoint_path + ": " + loaded.error().message +
-                         "; files are read from their ends");
+                         "; files are read from their end");
         }
     }
     if (watch_.fd() < 0) {
@@ -62,10 +63,10 @@ Collector::Collector(base::EventLoop& loop, base::Log& log, const base::Clock& c
                 }
             },
             [&] {
-                log_.debug("inotify lost events: looking at all files");
+                log_.debug("inotify lost events: checking all files");
                 paths_changed = true;
             });
-        // Content first: it is what somebody waits for.
+        // Content first, so that lines are not delayed.
         for (const FileWatch::Key key : changed) {
             if (const auto entry = entry_of_key_.find(key); entry != entry_of_key_.end()) {
                 read(*entry->second);
@@ -107,8 +108,8 @@ void Collector::set_files(std::vector<LocalFileConfig> files) {
     }
 }
 
-// Each second, and not at a time that is computed before: a name may change at any second, as zones
-// are at any distance from UTC and change it, and the clock may be set.
+// Each second, and not at a precomputed time: a name may change at any second, because zones have
+// any distance from UTC and change it, and the clock may be set.
 void Collector::keep_time() {
     date_timer_ = loop_.call_after(until_next_second(clock_.now()), [this] {
         if (update_patterns(clock_.now())) {
@@ -220,7 +221,7 @@ void Collector::watch_folders() {
         if (round > 0 && folders == watched_folders_) {
             return;
         }
-        // Added again even if the list is the same: a path may lead to another folder now.
+        // Added again even if the list is the same: a path may now lead to another folder.
         if (folders != watched_folders_) {
             watch_.remove(kFolders);
         }
@@ -231,8 +232,8 @@ void Collector::watch_folders() {
             }
             if (!had_unwatched_folders && !has_unwatched_folders_) {
                 log_.info(folder +
-                          ": cannot be watched (its user may not read it, or inotify does "
-                          "not work there); its files are watched themselves");
+                          ": cannot be watched (the engine's user may not read it, or inotify does "
+                          "not work there); its open files are watched instead");
             }
             has_unwatched_folders_ = true;
         }
@@ -260,13 +261,15 @@ void Collector::want(const std::string& path, const LocalFileConfig& file, Start
     if (const auto identity = identity_of_path(path)) {
         for (const auto& [other_path, other] : entries_) {
             if (other.tailer.leads_to(*identity)) {
-                log_.debug(fmt::format("{}: the same file as {}, read once", path, other_path));
+                log_.debug(
+                    fmt::format("{}: is the same file as {} and is read once", path, other_path));
                 return;
             }
         }
     }
     if (entries_.size() >= kMaxFiles) {
-        log_.warning(fmt::format("{}: not read, there are {} files already", path, kMaxFiles));
+        log_.warning(
+            fmt::format("{}: is not read: {} files are followed already", path, kMaxFiles));
         return;
     }
     const FileWatch::Key key = next_key_++;
@@ -329,11 +332,12 @@ void Collector::update_watches(Entry& entry) {
     if (entry.is_polled && !said_polling_) {
         said_polling_ = true;
         log_.warning(entry.tailer.path() +
-                     ": inotify does not work here, so the file is looked at every 250 ms");
+                     ": inotify does not work here, so the file is checked every 250 ms");
     }
 }
 
-// A file that is open reports its own renaming; what is to appear in an unwatched folder does not.
+// An open file reports its own renaming. A file that appears in an unwatched folder is not
+// reported.
 bool Collector::must_poll() const {
     const bool can_appear_unseen =
         has_unwatched_folders_ &&
@@ -348,7 +352,7 @@ bool Collector::must_poll() const {
 }
 
 void Collector::arm_timers() {
-    // A folder further up may be renamed unseen, too.
+    // A folder further up may also be renamed without a report.
     bool is_failing = has_unwatched_folders_;
     bool has_previous = false;
     for (const auto& [path, entry] : entries_) {

@@ -2,11 +2,11 @@
 //
 //   inotify / 250 ms polling → FileTailer → LineHandler
 //
-// A line is handed out in the round of the loop in which its file changed. Between two files it is
-// fair (kBudget bytes each in turn). Read positions go to the checkpoint file at most once a second
-// while they change; since the handler has dealt with a line before its position is written, a kill
-// repeats at most the last second and loses nothing.
-// Single-threaded; the handler must not call back into the Collector.
+// A line is handed out in the round of the loop in which its file changed. Files are read in turn,
+// kBudget bytes each. Read positions are written to the checkpoint file at most once a second while
+// they change. The handler has processed a line before its position is written, so a kill repeats
+// at most the last second and loses nothing. Single-threaded; the handler must not call back into
+// the Collector.
 #pragma once
 
 #include <chrono>
@@ -28,12 +28,12 @@
 namespace portcullis::collect {
 
 struct CollectorOptions {
-    StartAt first_start = StartAt::End;  // of files that no checkpoint knows
+    StartAt first_start = StartAt::End;  // of files that are not in a checkpoint
     bool use_inotify = true;             // false: poll every file
     bool can_watch_folders = true;       // false: as if no folder could be read (tests)
     std::string checkpoint_path;         // empty: positions are not kept
-    // Called before positions are written: what must not be behind them is to be written first.
-    // false = it cannot be written yet, so the positions are not either.
+    // Called before positions are written, to write the results of the lines before them. False =
+    // that failed, so the positions are not written either.
     std::function<bool()> before_checkpoint = {};
 };
 
@@ -41,15 +41,15 @@ class Collector {
   public:
     static constexpr std::size_t kBudget = 65'536;
     static constexpr std::chrono::milliseconds kPollPeriod{250};
-    // Of files that cannot be read, and of paths whose folder cannot be watched.
+    // For files that cannot be read, and paths whose folder cannot be watched.
     static constexpr std::chrono::seconds kRetryPeriod{5};
     static constexpr std::chrono::seconds kCheckpointPeriod{1};
-    // While a location has a date: how often its name is computed.
+    // Time between two computations of the name of a location with a date.
     static constexpr std::chrono::seconds kDatePeriod{1};
     // Time after a change of the date during which files of the old name are followed. The name
     // comes back within it when daylight saving time ends, and must not be read again then.
     static constexpr std::chrono::seconds kOldNameTime{3600};
-    // … of each location; the oldest goes.
+    // Most former names of each location; the oldest is dropped.
     static constexpr std::size_t kMaxOldNames = 64;
 
     // All referred to must outlive the Collector.
@@ -59,17 +59,17 @@ class Collector {
     Collector(const Collector&) = delete;
     Collector& operator=(const Collector&) = delete;
 
-    // Follows these from now on. Files that were followed before go on where they are; the first
-    // call goes on where the checkpoint says. Files of a format that is not in log_formats() are
-    // left out.
+    // Follows these files from now on. Files that were followed before continue at their position;
+    // the first call continues at the positions of the checkpoint. Files of a format that is not in
+    // log_formats() are skipped.
     void set_files(std::vector<LocalFileConfig> files);
 
-    // Writes the checkpoint now, to survive the end of the machine: at a clean stop.
+    // Writes the checkpoint now, and to the disk (fsync): for a clean stop.
     void save_positions();
 
     const TailerCounters& counters() const { return counters_; }
     std::size_t file_count() const { return entries_.size(); }
-    // Something is looked at every kPollPeriod, because nothing would report its change.
+    // Whether some path is checked every kPollPeriod, because its changes are not reported.
     bool is_polling() const { return static_cast<bool>(poll_timer_); }
 
   private:
@@ -87,19 +87,19 @@ class Collector {
         std::string pattern;
         base::Timestamp until;
     };
-    // A <localfile> and what its location means now (see with_date).
+    // A <localfile>, and the pattern of its location now (see with_date).
     struct Location {
         LocalFileConfig file;
         std::string pattern;
         std::vector<OldName> old_names;  // oldest first; of another date
-        // Until the next scan: only files of an earlier date were read, so those of the pattern are
-        // new.
+        // Until the next scan: only files of an earlier date were read, so the files of the pattern
+        // are new.
         bool is_of_new_date = false;
     };
 
     // Computes the patterns at `now`. True if one has changed, or an old one has expired.
     bool update_patterns(base::Timestamp now);
-    // What the checkpoint knows of a dated location, under names of the time before.
+    // Adds the names of a dated location that are in the checkpoint and have an earlier date.
     void take_up_saved_names(Location& location, base::Timestamp now) const;
     void keep_time();
     void rescan();
@@ -128,7 +128,7 @@ class Collector {
     Entries entries_;
     std::map<FileWatch::Key, Entry*> entry_of_key_;
     FileWatch::Key next_key_;
-    Checkpoint saved_;  // of the run before; used by the first set_files() only
+    Checkpoint saved_;  // of the previous run; used by the first set_files() only
     StartAt start_of_new_ = StartAt::Beginning;
     bool has_unwatched_folders_ = false;
     bool said_polling_ = false;

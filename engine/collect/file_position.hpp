@@ -1,8 +1,8 @@
-// FilePosition: where reading of a file goes on, and by what the file is known again.
+// FilePosition: where reading of a file continues, and how the file is recognised.
 //
-// A path is no identity (rotation) and neither is an inode number (it is used again after a
-// delete) nor a size (a file can be emptied and grow beyond it). So a position also remembers a
-// digest of the file's first bytes and of the last bytes that were read.
+// A path does not identify a file (rotation), nor does an inode number (it is reused after a
+// delete) or a size (a file can be emptied and grow beyond it). So a position also has a digest of
+// the file's first bytes and of the last bytes that were read.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +22,8 @@ struct FileIdentity {
     auto operator<=>(const FileIdentity&) const = default;
 };
 
-// Of the file that `path` leads to, through symbolic links; nullopt = none (errno says why).
+// The identity of the file that `path` leads to, through symbolic links; nullopt = none (errno says
+// why).
 std::optional<FileIdentity> identity_of_path(const std::string& path);
 
 // Bytes of each digest, at most.
@@ -40,7 +41,7 @@ Digest digest_of(std::string_view bytes);
 struct FilePosition {
     FileIdentity file;
     std::uint64_t offset = 0;   // first byte that was not handed out
-    std::uint64_t read_to = 0;  // >= offset: what lies between is an incomplete record
+    std::uint64_t read_to = 0;  // >= offset: between the two is an incomplete record
     Digest head;                // of the first bytes of the file
     Digest tail;                // of the bytes before read_to
     bool operator==(const FilePosition&) const = default;

@@ -23,7 +23,7 @@ namespace {
 // A folder with more entries than this is not searched for a rotated file.
 constexpr int kMaxSearched = 10'000;
 
-// How much of a rotated file is read at a time before it may be closed.
+// Bytes of a rotated file that are read at a time before it may be closed.
 constexpr std::size_t kCloseBudget = std::size_t{1} << 20;
 
 // The path of `file` if it lies in the folder of `path`: where a rotation by renaming leaves it.
@@ -76,8 +76,8 @@ void FileTailer::resume_from(const TailedPath& saved, base::Timestamp now) {
         } else {
             resume_at_ = saved.current;
         }
-        // If it is another file, or has other content, it came after what was saved: none of it
-        // was read (look_at_path finds out).
+        // If it is another file, or has other content, it is newer than the saved position, and
+        // none of it was read (look_at_path detects that).
         start_ = StartAt::Beginning;
     }
 }
@@ -92,7 +92,7 @@ void FileTailer::look_at_path(base::Timestamp now, const TakeOver& take_over) {
         if (!file_now && !current_->is_deleted()) {
             return;  // renamed, and its writer has not made a new one yet
         }
-        log_.debug(path_ + ": rotated, the old file is read to its end");
+        log_.debug(path_ + ": was rotated; the old file is read to its end");
         rotation_to_report_ = file_now.has_value();
         ++counters_.rotations;
         move_to_previous(std::move(*current_), now);
@@ -102,7 +102,7 @@ void FileTailer::look_at_path(base::Timestamp now, const TakeOver& take_over) {
     auto opened = TailedFile::open(path_, make_reader());
     if (!opened) {
         if (opened.error().code == "missing-file") {
-            // Whatever appears here later is new, from its first byte on.
+            // A file that appears here later is new, from its first byte on.
             start_ = StartAt::Beginning;
             is_failing_ = false;
             if (last_failure_ != opened.error().message) {
@@ -123,7 +123,7 @@ void FileTailer::look_at_path(base::Timestamp now, const TakeOver& take_over) {
     current_ = std::move(*opened);
     ++generation_;
     if (resume_at_ && current_->resume(*resume_at_)) {
-        log_.debug(path_ + ": going on at byte " + std::to_string(resume_at_->offset));
+        log_.debug(path_ + ": continues at byte " + std::to_string(resume_at_->offset));
     } else if (start_ == StartAt::End) {
         current_->skip_to_end();
     }
@@ -163,7 +163,7 @@ ReadOutcome FileTailer::read_available(const LineHandler& handler, std::size_t b
 bool FileTailer::close_quiet_files(base::Timestamp now, const LineHandler& handler) {
     const RecordHandler on_record = record_handler(handler);
     for (auto old = previous_.begin(); old != previous_.end();) {
-        // Not to its end: its writer may be faster than we are, and others wait.
+        // Not to its end: its writer may be faster than this, and other files wait.
         std::size_t budget = kCloseBudget;
         read(old->file, on_record, budget);
         if (old->file.bytes_read() != old->bytes_seen) {
@@ -245,7 +245,7 @@ void FileTailer::move_to_previous(TailedFile file, base::Timestamp now) {
         if (closing_.size() == kMaxClosing) {
             log_.warning(path_ +
                          ": rotated faster than it can be read: the rest of an old file is "
-                         "given up");
+                         "skipped");
             closing_.erase(closing_.begin());
         }
         closing_.push_back(std::move(previous_.front()));
@@ -269,7 +269,7 @@ void FileTailer::report_failure(const base::Diagnostic& why) {
     is_failing_ = true;
     if (last_failure_ != why.message) {
         last_failure_ = why.message;
-        log_.error(path_ + ": cannot be read: " + why.message + "; it is tried again");
+        log_.error(path_ + ": cannot be read: " + why.message + "; this is tried again");
     }
 }
 

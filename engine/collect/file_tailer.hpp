@@ -1,12 +1,12 @@
-// FileTailer: one path, followed over rotations, truncations and times when it leads nowhere.
+// FileTailer: follows one path over rotations, truncations and times when it leads nowhere.
 //
-// Does not watch anything itself: the Collector calls look_at_path() when a folder on the way to
+// Does not watch the file itself: the Collector calls look_at_path() when a folder on the way to
 // the file changed, and read_available() when the file did. Nothing is lost by
 //  - renaming (the old file is read to its end before the new one, and is followed as long as
-//    somebody still writes to it: kQuietTime),
+//    a program still writes to it: kQuietTime),
 //  - truncating in place (what is written afterwards is read from its first byte; what was written
 //    but not yet read before is gone, as for every reader of such a log),
-//  - a path that leads to nothing, to a folder or to an unreadable file: it is looked at again.
+//  - a path that leads to nothing, to a folder or to an unreadable file: it is checked again.
 #pragma once
 
 #include <chrono>
@@ -18,16 +18,16 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "engine/collect/line_source.hpp"
+#include "engine/collect/line_handler.hpp"
 #include "engine/collect/log_formats.hpp"
 #include "engine/collect/tailed_file.hpp"
 
 namespace portcullis::collect {
 
-// Where the file that a path leads to at first is read from.
+// The position from which the first file of a path is read.
 enum class StartAt { Beginning, End };
 
-// What a checkpoint keeps of one path.
+// The positions of one path in a checkpoint.
 struct TailedPath {
     std::string path;
     std::optional<FilePosition> current;
@@ -35,8 +35,8 @@ struct TailedPath {
     bool operator==(const TailedPath&) const = default;
 };
 
-// Asks whether a file is read by some tailer already (a rotated file may have got a name that is
-// tailed too): that tailer lets go of it and says how far it came.
+// Takes a file over from the tailer that already reads it: the new name of a rotated file may be
+// followed too. Returns the position up to which it was read; nullopt = no tailer reads it.
 using TakeOver = std::function<std::optional<FilePosition>(FileIdentity)>;
 
 struct TailerCounters {
@@ -47,46 +47,49 @@ struct TailerCounters {
     std::uint64_t truncations = 0;
 };
 
-class FileTailer final : public LineSource {
+class FileTailer {
   public:
-    // A rotated file is given up when nothing was written to it for so long.
+    // Idle time after which a rotated file is closed.
     static constexpr std::chrono::seconds kQuietTime{60};
-    // … or when there are more than this many; the oldest goes.
+    // Number of rotated files that are followed; beyond it, the oldest is closed after it was read
+    // to its end.
     static constexpr std::size_t kMaxPrevious = 4;
-    // … after it was read to its end, if no more than this many wait for that.
+    // Number of files that may wait for that; beyond it, the rest of the oldest is skipped.
     static constexpr std::size_t kMaxClosing = 16;
 
     // `log` and `counters` must outlive the tailer. `format` as from find_log_format().
     FileTailer(std::string path, const LogFormat& format, StartAt start, base::Log& log,
                TailerCounters& counters, std::size_t line_count = 1);
 
-    // Before the first look: go on from what an earlier run or another tailer left. If the path
-    // leads to another file now, the old one is searched in the same folder and read first.
+    // Call it before the first look_at_path(): continues at the position of an earlier run or
+    // another tailer. If the path now leads to another file, the old one is searched in the same
+    // folder and read first.
     void resume_from(const TailedPath& saved, base::Timestamp now);
 
-    // Sees where the path leads to now: opens a file that has appeared, notices a rotation. If
-    // `take_over` knows the file, reading goes on there.
+    // Checks where the path leads to now: opens a file that has appeared, notices a rotation. If
+    // `take_over` knows the file, reading continues at its position.
     void look_at_path(base::Timestamp now, const TakeOver& take_over);
 
-    // First the rotated files in order, then the current one.
-    ReadOutcome read_available(const LineHandler& handler, std::size_t budget) override;
+    // Hands out the complete records, after reading about `budget` bytes at most. First the rotated
+    // files in order, then the current one.
+    ReadOutcome read_available(const LineHandler& handler, std::size_t budget);
 
-    // Closes rotated files that were quiet for kQuietTime, handing out their unfinished last
-    // lines. True if there are others left.
+    // Closes rotated files that were idle for kQuietTime, and hands out their unfinished last
+    // lines. True = other rotated files remain.
     bool close_quiet_files(base::Timestamp now, const LineHandler& handler);
-    // The path is of no interest any more (a date-named file of yesterday): from now on its file
-    // counts as rotated.
+    // The path is not wanted any longer (yesterday's file of a dated location): from now on its
+    // file counts as rotated.
     void retire(base::Timestamp now);
 
     const std::string& path() const { return path_; }
     const LogFormat& format() const { return *format_; }
     std::size_t line_count() const { return line_count_; }  // of "multi-line: N"
-    // Nothing open and nothing to wait for.
+    // No file is open or waited for.
     bool is_idle() const { return !current_ && previous_.empty() && closing_.empty(); }
     bool has_previous() const { return !previous_.empty(); }
-    // The path leads to something that cannot be read: look again in a while.
+    // The path leads to something that cannot be read: check it again later.
     bool is_failing() const { return is_failing_; }
-    // At the last look the path led to no file: one is awaited.
+    // At the last check the path led to no file, so one is awaited.
     bool leads_nowhere() const { return leads_nowhere_; }
     // This file is the one that the path leads to.
     bool leads_to(FileIdentity file) const;
@@ -124,7 +127,7 @@ class FileTailer final : public LineSource {
     std::optional<TailedFile> current_;
     std::optional<FilePosition> resume_at_;
     std::vector<Previous> previous_;  // oldest first
-    std::vector<Previous> closing_;   // more than kMaxPrevious: read to their ends, then given up
+    std::vector<Previous> closing_;   // beyond kMaxPrevious: read to their ends, then closed
     std::string last_failure_;        // reported once per episode
     bool is_failing_ = false;
     bool leads_nowhere_ = false;

@@ -14,8 +14,8 @@
 namespace portcullis::collect {
 namespace {
 
-// File systems whose files other hosts or processes change without the kernel noticing.
-// Magic numbers that <linux/magic.h> lacks: statfs(2).
+// File systems whose files can change without the kernel noticing. Magic numbers that
+// <linux/magic.h> lacks: statfs(2).
 constexpr std::array<std::uint32_t, 9> kUnwatchable{
     NFS_SUPER_MAGIC,       SMB_SUPER_MAGIC,  0xff534d42 /* CIFS */,
     0xfe534d42 /* SMB2 */, FUSE_SUPER_MAGIC, V9FS_MAGIC,

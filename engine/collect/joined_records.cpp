@@ -19,7 +19,7 @@ namespace {
 using base::is_digit;
 
 // The local time of an external TAI64N label, 24 hexadecimal digits: seconds since 1970 TAI plus
-// 2^62, then nanoseconds. nullopt = it is none.
+// 2^62, then nanoseconds. nullopt = it is not one.
 std::optional<std::tm> time_of_label(std::string_view label) {
     constexpr std::size_t kDigits = 24;
     constexpr std::size_t kSecondDigits = 16;
@@ -44,7 +44,7 @@ std::optional<std::tm> time_of_label(std::string_view label) {
     return local;
 }
 
-// "Nov 14 18:09:12 ": what stands behind it; nullopt = `text` does not begin with it.
+// The text after "Nov 14 18:09:12 "; nullopt = `text` does not begin with such a date.
 std::optional<std::string_view> behind_syslog_date(std::string_view text) {
     constexpr std::size_t kLength = 16;
     constexpr std::array<std::size_t, 3> kBlanks{3, 6, 15};

@@ -1,5 +1,5 @@
-// RecordReaders of formats whose records are made of several lines, or of a line and what is known
-// of its file (spec: logcollector, section 5).
+// RecordReaders of formats whose records consist of several lines, or of a line and the name of its
+// file (spec: logcollector, section 5).
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace portcullis::collect {
 
-// Cuts lines and keeps account of those that a format holds back; formats say what becomes of each.
-// Of a line longer than kMaxRecord the rest is left out.
+// Cuts the bytes into lines and counts the lines that a format holds back; the format decides about
+// each line. The rest of a line longer than kMaxRecord is skipped.
 class JoiningReader : public RecordReader {
   public:
     void feed(std::string_view bytes, const RecordHandler& handler) final;
@@ -19,10 +19,10 @@ class JoiningReader : public RecordReader {
     void finish(const RecordHandler& handler) final;
 
   protected:
-    // A complete line, without its newline. True = what the lines since the last record say is held
-    // back; false = nothing of them is needed any more.
+    // Takes a complete line, without its newline. True = the lines since the last record are held
+    // back; false = they are not needed any longer.
     virtual bool take_line(std::string_view line, const RecordHandler& handler) = 0;
-    // Hands out what is held back, complete or not.
+    // Hands out the lines that are held back, complete or not.
     virtual void flush(const RecordHandler& handler) = 0;
 
     // In pieces of kMaxRecord at most.
@@ -36,7 +36,7 @@ class JoiningReader : public RecordReader {
     std::size_t held_bytes_ = 0;  // of complete lines
 };
 
-// "multi-line: N": N lines joined by blanks. A group that is not complete waits for its rest.
+// "multi-line: N": N lines joined by blanks. An incomplete group waits for its other lines.
 class MultiLineReader final : public JoiningReader {
   public:
     explicit MultiLineReader(std::size_t line_count) : line_count_(line_count) {}
@@ -68,7 +68,7 @@ class SnortFullReader final : public JoiningReader {
 };
 
 // multilog of daemontools: "@4000000…" (TAI64N) and the message; the program is the name of the
-// folder. What has no such stamp is handed out as it is.
+// folder. A line without such a stamp is handed out as it is.
 class MultilogReader final : public JoiningReader {
   public:
     // `path` ends in "/PROGRAM/current".
@@ -83,8 +83,8 @@ class MultilogReader final : public JoiningReader {
     std::string program_;
 };
 
-// MySQL's general log: "YYMMDD hh:mm:ss text"; lines that go on with two tabs and six blanks have
-// the stamp of the line before, others are skipped.
+// MySQL's general log: "YYMMDD hh:mm:ss text". A line that begins with two tabs and six blanks has
+// the stamp of the line before; other lines are skipped.
 class MysqlReader final : public JoiningReader {
   protected:
     bool take_line(std::string_view line, const RecordHandler& handler) override;
@@ -94,8 +94,8 @@ class MysqlReader final : public JoiningReader {
     std::string stamp_;  // "YYMMDD hh:mm:ss", of the last line that had one
 };
 
-// ModSecurity's serial audit log: from "--ID-A--" to "--ID-Z--" one record, joined by blanks. One
-// of more than 96 lines is left out.
+// ModSecurity's serial audit log: from "--ID-A--" to "--ID-Z--" one record, joined by blanks. A
+// record with more than 96 lines is skipped.
 class ModsecurityReader final : public JoiningReader {
   protected:
     bool take_line(std::string_view line, const RecordHandler& handler) override;

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::collect {
 namespace {
 
@@ -18,7 +20,7 @@ constexpr std::string_view kGlobCharacters = "*?[";
 
 constexpr std::string_view kStrftimeModifiers = "-_0^#+EO123456789";
 
-// What the sequence '%' `letter` becomes, as a glob: numbers have a fixed number of digits.
+// The glob for the sequence '%' `letter`: numbers have a fixed number of digits.
 std::string_view glob_of_sequence(char letter) {
     struct Row {
         std::string_view letters;
@@ -42,10 +44,9 @@ std::string_view glob_of_sequence(char letter) {
     return row != kRows.end() ? row->glob : "*";
 }
 
-// A line break or an escape sequence in a name would stand in alerts and logs as well.
+// A line break or an escape sequence in a name would also get into alerts and logs.
 bool is_printable(std::string_view path) {
-    return std::none_of(path.begin(), path.end(),
-                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    return std::none_of(path.begin(), path.end(), base::is_control);
 }
 
 std::vector<std::string> glob_matches(const std::string& pattern, bool folders) {
@@ -66,7 +67,7 @@ std::vector<std::string> glob_matches(const std::string& pattern, bool folders) 
     return paths;
 }
 
-// The folder of `path` that exists, as near as possible.
+// The nearest existing folder of `path`.
 std::string existing_folder_of(const std::string& path) {
     auto folder = std::filesystem::path(path).parent_path();
     std::error_code error;

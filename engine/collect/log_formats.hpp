@@ -1,5 +1,5 @@
-// The table of log formats: what may stand in <log_format>, and how such a file is cut into
-// records. To add one: a row in log_formats.cpp and, if no reader fits, a RecordReader.
+// The table of log formats: the values of <log_format>, and how such a file is cut into records. To
+// add one: a row in log_formats.cpp and, if no reader fits, a RecordReader.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace portcullis::collect {
 
-// What a reader may want to know of the file.
+// The facts about a file that a reader may need.
 struct ReaderContext {
     std::string path;
     std::size_t line_count = 1;  // of "multi-line: N"
@@ -27,7 +27,7 @@ struct LogFormat {
 std::span<const LogFormat> log_formats();
 
 // `name` is that of the row, without the number of lines of multi-line. nullptr = not in the table.
-// The result lives for ever.
+// The result is never destroyed.
 const LogFormat* find_log_format(std::string_view name);
 
 }  // namespace portcullis::collect

@@ -1,8 +1,8 @@
 // RecordReader: the seam that a log format implements: bytes in, records out.
 //
-// One per open file; sees the file's bytes in order and without gaps. What it holds back because
-// a record is not complete it reports as pending(), so that a restart resumes at its beginning.
-// Memory is bounded by kMaxRecord whatever the file holds.
+// One per open file; sees the file's bytes in order and without gaps. pending() counts the bytes of
+// an incomplete record, which are held back, so that a restart continues at its beginning. Memory
+// is bounded by kMaxRecord for every content.
 #pragma once
 
 #include <cstddef>
@@ -24,12 +24,12 @@ class RecordReader {
     virtual void feed(std::string_view bytes, const RecordHandler& handler) = 0;
     // Bytes fed but not yet handed out: the incomplete record at the end.
     virtual std::size_t pending() const = 0;
-    // No more bytes follow: hands out what is left and is as new.
+    // No more bytes follow: hands out the incomplete record and starts anew.
     virtual void finish(const RecordHandler& handler) = 0;
 };
 
-// One line = one record (syslog and its kin). Lines end with LF; CR, NUL and bytes that are no
-// text are kept. A last line without LF is held back until the rest of it comes.
+// One line = one record (syslog and similar formats). Lines end with LF; CR, NUL and bytes that are
+// not text are kept. A last line without LF is held back until its rest arrives.
 class LineReader final : public RecordReader {
   public:
     void feed(std::string_view bytes, const RecordHandler& handler) override;

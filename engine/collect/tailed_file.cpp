@@ -7,24 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "base/utf8.hpp"
 
 namespace portcullis::collect {
-namespace {
-
-base::Diagnostic open_error(const std::string& path, std::string code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = path;
-    return diagnostic;
-}
-
-}  // namespace
-
 Digest digest_of(std::string_view bytes) {
     std::uint64_t hash = 14695981039346656037U;
     for (const char c : bytes) {
@@ -44,14 +31,14 @@ base::Result<TailedFile> TailedFile::open(const std::string& path,
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0) {
         const int error = errno;
-        return base::fail(open_error(
-            path, error == ENOENT || error == ENOTDIR ? "missing-file" : "unreadable-file",
-            std::generic_category().message(error)));
+        return base::fail(error == ENOENT || error == ENOTDIR ? "missing-file" : "unreadable-file",
+                          base::error_text(error), {path});
     }
     if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
-        return base::fail(open_error(path, "unreadable-file",
-                                     S_ISDIR(status.st_mode) ? "it is a directory, not a file"
-                                                             : "it is neither a file nor a pipe"));
+        return base::fail("unreadable-file",
+                          S_ISDIR(status.st_mode) ? "it is a directory, not a file"
+                                                  : "it is neither a file nor a pipe",
+                          {path});
     }
     return TailedFile(std::move(fd), {status.st_dev, status.st_ino}, S_ISFIFO(status.st_mode),
                       std::move(reader));
@@ -119,7 +106,7 @@ ReadOutcome TailedFile::read(const RecordHandler& handler, std::size_t budget) {
             continue;
         }
         if (got <= 0) {
-            return ReadOutcome::Drained;  // the end, or an error that the next look may not meet
+            return ReadOutcome::Drained;  // the end, or an error that may be over at the next check
         }
         const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
         const std::string_view text = skip_byte_order_mark(bytes, handler);
@@ -191,7 +178,7 @@ bool TailedFile::holds(std::uint64_t offset, std::string_view expected) const {
     std::array<char, kDigestedBytes> bytes;
     const ssize_t got =
         ::pread(fd_.get(), bytes.data(), expected.size(), static_cast<off_t>(offset));
-    // After a read error nothing is known, which is no reason to start over.
+    // After a read error the content is unknown, and that is not a reason to start over.
     return got < 0 || std::string_view(bytes.data(), static_cast<std::size_t>(got)) == expected;
 }
 

@@ -1,7 +1,7 @@
-// TailedFile: one open file and how far it was read. It follows the file, not its name: renaming
-// changes nothing, truncating makes it start over.
+// TailedFile: one open file and the position up to which it was read. It follows the file, not its
+// name: renaming changes nothing, after a truncation it starts over.
 //
-// A byte order mark at the beginning of the content belongs to no record.
+// A byte order mark at the beginning of the content is not part of a record.
 //
 // Regular files are read with pread(2) from a position of our own; named pipes are read as they
 // come and have no position.
@@ -15,12 +15,12 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "engine/collect/file_position.hpp"
-#include "engine/collect/line_source.hpp"
+#include "engine/collect/line_handler.hpp"
 #include "engine/collect/record_reader.hpp"
 
 namespace portcullis::collect {
 
-// What happened to the file since the last look.
+// Change of the content since the last check.
 enum class ContentChange {
     None,
     Replaced,  // truncated or rewritten: reading starts over at its first byte
@@ -29,21 +29,21 @@ enum class ContentChange {
 class TailedFile {
   public:
     // Opens `path` with nothing read yet. Errors: "missing-file" (no such file), "unreadable-file"
-    // (everything else, directories and devices among it); the message says why.
+    // (everything else, including directories and devices); the message says why.
     static base::Result<TailedFile> open(const std::string& path,
                                          std::unique_ptr<RecordReader> reader);
 
     // Moves to the end, or to the beginning of the last line if that has no newline yet.
     void skip_to_end();
-    // Goes on at `position`. False (and nothing changed) if this is not the file with that content.
+    // Continues at `position`. False = this is not the file with that content; nothing was changed.
     bool resume(const FilePosition& position);
 
-    // Call before reading: notices that the content was replaced; then hands out what is left of
+    // Call it before reading: detects that the content was replaced, and then hands out the rest of
     // the old content's last line.
     ContentChange check_content(const RecordHandler& handler);
     // Reads about `budget` bytes at most.
     ReadOutcome read(const RecordHandler& handler, std::size_t budget);
-    // Nothing more will come: hands out the rest.
+    // The file is complete: hands out the unfinished last record.
     void finish(const RecordHandler& handler);
 
     FileIdentity identity() const { return identity_; }
@@ -52,16 +52,16 @@ class TailedFile {
     std::uint64_t bytes_read() const { return bytes_read_; }
     bool is_pipe() const { return is_pipe_; }
     int fd() const { return fd_.get(); }
-    // No name leads to it any more.
+    // Whether no name leads to it any longer.
     bool is_deleted() const;
 
   private:
     TailedFile(base::UniqueFd fd, FileIdentity identity, bool is_pipe,
                std::unique_ptr<RecordReader> reader);
-    // `bytes` stand at read_to_: what of them is for the reader.
+    // The part of `bytes`, which are those at read_to_, that is for the reader.
     std::string_view skip_byte_order_mark(std::string_view bytes, const RecordHandler& handler);
     void note_read(std::string_view bytes);
-    // The file has `expected` (at most kDigestedBytes) at `offset`.
+    // Whether the file has `expected` (at most kDigestedBytes) at `offset`.
     bool holds(std::uint64_t offset, std::string_view expected) const;
     // The bytes of the file at `offset`, at most `length`.
     std::string peek(std::uint64_t offset, std::size_t length) const;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "engine/config/option_setters.hpp"
 
@@ -22,14 +23,6 @@ constexpr ExpectRow kExpectWords[] = {
     {"filename", &respond::CommandConfig::expects_filename},
 };
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 }  // namespace
 
 void set_command_name(SectionReader& reader, const xml::Node& option) {
@@ -37,9 +30,9 @@ void set_command_name(SectionReader& reader, const xml::Node& option) {
     if (!name) {
         return;
     }
-    // The name travels in messages that are cut at blanks.
+    // The name is part of messages whose words are separated by blanks.
     if (name->find_first_of(" \t\r\n") != std::string::npos) {
-        reader.bad_value(option, "bad-name", "the name of a command has no blanks");
+        reader.bad_value(option, "bad-name", "the name of a command cannot contain blanks");
         return;
     }
     reader.block.command.name = *name;
@@ -53,7 +46,7 @@ void set_executable(SectionReader& reader, const xml::Node& option) {
     if (file->find('/') != std::string::npos || *file == "." || *file == "..") {
         reader.bad_value(option, "bad-executable",
                          fmt::format("\"{}\" is not the name of a file", *file),
-                         "a file of active-response/bin is named, without a folder");
+                         "write the name of a file in active-response/bin, without a folder");
         return;
     }
     const auto at_text = option.error_in_text({}, {});
@@ -76,15 +69,15 @@ void set_expect(SectionReader& reader, const xml::Node& option) {
         const std::string_view word = text.substr(begin, end - begin);
         const auto* const row = std::find_if(
             std::begin(kExpectWords), std::end(kExpectWords),
-            [&](const ExpectRow& each) { return equal_ignoring_case(each.word, word); });
+            [&](const ExpectRow& each) { return base::equals_ignoring_case(each.word, word); });
         if (row != std::end(kExpectWords)) {
             reader.block.command.*row->flag = true;
         } else {
             reader.add_warning(
                 option.error_in_text("unknown-expect",
-                                     fmt::format("\"{}\" is nothing that can be expected", word),
-                                     begin, word.size()),
-                "srcip, user and filename are known; others are ignored");
+                                     fmt::format("<expect> has no word \"{}\"", word), begin,
+                                     word.size()),
+                "the words are srcip, user and filename; others are ignored");
         }
         begin = text.find_first_not_of(kSeparators, end);
     }
@@ -104,13 +97,15 @@ void finish_command(SectionReader& reader, const xml::Node& section) {
     bool is_complete = true;
     for (const auto option : kRequired) {
         if (block.find(option) == nullptr) {
-            reader.add(section.error("missing-option", fmt::format("a command needs <{}>", option)),
-                       option == "expect" ? "<expect></expect> if the command needs nothing" : "");
+            reader.add(
+                section.error("missing-option", fmt::format("a command needs <{}>", option)),
+                option == "expect" ? "write <expect></expect> if the command needs nothing" : "");
             is_complete = false;
         }
     }
     if (!block.executable.path.empty()) {
-        reader.config.executables.push_back(block.executable);  // looked for whatever else is wrong
+        reader.config.executables.push_back(
+            block.executable);  // checked even if the command has other errors
     }
     if (!is_complete || block.command.name.empty() || block.command.executable.empty()) {
         return;
@@ -123,7 +118,7 @@ void finish_command(SectionReader& reader, const xml::Node& section) {
         reader.option_name = "name";
         reader.add(
             block.find("name")->error_in_text(
-                "duplicate-command", fmt::format("there is a command \"{}\" already, at line {}",
+                "duplicate-command", fmt::format("the command \"{}\" is already defined at line {}",
                                                  block.command.name, same->place.line)),
             "give it another name");
         return;

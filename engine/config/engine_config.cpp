@@ -29,7 +29,7 @@ std::string hint_for_option(std::string_view section, std::string_view name) {
         if (option.section == section) {
             names.push_back(option.name);
         } else if (option.name == name) {
-            return fmt::format("it belongs into <{}>", option.section);
+            return fmt::format("it belongs in <{}>", option.section);
         }
     }
     return base::did_you_mean(name, names);
@@ -38,7 +38,7 @@ std::string hint_for_option(std::string_view section, std::string_view name) {
 void read_option(SectionReader& reader, const xml::Node& node) {
     const Option* option = find_option(reader.section_name, node.name());
     if (option == nullptr) {
-        reader.add(node.error("unknown-option", fmt::format("<{}> is no option of <{}>",
+        reader.add(node.error("unknown-option", fmt::format("<{}> is not an option of <{}>",
                                                             node.name(), reader.section_name)),
                    hint_for_option(reader.section_name, node.name()));
         return;
@@ -48,15 +48,16 @@ void read_option(SectionReader& reader, const xml::Node& node) {
         if (attribute.name != option->attribute) {
             auto warning =
                 node.error_in_attribute(attribute, "unknown-attribute",
-                                        fmt::format("<{}> has no attribute \"{}\", it is ignored",
+                                        fmt::format("<{}> has no attribute \"{}\": it is ignored",
                                                     node.name(), attribute.name));
             reader.add_warning(std::move(warning));
         }
     }
     if (!node.children().empty()) {
-        reader.add(node.children().front().error("unexpected-element",
-                                                 fmt::format("<{}> holds text alone", node.name())),
-                   "is its end tag missing?");
+        reader.add(
+            node.children().front().error("unexpected-element",
+                                          fmt::format("<{}> can only contain text", node.name())),
+            "is its end tag missing?");
     } else {
         reader.block.seen.insert_or_assign(std::string(node.name()), node);
         option->set(reader, node);
@@ -76,8 +77,8 @@ void read_section(SectionReader& reader, const xml::Node& node) {
         return;
     }
     if (node.children().empty()) {
-        reader.add(node.error("empty-section", fmt::format("<{}> has no option", node.name())),
-                   "remove it, or give it one");
+        reader.add(node.error("empty-section", fmt::format("<{}> has no options", node.name())),
+                   "remove it, or write an option into it");
         return;
     }
     if (!section->is_read) {
@@ -92,7 +93,8 @@ void read_section(SectionReader& reader, const xml::Node& node) {
     }
 }
 
-// A response that comes before its command is told from one whose command does not exist.
+// Notes all commands, so that a response before its command gets another error than a response
+// whose command does not exist.
 void note_commands(SectionReader& reader, const xml::Node& root) {
     for (const auto& section : root.children()) {
         if (section.name() != "command") {
@@ -120,7 +122,7 @@ EngineConfig read_document(const std::optional<xml::Document>& document,
                     "unknown-root", fmt::format("<{}> where <{}> is expected", root.name(), kRoot));
                 error.hint = root.name() == "var" ? "variables work in decoder and rule files only"
                              : find_section(root.name()) != nullptr
-                                 ? fmt::format("put it inside of <{0}> … </{0}>", kRoot)
+                                 ? fmt::format("put it inside <{0}> … </{0}>", kRoot)
                                  : base::did_you_mean(root.name(), {kRoot});
                 diagnostics.add(std::move(error));
                 continue;

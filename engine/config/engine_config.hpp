@@ -1,5 +1,5 @@
-// EngineConfig: ossec.conf as plain values (spec: conf). Structs belong to the stages that use
-// them; this one only gathers them.
+// EngineConfig: ossec.conf as plain values (spec: conf). The stages own the structs that they use;
+// this one only collects them.
 #pragma once
 
 #include <chrono>
@@ -16,8 +16,7 @@
 
 namespace portcullis::config {
 
-// A file (or a directory of files) that ossec.conf names: the path as the home sees it, and where
-// it was named.
+// A file (or a directory of files) in ossec.conf: its path, and the place where it is written.
 struct FileReference {
     std::string path;  // relative to the home, or absolute
     base::SourcePlace place;
@@ -33,7 +32,7 @@ struct EngineConfig {
     // In the order of the file, directories not yet expanded: resolve_input_files()
     // (input_files.hpp) turns them into existing files.
     std::vector<FileReference> decoder_files;
-    bool decoder_files_are_default = false;  // none is named: the list is empty
+    bool decoder_files_are_default = false;  // no decoder file is given: the list is empty
     std::vector<FileReference> rule_files;
     std::vector<FileReference> list_files;
 
@@ -44,7 +43,7 @@ struct EngineConfig {
     std::vector<std::chrono::minutes> repeated_offenders;
 
     base::CidrSet white_list;
-    std::vector<std::string> white_list_hosts;         // entries that are no address: host names
+    std::vector<std::string> white_list_hosts;         // entries that are host names
     std::vector<std::string> white_list_files;         // relative to the home, or absolute
     std::vector<FileReference> white_list_references;  // the same files, for check_white_lists()
     bool spare_outbound_peers = true;
@@ -65,7 +64,7 @@ struct EngineConfig {
     bool drop_repeated_messages = true;
     bool full_overwrite = false;  // overwrite="yes" replaces the whole rule
 
-    // From files of their own: load_internal_options(); parse_engine_config() leaves the defaults.
+    // Read from other files, by load_internal_options(); parse_engine_config() keeps the defaults.
     InternalOptions internal;
 
     bool verify_crawlers = false;  // is_valid_crawler asks DNS
@@ -74,13 +73,13 @@ struct EngineConfig {
     bool dry_run = false;
 };
 
-// Reads ossec.conf text. Unknown sections, options and values are errors in `diagnostics`; what
-// could be read is returned all the same, to be used only if there are none.
-// `shown_as` names the file in diagnostics.
+// Reads ossec.conf text. Unknown sections, options and values are errors in `diagnostics`. The
+// result has everything that could be read; use it only if there are no errors. `shown_as` names
+// the file in diagnostics.
 EngineConfig parse_engine_config(const std::string& shown_as, std::string_view text,
                                  base::Diagnostics& diagnostics);
 
-// As above from a file; an unreadable file is an error in `diagnostics`.
+// The same for a file; an unreadable file is an error in `diagnostics`.
 EngineConfig load_engine_config(const std::string& path, base::Diagnostics& diagnostics);
 
 }  // namespace portcullis::config

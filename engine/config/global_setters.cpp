@@ -12,7 +12,7 @@ namespace portcullis::config {
 void accept_mail_address(SectionReader& reader, const xml::Node& option) {
     if (!is_plausible_mail_address(option.text())) {
         reader.bad_value(option, "bad-mail-address",
-                         fmt::format("\"{}\" is no mail address", option.text()),
+                         fmt::format("\"{}\" is not a mail address", option.text()),
                          "an address has the form name@host");
     }
 }
@@ -20,7 +20,7 @@ void accept_mail_address(SectionReader& reader, const xml::Node& option) {
 void accept_mail_switch(SectionReader& reader, const xml::Node& option) {
     if (read_yes_no(reader, option).value_or(false)) {
         reader.add_warning(
-            option.error_in_text("no-effect", "there is no mail daemon, no mail will be sent"));
+            option.error_in_text("no-effect", "there is no mail daemon: no mail will be sent"));
     }
 }
 
@@ -44,9 +44,9 @@ void add_white_list(SectionReader& reader, const xml::Node& option) {
         return;
     }
     reader.bad_value(option, "bad-address",
-                     fmt::format("\"{}\" is no address, no network and no host name", text),
+                     fmt::format("\"{}\" is not an address, a network or a host name", text),
                      "for example 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or www.example.org; a "
-                     "network is written with the length of its prefix, not with a mask");
+                     "network is written with a prefix length, not with a mask");
 }
 
 void add_white_list_file(SectionReader& reader, const xml::Node& option) {
@@ -97,17 +97,17 @@ void set_hold_ipv6_prefix(SectionReader& reader, const xml::Node& option) {
     }
 }
 
-// An unknown word is written as it stands, in OSSEC too.
+// As in OSSEC, an unknown token is written as it is.
 void set_alert_format(SectionReader& reader, const xml::Node& option) {
     auto text = read_text(reader, option);
     if (!text) {
         return;
     }
     for (const alert::TemplateToken& token : alert::unknown_tokens(*text)) {
-        reader.add_warning(
-            option.error_in_text("unknown-token", fmt::format("{} stands for nothing", token.text),
-                                 token.offset, token.text.size()),
-            base::did_you_mean(token.text, alert::template_tokens()));
+        reader.add_warning(option.error_in_text("unknown-token",
+                                                fmt::format("{} is not a known token", token.text),
+                                                token.offset, token.text.size()),
+                           base::did_you_mean(token.text, alert::template_tokens()));
     }
     reader.config.custom_alert_output = *std::move(text);
 }

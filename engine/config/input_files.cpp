@@ -25,17 +25,17 @@ std::string base_name(const std::string& path) {
     return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-// Why `path` cannot be used as a file with this access (R_OK, X_OK); empty = it can.
+// The reason why `path` cannot be used as a file with this access (R_OK, X_OK); empty = it can.
 std::string obstacle(const std::string& path, int access_mode) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) {
-        return std::generic_category().message(errno);
+        return base::error_text(errno);
     }
     if (S_ISDIR(status.st_mode)) {
         return "it is a directory";
     }
     if (access(path.c_str(), access_mode) != 0) {
-        return std::generic_category().message(errno);
+        return base::error_text(errno);
     }
     return {};
 }
@@ -63,8 +63,8 @@ class FileList {
             error.hint = reference.place.line > 0
                              ? "paths are relative to the home, " + home_
                              : fmt::format(
-                                   "no <decoder> is named, so etc/decoder.xml or {} is "
-                                   "looked for in the home, {}",
+                                   "no <decoder> is given, so etc/decoder.xml or {} is "
+                                   "read from the home, {}",
                                    reference.path, home_);
             diagnostics_.add(std::move(error));
             return;
@@ -164,7 +164,7 @@ void check_executables(const EngineConfig& config, const std::string& folder,
         if (!why.empty()) {
             auto error = executable.error("missing-executable",
                                           fmt::format("cannot run {}: {}", executable.path, why));
-            error.hint = fmt::format("it is looked for in {}", folder);
+            error.hint = fmt::format("commands are searched in {}", folder);
             diagnostics.add(std::move(error));
         }
     }
@@ -180,7 +180,7 @@ void check_white_lists(const EngineConfig& config, const std::string& home,
             warning.severity = base::Severity::Warning;
             warning.context = "global > white_list_file";
             warning.hint =
-                "nothing that it should name is spared; paths are relative to the "
+                "none of its addresses are spared; paths are relative to the "
                 "home, " +
                 home;
             diagnostics.add(std::move(warning));

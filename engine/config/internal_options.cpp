@@ -22,29 +22,30 @@ using I = InternalOptions;
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 10;
 
 constexpr std::string_view kOneThread =
-    "without effect: there is one thread, in the order of lines";
-constexpr std::string_view kNoQueue = "without effect: nothing stands between reading and analysis";
+    "without effect: one thread analyses the lines in their order";
+constexpr std::string_view kNoQueue =
+    "without effect: there is no queue between reading and analysis";
 
 constexpr std::array kInternalOptions{
     InternalOption{"analysisd.default_timeframe", 60, 604'800, &I::default_timeframe,
-                   "seconds that a composite rule without timeframe looks back"},
+                   "timeframe of composite rules that set none, in seconds"},
     InternalOption{"analysisd.stats_maxdiff", 10, 999'999, &I::stats_maxdiff,
-                   "this many events above the average of an hour are too many"},
+                   "an hour with more events than this above its average is unusual"},
     InternalOption{"analysisd.stats_mindiff", 10, 999'999, &I::stats_mindiff,
-                   "fewer events above the average are never too many"},
+                   "an hour with fewer events than this above its average is never unusual"},
     InternalOption{"analysisd.stats_percent_diff", 5, 9'999, &I::stats_percent_diff,
-                   "percent above the average that are too many"},
+                   "percentage above the average that makes an hour unusual"},
     InternalOption{"analysisd.fts_list_size", 12, 512, &I::fts_list_size,
                    "recent first-time-seen keys of type ids that a new one is compared with"},
     InternalOption{"analysisd.fts_min_size_for_str", 6, 128, &I::fts_min_size_for_str,
-                   "two such keys are similar if more bytes than these begin alike"},
+                   "two such keys are similar if they share more leading bytes than this"},
     InternalOption{"analysisd.log_fw", 0, 1, &I::log_fw,
-                   "1 = firewall events are written to firewall.log, their actions made uniform, "
-                   "and incomplete ones dropped; 0 = they are like any other"},
+                   "1 = firewall events are written to firewall.log, their actions are made "
+                   "uniform, incomplete ones are dropped; 0 = they are like any other event"},
     InternalOption{"analysisd.decoder_order_size", 8, 1'024, &I::decoder_order_size,
                    "fields that one `<order>` may have"},
     InternalOption{"analysisd.sid_prev_matched_max", 16, 65'536, &I::sid_prev_matched_max,
-                   "events that an `<if_matched_sid>` remembers"},
+                   "number of events that an `<if_matched_sid>` remembers"},
     InternalOption{"analysisd.debug", 0, 2, &I::debug, "1 or 2 = debug messages, as with -d"},
     InternalOption{"analysisd.*_threads", 0, 32, nullptr, kOneThread},
     InternalOption{"analysisd.*_queue_size", 0, 99'999'999, nullptr, kNoQueue},
@@ -52,11 +53,11 @@ constexpr std::array kInternalOptions{
     InternalOption{"logcollector.loop_timeout", 1, 120, nullptr,
                    "without effect: lines are read when they are written"},
     InternalOption{"logcollector.open_attempts", 2, 998, nullptr,
-                   "without effect: a missing file is never given up"},
+                   "without effect: the engine waits for a missing file without limit"},
     InternalOption{"logcollector.remote_commands", 0, 1, nullptr,
-                   "without effect: there is no manager that could send commands"},
+                   "without effect: no manager sends commands"},
     InternalOption{"logcollector.debug", 0, 2, nullptr,
-                   "without effect: reading is a part of the engine, see analysisd.debug"},
+                   "without effect: the engine reads the logs, see analysisd.debug"},
 };
 
 bool fits(std::string_view pattern, std::string_view name) {
@@ -68,17 +69,16 @@ bool fits(std::string_view pattern, std::string_view name) {
            name.ends_with(pattern.substr(star + 1));
 }
 
-// One line of a file, and the ways to complain about a part of it.
+// One line of a file, and errors about parts of it.
 struct Line {
     std::string file;
     int number = 0;
     std::string_view text;
 
     base::Diagnostic error(std::string message, std::string_view part) const {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "bad-internal-option";
-        diagnostic.message = std::move(message);
-        diagnostic.place = {file, number, static_cast<int>(part.data() - text.data()) + 1};
+        base::Diagnostic diagnostic =
+            base::make_error("bad-internal-option", std::move(message),
+                             {file, number, static_cast<int>(part.data() - text.data()) + 1});
         diagnostic.source_line = text;
         diagnostic.caret_length = std::max(1, static_cast<int>(part.size()));
         return diagnostic;
@@ -97,7 +97,7 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
                base::Diagnostics& diagnostics) {
     const std::size_t equals = line.text.find('=');
     if (equals == std::string_view::npos) {
-        auto error = line.error("this is no option", line.text);
+        auto error = line.error("this is not an option", line.text);
         error.hint = "write group.name=number; comments begin with # at the start of a line";
         diagnostics.add(std::move(error));
         return;
@@ -106,7 +106,8 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
     const std::string_view value = line.text.substr(equals + 1);
     const InternalOption* option = find_internal_option(name);
     if (option == nullptr) {
-        // Most are another daemon's; what is nearly one of these is a slip.
+        // Most unknown options belong to other daemons; one that is similar to an option of ours is
+        // a mistake.
         std::vector<std::string_view> names;
         names.reserve(kInternalOptions.size());
         for (const InternalOption& row : kInternalOptions) {
@@ -128,7 +129,7 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
                                             option->min, option->max, value),
                                 value);
         if (value.find_first_of(" \t\r") != std::string_view::npos) {
-            error.hint = "nothing may stand behind the number, no blank and no comment either";
+            error.hint = "nothing may follow the number, not even a blank or a comment";
         }
         diagnostics.add(std::move(error));
         return;
@@ -136,7 +137,7 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
     const auto [first, is_new] = seen.emplace(name, line.number);
     if (!is_new) {
         auto warning = line.error(
-            fmt::format("{} stands in line {} already; this one counts", name, first->second),
+            fmt::format("{} is already set in line {}; this one counts", name, first->second),
             name);
         warning.severity = base::Severity::Warning;
         warning.code = "duplicate-internal-option";
@@ -145,14 +146,6 @@ void read_line(const Line& line, InternalOptions& options, std::map<std::string,
     if (option->member != nullptr) {
         options.*option->member = *number;
     }
-}
-
-base::Diagnostic unreadable(const std::string& path, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "unreadable-file";
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = path;
-    return diagnostic;
 }
 
 }  // namespace
@@ -203,8 +196,9 @@ InternalOptions load_internal_options(const std::vector<std::string>& paths,
         }
         const auto text = base::read_text_file(path, kMaxFileBytes + 1);
         if (!text || text->size() > kMaxFileBytes) {
-            diagnostics.add(
-                unreadable(path, text ? "the file has more than 256 KiB" : text.error().message));
+            diagnostics.add(base::make_error(
+                "unreadable-file", text ? "the file has more than 256 KiB" : text.error().message,
+                {path}));
             continue;
         }
         read_internal_options(path, *text, options, diagnostics);

@@ -1,8 +1,8 @@
 // internal_options.conf: settings that OSSEC keeps apart from ossec.conf (spec: conf, section 9).
 //
-// Lines `group.name=number`; those that are empty or begin with '#' or a blank are skipped. What
-// stands in local_internal_options.conf wins. The table in internal_options.cpp is all that is
-// known of them, and what docs/configuration.md shows.
+// Lines `group.name=number`; those that are empty or begin with '#' or a blank are skipped. A line
+// in local_internal_options.conf overrides the other file. The table in internal_options.cpp has
+// all options; docs/configuration.md shows it.
 #pragma once
 
 #include <span>
@@ -28,7 +28,7 @@ struct InternalOptions {
 };
 
 struct InternalOption {
-    std::string_view name;  // may hold one '*', for any text
+    std::string_view name;  // may have one '*', for any text
     int min;
     int max;
     int InternalOptions::*member;  // nullptr = accepted, without effect
@@ -38,16 +38,17 @@ struct InternalOption {
 std::span<const InternalOption> internal_options();
 // nullptr = unknown.
 const InternalOption* find_internal_option(std::string_view name);
-// The table as Markdown, as it stands in docs/configuration.md.
+// The table as Markdown, for docs/configuration.md.
 std::string internal_options_as_markdown();
 
-// Reads the text of one file over what `options` has. Bad lines and values are errors, a name that
-// looks like a slip is a warning; `shown_as` names the file.
+// Reads the text of one file; its options override those in `options`. Bad lines and values are
+// errors, and a name that looks like a typing error is a warning. `shown_as` is the name of the
+// file in diagnostics.
 void read_internal_options(const std::string& shown_as, std::string_view text,
                            InternalOptions& options, base::Diagnostics& diagnostics);
 
-// Reads the files in this order, each over what the one before says. A file that is not there is
-// none; an option that no file names keeps its default.
+// Reads the files in this order; later ones override earlier ones. A missing file is skipped; an
+// option that is in no file has its default.
 InternalOptions load_internal_options(const std::vector<std::string>& paths,
                                       base::Diagnostics& diagnostics);
 

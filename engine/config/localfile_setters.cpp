@@ -12,12 +12,12 @@
 namespace portcullis::config {
 namespace {
 
-// What OSSEC reads beyond the formats that the collect stage has (collect/log_formats.cpp).
+// Formats of OSSEC that the collect stage does not have (collect/log_formats.cpp).
 constexpr std::string_view kOtherFormats[] = {
     "nmapg",    "mssql_log", "postgresql_log", "ossecalert", "audit", "multi-line_indented",
     "journald", "command",   "full_command",
 };
-// Do nothing on Unix, in OSSEC too.
+// These do nothing on Unix, as in OSSEC.
 constexpr std::string_view kWindowsFormats[] = {"eventlog", "eventchannel"};
 
 constexpr std::string_view kMultiLine = "multi-line";
@@ -25,7 +25,7 @@ constexpr int kMaxLines = 1'000;
 
 // A format and, of "multi-line: N", the number of lines.
 struct FormatName {
-    std::string_view name;  // empty = a multi-line without a number that will do
+    std::string_view name;  // empty = a multi-line without a valid number
     std::size_t line_count = 1;
 };
 
@@ -95,12 +95,13 @@ void set_log_format(SectionReader& reader, const xml::Node& option) {
     if (!is_known_format(option.text())) {
         std::string hint =
             option.text().starts_with("multi-line")
-                ? fmt::format("write the number of lines, 1 to {}: multi-line: 3", kMaxLines)
+                ? fmt::format("write a number of lines from 1 to {}, as in \"multi-line: 3\"",
+                              kMaxLines)
                 : base::did_you_mean(option.text(), format_names());
         reader.bad_value(
             option, "unknown-log-format",
             fmt::format("there is no log format \"{}\"", option.text()),
-            hint.empty() ? "most logs are \"syslog\": one line, one event" : std::move(hint));
+            hint.empty() ? "most logs are \"syslog\": each line is an event" : std::move(hint));
         return;
     }
     const FormatName format = format_name(option.text());
@@ -120,11 +121,11 @@ void finish_local_file(SectionReader& reader, const xml::Node& section) {
     const xml::Node* format = block.find("log_format");
     if (format == nullptr) {
         reader.add(section.error("missing-option", "a localfile needs a <log_format>"),
-                   "<log_format>syslog</log_format> for one event a line");
+                   "write <log_format>syslog</log_format> if each line is an event");
         return;
     }
     if (block.local_file.log_format.empty()) {
-        return;  // reported where it stands
+        return;  // already reported
     }
     const std::string_view name = block.local_file.log_format;
     const bool is_command = name.ends_with("command");
@@ -142,8 +143,8 @@ void finish_local_file(SectionReader& reader, const xml::Node& section) {
         reader.add_warning(
             format->error_in_text(
                 "unsupported-log-format",
-                fmt::format("the log format \"{}\" is not read by this version", format->text())),
-            "this localfile is left out");
+                fmt::format("this version does not read the log format \"{}\"", format->text())),
+            "this localfile is skipped");
         return;
     }
     if (block.local_file.location.empty()) {
@@ -153,8 +154,8 @@ void finish_local_file(SectionReader& reader, const xml::Node& section) {
         reader.option_name = "location";
         reader.add(block.find("location")
                        ->error_in_text("bad-location",
-                                       "multilog writes to a file \"current\" in a folder that has "
-                                       "the name of the program"),
+                                       "multilog writes to a file \"current\" in a folder with the "
+                                       "name of the program"),
                    "for example /service/PROGRAM/current");
         return;
     }
@@ -164,12 +165,13 @@ void finish_local_file(SectionReader& reader, const xml::Node& section) {
     });
     if (same != files.end()) {
         reader.option_name = "location";
-        reader.add_warning(block.find("location")
-                               ->error_in_text("duplicate-location",
-                                               fmt::format("\"{}\" is named at {}:{} already",
-                                                           block.local_file.location,
-                                                           same->place.line, same->place.column)),
-                           "this localfile is left out");
+        reader.add_warning(
+            block.find("location")
+                ->error_in_text(
+                    "duplicate-location",
+                    fmt::format("the localfile at {1}:{2} reads \"{0}\" already",
+                                block.local_file.location, same->place.line, same->place.column)),
+            "this localfile is skipped");
         return;
     }
     block.local_file.place = section.place();

@@ -1,5 +1,5 @@
-// The setters that the rows of the option table name: each reads one option into the configuration
-// or into the block at hand, and reports a value that it does not take.
+// The setters in the rows of the option table. Each reads one option into the configuration or the
+// current block, and reports an invalid value.
 #pragma once
 
 #include "engine/config/engine_config.hpp"
@@ -23,7 +23,7 @@ void set_number(SectionReader& reader, const xml::Node& option) {
     }
 }
 
-// Options that OSSEC has and that change nothing here: the value is checked all the same.
+// Options of OSSEC without effect here: the value is still checked.
 inline void accept_any(SectionReader&, const xml::Node&) {}
 inline void accept_yes_no(SectionReader& reader, const xml::Node& option) {
     read_yes_no(reader, option);
@@ -33,7 +33,7 @@ void accept_number(SectionReader& reader, const xml::Node& option) {
     read_number(reader, option, Min, Max);
 }
 void accept_mail_address(SectionReader& reader, const xml::Node& option);
-// As above, with a warning when the value asks for something that will not happen.
+// The same, with a warning if the value asks for something that will not happen.
 void accept_mail_switch(SectionReader& reader, const xml::Node& option);
 // Options of special builds only.
 void refuse(SectionReader& reader, const xml::Node& option);
@@ -88,8 +88,8 @@ void add_from_file(SectionReader& reader, const xml::Node& option);
 void set_disabled(SectionReader& reader, const xml::Node& option);
 void set_repeated_offenders(SectionReader& reader, const xml::Node& option);
 void finish_active_response(SectionReader& reader, const xml::Node& section);
-// At the end of ossec.conf, when every <localfile> is known: warns of each <from_file> that none
-// of them reads.
+// Call it at the end of ossec.conf, when every <localfile> is known: warns about each <from_file>
+// that none of them reads.
 void warn_of_unread_from_files(SectionReader& reader);
 
 }  // namespace portcullis::config

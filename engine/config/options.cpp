@@ -23,15 +23,16 @@ constexpr int kLeastMemoryBytes = 1 << 20;
 constexpr int kMostMemoryBytes = 1 << 30;
 
 constexpr Section kSections[] = {
-    {"global", "What concerns the engine as a whole.", true, nullptr},
-    {"rules", "The files of decoders and rules, loaded in this order. Several sections add up.",
+    {"global", "Options of the engine as a whole.", true, nullptr},
+    {"rules",
+     "The files of decoders and rules, which are loaded in this order. Several sections add up.",
      true, nullptr},
-    {"alerts", "From which level on an event is an alert.", true, nullptr},
-    {"localfile", "A log that is followed. One section for each.", true, finish_local_file},
+    {"alerts", "The levels from which an event is an alert.", true, nullptr},
+    {"localfile", "A log that the engine follows: one section for each.", true, finish_local_file},
     {"command", "A program that responses may run.", true, finish_command},
     {"active-response",
-     "When a command is run. `level`, `rules_id` and `rules_group` are alternatives: one that fits "
-     "is enough.",
+     "The rules for which a command runs. `level`, `rules_id` and `rules_group` are alternatives: "
+     "one that fits is enough.",
      true, finish_active_response},
     {"syscheck", "", false, nullptr},
     {"rootcheck", "", false, nullptr},
@@ -47,41 +48,41 @@ constexpr Section kSections[] = {
 constexpr std::string_view kYesNo = "yes, no";
 constexpr std::string_view kIgnored = "accepted, without effect";
 constexpr std::string_view kNoMail = "accepted, without effect: there is no mail daemon";
-constexpr std::string_view kRefused = "an error: an option of special builds of OSSEC";
+constexpr std::string_view kRefused = "an error: only special builds of OSSEC have it";
 
 constexpr Option kOptions[] = {
     {"global", "white_list", "address, network (both also with `!`) or host name", "",
-     "never a response against it; one per element", add_white_list},
+     "no response is carried out against it; one per element", add_white_list},
     {"global", "allow_list", "the same", "", "the same as `white_list`", add_white_list},
     {"global", "white_list_file", "file", "",
-     "addresses, networks and host names, one per line: never a response against them, either; one "
-     "file per element, relative to the home (Portcullis)",
+     "file with addresses, networks and host names, one per line, that are spared like "
+     "`white_list`; one file per element, relative to the home (Portcullis)",
      add_white_list_file},
     {"global", "spare_outbound_peers", kYesNo, "yes",
-     "never a response against the peer of an established connection that this host opened more "
-     "than a minute ago, see docs/never-block.md (Portcullis)",
+     "spare the peer of an established connection that this host opened more than a minute ago, "
+     "see docs/never-block.md (Portcullis)",
      set_yes_no<&C::spare_outbound_peers>},
     {"global", "spare_login_days", "0 to 365", "0",
-     "days during which an address is spared after a successful login from it; 0 = not spared "
+     "days for which an address is spared after a successful login from it; 0 = not spared "
      "(Portcullis)",
      set_number<&C::spare_login_days, 0, kMaxLoginDays>},
     {"global", "ipv6_prefix", "128, 64, 56, 48", "128",
-     "an IPv6 source is banned by its prefix of this length, unless that holds an address that is "
-     "never blocked or one of a network of this host (Portcullis)",
+     "length of the prefix by which an IPv6 source is banned, unless the prefix contains an "
+     "address that is never blocked or a network of this host (Portcullis)",
      set_ipv6_prefix},
     {"global", "hold", "yes, no, refused", "no",
      "the kernel itself holds a scan for a moment, see docs/hold.md; `refused` counts refused "
      "connections only, for hosts with IPVS services (Portcullis)",
      set_hold},
     {"global", "hold_ports", "2 to 1000", "10",
-     "distinct closed ports within 3 seconds from which on a source of crafted packets is held "
-     "(Portcullis)",
+     "number of distinct closed ports within 3 seconds at which a source of crafted packets is "
+     "held (Portcullis)",
      set_hold_number<&base::HoldConfig::ports, kLeastHoldPorts, kMostHoldPorts>},
     {"global", "hold_connect_ports", "2 to 1000", "15",
      "the same for a source that connects as programs do (Portcullis)",
      set_hold_number<&base::HoldConfig::connect_ports, kLeastHoldPorts, kMostHoldPorts>},
-    {"global", "hold_seconds", "1 to 60", "2", "how long a source is held (Portcullis)",
-     set_hold_seconds},
+    {"global", "hold_seconds", "1 to 60", "2",
+     "time for which a source is held, in seconds (Portcullis)", set_hold_seconds},
     {"global", "hold_ipv6_prefix", "48, 56, 64, 128", "64",
      "length of the IPv6 prefix that is one source for the hold (Portcullis)",
      set_hold_ipv6_prefix},
@@ -91,24 +92,23 @@ constexpr Option kOptions[] = {
     {"global", "logall_json", kYesNo, "no", "write every event to archives.json",
      set_yes_no<&C::logall_json>},
     {"global", "memory_size", "0 to 1000000", "8192",
-     "events kept for composite rules; less than 2048 means 2048", set_memory_size},
+     "number of events kept for composite rules; less than 2048 means 2048", set_memory_size},
     {"global", "memory_bytes", "1048576 to 1073741824", "16777216",
-     "bytes of the events kept for composite rules; the oldest make room (Portcullis)",
+     "size of the events kept for composite rules, in bytes; the oldest make room (Portcullis)",
      set_number<&C::memory_bytes, kLeastMemoryBytes, kMostMemoryBytes>},
     {"global", "verify_crawlers", kYesNo, "no",
-     "the compiled rule is_valid_crawler asks DNS, in the background; until the answer is there, "
-     "and "
-     "with no, only the known networks are crawlers (Portcullis)",
+     "the compiled rule is_valid_crawler asks DNS, in the background; until the answer arrives, "
+     "and with `no`, only the known networks are crawlers (Portcullis)",
      set_yes_no<&C::verify_crawlers>},
     {"global", "max_bans_per_minute", "1 to 1000000", "60",
-     "new bans in any minute; [what is beyond it "
-     "waits](responding-safely.md#what-the-limits-do) (Portcullis)",
+     "new bans in any minute; [further ones "
+     "wait](responding-safely.md#what-the-limits-do) (Portcullis)",
      set_number<&C::max_bans_per_minute, 1, kMaxBansPerMinute>},
     {"global", "max_bans", "1 to 10000000", "100000",
-     "bans in force at once; what is beyond it waits (Portcullis)",
+     "active bans at a time; further ones wait (Portcullis)",
      set_number<&C::max_bans, 1, kMaxBans>},
-    {"global", "dry_run", kYesNo, "no", "record what would be run, run nothing (Portcullis)",
-     set_yes_no<&C::dry_run>},
+    {"global", "dry_run", kYesNo, "no",
+     "record which commands would run, and run none (Portcullis)", set_yes_no<&C::dry_run>},
     {"global", "stats", "0 to 255", "4",
      "level of the alert (rule 11) about an unusual number of events in an hour; 0 = none",
      set_number<&C::stats, 0, kMaxLevelNumber>},
@@ -156,9 +156,8 @@ constexpr Option kOptions[] = {
      add_rule_file},
     {"rules", "rule", "file", "", "the same as `include`", add_rule_file},
     {"rules", "rule_dir", "directory", "",
-     "its rule files, in byte order, those not named before; attribute `pattern`: the OS_Regex "
-     "that "
-     "directory/file must match (`.xml$`)",
+     "all its rule files that are not named before, in byte order; attribute `pattern`: the "
+     "OS_Regex that directory/file must match (`.xml$`)",
      add_rule_dir, "pattern"},
     {"rules", "decoder", "file", "etc/decoder.xml, etc/local_decoder.xml",
      "a decoder file, relative to the home; any `decoder` or `decoder_dir` replaces the default "
@@ -168,21 +167,21 @@ constexpr Option kOptions[] = {
     {"rules", "decoder_dir", "directory", "", "as `rule_dir`, for decoder files", add_decoder_dir,
      "pattern"},
     {"rules", "list", "file", "",
-     "a list that rules look fields up in, `key:value` a line, or the CDB file built of one: the "
-     "text is read if there is one, else the file with `.cdb`; a name without `/` is in rules/",
+     "a list in which rules look fields up: `key:value` lines, or the CDB file made from them; the "
+     "text is read if it exists, otherwise the file with `.cdb`; a name without `/` is in rules/",
      add_list_file},
     {"rules", "full_overwrite", kYesNo, "no",
      "`overwrite=\"yes\"` replaces the whole rule; no = what OSSEC replaces, see "
      "docs/compatibility.md (Portcullis)",
      set_yes_no<&C::full_overwrite>},
 
-    {"alerts", "log_alert_level", "0 to 255", "1", "from this level on an event is an alert",
+    {"alerts", "log_alert_level", "0 to 255", "1", "level from which an event is an alert",
      set_number<&C::log_alert_level, 0, kMaxLevelNumber>},
     {"alerts", "email_alert_level", "0 to 255", "7",
-     "from this level on an alert is marked for mail (`mail` in alerts.log)",
+     "level from which an alert is marked for mail (`mail` in alerts.log)",
      set_number<&C::email_alert_level, 0, kMaxLevelNumber>},
     {"alerts", "forgeable_alerts_per_minute", "0 to 1000000", "0",
-     "alerts of one rule that are written in a minute if packets cause them and their evidence is "
+     "alerts of one rule that are written per minute if packets cause them and their evidence is "
      "forgeable or doubtful; a summary counts the others; 0 = no limit (Portcullis)",
      set_number<&C::forgeable_alerts_per_minute, 0, kMaxAlertsPerMinute>},
     {"alerts", "use_geoip", kYesNo, "", kIgnored, accept_yes_no},
@@ -192,10 +191,10 @@ constexpr Option kOptions[] = {
      "(`*`, `?`, `[`)",
      set_location},
     {"localfile", "log_format", "format", "",
-     "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: one line is one "
-     "event. `multi-line: N`: N lines are one. snort-full, djb-multilog, mysql_log and "
-     "modsec-audit: their programs' records. Other formats of OSSEC are known; such a localfile "
-     "is left out, with a warning (eventlog and eventchannel without)",
+     "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: each line is an "
+     "event. `multi-line: N`: N lines are an event. snort-full, djb-multilog, mysql_log and "
+     "modsec-audit: the records of these programs. A localfile with another format of OSSEC is "
+     "skipped, with a warning (eventlog and eventchannel: without)",
      set_log_format},
     {"localfile", "command", "anything", "", "for the formats command and full_command",
      accept_any},
@@ -205,20 +204,21 @@ constexpr Option kOptions[] = {
     {"localfile", "only-future-events", "anything", "", kIgnored, accept_any},
     {"localfile", "query", "anything", "", kIgnored, accept_any},
 
-    {"command", "name", "word", "", "required; what an active-response calls it", set_command_name},
-    {"command", "executable", "file name", "", "required; a file of active-response/bin",
+    {"command", "name", "word", "", "required; the name that an active-response uses",
+     set_command_name},
+    {"command", "executable", "file name", "", "required; a file in active-response/bin",
      set_executable},
     {"command", "expect", "srcip, user (username), filename", "",
-     "required, may be empty; fields that must be there and are given to the command", set_expect},
+     "required, may be empty; fields that the event must have and the command gets", set_expect},
     {"command", "timeout_allowed", kYesNo, "no", "the command can be undone", set_timeout_allowed},
     {"command", "persistent", kYesNo, "no",
-     "it is started once and fed with requests, see docs/responders.md (Portcullis)",
+     "the program is started once and gets many requests, see docs/responders.md (Portcullis)",
      set_persistent},
 
-    {"active-response", "command", "name", "", "required; a command that stands before",
+    {"active-response", "command", "name", "", "required; a command that is defined before",
      set_response_command},
     {"active-response", "location", "local, server, defined-agent, all", "",
-     "required; `local` and `server` are this host, the others do nothing, with a warning",
+     "required; `local` and `server` mean this host, the others do nothing, with a warning",
      set_response_location},
     {"active-response", "agent_id", "anything", "", "required for defined-agent, without effect",
      accept_any},
@@ -229,19 +229,19 @@ constexpr Option kOptions[] = {
     {"active-response", "rules_group", "OS_Regex", "",
      "for rules whose groups it matches, `authentication_failed|web`", set_rules_group},
     {"active-response", "timeout", "seconds", "0",
-     "until the command is undone; 0 = never, with a warning; needs timeout_allowed",
+     "time after which the command is undone; 0 = never, with a warning; needs timeout_allowed",
      set_response_timeout},
     {"active-response", "block", "auto, hard, soft", "hard",
-     "what is blocked of a source: `hard` = everything; `soft` = new connections, datagrams to "
+     "how a source is blocked: `hard` = everything; `soft` = new connections, datagrams to "
      "service ports and pings; `auto` = hard for proven, soft for forgeable, nothing for doubtful "
      "evidence, see docs/responding-safely.md (Portcullis)",
      set_block},
     {"active-response", "forgeable_timeout", "seconds", "as `timeout`",
-     "until the command is undone if the evidence is forgeable; 1 or more; needs timeout_allowed "
+     "the same time if the evidence is forgeable; 1 or more; needs timeout_allowed "
      "(Portcullis)",
      set_forgeable_timeout},
     {"active-response", "from_file", "path", "",
-     "only for events that were read from this file; a path that a `localfile` reads, or its "
+     "only for events from this file; a path that a `localfile` reads, or its "
      "`location` as written there; one per element, any of them is enough (Portcullis)",
      add_from_file},
     {"active-response", "disabled", kYesNo, "no", "this block alone is ignored", set_disabled},
@@ -294,7 +294,8 @@ std::string options_as_markdown() {
         out += '\n';
     }
     out +=
-        "### Other sections\n\nKnown by name, their options are not looked at: " + unread + ".\n";
+        "### Other sections\n\nThese are accepted, and their options are not checked: " + unread +
+        ".\n";
     return out;
 }
 

@@ -1,8 +1,8 @@
-// The table of everything that ossec.conf may hold: sections, options, what they mean.
+// The table of all sections and options of ossec.conf, with their meaning.
 //
-// The reader of ossec.conf knows no option but through this table, and the tables of
-// docs/configuration.md are compared with it by a test. To add an option: a row in options.cpp,
-// then `UPDATE_GOLDEN=1 ctest -R config/`.
+// The reader of ossec.conf takes all options from this table, and a test compares the tables of
+// docs/configuration.md with it. To add an option: a row in options.cpp, then `UPDATE_GOLDEN=1
+// ctest -R config/`.
 #pragma once
 
 #include <span>
@@ -17,16 +17,15 @@ namespace portcullis::config {
 struct Section {
     std::string_view name;
     std::string_view help;
-    bool is_read;  // false: belongs to a daemon that Portcullis has not; its options are not looked
-                   // at
-    // After the last option of the section; nullptr = nothing is to be done.
+    bool is_read;  // false: of a daemon that Portcullis does not have; its options are not checked
+    // Called after the last option of the section; nullptr = nothing to do.
     void (*finish)(SectionReader& reader, const xml::Node& section);
 };
 
 struct Option {
     std::string_view section;
     std::string_view name;
-    std::string_view value;          // what may stand in it
+    std::string_view value;          // the allowed values
     std::string_view default_value;  // "" = none
     std::string_view help;
     void (*set)(SectionReader& reader, const xml::Node& option);
@@ -41,7 +40,7 @@ std::span<const Option> options();
 const Section* find_section(std::string_view name);
 const Option* find_option(std::string_view section, std::string_view name);
 
-// The tables as Markdown, as they stand in docs/configuration.md.
+// The tables as Markdown, for docs/configuration.md.
 std::string options_as_markdown();
 
 }  // namespace portcullis::config

@@ -29,7 +29,7 @@ class ResponseLint {
                  base::Diagnostics& diagnostics)
         : rules_(rules), rules_without_srcip_(rules_without_srcip), diagnostics_(diagnostics) {}
 
-    // A <command>; those of the whole file come before the first response.
+    // Call it for each <command> of the file before look_at().
     void note_command(const xml::Node& section);
     void look_at(const xml::Node& section);
 
@@ -44,10 +44,10 @@ class ResponseLint {
     const std::set<int>& rules_without_srcip_;
     base::Diagnostics& diagnostics_;
     std::set<std::string, std::less<>> expecting_srcip_;  // names of commands
-    bool expects_srcip_ = false;                          // the command of the response looked at
+    bool expects_srcip_ = false;                          // the command of the current response
 };
 
-// Of an option that is given twice the last one counts.
+// If an option is given twice, the last one counts.
 const xml::Node* find_option(const xml::Node& section, std::string_view name) {
     const xml::Node* found = nullptr;
     for (const xml::Node& option : section.children()) {
@@ -80,7 +80,7 @@ void ResponseLint::look_at(const xml::Node& section) {
         warn("disabled",
              disabled->error_in_text("response-never-fires",
                                      "the response is disabled and never fires"),
-             "remove the block, or this line to have it run");
+             "remove this line to enable it, or remove the whole block");
         return;
     }
     const xml::Node* command = find("command");
@@ -92,7 +92,7 @@ void ResponseLint::look_at(const xml::Node& section) {
     const auto place =
         location == nullptr ? std::nullopt : parse_response_location(location->text());
     if (place == ResponseLocation::DefinedAgent || place == ResponseLocation::All) {
-        return;  // the loader has said that there are no agents
+        return;  // the loader has reported that there are no agents
     }
     const xml::Node* level = find("level");
     const xml::Node* ids = find("rules_id");
@@ -100,8 +100,8 @@ void ResponseLint::look_at(const xml::Node& section) {
     if (level == nullptr && ids == nullptr && group == nullptr) {
         warn({},
              section.error("response-never-fires",
-                           "without level, rules_id or rules_group this response never fires"),
-             "say for which rules it is to run");
+                           "this response never fires: it has no level, rules_id or rules_group"),
+             "write the rules for which it should run");
     }
     if (level != nullptr) {
         look_at_level(*level);
@@ -125,7 +125,7 @@ void ResponseLint::look_at_level(const xml::Node& option) {
         warn("level",
              option.error_in_text(
                  "response-never-fires",
-                 fmt::format("no rule has level {} or more, the highest is {}", wanted, highest)));
+                 fmt::format("no rule has level {} or more: the highest is {}", wanted, highest)));
     }
 }
 
@@ -137,7 +137,7 @@ void ResponseLint::look_at_ids(const xml::Node& option) {
         const auto read = std::from_chars(text.data() + at, text.data() + text.size(), id);
         const auto length = static_cast<std::size_t>(read.ptr - (text.data() + at));
         if (read.ec != std::errc{}) {
-            return;  // the list ends here, as the loader has said
+            return;  // the list ends here, as the loader has reported
         }
         look_at_id(option, id, at, length);
         at = text.find_first_not_of(", ", at + length);
@@ -150,11 +150,10 @@ void ResponseLint::look_at_id(const xml::Node& option, int id, std::size_t offse
                                    [&](const BindableRule& known) { return known.id == id; });
     if (rule == rules_.end()) {
         warn("rules_id",
-             option.error_in_text("unknown-response-rule",
-                                  fmt::format("there is no rule {}, for which this response should "
-                                              "run",
-                                              id),
-                                  offset, length));
+             option.error_in_text(
+                 "unknown-response-rule",
+                 fmt::format("there is no rule {}, for which this response should run", id), offset,
+                 length));
     } else if (!is_bindable(*rule)) {
         const std::string_view why = rule->level <= 0    ? "has level 0"
                                      : rule->no_response ? "has the option no_ar"
@@ -170,7 +169,7 @@ void ResponseLint::look_at_id(const xml::Node& option, int id, std::size_t offse
                                               "expects, so no response runs for it",
                                               id),
                                   offset, length),
-             "let its decoder capture one: <order>srcip</order>");
+             "let its decoder capture a srcip: <order>srcip</order>");
     }
 }
 

@@ -1,7 +1,7 @@
-// lint_responses: <active-response> blocks, or parts of them, that can never fire.
+// lint_responses: finds <active-response> blocks, or parts of them, that can never fire.
 //
 // Runs when an author asks for it (portcullis-logtest -t, --lint), on a configuration that loaded
-// without an error. All it finds are warnings; docs/diagnostics.md explains each.
+// without an error. All its findings are warnings; docs/diagnostics.md explains each.
 #pragma once
 
 #include <set>
@@ -14,8 +14,8 @@
 
 namespace portcullis::config {
 
-// `text` is that of the file that diagnostics call `shown_as`; `rules` are all that are loaded,
-// `rules_without_srcip` the ids of those that no event with a srcip comes to.
+// `text`: the file with the name `shown_as` in diagnostics. `rules`: all loaded rules.
+// `rules_without_srcip`: the ids of rules that no event with a srcip reaches.
 void lint_responses(const std::string& shown_as, std::string_view text,
                     const std::vector<respond::BindableRule>& rules,
                     const std::set<int>& rules_without_srcip, base::Diagnostics& diagnostics);

@@ -15,7 +15,7 @@ namespace portcullis::config {
 namespace {
 
 constexpr int kMaxLevel = 20;
-// A hundred years: more is a slip, and its sum with the time of day must not overflow.
+// A hundred years: more is a mistake, and the sum with the current time must not overflow.
 constexpr int kMaxTimeoutSeconds = 2'147'483'647;
 
 const respond::CommandConfig* find_command(const EngineConfig& config, std::string_view name) {
@@ -37,9 +37,9 @@ void report_unknown_command(SectionReader& reader, const xml::Node& option) {
                                             fmt::format("the command \"{}\" is defined later, at "
                                                         "line {}",
                                                         option.text(), place.line)),
-                       "move the <command> before the <active-response>");
+                       "move the <command> in front of the <active-response>");
         }
-        return;  // else its own defects are reported
+        return;  // otherwise the errors of the command are reported
     }
     std::vector<std::string_view> names;
     for (const auto& [name, place] : reader.command_places) {
@@ -50,7 +50,7 @@ void report_unknown_command(SectionReader& reader, const xml::Node& option) {
                      base::did_you_mean(option.text(), names));
 }
 
-// What is worth knowing of a block that is otherwise right.
+// Warns about a block that is valid but probably does not do what its author wants.
 void warn_of_surprises(SectionReader& reader, const xml::Node& section) {
     const auto& response = reader.block.response;
     reader.option_name.clear();
@@ -60,9 +60,9 @@ void warn_of_surprises(SectionReader& reader, const xml::Node& section) {
         reader.option_name = "location";
         reader.add_warning(reader.block.find("location")
                                ->error_in_text("no-agents",
-                                               "there are no agents here, this response does "
+                                               "there are no agents here: this response does "
                                                "nothing"),
-                           "\"local\" runs it on this host");
+                           "with \"local\" it runs on this host");
         return;
     }
     const auto& block = reader.block;
@@ -74,9 +74,10 @@ void warn_of_surprises(SectionReader& reader, const xml::Node& section) {
                 ->error_in_text(
                     "long-forgeable-timeout",
                     fmt::format("forgeable evidence blocks longer than proven "
-                                "evidence, {} instead of {} seconds",
+                                "evidence: {} instead of {} seconds",
                                 response.forgeable_timeout->count(), response.timeout.count())),
-            "anyone can forge it in another's name: give it the shorter time");
+            "anyone can forge such packets in another's name: make forgeable_timeout the shorter "
+            "one");
         reader.option_name.clear();
     }
     const bool can_fire = block.find("level") != nullptr || block.find("rules_id") != nullptr ||
@@ -84,13 +85,12 @@ void warn_of_surprises(SectionReader& reader, const xml::Node& section) {
     if (can_fire && response.timeout == std::chrono::seconds::zero()) {
         const auto* command = find_command(reader.config, response.command);
         reader.add_warning(
-            section.error("permanent-response",
-                          "without a timeout what this response does is permanent"),
+            section.error("permanent-response", "without a timeout this response is permanent"),
             command != nullptr && !command->timeout_allowed
                 ? fmt::format("write <timeout_allowed>yes</timeout_allowed> into the command "
-                              "\"{}\" and a <timeout> of seconds here",
+                              "\"{}\", and a <timeout> in seconds here",
                               response.command)
-                : "write a <timeout> of seconds");
+                : "write a <timeout> in seconds");
     }
 }
 
@@ -104,8 +104,8 @@ void set_response_location(SectionReader& reader, const xml::Node& option) {
     const auto location = parse_response_location(option.text());
     if (!location) {
         reader.bad_value(option, "bad-location",
-                         fmt::format("\"{}\" says not where to run the command", option.text()),
-                         "one of local, server, defined-agent, all");
+                         fmt::format("\"{}\" does not say where to run the command", option.text()),
+                         "write local, server, defined-agent or all");
         return;
     }
     reader.block.response.location = *location;
@@ -126,10 +126,11 @@ void set_rules_id(SectionReader& reader, const xml::Node& option) {
         const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), id);
         const auto length = static_cast<std::size_t>(end - (text.data() + at));
         if (length == 0 || text[at] == '-') {
-            // OSSEC-COMPAT: reading stops here ("ossec_conf: rules_id ends at what is no id").
+            // OSSEC-COMPAT: reading stops here ("engine_config: rules_id ends at text that is not
+            // an id").
             reader.add_warning(
-                option.error_in_text("rules-id-cut", "this is no rule id, the list ends before it",
-                                     at),
+                option.error_in_text("rules-id-cut",
+                                     "this is not a rule id: the list ends before it", at),
                 "ids are separated by commas and blanks");
             return;
         }
@@ -215,9 +216,9 @@ void set_repeated_offenders(SectionReader& reader, const xml::Node& option) {
             std::from_chars(text.data() + first, text.data() + last, minutes);
         if (error != std::errc() || stop != text.data() + last || minutes < 1 ||
             minutes > kMaxMinutes) {
-            reader.add(option.error_in_text("bad-number", "this is no number of minutes", first,
+            reader.add(option.error_in_text("bad-number", "this is not a number of minutes", first,
                                             std::max<std::size_t>(last - first, 1)),
-                       "up to five numbers, separated by commas: 30,60,120");
+                       "write up to five numbers, separated by commas, as in 30,60,120");
             return;
         }
         if (steps.size() == kMaxSteps) {
@@ -250,7 +251,7 @@ void finish_active_response(SectionReader& reader, const xml::Node& section) {
         if (block.find(option) == nullptr) {
             reader.add(section.error("missing-option",
                                      fmt::format("an active-response needs a <{}>", option)),
-                       option == "location" ? "<location>local</location>" : "");
+                       option == "location" ? "write <location>local</location>" : "");
             is_complete = false;
         }
     }
@@ -270,7 +271,7 @@ void finish_active_response(SectionReader& reader, const xml::Node& section) {
         reader.option_name = forbidden;
         reader.add(block.find(forbidden)->error_in_text(
                        "timeout-not-allowed",
-                       fmt::format("the command \"{}\", defined at line {}, takes no timeout",
+                       fmt::format("the command \"{}\", defined at line {}, allows no timeout",
                                    command->name, command->place.line)),
                    "write <timeout_allowed>yes</timeout_allowed> into its <command>");
         return;
@@ -309,7 +310,7 @@ void warn_of_unread_from_files(SectionReader& reader) {
                                      fmt::format("no <localfile> reads \"{}\", so this response "
                                                  "never fires for it",
                                                  path)),
-                hint.empty() ? "write the path as a <localfile> has it" : std::move(hint));
+                hint.empty() ? "write a path as it is in a <localfile>" : std::move(hint));
         }
     }
 }

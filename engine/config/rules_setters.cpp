@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kDefaultFilePattern = ".xml$";
 
 FileReference reference_to(const xml::Node& option, std::string path) {
-    // Any diagnostic at the text knows where it stands and what its line is.
+    // A diagnostic at the text has its place and its line.
     const auto at_text = option.error_in_text({}, {});
     FileReference file;
     file.path = std::move(path);

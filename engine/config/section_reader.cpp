@@ -33,16 +33,13 @@ void SectionReader::bad_value(const xml::Node& option, std::string code, std::st
         !text.empty() && (kBlanks.find(text.front()) != std::string_view::npos ||
                           kBlanks.find(text.back()) != std::string_view::npos);
     if (has_blanks_around) {
-        hint = "remove the blanks and line breaks around the value, they are a part of it";
+        hint = "remove the blanks and line breaks around the value: they are part of it";
     }
     add(option.error_in_text(std::move(code), std::move(message)), std::move(hint));
 }
 
 base::Diagnostic FileReference::error(std::string code, std::string message) const {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place = place;
+    base::Diagnostic diagnostic = base::make_error(std::move(code), std::move(message), place);
     diagnostic.source_line = source_line;
     diagnostic.caret_length = caret_length;
     return diagnostic;

@@ -1,7 +1,7 @@
-// SectionReader: what the setters of the option table work on while ossec.conf is read.
+// SectionReader: the state that the setters of the option table change while ossec.conf is read.
 //
-// It holds the configuration that is being filled, the block (section element) that is being read,
-// and the ways to complain about an option at its place. Lives for one parse_engine_config().
+// It has the configuration that is being filled, the block (section element) that is being read,
+// and functions that report errors at the place of an option. Lives for one parse_engine_config().
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@
 
 namespace portcullis::config {
 
-// What one <localfile>, <command> or <active-response> has said so far.
+// The options of one <localfile>, <command> or <active-response> that have been read.
 struct Block {
     collect::LocalFileConfig local_file;
     respond::CommandConfig command;
@@ -39,7 +39,8 @@ class SectionReader {
     void add(base::Diagnostic diagnostic, std::string hint = {});
     void add_warning(base::Diagnostic diagnostic, std::string hint = {});
 
-    // An error at the whole content of an option; blanks around it are the hint if there are any.
+    // An error at the whole content of an option. If there are blanks around the value, the hint is
+    // about them.
     void bad_value(const xml::Node& option, std::string code, std::string message,
                    std::string hint = {});
 
@@ -47,7 +48,7 @@ class SectionReader {
     Block block;
     std::string section_name;
     std::string option_name;  // empty: the section as a whole
-    // Name → place of every <command> of the file, also of those that come later.
+    // Name → place of every <command> of the file, including later ones.
     std::map<std::string, base::SourcePlace, std::less<>> command_places;
     bool has_repeated_offenders = false;
     std::vector<xml::Node> from_files;  // of all enabled responses

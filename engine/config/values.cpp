@@ -10,18 +10,9 @@
 namespace portcullis::config {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 using base::is_digit;
 
-bool is_host_byte(char c) {
-    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_';
-}
-
-bool contains_ignoring_case(std::string_view text, std::string_view word) {
-    return std::search(text.begin(), text.end(), word.begin(), word.end(),
-                       [](char a, char b) { return lower(a) == lower(b); }) != text.end();
-}
+bool is_host_byte(char c) { return base::is_alphanumeric(c) || c == '-' || c == '_'; }
 
 }  // namespace
 
@@ -47,7 +38,7 @@ std::optional<int> read_number(SectionReader& reader, const xml::Node& option, i
         return number;
     }
     reader.bad_value(option, "bad-number",
-                     fmt::format("\"{}\" is no number from {} to {}", text, min, max));
+                     fmt::format("\"{}\" is not a number from {} to {}", text, min, max));
     return std::nullopt;
 }
 
@@ -62,9 +53,10 @@ std::optional<int> read_ipv6_prefix(SectionReader& reader, const xml::Node& opti
             return row.length;
         }
     }
-    reader.bad_value(option, "bad-prefix",
-                     fmt::format("\"{}\" is none of the lengths 128, 64, 56 and 48", option.text()),
-                     "64 is what a host is given mostly, 56 or 48 what a customer is given");
+    reader.bad_value(
+        option, "bad-prefix",
+        fmt::format("\"{}\" is not one of the lengths 128, 64, 56 and 48", option.text()),
+        "a host usually has a prefix of 64 bits, a customer one of 56 or 48");
     return std::nullopt;
 }
 
@@ -129,7 +121,7 @@ bool is_plausible_mail_address(std::string_view text) {
 }
 
 // OSSEC-COMPAT: words anywhere in the text, without case, the first kind that fits
-// ("values: the location of a response is told by words anywhere in it").
+// ("values: the location of a response is a word anywhere in the text").
 std::optional<respond::ResponseLocation> parse_response_location(std::string_view text) {
     struct Row {
         std::string_view word;
@@ -147,7 +139,7 @@ std::optional<respond::ResponseLocation> parse_response_location(std::string_vie
         {"any", ResponseLocation::All},
     };
     for (const auto& row : kWords) {
-        if (contains_ignoring_case(text, row.word)) {
+        if (base::contains_ignoring_case(text, row.word)) {
             return row.location;
         }
     }

@@ -1,8 +1,8 @@
-// Accumulator: what decoders with <accumulate> share between lines that have the same id (spec:
-// decoders, section 9), such as the address of an LDAP connection.
+// Accumulator: fields that decoders with <accumulate> share between lines with the same id, such as
+// the address of an LDAP connection (spec: decoders, section 9).
 //
-// State, single-threaded, in line order. Bounded: the entry that was updated longest ago goes
-// first. Times only matter relative to each other.
+// State, single-threaded, in line order. Bounded: the entry that was updated longest ago is dropped
+// first. Only differences of times matter.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class Accumulator {
 
     // For an event whose decoder accumulates and which has an id: fields that are not set or empty
     // get the values that were kept under host, decoder and id; then the event's own values are
-    // kept. Returns false for any other event (logtest announces it otherwise).
+    // kept. False = any other event; logtest prints a line if it is true.
     bool update(event::Event& event, base::Timestamp now);
 
     void clear();

@@ -1,6 +1,6 @@
 // Decoder: one <decoder> element, compiled (spec: decoders, section 3).
 //
-// Plain values, immutable once they stand in a DecoderSet. Only the loader makes them.
+// Plain values, immutable in a DecoderSet. Only the loader makes them.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ struct PluginDecoder;  // plugin_decoders.hpp
 // Where the subject of a pattern begins (attribute offset).
 enum class OffsetBase : std::uint8_t { Log, AfterParent, AfterPrematch, AfterRegex };
 
-// What a capture becomes.
+// The field that a capture becomes.
 struct OrderEntry {
     std::optional<event::FieldId> field;  // nullopt = a dynamic field
     std::string name;                     // of a dynamic field
@@ -27,8 +27,8 @@ struct OrderEntry {
 struct Decoder {
     std::string name;         // attribute name
     base::SourcePlace place;  // of the element
-    // What an event of this decoder reports: the name of the parent, unless this is a top-level
-    // decoder or has use_own_name. The id belongs to that name.
+    // The decoder name of an event of this decoder: the name of the parent, unless this is a
+    // top-level decoder or has use_own_name. The id belongs to that name.
     std::string reported_name;
     int id = 0;
     std::string parent;  // name of the top-level decoder above; empty = this is one

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 
 namespace portcullis::decode {
@@ -13,13 +14,6 @@ namespace {
 
 // Longest text of an element, pieces joined (spec: decoders, section 3).
 constexpr std::size_t kMaxTextLength = 8191;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
 
 struct Reader {
     DecoderDraft& draft;
@@ -29,18 +23,18 @@ struct Reader {
         diagnostics.add(in_context(std::move(diagnostic), draft.context(element)));
     }
 
-    void join(JoinedText& text, const xml::Node& node) {
+    void join(xml::JoinedText& text, const xml::Node& node) {
         text.append(node);
         if (text.text().size() > kMaxTextLength) {
             add(node.error("text-too-long",
-                           fmt::format("<{}> has {} bytes in all, more than {}", node.name(),
+                           fmt::format("<{}> has {} bytes in total, more than {}", node.name(),
                                        text.text().size(), kMaxTextLength)),
                 node.name());
         }
     }
 
     // A pattern element that may have the attribute offset, on its first piece only.
-    void join_with_offset(JoinedText& text, const xml::Node& node) {
+    void join_with_offset(PatternText& text, const xml::Node& node) {
         const bool is_first = !text.is_present();
         join(text, node);
         if (node.attributes().empty()) {
@@ -50,7 +44,7 @@ struct Reader {
         if (attribute.name != "offset") {
             auto error =
                 node.error_in_attribute(attribute, "unknown-attribute",
-                                        fmt::format("<{}> has no attribute \"{}\", only offset",
+                                        fmt::format("<{}> has no attribute \"{}\": only offset",
                                                     node.name(), attribute.name));
             error.hint = base::did_you_mean(attribute.name, {"offset"});
             add(std::move(error), node.name());
@@ -132,9 +126,10 @@ void report_unknown_element(Reader& reader, const xml::Node& node) {
 void read_element(Reader& reader, const xml::Node& node) {
     const auto* const row =
         std::find_if(kElements.begin(), kElements.end(), [&](const ElementReader& candidate) {
-            // "type" alone is told by its exact name.
-            return candidate.name == "type" ? node.name() == candidate.name
-                                            : equals_ignoring_case(node.name(), candidate.name);
+            // Only the name "type" is case-sensitive.
+            return candidate.name == "type"
+                       ? node.name() == candidate.name
+                       : base::equals_ignoring_case(node.name(), candidate.name);
         });
     if (row == kElements.end()) {
         report_unknown_element(reader, node);
@@ -142,9 +137,9 @@ void read_element(Reader& reader, const xml::Node& node) {
     }
     row->read(reader, node);
     for (const auto& child : node.children()) {
-        reader.add(
-            child.error("unknown-element", fmt::format("<{}> has no elements in it", node.name())),
-            node.name());
+        reader.add(child.error("unknown-element",
+                               fmt::format("<{}> cannot contain elements", node.name())),
+                   node.name());
     }
 }
 
@@ -161,22 +156,12 @@ void read_name(Reader& reader) {
         reader.add(
             reader.draft.node.error_in_attribute(
                 attributes[i], "unknown-attribute",
-                fmt::format("a decoder has no attribute \"{}\", only name", attributes[i].name)),
+                fmt::format("a decoder has no attribute \"{}\": only name", attributes[i].name)),
             {});
     }
 }
 
 }  // namespace
-
-base::Diagnostic JoinedText::error(std::string code, std::string message, std::size_t offset,
-                                   std::size_t length) const {
-    auto piece = pieces_.begin();
-    while (piece + 1 != pieces_.end() && (piece + 1)->start <= offset) {
-        ++piece;
-    }
-    return piece->node.error_in_text(std::move(code), std::move(message), offset - piece->start,
-                                     length);
-}
 
 std::string DecoderDraft::context(std::string_view element) const {
     std::string out = name.empty() ? "decoder" : "decoder " + name;
@@ -198,10 +183,10 @@ base::Diagnostic as_warning(base::Diagnostic diagnostic) {
 }
 
 std::optional<DecoderDraft> read_decoder(const xml::Node& node, base::Diagnostics& diagnostics) {
-    if (!equals_ignoring_case(node.name(), "decoder")) {
-        auto error = node.error(
-            "unknown-element",
-            fmt::format("a decoder file holds <decoder> elements, not <{}>", node.name()));
+    if (!base::equals_ignoring_case(node.name(), "decoder")) {
+        auto error =
+            node.error("unknown-element",
+                       fmt::format("a decoder file has <decoder> elements, not <{}>", node.name()));
         error.hint = base::did_you_mean(node.name(), {"decoder"});
         diagnostics.add(std::move(error));
         return std::nullopt;

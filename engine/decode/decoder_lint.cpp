@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "engine/decode/decoder_draft.hpp"
 #include "engine/decode/order_list.hpp"
@@ -20,12 +21,12 @@ namespace {
 
 using pattern::Language;
 
-// The form of a pattern that counts, when both are given.
+// The pattern that counts if both languages are given.
 struct ChosenPattern {
-    const JoinedText* text = nullptr;  // nullptr = there is none
+    const PatternText* text = nullptr;  // nullptr = there is none
     Language language = Language::Pcre2;
 
-    ChosenPattern(const JoinedText& os, Language os_language, const JoinedText& pcre2) {
+    ChosenPattern(const PatternText& os, Language os_language, const PatternText& pcre2) {
         if (os.is_present()) {
             text = &os;
             language = os_language;
@@ -50,11 +51,11 @@ ChosenPattern regex_of(const DecoderDraft& draft) {
     return {draft.regex, Language::OsRegex, draft.pcre2};
 }
 
-std::string_view offset_value(const JoinedText& text) {
+std::string_view offset_value(const PatternText& text) {
     return text.offset_attribute == nullptr ? std::string_view() : text.offset_attribute->value;
 }
 
-// Words of other tools, or of headers, that people write for a field.
+// Words of other tools, or of headers, that authors use for a field.
 struct Alias {
     std::string_view word;
     std::string_view field;
@@ -94,21 +95,13 @@ constexpr std::array kAliases{
     Alias{"systemname", "system_name"},
 };
 
-// Names that mean something of the header elsewhere.
+// Names of parts of the header.
 constexpr std::array<std::string_view, 3> kHeaderNames{"hostname", "location", "program_name"};
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
-
-// The field that a dynamic name was most likely to be.
+// The field that the author of a dynamic name most likely meant.
 std::optional<std::string_view> meant_field(std::string_view word) {
     constexpr std::size_t kShortestSlip = 4;
-    const std::string small = lower(word);
+    const std::string small = base::lower(word);
     const auto* const alias = std::find_if(kAliases.begin(), kAliases.end(),
                                            [&](const Alias& row) { return row.word == small; });
     if (alias != kAliases.end()) {
@@ -200,8 +193,8 @@ void DecoderLint::look_at_twins(const DecoderDraft& draft) {
             const auto& ignored = pcre2->first();
             warn(draft, ignored.name(),
                  ignored.error("ignored-element",
-                               fmt::format("<{}> is ignored, since there is a <{}>", ignored.name(),
-                                           os->first().name())));
+                               fmt::format("<{}> is ignored because there is a <{}>",
+                                           ignored.name(), os->first().name())));
         }
     }
     const ChosenPattern program = program_of(draft);
@@ -209,7 +202,7 @@ void DecoderLint::look_at_twins(const DecoderDraft& draft) {
         warn(draft, program.text->first().name(),
              program.text->first().error("ignored-element",
                                          "a decoder with a parent is chosen by its prematch only, "
-                                         "never by a program name"));
+                                         "not by a program name"));
     }
 }
 
@@ -233,26 +226,26 @@ void DecoderLint::look_at_order(const DecoderDraft& draft) {
     for (const OrderWord& item : order_words(draft.order->text())) {
         const std::string_view word = item.text;
         if (word.empty() || event::find_field(word) ||
-            options_.fields_of_rules.count(lower(word)) != 0) {
+            options_.fields_of_rules.count(base::lower(word)) != 0) {
             continue;
         }
         if (std::find(kHeaderNames.begin(), kHeaderNames.end(), word) != kHeaderNames.end()) {
             warn(draft, "order",
                  draft.order->error_in_text(
                      "dynamic-field",
-                     fmt::format("\"{}\" becomes a dynamic field and leaves the event's own {} "
-                                 "alone",
+                     fmt::format("\"{}\" becomes a dynamic field and does not change the "
+                                 "event's own {}",
                                  word, word),
                      item.offset, word.size()),
-                 fmt::format("rules see it as <field name=\"{}\"> only; choose another name to say "
-                             "so",
+                 fmt::format("rules see it only as <field name=\"{}\">: choose another name to "
+                             "make that clear",
                              word));
         } else if (const auto meant = meant_field(word)) {
             warn(draft, "order",
                  draft.order->error_in_text(
                      "dynamic-field",
-                     fmt::format("\"{}\" is no field that rules know by name; it becomes a dynamic "
-                                 "field",
+                     fmt::format("\"{}\" is not a field that rules know by name: it becomes a "
+                                 "dynamic field",
                                  word),
                      item.offset, word.size()),
                  fmt::format("did you mean \"{}\"?", *meant));
@@ -273,11 +266,10 @@ void DecoderLint::look_at_captures(const DecoderDraft& draft) {
         warn(draft, "order",
              draft.order->error_in_text(
                  "order-too-long",
-                 fmt::format("the order names {} fields, but <{}> captures no more than {}",
+                 fmt::format("the order names {} fields, but <{}> captures at most {}",
                              words.size(), element, captures->most),
                  first.offset, draft.order->text().size() - first.offset),
-             "what is to be a field stands in parentheses; a group of several alternatives counts "
-             "once");
+             "put each field in parentheses; a group with several alternatives counts once");
     }
     look_at_shifting_capture(draft, regex, words);
     const auto loose = pattern::find_loose_captures(regex.language, regex.text->text());
@@ -290,38 +282,39 @@ void DecoderLint::look_at_captures(const DecoderDraft& draft) {
         warn(draft, element,
              regex.text->error("unanchored-srcip",
                                srcip->is_behind_wildcard
-                                   ? "whoever writes a part of the line can choose this srcip: any "
-                                     "text may stand before such words"
-                                   : "whoever writes a part of the line can choose this srcip: the "
-                                     "first such text is taken, wherever it stands",
+                                   ? "an attacker who writes a part of the line can choose this "
+                                     "srcip: any text can come before it"
+                                   : "an attacker who writes a part of the line can choose this "
+                                     "srcip: the first match counts, wherever it is",
                                srcip->offset, srcip->length),
              srcip->is_behind_wildcard
-                 ? "say what stands between, such as \\S+ for a name, or end the pattern with $ "
-                   "behind the address"
-                 : "begin the pattern with ^, or end it with $ behind the address");
+                 ? "match the text between exactly, such as \\S+ for a name, or end the "
+                   "pattern with $ after the address"
+                 : "begin the pattern with ^, or end it with $ after the address");
     }
 }
 
 void DecoderLint::look_at_shifting_capture(const DecoderDraft& draft, const ChosenPattern& regex,
                                            const std::vector<OrderWord>& words) {
     const auto shifting = pattern::find_shifting_capture(regex.language, regex.text->text());
-    // With one field the first group that took part is most likely what is meant.
+    // With one field the author most likely means the first group that takes part.
     if (!shifting || words.size() < 2 || shifting->moved.least >= words.size()) {
         return;
     }
     const std::string_view gets = words[shifting->moved.least].text;
     const std::string meant =
         shifting->moved.most < words.size()
-            ? fmt::format("what is meant for \"{}\"", words[shifting->moved.most].text)
-            : std::string("what has no place in the order else");
+            ? fmt::format("the value meant for \"{}\"", words[shifting->moved.most].text)
+            : std::string("a value that otherwise has no place in the order");
     warn(draft, regex.text->first().name(),
-         regex.text->error("shifting-capture",
-                           fmt::format("group {} may take no part; what follows moves up, so that "
-                                       "\"{}\" gets {}",
-                                       shifting->group, gets, meant),
-                           shifting->offset, shifting->length),
-         "let the group take part with an empty text, as in ((?:X)?) or (X|); or give the shorter "
-         "form a decoder of its own");
+         regex.text->error(
+             "shifting-capture",
+             fmt::format("group {} may not take part: the following ones then move up, so "
+                         "that \"{}\" gets {}",
+                         shifting->group, gets, meant),
+             shifting->offset, shifting->length),
+         "let the group match an empty text, as in ((?:X)?) or (X|), or write a separate decoder "
+         "for the shorter form");
 }
 
 void DecoderLint::look_at_fts(const DecoderDraft& draft) {
@@ -332,12 +325,12 @@ void DecoderLint::look_at_fts(const DecoderDraft& draft) {
                                       "in <fts> \"srcuser\" selects the dstuser, as any word with "
                                       "\"user\" in it does",
                                       at, std::string_view("srcuser").size()),
-             "write dstuser to say what happens; srcuser cannot be selected");
+             "write dstuser, which is what happens: srcuser cannot be selected");
     }
 }
 
-// Of the decoders with (and of those without) a program name the first that takes an event is
-// final. One with the conditions of an earlier one, or more, is never asked.
+// Among the decoders with a program name the first that takes an event is final, and so it is among
+// those without. A decoder with the conditions of an earlier one, or more, is never tried.
 void DecoderLint::look_at_top_level(std::size_t index) {
     const DecoderDraft& draft = drafts_[index];
     for (std::size_t i = 0; i < index; ++i) {
@@ -355,14 +348,14 @@ void DecoderLint::look_at_top_level(std::size_t index) {
                                               "every event that it would take",
                                               earlier.name, earlier.node.place().file,
                                               earlier.node.place().line)),
-                 "the first decoder that takes an event is final; give this one as a child, or "
-                 "place it before that one");
+                 "the first decoder that takes an event is final: make this one a child, or move "
+                 "it in front of that one");
             return;
         }
     }
 }
 
-// A parent whose events have other decoders to go to never uses a regex of its own.
+// A parent with children never uses its own regex.
 void DecoderLint::look_at_parent(const DecoderDraft& parent) {
     const auto family = families_.find(parent.name);
     const ChosenPattern regex = regex_of(parent);
@@ -372,10 +365,10 @@ void DecoderLint::look_at_parent(const DecoderDraft& parent) {
     warn(parent, regex.text->first().name(),
          regex.text->first().error(
              "unused-regex",
-             fmt::format("the pattern is never used, since the decoder has children (the first is "
+             fmt::format("the pattern is never used because the decoder has children (the first is "
                          "\"{}\" at line {})",
                          family->second.front()->name, family->second.front()->node.place().line)),
-         "make it a child without a prematch, behind all others");
+         "make it a child without a prematch, after all others");
 }
 
 void DecoderLint::look_at_type(const DecoderDraft& child) {
@@ -396,7 +389,7 @@ void DecoderLint::look_at_type(const DecoderDraft& child) {
                           fmt::format("its events are of type syslog: the type {} of its parent is "
                                       "not inherited",
                                       event::name_of(parent->type))),
-         fmt::format("write <type>{}</type>, or <type>syslog</type> if that is meant",
+         fmt::format("write <type>{}</type>, or <type>syslog</type> if this is intended",
                      event::name_of(parent->type)));
 }
 
@@ -410,10 +403,10 @@ void DecoderLint::look_at_family(const Family& children) {
         if (is_chained && children[i - 1]->name != child.name) {
             warn(child, {},
                  child.node.error("split-chain",
-                                  fmt::format("decoder \"{}\" stands within the chain of \"{}\" "
-                                              "and is taken for a part of it",
+                                  fmt::format("decoder \"{}\" is inside the chain of \"{}\" "
+                                              "and becomes part of it",
                                               children[i - 1]->name, child.name)),
-                 "keep the decoders of one name and parent together");
+                 "keep decoders of the same name and parent together");
         }
         const auto twin =
             std::find_if(children.begin(), children.begin() + static_cast<std::ptrdiff_t>(i),
@@ -429,17 +422,16 @@ void DecoderLint::look_at_family(const Family& children) {
                                  fmt::format("the decoder is never tried: \"{}\" (line {}) has the "
                                              "same prematch",
                                              (*twin)->name, (*twin)->node.place().line)),
-                "give them the same name, and this one no prematch, to have both patterns tried");
+                "to try both patterns, give the decoders the same name and remove this prematch");
         }
         if (catch_all != nullptr && !(is_chained && same_name(catch_all))) {
-            warn(
-                child, {},
-                child.node.error(
-                    "unreachable-decoder",
-                    "the decoder is never tried, since one before it takes every event of the "
-                    "parent"),
-                fmt::format("give decoder \"{}\" (line {}) a prematch, or place it behind this one",
-                            catch_all->name, catch_all->node.place().line));
+            warn(child, {},
+                 child.node.error(
+                     "unreachable-decoder",
+                     "the decoder is never tried: one before it takes every event of the "
+                     "parent"),
+                 fmt::format("give decoder \"{}\" (line {}) a prematch, or move it after this one",
+                             catch_all->name, catch_all->node.place().line));
         } else if (catch_all == nullptr && !is_chained && !prematch_of(child)) {
             catch_all = &child;
         }

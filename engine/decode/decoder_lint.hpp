@@ -1,7 +1,7 @@
-// lint_decoders: what is allowed in decoder files and most likely not meant.
+// lint_decoders: finds parts of decoder files that are valid, but most likely not intended.
 //
 // Runs when an author asks for it (portcullis-logtest -t, --lint), on files that loaded without an
-// error; daemons never pay for it. All it finds are warnings; docs/diagnostics.md explains each.
+// error; daemons do not run it. All its findings are warnings; docs/diagnostics.md explains each.
 #pragma once
 
 #include <bitset>
@@ -17,8 +17,8 @@
 namespace portcullis::decode {
 
 struct DecoderLintOptions {
-    // Names of the dynamic fields that rules look at (<field name="…">), in lower case: such a name
-    // in an <order> is no slip.
+    // Names of the dynamic fields that rules use (<field name="…">), in lower case: such a name in
+    // an <order> is not a mistake.
     std::set<std::string, std::less<>> fields_of_rules;
 };
 
@@ -27,9 +27,9 @@ struct DecoderLintOptions {
 void lint_decoders(const std::vector<xml::Document>& documents, const DecoderLintOptions& options,
                    base::Diagnostics& diagnostics);
 
-// Of each decoder id that an event can have: the types that its events can have. Missing are names
-// that no event reports: those of children that go by the name of their parent, and the built-in
-// ones.
+// For each decoder id that an event can have, the types that its events can have. The names that no
+// event has are missing: those of children whose events have the name of their parent, and the
+// built-in ones.
 using EventTypes = std::bitset<8>;  // by event::EventType
 std::map<int, EventTypes> event_types_of(const DecoderSet& decoders);
 

@@ -20,13 +20,13 @@ namespace {
 using pattern::Language;
 using pattern::Pattern;
 
-// A pattern that may be written in two languages; if both are given, the first counts.
+// A pattern that can be written in two languages; if both are given, the first counts.
 struct PatternChoice {
-    const JoinedText& os;
+    const PatternText& os;
     Language os_language;
-    const JoinedText& pcre2;
+    const PatternText& pcre2;
 
-    const JoinedText& text() const { return os.is_present() ? os : pcre2; }
+    const PatternText& text() const { return os.is_present() ? os : pcre2; }
     Language language() const { return os.is_present() ? os_language : Language::Pcre2; }
 };
 
@@ -43,8 +43,8 @@ constexpr std::array kOffsetNames{
 
 }  // namespace
 
-// Turns drafts into decoders and links them to their parents. Goes on after an error, so that all
-// of them are found; a decoder with an error still counts as a parent.
+// Turns drafts into decoders and links them to their parents. Continues after an error, so that all
+// errors are found; a decoder with an error still counts as a parent.
 class DecoderLoader {
   public:
     DecoderLoader(base::Diagnostics& diagnostics, std::size_t max_order_entries)
@@ -60,11 +60,11 @@ class DecoderLoader {
         diagnostics_.add(in_context(std::move(diagnostic), draft.context(element)));
     }
 
-    // Each of these looks at one part of a draft.
+    // Each of these checks one part of a draft.
     Decoder compile(const DecoderDraft& draft);
     std::optional<Pattern> compile_pattern(const DecoderDraft& draft, const PatternChoice& choice);
     void compile_fields(const DecoderDraft& draft, Decoder& decoder);
-    OffsetBase offset_of(const DecoderDraft& draft, const JoinedText& text);
+    OffsetBase offset_of(const DecoderDraft& draft, const PatternText& text);
     void compile_offsets(const DecoderDraft& draft, Decoder& decoder);
     const PluginDecoder* find_plugin(const DecoderDraft& draft);
 
@@ -118,7 +118,7 @@ Decoder DecoderLoader::compile(const DecoderDraft& draft) {
     if (!draft.has_prematch() && !draft.has_program_name() && !draft.is_child() &&
         !draft.node.children().empty()) {
         auto error =
-            draft.node.error("matches-nothing", "the decoder says nothing about its events");
+            draft.node.error("matches-nothing", "the decoder does not say which events it takes");
         error.hint = "give it a <program_name>, a <prematch> or a <parent>";
         add(draft, {}, std::move(error));
     }
@@ -128,7 +128,7 @@ Decoder DecoderLoader::compile(const DecoderDraft& draft) {
 
 std::optional<Pattern> DecoderLoader::compile_pattern(const DecoderDraft& draft,
                                                       const PatternChoice& choice) {
-    const JoinedText& text = choice.text();
+    const PatternText& text = choice.text();
     if (!text.is_present()) {
         return std::nullopt;
     }
@@ -151,7 +151,7 @@ void DecoderLoader::compile_fields(const DecoderDraft& draft, Decoder& decoder) 
         if (draft.has_regex() || draft.order) {
             add(draft, "plugin_decoder",
                 draft.plugin->error("plugin-with-regex",
-                                    "a plugin decoder reads its fields itself and can have neither "
+                                    "a plugin decoder reads its fields itself: it can have neither "
                                     "a pattern for fields nor an order"));
             return;
         }
@@ -159,14 +159,15 @@ void DecoderLoader::compile_fields(const DecoderDraft& draft, Decoder& decoder) 
         for (const auto& needy : {draft.order, draft.fts}) {
             if (needy) {
                 add(draft, needy->name(),
-                    needy->error("no-regex",
-                                 fmt::format("<{}> needs a <regex> or <pcre2> that gets the fields",
-                                             needy->name())));
+                    needy->error(
+                        "no-regex",
+                        fmt::format("<{}> needs a <regex> or <pcre2> that captures the fields",
+                                    needy->name())));
             }
         }
     }
     if (draft.has_regex()) {
-        const JoinedText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
+        const PatternText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
         if (!draft.order) {
             auto error = text.first().error(
                 "no-order",
@@ -175,9 +176,10 @@ void DecoderLoader::compile_fields(const DecoderDraft& draft, Decoder& decoder) 
         }
         if (decoder.regex && decoder.regex->language() == Language::OsRegex &&
             !decoder.regex->has_regex()) {
-            auto error = text.error("no-captures", "the pattern is a plain text and gets no fields",
-                                    0, text.text().size());
-            error.hint = "put what is to be a field in parentheses, or use <prematch>";
+            auto error =
+                text.error("no-captures", "the pattern is plain text and captures no fields", 0,
+                           text.text().size());
+            error.hint = "put each field in parentheses, or use <prematch>";
             add(draft, text.first().name(), std::move(error));
         }
     }
@@ -208,7 +210,7 @@ const PluginDecoder* DecoderLoader::find_plugin(const DecoderDraft& draft) {
     return nullptr;
 }
 
-OffsetBase DecoderLoader::offset_of(const DecoderDraft& draft, const JoinedText& text) {
+OffsetBase DecoderLoader::offset_of(const DecoderDraft& draft, const PatternText& text) {
     const xml::Attribute* const attribute = text.offset_attribute;
     if (attribute == nullptr) {
         return OffsetBase::Log;
@@ -231,12 +233,12 @@ OffsetBase DecoderLoader::offset_of(const DecoderDraft& draft, const JoinedText&
 }
 
 void DecoderLoader::compile_offsets(const DecoderDraft& draft, Decoder& decoder) {
-    const JoinedText& prematch =
+    const PatternText& prematch =
         draft.prematch.is_present() ? draft.prematch : draft.prematch_pcre2;
-    const JoinedText& regex = draft.regex.is_present() ? draft.regex : draft.pcre2;
+    const PatternText& regex = draft.regex.is_present() ? draft.regex : draft.pcre2;
     decoder.prematch_offset = offset_of(draft, prematch);
     decoder.regex_offset = offset_of(draft, regex);
-    const auto report = [&](const JoinedText& text, std::string message, std::string hint) {
+    const auto report = [&](const PatternText& text, std::string message, std::string hint) {
         auto error = text.first().error_in_attribute(*text.offset_attribute, "bad-offset",
                                                      std::move(message));
         error.hint = std::move(hint);
@@ -290,7 +292,8 @@ void DecoderLoader::link(const DecoderDraft& draft, Decoder decoder) {
     }
     const int errors = diagnostics_.error_count();
     for (Decoder* parent : parents) {
-        if (diagnostics_.error_count() == errors) {  // else it is the same error once more
+        if (diagnostics_.error_count() ==
+            errors) {  // otherwise the same error would be reported twice
             check_siblings(draft, decoder, *parent);
         }
         for (auto& earlier : parent->children) {
@@ -318,7 +321,7 @@ void DecoderLoader::check_siblings(const DecoderDraft& draft, const Decoder& chi
         }
     }
     if (child.regex_offset == OffsetBase::AfterRegex && !can_follow_regex) {
-        const JoinedText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
+        const PatternText& text = draft.regex.is_present() ? draft.regex : draft.pcre2;
         auto error = text.first().error_in_attribute(*text.offset_attribute, "bad-offset",
                                                      "there is no regex to search after");
         error.hint = "after_regex continues a decoder of the same name and parent before this one";
@@ -349,7 +352,7 @@ void DecoderLoader::check_chain(const DecoderDraft& draft, const Decoder& child,
     auto error = draft.node.error("duplicate-decoder", std::string(rule->message));
     error.hint = fmt::format(
         "decoders of the same name and parent (the first is in line {}) form a chain of regexes; "
-        "give it another name if it is none",
+        "give it another name if it should not belong to the chain",
         earlier.place.line);
     add(draft, {}, std::move(error));
     broken_.insert(draft.name);
@@ -357,9 +360,9 @@ void DecoderLoader::check_chain(const DecoderDraft& draft, const Decoder& child,
 
 void DecoderLoader::report_unknown_parent(const DecoderDraft& draft) {
     const auto& name = draft.parent.text();
-    auto error = draft.parent.error("unknown-parent",
-                                    fmt::format("there is no decoder \"{}\" to be a parent", name),
-                                    0, std::max<std::size_t>(name.size(), 1));
+    auto error = draft.parent.error(
+        "unknown-parent", fmt::format("there is no decoder \"{}\" that could be the parent", name),
+        0, std::max<std::size_t>(name.size(), 1));
     const auto named = std::find_if(drafts_.begin(), drafts_.end(),
                                     [&](const DecoderDraft& other) { return other.name == name; });
     if (named == drafts_.end()) {
@@ -372,12 +375,11 @@ void DecoderLoader::report_unknown_parent(const DecoderDraft& draft) {
         error.hint = base::did_you_mean(name, names);
     } else if (named->is_child()) {
         error.message =
-            fmt::format("decoder \"{}\" cannot be a parent, since it has one itself", name);
-        error.hint =
-            fmt::format("its parent \"{}\" can be the parent here too", named->parent.text());
+            fmt::format("decoder \"{}\" cannot be a parent because it has one itself", name);
+        error.hint = fmt::format("use its parent \"{}\" as the parent here", named->parent.text());
     } else {
         error.hint =
-            fmt::format("it is defined in line {}; a parent must stand before its children",
+            fmt::format("it is defined in line {}: a parent must be defined before its children",
                         named->node.place().line);
     }
     add(draft, "parent", std::move(error));
@@ -403,7 +405,7 @@ std::optional<DecoderSet> load_decoders(const std::vector<xml::Document>& docume
     DecoderLoader loader(found, max_order_entries);
     loader.load(documents);
 
-    // In the order of the files, although some defects show only after all was read.
+    // In the order of the files, although some defects are found only after all was read.
     const auto file_index = [&](const base::Diagnostic& diagnostic) {
         return std::find_if(documents.begin(), documents.end(),
                             [&](const xml::Document& document) {

@@ -1,4 +1,4 @@
-// Reads decoders from XML. Load time only; see DecoderSet for what comes out.
+// Reads decoders from XML, at load time, into a DecoderSet.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +11,11 @@
 
 namespace portcullis::decode {
 
-// Names in an <order>: OSSEC's default limit.
+// Most names in an <order>: OSSEC's default limit.
 inline constexpr std::size_t kMaxOrderEntries = 256;
 
-// All decoders of all documents, in their order, as one set. Every defect is added to
-// `diagnostics`; nullopt if one of them is an error.
+// All decoders of all documents, in their order, as one set. Adds every defect to `diagnostics`;
+// nullopt = one of them is an error.
 std::optional<DecoderSet> load_decoders(const std::vector<xml::Document>& documents,
                                         base::Diagnostics& diagnostics,
                                         std::size_t max_order_entries = kMaxOrderEntries);

@@ -14,7 +14,7 @@ using pattern::MatchScratch;
 using pattern::Pattern;
 using Step = DecodeObserver::Step;
 
-// Events that no log line makes, but that rules may name in <decoded_as>.
+// Decoders of events that do not come from log lines, but that rules may name in <decoded_as>.
 constexpr std::array<std::string_view, 8> kBuiltinNames{
     "rootcheck",
     "syscheck_integrity_changed",
@@ -26,10 +26,10 @@ constexpr std::array<std::string_view, 8> kBuiltinNames{
     "hostinfo_modified",
 };
 
-// Programs whose lines the decoders without a program name may have as well. "TCP: text" is what
-// iplog writes to its own file, and what pre-decoding takes for a program of that name.
-// OSSEC-COMPAT: OSSEC has no fallback, so the published decoders for iplog match nothing there
-// (decoder_set_test: "falls back").
+// Programs whose lines can also be taken by the decoders without a program name. iplog writes "TCP:
+// text" to its own file, and pre-decoding reads TCP as the name of a program. OSSEC-COMPAT: OSSEC
+// has no fallback, so the published decoders for iplog match nothing there (decoder_set_test:
+// "falls back").
 constexpr std::array<std::string_view, 6> kIplogProtocols{"TCP",      "UDP",  "ICMP",
                                                           "ICMP/UDP", "SCTP", "IP"};
 constexpr std::string_view kIplogProgram = "iplog";
@@ -47,7 +47,7 @@ class Decision {
     Decision(Event& event, MatchScratch& scratch, DecodeObserver* observer)
         : event_(event), scratch_(scratch), observer_(observer) {}
 
-    // Decodes by the first decoder of the list that takes the event; false if none does.
+    // Decodes with the first decoder of the list that takes the event; false = none does.
     bool run(const std::vector<Decoder>& decoders) {
         const auto chosen = std::find_if(decoders.begin(), decoders.end(),
                                          [this](const Decoder& decoder) { return takes(decoder); });

@@ -1,4 +1,4 @@
-// DecoderSet: all decoders of a configuration, and the decision which of them an event gets.
+// DecoderSet: all decoders of a configuration, and the decision which of them takes an event.
 //
 // An immutable value, cheap to copy (copies share the decoders), used by many threads at once. A
 // decoded event's decoder names point into the set that decoded it, so the set must outlive the
@@ -16,7 +16,7 @@
 
 namespace portcullis::decode {
 
-// Told of each step of a decision, for --explain and --coverage; never part of the decision.
+// Called for each step of a decision, for --explain and --coverage; it cannot change the decision.
 class DecodeObserver {
   public:
     enum class Step { ProgramName, Prematch, Regex };
@@ -25,20 +25,20 @@ class DecodeObserver {
     // `pattern` was tried on `subject`. Views are valid during the call only.
     virtual void tried(const Decoder& decoder, Step step, const pattern::Pattern& pattern,
                        std::string_view subject, bool matched) = 0;
-    // The event is one of `decoder` now (and may yet become one of its children).
+    // `decoder` has taken the event; one of its children may still take it.
     virtual void adopted(const Decoder& /*decoder*/) {}
-    // No decoder with a program name took the event: it falls back to those without.
+    // No decoder with a program name took the event: the decoders without one are tried.
     virtual void fell_back() = 0;
 };
 
 class DecoderSet {
   public:
-    // No decoder but the built-in names.
+    // A set with only the built-in names.
     DecoderSet();
 
-    // The id that events of a decoder of this name have; compares exactly. Known are the names in
-    // the files, also of children that report their parent's name (such an id is in no event), and
-    // the built-in ones (spec: decoders, section 6). Ids are > 0.
+    // The id of the events of a decoder with this name, compared with case. Known names are those
+    // in the files, including children whose events have their parent's name (no event has such an
+    // id), and the built-in ones (spec: decoders, section 6). Ids are > 0.
     std::optional<int> find_decoder_id(std::string_view name) const;
     // All names that find_decoder_id() knows, for "did you mean".
     std::vector<std::string_view> decoder_names() const;

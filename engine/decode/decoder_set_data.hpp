@@ -1,4 +1,4 @@
-// What a DecoderSet shares between its copies. Internal to this folder.
+// The data that copies of a DecoderSet share. Internal to this folder.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ struct DecoderSet::Data {
     std::vector<Decoder> other_decoders;
     std::map<std::string, int, std::less<>> ids;  // by name
 
-    // The id of a name; a new one if it has none yet.
+    // The id of a name; a new name gets a new id.
     int id_of(std::string_view name) {
         return ids.emplace(name, static_cast<int>(ids.size()) + 1).first->second;
     }

@@ -133,7 +133,7 @@ constexpr std::array kFormats{
     HeaderFormat{"squid", "access log of squid",
                  "1140804070.368  11623 192.168.1.5 TCP_MISS/200 hello",
                  "11623 192.168.1.5 TCP_MISS/200 hello", HeaderRest::Text, squid},
-    HeaderFormat{"none", "no header that is known", "hello", "hello", HeaderRest::Text, anything},
+    HeaderFormat{"none", "no known header", "hello", "hello", HeaderRest::Text, anything},
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The table of header shapes that pre-decoding recognises (spec: predecoding, section 3).
 //
-// A shape is told by the separators at fixed columns; digits and names of months are not looked
-// at. The first row that fits wins. To add a shape, add a row to header_formats.cpp.
+// The separators at fixed columns identify a shape; digits and names of months are not checked. The
+// first row that fits counts. To add a shape, add a row to header_formats.cpp.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +12,14 @@
 
 namespace portcullis::decode {
 
-// What stands behind the date.
+// The text after the date.
 enum class HeaderRest : std::uint8_t {
     HostAndProgram,  // "host prog[12]: text", parsed by predecode.cpp
     Text,            // the log itself
     AslGroups,       // "[Sender prog] [Message text] [Host host]" of OS X
 };
 
-// A line's beginning, for looking at fixed columns: a column beyond the end is '\0'.
+// The beginning of a line, with access to its columns: a column beyond the end is '\0'.
 class HeaderText {
   public:
     explicit HeaderText(std::string_view line);
@@ -39,10 +39,10 @@ struct HeaderFormat {
     std::string_view name;
     std::string_view help;
     std::string_view sample;      // a line of this shape …
-    std::string_view sample_log;  // … and what pre-decoding leaves of it
+    std::string_view sample_log;  // … and its log after pre-decoding
     HeaderRest rest;
-    // Where the text behind the date starts (a column of the original line; it may lie beyond the
-    // end of a short one); nullopt = another shape.
+    // The column of the original line at which the text after the date starts; it may be beyond the
+    // end of a short line. nullopt = the line has another shape.
     std::optional<std::size_t> (*text_start)(const HeaderText& text);
 };
 

@@ -18,7 +18,7 @@ struct ListItem {
     std::size_t offset;  // in the whole list
 };
 
-// Splits at commas; from the `max`-th item on the rest stays together.
+// Splits at commas into `max` items at most; the last one keeps the rest.
 std::vector<ListItem> split(std::string_view list, std::size_t max) {
     std::vector<ListItem> items;
     std::size_t from = 0;
@@ -34,8 +34,8 @@ std::vector<ListItem> split(std::string_view list, std::size_t max) {
     }
 }
 
-// Words are told by what they contain, in this order. OSSEC-COMPAT: "srcuser" contains "user" and
-// so selects dstuser (order_list_test).
+// A word is recognised by a part that it contains, in this order. OSSEC-COMPAT: "srcuser" contains
+// "user" and so selects dstuser (order_list_test).
 struct FtsWord {
     std::string_view part_of_word;
     std::optional<FtsPart> selects;  // the name of the decoder is in every key anyway

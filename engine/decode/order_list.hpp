@@ -11,8 +11,8 @@
 
 namespace portcullis::decode {
 
-// The names of an <order>, blanks around them cut off (an empty one is an error that parse_order()
-// reports).
+// The names of an <order>, without the blanks around them. An empty name is an error that
+// parse_order() reports.
 struct OrderWord {
     std::string_view text;
     std::size_t offset = 0;  // in the list

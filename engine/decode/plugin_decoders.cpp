@@ -13,7 +13,7 @@ using event::EventType;
 using event::FieldId;
 using pattern::MatchScratch;
 
-// What stands behind the first `mark` in `text`; nullopt = there is no mark.
+// The text after the first `mark` in `text`; nullopt = there is no mark.
 std::optional<std::string_view> after(std::string_view text, std::string_view mark) {
     const auto found = text.find(mark);
     return found == std::string_view::npos ? std::nullopt
@@ -22,7 +22,7 @@ std::optional<std::string_view> after(std::string_view text, std::string_view ma
 
 std::string_view before(std::string_view text, char end) { return text.substr(0, text.find(end)); }
 
-// "1.2.3.4.22": an IPv4 address and, behind a fourth dot, a port.
+// "1.2.3.4.22": an IPv4 address and, after a fourth dot, a port.
 void set_pf_endpoint(Event& event, std::string_view text, FieldId address, FieldId port) {
     std::size_t dot = std::string_view::npos;
     if (std::count(text.begin(), text.end(), '.') == 4) {
@@ -117,7 +117,7 @@ struct SonicWallPatterns {
     }
 };
 
-// What the number of a SonicWall message ("m=") says.
+// The meaning of the number of a SonicWall message ("m=").
 struct SonicWallMessage {
     std::string_view number;
     EventType type;
@@ -193,7 +193,7 @@ void decode_sonicwall(Event& event, MatchScratch& scratch) {
 
 // An alert that another OSSEC sent through syslog: "Alert Level: 3; Rule: 5715 - SSHD
 // authentication success.; Location: web1->/var/log/auth.log; srcip: 1.2.3.4; user: root;  log".
-// The event takes its place, address, user and text; the rule of that number is its result.
+// The event gets its place, address, user and text, and the rule with that number is its result.
 void decode_ossec_alert(Event& event, MatchScratch&) {
     const auto level = after(event.log, "Alert Level: ");
     const auto rule = level ? after(*level, "; Rule: ") : std::nullopt;

@@ -1,4 +1,4 @@
-// The table of decoders that are code because patterns cannot say what they do: the values of
+// The table of decoders that are code, because patterns cannot express them: the values of
 // <plugin_decoder> (spec: decoders, section 8). To add one, add a row to plugin_decoders.cpp.
 #pragma once
 

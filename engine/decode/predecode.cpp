@@ -9,17 +9,16 @@
 namespace portcullis::decode {
 namespace {
 
+using base::is_alphanumeric;
 using base::is_digit;
 using base::is_lower;
 
-bool is_alphanumeric(char c) { return is_digit(c) || is_lower(c) || base::is_upper(c); }
-
-// What host and program names consist of.
+// The characters of host and program names.
 bool is_name_char(char c) {
     return is_alphanumeric(c) || std::string_view("-./_@()").find(c) != std::string_view::npos;
 }
 
-// Reads a text from its front. Nothing is consumed by a take_ function that fails.
+// Reads a text from its beginning. A take_ function that fails consumes nothing.
 class Cursor {
   public:
     explicit Cursor(std::string_view text) : rest_(text) {}
@@ -48,7 +47,7 @@ class Cursor {
 
 struct Program {
     std::string_view name;
-    std::string_view text;  // behind "name[pid]: "
+    std::string_view text;  // after "name[pid]: "
 };
 
 // "[123]: " or, if `colon` is optional, "[123] " as well.
@@ -84,9 +83,9 @@ bool take_aix_facility(Cursor& cursor) {
     return true;
 }
 
-// The program name at the start of what follows the host name.
-// OSSEC-COMPAT: an AIX line whose program is not followed by ": " has none here, where OSSEC takes
-// the rest of the line for the name (predecode_test: "AIX").
+// The program name at the start of what follows the host name. OSSEC-COMPAT: an AIX line whose
+// program is not followed by ": " has none here, where OSSEC uses the rest of the line as the name
+// (predecode_test: "AIX").
 std::optional<Program> parse_program(std::string_view text) {
     Cursor cursor(text);
     std::string_view name = cursor.take_while(is_name_char);
@@ -140,7 +139,7 @@ void parse_host_and_program(event::Event& event) {
     }
 }
 
-// "[Sender sshd] [Message text] [Host mac1]"; other groups are passed over.
+// "[Sender sshd] [Message text] [Host mac1]"; other groups are skipped.
 void parse_asl_groups(event::Event& event) {
     std::string_view text = event.log;
     bool has_message = false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::event {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr std::array<std::pair<EventType, std::string_view>, 8> kTypeNames{{
     {EventType::Ossec, "ossec"},
 }};
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+using base::is_control;
 
 }  // namespace
 

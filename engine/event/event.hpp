@@ -1,6 +1,6 @@
 // Event: one log line on its way from the source to the alert.
 //
-// Owned by the thread that processes it and used again for the next line: reset() keeps the
+// The thread that processes it owns it, and uses it again for the next line: reset() keeps the
 // memory, so that the steady state allocates nothing. All views point into `full_log` or into
 // strings that outlive the event (decoder names, the location); they die with the next reset().
 #pragma once
@@ -19,7 +19,7 @@
 
 namespace portcullis::event {
 
-// Kind of log, given by the decoder that matched (<type>); picks the root rules.
+// The kind of log, which the matching decoder gives (<type>). It selects the root rules.
 enum class EventType : std::uint8_t {
     Syslog,
     Firewall,
@@ -40,14 +40,14 @@ struct DynamicField {
     std::string_view value;
 };
 
-// One assignment as it happened, for logtest: a field that is decoded twice is printed twice.
+// One assignment, for logtest: a field that is decoded twice is printed twice.
 struct DecodedField {
     std::string_view label;
     std::string_view value;
 };
 
-// What a decoder's <fts> may select for the key of first-time-seen, in the order of the key line
-// (spec: decoders, section 7).
+// The parts that a decoder's <fts> can select for the first-time-seen key, in their order in the
+// key (spec: decoders, section 7).
 enum class FtsPart : std::uint8_t {
     Id,
     DstUser,
@@ -78,7 +78,7 @@ class Event {
     base::Timestamp received;
     std::optional<std::string_view> hostname;  // set for every event once pre-decoding is done
     std::optional<std::string_view> program_name;
-    bool has_header_hostname = false;  // the line's own header names the host
+    bool has_header_hostname = false;  // the header of the line has the host
 
     EventType type = EventType::Syslog;
     std::string_view decoder_name;    // empty = no decoder matched
@@ -86,8 +86,8 @@ class Event {
     int decoder_id = 0;               // equal for equal names; 0 = no decoder matched
     std::optional<FtsParts> fts;      // of the decoder that decided; nullopt = it has no <fts>
     bool accumulates = false;         // … and whether it has <accumulate> (section 9)
-    // The line is an alert that another host has sent on: the rule that it had there. `log` is the
-    // line that caused it (section 8, OSSECAlert_Decoder).
+    // The line is an alert that another host has forwarded: the rule that it had there. `log` is
+    // the line that caused it (section 8, OSSECAlert_Decoder).
     std::optional<int> forwarded_rule;
 
     const std::optional<std::string_view>& field(FieldId id) const {
@@ -98,12 +98,13 @@ class Event {
     void fill_field(FieldId id, std::string_view value) {
         fields_[static_cast<std::size_t>(id)] = value;
     }
-    // Values of dynamic fields in order of decoding; a later value of the same name wins.
+    // Values of dynamic fields in the order of decoding; of several with the same name the last one
+    // counts.
     void set_dynamic(std::string_view name, std::string_view value);
     const std::vector<DynamicField>& dynamic_fields() const { return dynamic_; }
-    // Every assignment in the order it happened.
+    // Every assignment in its order.
     const std::vector<DecodedField>& decoded() const { return decoded_; }
-    // Keeps a string that is no part of the line (a rewritten field) alive until the next reset().
+    // Keeps a string that is not part of the line (a rewritten field) until the next reset().
     std::string_view keep(std::string text);
 
   private:

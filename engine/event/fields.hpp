@@ -34,8 +34,8 @@ inline constexpr std::size_t kFieldCount = kFields.size();
 
 constexpr const FieldSpec& spec_of(FieldId id) { return kFields[static_cast<std::size_t>(id)]; }
 
-// The field that an <order> word names (case-sensitive; any word that contains "filename" is
-// Filename); nullopt = the word is the name of a dynamic field.
+// The field of a word in <order> (case-sensitive; any word that contains "filename" is Filename);
+// nullopt = the word is the name of a dynamic field.
 std::optional<FieldId> find_field(std::string_view order_word);
 
 // Every word that find_field() knows, for "did you mean".

@@ -12,17 +12,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <system_error>
 
 namespace portcullis::execd {
 namespace {
 
 tl::unexpected<base::Diagnostic> cannot_run(const std::string& path, int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "cannot-run";
-    diagnostic.message =
-        fmt::format("cannot run {}: {}", path, std::generic_category().message(error));
-    return base::fail(std::move(diagnostic));
+    return base::fail("cannot-run",
+                      fmt::format("cannot run {}: {}", path, base::error_text(error)));
 }
 
 struct Pipe {
@@ -79,13 +75,13 @@ std::optional<std::string> reason_not_to_run(const std::string& folder,
     const std::string path = folder + "/" + executable;
     struct stat status {};
     if (::stat(folder.c_str(), &status) != 0) {
-        return fmt::format("{}: {}", folder, std::generic_category().message(errno));
+        return fmt::format("{}: {}", folder, base::error_text(errno));
     }
     if (auto reason = reason_not_to_trust(folder, status)) {
         return reason;
     }
     if (::stat(path.c_str(), &status) != 0) {
-        return fmt::format("{}: {}", path, std::generic_category().message(errno));
+        return fmt::format("{}: {}", path, base::error_text(errno));
     }
     if (!S_ISREG(status.st_mode) || (status.st_mode & S_IXUSR) == 0) {
         return fmt::format("{} is no executable file", path);

@@ -302,11 +302,7 @@ bool read_line(std::string_view line, JournalState& state) {
 
 tl::unexpected<base::Diagnostic> file_error(const char* code, const char* what,
                                             const std::string& path) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = code;
-    diagnostic.message = fmt::format("{}: {}", what, std::generic_category().message(errno));
-    diagnostic.place.file = path;
-    return base::fail(std::move(diagnostic));
+    return base::fail(code, fmt::format("{}: {}", what, base::error_text(errno)), {path});
 }
 
 base::UniqueFd open_for_append(const std::string& path) {

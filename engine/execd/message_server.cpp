@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -24,12 +23,9 @@ namespace {
 constexpr int kMessagesPerRound = 32;
 
 tl::unexpected<base::Diagnostic> cannot_listen(const std::string& path, int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "cannot-listen";
-    diagnostic.message =
-        fmt::format("cannot listen on the socket: {}", std::generic_category().message(error));
-    diagnostic.place.file = path;
-    return base::fail(std::move(diagnostic));
+    return base::fail("cannot-listen",
+                      fmt::format("cannot listen on the socket: {}", base::error_text(error)),
+                      {path});
 }
 
 base::ProtectedRow row_of(const ProtectedEntry& entry) {

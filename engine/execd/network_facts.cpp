@@ -10,10 +10,9 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
-#include "engine/execd/netlink_attributes.hpp"
+#include "base/netlink_attributes.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -91,11 +90,8 @@ void note_on_link(base::CidrSet& on_link, const IpAddress& address, int prefix_l
 }
 
 tl::unexpected<base::Diagnostic> no_netlink(int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "no-netlink";
-    diagnostic.message =
-        "cannot read this host's addresses and routes: " + std::generic_category().message(error);
-    return base::fail(std::move(diagnostic));
+    return base::fail("no-netlink",
+                      "cannot read this host's addresses and routes: " + base::error_text(error));
 }
 
 }  // namespace
@@ -195,7 +191,7 @@ void NetworkFacts::take(const nlmsghdr* message, Facts& facts) {
         const auto* address = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(message));
         std::optional<IpAddress> local;  // of a point-to-point link; IFA_ADDRESS is its peer
         std::optional<IpAddress> on_link;
-        for_each_attribute(message, sizeof(ifaddrmsg), [&](const nlattr* attribute) {
+        base::for_each_attribute_of(message, sizeof(ifaddrmsg), [&](const nlattr* attribute) {
             switch (mnl_attr_get_type(attribute)) {
                 case IFA_LOCAL:
                     local = address_of(address->ifa_family, attribute);
@@ -229,7 +225,7 @@ void NetworkFacts::take(const nlmsghdr* message, Facts& facts) {
         const bool is_host = route->rtm_dst_len == (family == AF_INET ? 32 : 128);
         std::optional<IpAddress> destination;
         bool has_next_hop = false;
-        for_each_attribute(message, sizeof(rtmsg), [&](const nlattr* attribute) {
+        base::for_each_attribute_of(message, sizeof(rtmsg), [&](const nlattr* attribute) {
             note(gateway_of(family, attribute), kNextHop);
             const auto type = mnl_attr_get_type(attribute);
             has_next_hop = has_next_hop || type == RTA_GATEWAY || type == RTA_VIA ||
@@ -253,7 +249,7 @@ void NetworkFacts::take(const nlmsghdr* message, Facts& facts) {
                     if (hop.rtnh_len < sizeof(rtnexthop) || hop.rtnh_len > left) {
                         break;
                     }
-                    for_each_attribute(
+                    base::for_each_attribute(
                         at + RTNH_LENGTH(0), at + hop.rtnh_len,
                         [&](const nlattr* inner) { note(gateway_of(family, inner), kNextHop); });
                     const auto step = std::min<std::size_t>(RTNH_ALIGN(hop.rtnh_len), left);
@@ -270,7 +266,7 @@ void NetworkFacts::take(const nlmsghdr* message, Facts& facts) {
     if (message->nlmsg_type == RTM_NEWNEXTHOP &&
         mnl_nlmsg_get_payload_len(message) >= sizeof(nhmsg)) {
         const auto* hop = static_cast<const nhmsg*>(mnl_nlmsg_get_payload(message));
-        for_each_attribute(message, sizeof(nhmsg), [&](const nlattr* attribute) {
+        base::for_each_attribute_of(message, sizeof(nhmsg), [&](const nlattr* attribute) {
             if (mnl_attr_get_type(attribute) == NHA_GATEWAY) {
                 note(address_of(hop->nh_family, attribute), kNextHop);
             }

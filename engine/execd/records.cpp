@@ -9,7 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
-#include <system_error>
+
+#include "base/ascii.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -22,12 +23,10 @@ base::Result<base::UniqueFd> open_log(const std::string& path) {
     base::UniqueFd fd(
         ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640));
     if (!fd) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unwritable-file";
-        diagnostic.message = fmt::format("cannot open the log of active responses: {}",
-                                         std::generic_category().message(errno));
-        diagnostic.place.file = path;
-        return base::fail(std::move(diagnostic));
+        return base::fail(
+            "unwritable-file",
+            fmt::format("cannot open the log of active responses: {}", base::error_text(errno)),
+            {path});
     }
     return fd;
 }
@@ -36,16 +35,13 @@ base::Result<base::UniqueFd> open_log(const std::string& path) {
 std::string word(std::string_view text) {
     std::string clean(text.empty() ? "-" : text);
     std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }, '_');
+        clean.begin(), clean.end(), [](char c) { return base::is_control(c) || c == ' '; }, '_');
     return clean;
 }
 
 std::string sentence(std::string_view text) {
     std::string clean(text);
-    std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    std::replace_if(clean.begin(), clean.end(), base::is_control, ' ');
     return clean;
 }
 

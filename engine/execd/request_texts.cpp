@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::execd {
 namespace {
 
@@ -9,9 +11,7 @@ constexpr std::size_t kMaxUserName = 256;
 constexpr std::size_t kMaxArgument = 1024;
 constexpr char kCursorSeparator = '\n';  // in none of the three parts
 
-bool is_alphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+using base::is_alphanumeric;
 
 bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
 
@@ -25,8 +25,7 @@ bool is_user_name(std::string_view text) {
 
 bool is_plain_argument(std::string_view text) {
     return !text.empty() && text.front() != '-' &&
-           std::all_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+           std::all_of(text.begin(), text.end(), [](char c) { return !base::is_control(c); });
 }
 
 std::string plain_argument(std::string_view text) {

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-#include "engine/execd/netlink_attributes.hpp"
+#include "base/netlink_attributes.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -61,7 +61,7 @@ std::optional<TcpSocket> socket_in(const nlmsghdr* message) {
     socket.peer_port = ntohs(diag.id.idiag_dport);
     socket.inode = diag.idiag_inode;
     socket.cookie = (std::uint64_t{diag.id.idiag_cookie[1]} << 32U) | diag.id.idiag_cookie[0];
-    for_each_attribute(message, sizeof(inet_diag_msg), [&](const nlattr* attribute) {
+    base::for_each_attribute_of(message, sizeof(inet_diag_msg), [&](const nlattr* attribute) {
         if (mnl_attr_get_type(attribute) == INET_DIAG_INFO && diag.idiag_state == kEstablished) {
             socket.opener = opener_in(diag, attribute);
         }

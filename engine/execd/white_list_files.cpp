@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
 #include "base/utf8.hpp"
 #include "engine/execd/trimmed.hpp"
@@ -19,25 +19,17 @@ constexpr std::size_t kMaxListSize = 1 << 20;
 constexpr std::size_t kMaxHostName = 253;
 constexpr int kMaxProblems = 20;  // of one file; more are counted
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // "10.1" or "192.0.2.1-9" is a mistake and no host name: a name has a letter.
 bool is_host_name(std::string_view text) {
-    return text.size() <= kMaxHostName && std::any_of(text.begin(), text.end(), is_letter) &&
+    return text.size() <= kMaxHostName && std::any_of(text.begin(), text.end(), base::is_letter) &&
            text.front() != '-' && text.front() != '.' && text.find("..") == text.npos &&
            std::all_of(text.begin(), text.end(), [](char c) {
-               return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_';
+               return base::is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
            });
 }
 
 base::Diagnostic problem(const std::string& file, int line, std::string code, std::string what) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(what);
-    diagnostic.place.file = file;
-    diagnostic.place.line = line;
-    return diagnostic;
+    return base::make_error(std::move(code), std::move(what), {file, line});
 }
 
 // nullopt and errno = it is missing, is no regular file or may not be read.
@@ -131,7 +123,7 @@ void WhiteListFiles::read(File& file) {
         if (!file.is_reported) {
             file.is_reported = true;
             log_.error(fmt::format("{}: the white list file cannot be read ({}): {}", file.path,
-                                   std::generic_category().message(errno),
+                                   base::error_text(errno),
                                    file.networks.empty() && file.host_names.empty()
                                        ? "nobody is protected by it"
                                        : "what it said before still counts"));

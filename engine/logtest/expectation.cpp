@@ -1,23 +1,15 @@
 #include "engine/logtest/expectation.hpp"
 
-#include <algorithm>
-
+#include "base/ascii.hpp"
 #include "engine/event/event.hpp"
 #include "engine/rules/rule.hpp"
 
 namespace portcullis::logtest {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool equals_caseless(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool is_decoder_alike(const Expectation& expected, const pipeline::Outcome& outcome) {
     const std::string_view decoder = outcome.event->decoder_name;
-    return !decoder.empty() && equals_caseless(decoder, expected.decoder);
+    return !decoder.empty() && base::equals_ignoring_case(decoder, expected.decoder);
 }
 
 }  // namespace

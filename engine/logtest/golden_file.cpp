@@ -50,12 +50,9 @@ base::Result<GoldenFile> GoldenFile::parse(const std::string& file, std::string_
     }
     if (golden.header.empty() || !golden.header.front().starts_with("# description: ") ||
         !has_line) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "bad-test";
-        diagnostic.message =
-            "a golden file begins with \"# description: \" and has lines to analyse";
-        diagnostic.place = {file, 1, 0};
-        return base::fail(std::move(diagnostic));
+        return base::fail("bad-test",
+                          "a golden file begins with \"# description: \" and has lines to analyse",
+                          {file, 1});
     }
     return golden;
 }

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::logtest {
 namespace {
 
@@ -20,13 +22,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    return out;
-}
+using base::lower;
 
 bool is_comment(std::string_view line) {
     return line.front() == '#' || line.front() == ';' ||
@@ -140,11 +136,9 @@ class Parser {
         report(std::move(what), severity, here());
     }
     void report(std::string what, base::Severity severity, base::SourcePlace place) {
-        base::Diagnostic diagnostic;
+        base::Diagnostic diagnostic =
+            base::make_error("bad-test", std::move(what), std::move(place));
         diagnostic.severity = severity;
-        diagnostic.code = "bad-test";
-        diagnostic.message = std::move(what);
-        diagnostic.place = std::move(place);
         diagnostics_.add(std::move(diagnostic));
     }
 

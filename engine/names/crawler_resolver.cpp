@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
+#include "base/ptr_answer.hpp"
+
 namespace portcullis::names {
 namespace {
 
 using std::chrono::seconds;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 }  // namespace
 
@@ -21,9 +22,7 @@ bool is_crawler_name(std::string_view name) {
         return false;
     }
     const std::string_view end = name.substr(name.size() - kDomain.size());
-    const bool is_alike = std::equal(end.begin(), end.end(), kDomain.begin(),
-                                     [](char x, char y) { return lower(x) == y; });
-    return is_alike &&
+    return base::equals_ignoring_case(end, kDomain) &&
            (name.size() == kDomain.size() || name[name.size() - kDomain.size() - 1] == '.');
 }
 
@@ -79,10 +78,8 @@ void CrawlerResolver::send_waiting() {
         ++counters_.asked;
         channel_->ask_name(address, [this, address](base::DnsStatus status,
                                                     std::span<const std::uint8_t> message) {
-            const std::string name = status == base::DnsStatus::Answer
-                                         ? base::name_in_ptr_answer(message, address)
-                                         : std::string();
-            on_name(address, status, name);
+            const auto answer = base::parse_ptr_answer(message);
+            on_name(address, status, answer ? answer->name : std::string());
         });
     }
 }

@@ -17,13 +17,13 @@ namespace {
 
 using Kind = ShapeNode::Kind;
 
-// A first look with short lines: what needs no more than a few steps for each pair of bytes is left
-// alone, so that a thousand harmless patterns are measured in no time.
+// Short lines first: a pattern that needs only a few steps for each pair of bytes is not measured
+// further, so that a thousand harmless patterns take little time.
 constexpr std::size_t kScreenRepeats = 48;
 // The worst attacks of one pattern are measured in full.
 constexpr std::size_t kMaxSuspects = 4;
 constexpr std::uint32_t kScreenSteps = 60'000;
-// Of one pattern: those beyond are not tried.
+// Attacks on one pattern; further ones are not tried.
 constexpr std::size_t kMaxAttacks = 600;
 constexpr std::size_t kMaxPumpBytes = 8;
 constexpr std::size_t kMaxLiteralPumps = 4;
@@ -187,9 +187,9 @@ std::vector<std::string> AttackMaker::pumps_of(std::size_t repeat,
 
 void AttackMaker::attack(std::size_t repeat, const std::string& before, const std::string& behind) {
     for (const std::string& pump : pumps_of(repeat, behind)) {
-        // What lets the end fail depends on the pattern; the text behind the repeated part also
-        // gives PCRE2 the bytes without which it would not start at all. Before that part it does
-        // so without being a match, once the bytes of the pump are out of it.
+        // Which end fails depends on the pattern. The text after the repeated part also contains
+        // the bytes without which PCRE2 would not start to match. Before that part it does so too,
+        // without being a match, if the bytes of the pump are removed from it.
         std::string required;
         std::copy_if(behind.begin(), behind.end(), std::back_inserter(required),
                      [&](char c) { return pump.find(c) == std::string::npos; });
@@ -211,8 +211,8 @@ void AttackMaker::attack(std::size_t repeat, const std::string& before, const st
     }
 }
 
-// More than the steps of a pattern whose growth is quadratic; the factor rises slowly, so that one
-// with a large constant falls behind.
+// More steps than a pattern with quadratic growth takes. The factor rises slowly, so that a pattern
+// with a large constant stays below.
 std::uint32_t quadratic_steps(std::size_t repeats) {
     return static_cast<std::uint32_t>((3 + repeats / kScreenRepeats) * repeats * repeats);
 }

@@ -1,9 +1,8 @@
-// How much a line can make a pattern backtrack, measured: for portcullis-logtest --lint.
+// Measures how much a line can make a pattern backtrack, for portcullis-logtest --lint.
 //
-// Candidates for the worst line are made from the pattern itself: a beginning that leads up to a
-// repeated part, that part many times over, and an end that makes the match fail. PCRE2 then
-// matches them and its steps are counted (step_counter), so the result depends on no clock and no
-// machine.
+// The candidates for the worst line are made from the pattern: a beginning that leads to a repeated
+// part, that part many times, and an end that makes the match fail. PCRE2 matches them and its
+// steps are counted (step_counter), so the result does not depend on a clock or a machine.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +24,8 @@ struct Backtracking {
 };
 
 // A line of at most kMaxAttackBytes on which the pattern takes more than kMaxSteps; nullopt = none
-// was found. A pattern that is merely slow, with steps that grow with the square of the length,
-// stays below.
+// was found. A pattern that is only slow (its steps grow with the square of the length) stays below
+// that.
 inline constexpr std::size_t kMaxAttackBytes = 512;
 inline constexpr std::uint32_t kMaxSteps = 1'000'000;
 std::optional<Backtracking> find_backtracking(const Pattern& pattern);

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::pattern {
 namespace {
 
 bool is_plain(char c) {
-    const char lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+    return base::is_alphanumeric(c) ||
            std::string_view(" !\"#%&',/:;<=>@_`~-").find(c) != std::string_view::npos;
 }
 
@@ -17,7 +18,7 @@ bool is_plain_in_os_match(char c) { return c != '^' && c != '$' && c != '|'; }
 
 bool equals_caseless(std::string_view text, std::string_view lower) {
     return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
-                      [](char a, char b) { return ascii_lower(a) == b; });
+                      [](char a, char b) { return base::lower(a) == b; });
 }
 
 std::optional<AnchoredLiteral> AnchoredLiteral::parse(Language language, std::string_view pattern) {
@@ -35,8 +36,7 @@ std::optional<AnchoredLiteral> AnchoredLiteral::parse(Language language, std::st
     if (!plain || (!literal.at_start && !literal.at_end)) {
         return std::nullopt;
     }
-    literal.text.resize(pattern.size());
-    std::transform(pattern.begin(), pattern.end(), literal.text.begin(), ascii_lower);
+    literal.text = base::lower(pattern);
     return literal;
 }
 

@@ -15,19 +15,14 @@ struct AnchoredLiteral {
     bool at_start = false;
     bool at_end = false;
 
-    // The literal that `pattern` is; nullopt if it is none. In OS_Regex and PCRE2 only bytes that
-    // mean nothing there count as literal, in OS_Match all but the three special ones. The whole
+    // `pattern` as a literal; nullopt = it is not one. In OS_Regex and PCRE2 only bytes without a
+    // special meaning count as literal, in OS_Match all except the three special ones. The whole
     // pattern "^", "$" (matches everything) and "^$" (the empty subject) are literals too.
     static std::optional<AnchoredLiteral> parse(Language language, std::string_view pattern);
 
-    // End of the match in `subject`; ASCII letters compare caselessly.
+    // End of the match in `subject`; ASCII letters are compared without case.
     std::optional<std::size_t> match(std::string_view subject) const;
 };
-
-// Lower case for ASCII letters, every other byte unchanged.
-constexpr char ascii_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 // `lower` is lower case already; both have the same length.
 bool equals_caseless(std::string_view text, std::string_view lower);

@@ -2,7 +2,7 @@
 // PCRE2 text (spec: regex, section 2).
 //
 //   pattern = alternative *( "|" alternative )
-//   "^" start and "$" end of the subject, assertions wherever they stand; every other byte is a
+//   "^" start and "$" end of the subject, assertions at any position; every other byte is a
 //   literal, the backslash too: there are no escapes, and "!" does not negate.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace portcullis::pattern {
 // True for a pattern that matches any subject: empty, or with an empty alternative ("a|").
 bool os_match_is_always_true(std::string_view pattern);
 
-// Fails on excessive length only.
+// Fails only if the pattern is too long.
 base::Result<Translation> translate_os_match(std::string_view pattern);
 
 }  // namespace portcullis::pattern

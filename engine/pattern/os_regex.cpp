@@ -52,7 +52,7 @@ base::Diagnostic unknown_escape(std::string_view pattern, std::size_t offset) {
         fmt::format("OS_Regex has no escape \"{}\"", pattern.substr(offset, 2)), offset, 2);
     diagnostic.hint =
         "the escapes are \\w \\W \\d \\D \\s \\S \\p \\. \\t and \\$ \\( \\) \\\\ \\| \\< \\[ \\] "
-        "\\{ \\}; any other character stands for itself without a backslash";
+        "\\{ \\}; every other character is written without a backslash";
     return diagnostic;
 }
 
@@ -80,9 +80,7 @@ Translation make_last_quantifiers_greedy(const Translation& lazy) {
 }  // namespace
 
 base::Diagnostic bad_pattern(std::string message, std::size_t offset, std::size_t length) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "bad-pattern";
-    diagnostic.message = std::move(message);
+    base::Diagnostic diagnostic = base::make_error("bad-pattern", std::move(message));
     diagnostic.place.column = static_cast<int>(offset) + 1;
     diagnostic.caret_length = static_cast<int>(length);
     return diagnostic;

@@ -1,20 +1,20 @@
 // OS_Regex: the translation of OSSEC's own pattern language to PCRE2 text (spec: regex, section 1).
 //
-// Load time only; pure functions. What the language is:
+// Used at load time only; pure functions. The language:
 //
 //   pattern     = *( escape [quantifier] / group / "|" / "^" / "$" / literal )
 //   group       = "(" pattern ")"                ; captures, nests, is never quantified
 //   escape      = "\" ( class / ".") / "\" ( "t" / "$" / "(" / ")" / "\" / "|" / "<" / "[" / "]" /
 //                 "{" / "}" )
 //   class       = "w" / "W" / "d" / "D" / "s" / "S" / "p"
-//   quantifier  = "+" / "*"                      ; a literal unless right behind an escape
-//   literal     = any other byte                 ; also . [ ] { } ? which are nothing special
+//   quantifier  = "+" / "*"                      ; a literal unless directly after an escape
+//   literal     = any other byte                 ; also . [ ] { } ? which have no special meaning
 //
-//   \w  A-Z a-z 0-9 @ _ -          \d  0-9          \s  the blank, nothing else
+//   \w  A-Z a-z 0-9 @ _ -          \d  0-9          \s  only the blank
 //   \p  ( ) * + , - . : ; < = > ? [ ] ! " ' # % & $ | { }
 //   \W \D \S  the complements      \.  any byte, newline included      \t  the tab
 //
-// Two rules are textual and kept to the letter, since patterns in use depend on them:
+// Two rules work on the text; they are kept exactly, because existing patterns depend on them:
 //   1. "+" and "*" are quantifiers if and only if the byte two places before them is a backslash.
 //      (`\\d+` is a literal backslash and then a quantified "d".)
 //   2. A quantifier is lazy, except as the last thing of an alternative, where it is greedy:
@@ -43,8 +43,8 @@ struct Translation {
     }
 };
 
-// Fails on an empty pattern, an unknown escape, a backslash at the end and on excessive length
-// (code "bad-pattern", place.column in `pattern`). Unbalanced parentheses are PCRE2's to find.
+// Fails for an empty pattern, an unknown escape, a backslash at the end, and a pattern that is too
+// long (code "bad-pattern", place.column in `pattern`). PCRE2 finds unbalanced parentheses.
 base::Result<Translation> translate_os_regex(std::string_view pattern);
 
 // The Diagnostic for `pattern`, at the byte `offset`.

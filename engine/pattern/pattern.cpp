@@ -16,17 +16,17 @@
 namespace portcullis::pattern {
 namespace {
 
-// Steps of one match, PCRE2's own default: a lower limit would turn matches of the reference into
-// misses. A match that reaches it counts as none.
+// Steps of one match, PCRE2's own default: a lower limit would lose matches that OSSEC has. A match
+// that reaches it counts as no match.
 constexpr std::uint32_t kMatchLimit = 10'000'000;
-// For the rest of an event that drove a pattern there: hundreds of patterns alike must not cost
-// hundreds of times the limit.
+// The limit for the rest of an event that reached it once: hundreds of similar patterns must not
+// each cost the full limit.
 constexpr std::uint32_t kLimitOfSuspect = 100'000;
 // Backtracking memory of the interpreter in KiB, and of JIT code in bytes (taken as needed).
 constexpr std::uint32_t kHeapLimitKib = 20'000;
 constexpr std::size_t kJitStackStart = std::size_t{32} * 1024;
 constexpr std::size_t kJitStackMax = std::size_t{1024} * 1024;
-// Groups whose place is looked at; only kMaxCaptures of them are kept.
+// Number of groups that are read; only kMaxCaptures of them are kept.
 constexpr std::uint32_t kOvectorPairs = 256;
 
 template <class T, void (*Free)(T*)>
@@ -59,7 +59,7 @@ tl::expected<Regex, CompileError> compile_regex(std::string_view text, std::uint
     if (regex.code == nullptr) {
         return tl::make_unexpected(error);
     }
-    // A pattern too large for JIT (or a system that forbids it) is left to the interpreter.
+    // The interpreter is used if a pattern is too large for JIT, or the system forbids it.
     regex.has_jit = pcre2_jit_compile(regex.code.get(), PCRE2_JIT_COMPLETE) == 0;
     std::uint32_t all_options = 0;
     pcre2_pattern_info(regex.code.get(), PCRE2_INFO_ALLOPTIONS, &all_options);
@@ -156,7 +156,7 @@ const Regex* Pattern::Impl::regex_for(std::string_view subject) const {
 
 namespace {
 
-// Number of pairs in the ovector that hold something, or a negative error of PCRE2.
+// Number of pairs that are set in the ovector, or a negative error of PCRE2.
 int execute(const Regex& regex, std::string_view subject, MatchScratch::Impl& scratch) {
     // An empty view may have no data; PCRE2 wants a pointer.
     const auto* text = reinterpret_cast<PCRE2_SPTR>(subject.empty() ? "" : subject.data());

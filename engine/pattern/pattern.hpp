@@ -1,8 +1,8 @@
 // Pattern: OS_Regex, OS_Match and PCRE2 behind one value (spec: regex).
 //
 // OS_Regex and OS_Match are translated to PCRE2 text (see os_regex.hpp, os_match.hpp), anchored
-// literals are compared directly. A Pattern is immutable after compile() and may be used by many
-// threads at once; what a match needs to write to lives in a MatchScratch, one for each thread.
+// literals are compared directly. A Pattern is immutable after compile(), and many threads may use
+// it at a time. The memory that a match writes to is in a MatchScratch, one for each thread.
 #pragma once
 
 #include <array>
@@ -52,11 +52,10 @@ class MatchScratch {
     MatchScratch(MatchScratch&&) noexcept;
     MatchScratch& operator=(MatchScratch&&) noexcept;
 
-    // What is matched from here on is another event. Until then a limit that was hit once is a
-    // hundred times lower for all further matches, so that no line costs more than one limit and a
-    // little for each pattern.
+    // Call it before each event. After a limit was hit, it is a hundred times lower for the further
+    // matches of the same event, so that one line cannot cost the full limit for each pattern.
     void begin_event();
-    // Matches given up because a limit of PCRE2 was hit; such a match counts as "no match".
+    // Number of matches that ended because a limit of PCRE2 was hit; they count as "no match".
     std::uint64_t limit_hits() const;
     // Off: PCRE2's interpreter is used even where JIT code exists (tests compare both).
     void set_jit(bool on);
@@ -70,9 +69,8 @@ class MatchScratch {
 
 class Pattern {
   public:
-    // Compiles `text`, which is taken as it is. On failure the Diagnostic has code "bad-pattern"
-    // and place.column = 1-based byte in `text` where the trouble is (0 = not known); file and line
-    // are the caller's to fill in.
+    // Compiles `text` as it is. On failure the Diagnostic has code "bad-pattern" and place.column =
+    // the 1-based byte of the error in `text` (0 = not known); the caller adds file and line.
     static base::Result<Pattern> compile(Language language, std::string_view text);
 
     // End of the first match in `subject` as an offset; nullopt = no match. `captures`, if given,
@@ -80,19 +78,19 @@ class Pattern {
     std::optional<std::size_t> match(std::string_view subject, MatchScratch& scratch,
                                      Captures* captures = nullptr) const;
 
-    // As match(), for a mere yes or no.
+    // Like match(), without the position and the captures.
     bool matches(std::string_view subject, MatchScratch& scratch) const {
         return match(subject, scratch).has_value();
     }
 
-    // False for an anchored literal, which is compared without a regex: no captures can come of it.
+    // False for an anchored literal, which is compared without a regex: it cannot capture.
     bool has_regex() const;
     // Number of groups written in the pattern.
     int group_count() const;
     Language language() const;
     // The text that compile() was given.
     const std::string& text() const;
-    // What PCRE2 was given; empty for an anchored literal. For tests and --explain.
+    // The text that PCRE2 compiled; empty for an anchored literal. For tests and --explain.
     const std::string& translated() const;
 
   private:

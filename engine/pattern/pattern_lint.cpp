@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "engine/pattern/backtracking.hpp"
 #include "engine/pattern/os_match.hpp"
 #include "engine/pattern/pattern_shape.hpp"
@@ -15,7 +16,7 @@ namespace {
 
 using Kind = ShapeNode::Kind;
 
-// Pieces of other pattern languages that are plain text in this one. `length_of` gives the bytes
+// Syntax of other pattern languages that is plain text in this one. `length_of` gives the bytes
 // that look like it at the beginning of `rest`, 0 = none.
 struct ForeignSyntax {
     std::size_t (*length_of)(std::string_view rest);
@@ -32,7 +33,7 @@ std::size_t dot_with_quantifier(std::string_view rest) {
     return rest.size() >= 2 && rest[0] == '.' && (rest[1] == '*' || rest[1] == '+') ? 2 : 0;
 }
 
-// "[a-z]", "[0-9]", "[^"]" with a quantifier behind it: "[pid 7]" is text that logs have.
+// "[a-z]", "[0-9]", "[^"]" with a quantifier after it: "[pid 7]" is ordinary text of logs.
 std::size_t bracket_class(std::string_view rest) {
     const std::size_t close = rest.find(']', 2);
     return rest.front() == '[' && close != std::string_view::npos &&
@@ -57,23 +58,23 @@ std::size_t counted_escape(std::string_view rest) {
     const bool is_class = rest.size() >= 4 && rest[0] == '\\' &&
                           std::string_view("wdsWDS").find(rest[1]) != std::string_view::npos;
     const std::size_t close = rest.find('}');
-    const bool is_counted = is_class && rest[2] == '{' && rest[3] >= '0' && rest[3] <= '9' &&
-                            close != std::string_view::npos;
+    const bool is_counted =
+        is_class && rest[2] == '{' && base::is_digit(rest[3]) && close != std::string_view::npos;
     return is_counted ? close + 1 : 0;
 }
 
 constexpr std::array kForeignToOsRegex{
     ForeignSyntax{dot_with_quantifier, "literal-dot",
-                  "in OS_Regex a \".\" is a dot and nothing else, and what follows it is no "
+                  "in OS_Regex a \".\" only matches a dot, and the sign after it is not a "
                   "quantifier",
                   R"(\. is any character: write \.* or \.+)"},
     ForeignSyntax{bracket_class, "foreign-syntax", "OS_Regex has no bracket classes: this is text",
                   R"(use \w, \d, \S or \p, or a PCRE2 element)"},
     ForeignSyntax{special_group, "foreign-syntax",
-                  "OS_Regex has no groups of this kind: it captures the text behind \"(\"",
+                  "OS_Regex has no groups of this kind: it captures the text after \"(\"",
                   "use a PCRE2 element"},
     ForeignSyntax{quantified_group, "foreign-syntax",
-                  "OS_Regex cannot repeat a group: the sign behind it is text",
+                  "OS_Regex cannot repeat a group: the sign after it is text",
                   "repeat an escape such as \\S+, or use a PCRE2 element"},
     ForeignSyntax{counted_escape, "foreign-syntax",
                   "OS_Regex has no counted repetition: the braces are text",
@@ -90,14 +91,13 @@ std::size_t any_escape(std::string_view rest) {
 std::size_t escaped_less_than(std::string_view rest) { return rest.starts_with(R"(\<)") ? 2 : 0; }
 
 constexpr std::string_view kNoLessThan =
-    R"(OS_Match cannot look for a "<": use OS_Regex or PCRE2, where \< is one)";
+    R"(OS_Match cannot match a "<": use OS_Regex or PCRE2, where \< matches it)";
 
 constexpr std::array kForeignToOsMatch{
     ForeignSyntax{escaped_less_than, "foreign-syntax",
-                  "OS_Match has no escapes: the backslash is text as well", kNoLessThan},
+                  "OS_Match has no escapes: the backslash is text too", kNoLessThan},
     ForeignSyntax{any_escape, "foreign-syntax",
-                  "OS_Match has no escapes: the backslash is text as well",
-                  "use OS_Regex or PCRE2"},
+                  "OS_Match has no escapes: the backslash is text too", "use OS_Regex or PCRE2"},
     ForeignSyntax{dot_with_quantifier, "foreign-syntax",
                   "OS_Match knows only ^, $ and |: this is text", "use OS_Regex or PCRE2"},
     ForeignSyntax{bracket_class, "foreign-syntax", "OS_Match knows only ^, $ and |: this is text",
@@ -132,7 +132,7 @@ void find_foreign_syntax(const std::array<ForeignSyntax, Size>& table, std::stri
             if (const std::size_t found = row.length_of(text.substr(at)); found > 0) {
                 findings.push_back({std::string(row.code), std::string(row.what), at, found,
                                     std::string(row.hint)});
-                return;  // the first of them tells what the author had in mind
+                return;  // the first one shows what the author had in mind
             }
         }
         if (text[at] == '\\' && at + 1 < text.size()) {
@@ -156,9 +156,9 @@ void lint_os_match(std::string_view text, std::vector<PatternFinding>& findings)
     }
     if (text.front() == '!' && text.size() > 1) {
         findings.push_back(
-            {"no-negation", "OS_Match has no negation: this looks for the \"!\" itself", 0, 1,
-             "only addresses and times can be negated; give the opposite case a rule "
-             "of its own before this one"});
+            {"no-negation", "OS_Match has no negation: this matches the \"!\" itself", 0, 1,
+             "only addresses and times can be negated: write a rule for the opposite "
+             "case before this one"});
     }
     find_foreign_syntax(kForeignToOsMatch, text, findings);
 }
@@ -175,8 +175,8 @@ void measure(Language language, std::string_view text, std::vector<PatternFindin
          fmt::format("a line of {} bytes makes this pattern take more than {} steps",
                      found->line_length, found->steps),
          found->offset, found->length,
-         fmt::format("the line begins \"{}\"; let no two repeated parts take the same text, anchor "
-                     "the pattern, or write possessive quantifiers (PCRE2: \\S++)",
+         fmt::format("the line begins with \"{}\"; let no two repeated parts match the same text, "
+                     "anchor the pattern, or use possessive quantifiers (PCRE2: \\S++)",
                      found->line.substr(0, kShown))});
 }
 
@@ -316,7 +316,7 @@ class LooseCaptureFinder {
     }
 
   private:
-    // A branch is loose if it may begin and end anywhere, or skips any text on the way.
+    // A branch is loose if it can begin and end anywhere, or skips arbitrary text.
     void look_at_branch(std::size_t branch) {
         if (has(branch, Kind::End)) {
             return;
@@ -382,9 +382,8 @@ class LooseCaptureFinder {
             return false;
         }
         text.remove_suffix(1);
-        const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
         std::size_t letters = 0;
-        while (letters < text.size() && is_letter(text[text.size() - 1 - letters])) {
+        while (letters < text.size() && base::is_letter(text[text.size() - 1 - letters])) {
             ++letters;
         }
         return letters >= 2 && (letters == text.size() || text[text.size() - 1 - letters] == ' ');

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "engine/pattern/translate.hpp"
 
 namespace portcullis::pattern {
@@ -29,15 +30,14 @@ ByteSet only(char c) {
     return bytes;
 }
 
-bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
-bool is_letter(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+// The functions of base/ascii for bytes of a set.
+bool is_digit(unsigned char c) { return base::is_digit(static_cast<char>(c)); }
+bool is_letter(unsigned char c) { return base::is_letter(static_cast<char>(c)); }
 bool is_word(unsigned char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_hex(unsigned char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool is_hex(unsigned char c) { return base::is_hex_digit(static_cast<char>(c)); }
 
-// Escapes and POSIX names that stand for a set of bytes.
+// Escapes and POSIX names of sets of bytes.
 struct NamedSet {
     std::string_view name;
     bool (*holds)(unsigned char);
@@ -81,7 +81,7 @@ constexpr std::array kEscapedBytes{EscapedByte{'t', '\t'},   EscapedByte{'n', '\
 
 }  // namespace
 
-// Recursive descent over the PCRE2 text; gives up (fails_) at what it does not know.
+// Recursive descent over the PCRE2 text; ends (fails_) at unknown syntax.
 class ShapeParser {
   public:
     explicit ShapeParser(std::string_view text) : text_(text) {}
@@ -283,7 +283,7 @@ std::size_t ShapeParser::parse_escape() {
                                                                 : add_bytes(only(c), begin);
 }
 
-// Behind the backslash in a class: a set, or one byte in `byte`.
+// After the backslash in a class: a set, or one byte in `byte`.
 std::optional<ByteSet> ShapeParser::parse_class_escape(char& byte) {
     const char c = at_ < text_.size() ? text_[at_++] : '\\';
     const auto* const set =

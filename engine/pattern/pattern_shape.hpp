@@ -1,9 +1,10 @@
 // PatternShape: the structure of a pattern as a tree, for lint_pattern() and the measurement of
 // backtracking.
 //
-// Parsed from the PCRE2 text that the pattern becomes. It knows what log patterns use; of a pattern
-// with more (recursion, conditions, \Q…\E, extended mode) there is no shape, and nothing is said.
-// What it reads needs to be no exact model: it proposes inputs, and PCRE2 is what is measured.
+// Parsed from the PCRE2 text that the pattern becomes. It knows the syntax that log patterns use. A
+// pattern with other syntax (recursion, conditions, \Q…\E, extended mode) has no shape, and lint
+// reports nothing about it. The tree does not have to be exact: it only proposes inputs, and PCRE2
+// is measured.
 #pragma once
 
 #include <bitset>
@@ -49,7 +50,7 @@ struct ShapeNode {
 
 class PatternShape {
   public:
-    // REQUIRES: Pattern::compile() takes the text. nullopt = beyond what is understood.
+    // REQUIRES: Pattern::compile() accepts the text. nullopt = unsupported syntax.
     static std::optional<PatternShape> parse(Language language, std::string_view text);
 
     const ShapeNode& node(std::size_t index) const { return nodes_[index]; }

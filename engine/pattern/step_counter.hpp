@@ -1,9 +1,9 @@
 // StepCounter: how many items of a pattern PCRE2 tries on a subject, all starts of the match
 // together.
 //
-// PCRE2's own match limit counts for each start anew, so a long line can cost thousands of times
-// what it allows; this counts by callouts in front of each item of the pattern. For measuring only:
-// results never come from here. Not for several threads at once.
+// PCRE2's own match limit begins anew at each start, so a long line can cost thousands of times
+// that limit. This counts with callouts in front of each item of the pattern. For measuring only:
+// no result of a match comes from here. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace portcullis::pattern {
 
 class StepCounter {
   public:
-    // nullopt for a pattern that is compared without a regex.
+    // nullopt = the pattern is compared without a regex.
     static std::optional<StepCounter> make(const Pattern& pattern);
     ~StepCounter();
     StepCounter(StepCounter&&) noexcept;
@@ -25,7 +25,7 @@ class StepCounter {
     StepCounter(const StepCounter&) = delete;
     StepCounter& operator=(const StepCounter&) = delete;
 
-    // The steps of matching `subject`; the match is given up when they pass `limit`.
+    // The steps of matching `subject`; the match ends when they exceed `limit`.
     std::uint32_t steps_of(std::string_view subject, std::uint32_t limit);
     // The steps, and the bytes that the match passes over between them. One step of a possessive
     // repetition can pass over the whole subject, so steps alone do not bound the time.

@@ -9,8 +9,8 @@
 
 namespace portcullis::pattern {
 
-// PCRE2 elements are taken as they are. Fails as translate_os_regex() and translate_os_match() do,
-// and on an empty PCRE2 pattern.
+// A PCRE2 pattern stays as it is. Fails like translate_os_regex() and translate_os_match(), and for
+// an empty PCRE2 pattern.
 base::Result<Translation> translate(Language language, std::string_view text);
 
 }  // namespace portcullis::pattern

@@ -1,12 +1,13 @@
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "engine/pattern/literal.hpp"
 #include "engine/pattern/pattern.hpp"
 
 namespace portcullis::pattern {
 namespace {
 
-bool same_letter(char a, char b) { return ascii_lower(a) == ascii_lower(b); }
+bool same_letter(char a, char b) { return base::lower(a) == base::lower(b); }
 
 bool piece_matches(std::string_view piece, std::string_view text) {
     if (!piece.empty() && piece.front() == '^') {

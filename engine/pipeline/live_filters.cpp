@@ -2,18 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::pipeline {
 namespace {
 
 using event::Event;
 using event::FieldId;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool contains_ignoring_case(std::string_view text, std::string_view word) {
-    return std::search(text.begin(), text.end(), word.begin(), word.end(),
-                       [](char x, char y) { return lower(x) == lower(y); }) != text.end();
-}
 
 std::string_view normal_action(std::string_view action) {
     struct Row {
@@ -24,12 +19,13 @@ std::string_view normal_action(std::string_view action) {
     static constexpr std::array kRows{Row{"drb", "drop", "DROP"}, Row{"ct", "", "CLOSED"},
                                       Row{"apo", "accept", "ALLOW"}};
     for (const Row& row : kRows) {
-        if (!action.empty() && row.first_letters.find(lower(action[0])) != std::string_view::npos) {
+        if (!action.empty() &&
+            row.first_letters.find(base::lower(action[0])) != std::string_view::npos) {
             return row.action;
         }
     }
     for (const Row& row : kRows) {
-        if (!row.word.empty() && contains_ignoring_case(action, row.word)) {
+        if (!row.word.empty() && base::contains_ignoring_case(action, row.word)) {
             return row.action;
         }
     }

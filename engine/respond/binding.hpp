@@ -13,7 +13,7 @@
 
 namespace portcullis::respond {
 
-// What a binding looks at in a rule.
+// The facts about a rule that decide a binding.
 struct BindableRule {
     int id = 0;
     int level = 0;

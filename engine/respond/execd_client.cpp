@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::respond {
@@ -25,12 +24,12 @@ void ExecdClient::send(const base::RespondRequest& request) {
         ++lost_;
         if (!std::exchange(said_overflow_, true)) {
             log_.error(std::to_string(kMaxQueued) +
-                       " responses wait for execd: further ones are lost until it is there");
+                       " responses wait for execd: further ones are lost until it can be reached");
         }
         return;
     }
     queue_.push_back(base::encode(base::ResponseMessage(request)));
-    // While a pause runs the timer sends; otherwise now.
+    // During a pause the timer sends; otherwise it is sent now.
     if (!retry_timer_) {
         send_queued();
     }
@@ -72,12 +71,13 @@ void ExecdClient::send_queued() {
             return;
         }
         if (sent < 0 && errno == EMSGSIZE) {
-            ++lost_;  // cannot be: encode() keeps to kMaxMessageSize; but never try it for ever
+            ++lost_;  // cannot happen, as encode() obeys kMaxMessageSize; but do not repeat it for
+                      // ever
             queue_.pop_front();
             continue;
         }
         if (sent < 0) {
-            // execd may have been started anew since the last response: try once at once.
+            // execd may have been restarted since the last response: try once more at once.
             const int error = errno;
             disconnect(has_reconnected ? error : 0);
             if (std::exchange(has_reconnected, true)) {
@@ -89,7 +89,7 @@ void ExecdClient::send_queued() {
         ++sent_;
         pause_ = kFirstPause;
         if (std::exchange(is_in_trouble_, false)) {
-            log_.info("execd takes responses again, " +
+            log_.info("execd accepts responses again, " +
                       (lost_ == lost_before_
                            ? std::string("none was lost")
                            : std::to_string(lost_ - lost_before_) + " were lost"));
@@ -110,8 +110,8 @@ void ExecdClient::disconnect(int error) {
     }
     if (!std::exchange(is_in_trouble_, true)) {
         lost_before_ = lost_;
-        log_.error(socket_path_ + ": execd cannot be reached: " +
-                   std::generic_category().message(error) + "; responses wait for it");
+        log_.error(socket_path_ + ": execd cannot be reached: " + base::error_text(error) +
+                   "; responses wait for it");
     }
     try_later();
 }
@@ -135,7 +135,7 @@ void ExecdClient::watch(std::uint32_t events) {
 
 void ExecdClient::on_ready(std::uint32_t events) {
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-        // execd has nothing to say; its going away is all that is of interest.
+        // execd sends nothing; only the end of the connection matters.
         std::array<char, 1024> ignored;
         const ssize_t got = ::recv(socket_.get(), ignored.data(), ignored.size(), MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {

@@ -1,10 +1,10 @@
-// ExecdClient: the engine's end of execd's socket. Never waits: a request goes out at once, or is
-// queued until execd is there.
+// ExecdClient: the engine's end of execd's socket. Never waits: a request is sent at once, or
+// queued until execd can be reached.
 //
-// While execd is away up to kMaxQueued requests are kept, in order, and a connection is tried with
-// growing pauses; beyond that requests are lost and counted. With nothing to send nothing is tried.
-// A request that execd had not read when it died is lost: execd answers none, its records tell.
-// Single-threaded, on the loop's thread.
+// While execd cannot be reached, up to kMaxQueued requests are kept in their order, and connecting
+// is tried with growing pauses; further requests are lost and counted. Without a request nothing is
+// tried. A request that execd had not read when it ended is lost: execd answers none, and its
+// records show which ones it carried out. Single-threaded, on the loop's thread.
 #pragma once
 
 #include <chrono>
@@ -35,7 +35,7 @@ class ExecdClient {
     std::uint64_t lost() const { return lost_; }
 
   private:
-    // True: connected, or it was already.
+    // True = connected, perhaps already before.
     bool connect();
     void disconnect(int error);
     void send_queued();
@@ -54,7 +54,7 @@ class ExecdClient {
     std::deque<std::string> queue_;
     std::uint64_t sent_ = 0;
     std::uint64_t lost_ = 0;
-    std::uint64_t lost_before_ = 0;  // when the present trouble began
+    std::uint64_t lost_before_ = 0;  // at the beginning of the current failure
     bool is_in_trouble_ = false;
     bool said_overflow_ = false;
 };

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/ban_target.hpp"
 #include "engine/respond/response_plan.hpp"
 
@@ -15,24 +16,14 @@ namespace {
 
 using event::FieldId;
 
-tl::unexpected<base::Diagnostic> refuse(std::string code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    return base::fail(std::move(diagnostic));
-}
-
-bool is_alphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 bool consists_of(std::string_view text, std::string_view others) {
     return std::all_of(text.begin(), text.end(), [&](char c) {
-        return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
+        return base::is_alphanumeric(c) || others.find(c) != std::string_view::npos;
     });
 }
 
-// Bytes. execd refuses texts of more than 2048, and one that is no UTF-8 may become three.
+// In bytes. execd refuses texts of more than 2048 bytes, and a byte that is not UTF-8 may become
+// three.
 constexpr std::size_t kMaxLocation = 600;
 
 constexpr std::string_view kUserCharacters = "._@?-";
@@ -43,7 +34,7 @@ std::optional<std::string> present(const std::optional<std::string>& field) {
     return field && !field->empty() && *field != "-" ? field : std::nullopt;
 }
 
-// Of "21,1" or "1,2,3,..."; 0 = the event names none.
+// The number of ports in "21,1" or "1,2,3,..."; 0 = the event has none.
 int count_ports(const alert::Alert& alert) {
     const auto list = present(alert.field(FieldId::DstPort));
     if (!list) {
@@ -74,10 +65,10 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
                                                 const CommandConfig& command,
                                                 std::string_view source) {
     if (!runs_here(response.location, alert.location)) {
-        return refuse("elsewhere", "the response runs on agents only");
+        return base::fail("elsewhere", "the response runs on agents only");
     }
     if (!listens_to(response, source)) {
-        return refuse("other-source", other_source_text(response));
+        return base::fail("other-source", other_source_text(response));
     }
     base::RespondRequest request;
     request.command = command.name;
@@ -87,12 +78,13 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     request.evidence = alert.evidence.value_or(base::Evidence::Proven);
     request.of_packets = alert.evidence.has_value();
     request.ports = request.of_packets ? count_ports(alert) : 0;
-    // The time of the alert is that of the event. The request keeps it however long it waits.
+    // The time of the alert is that of the event. The request keeps it while it waits.
     request.evidence_time =
         std::chrono::duration_cast<std::chrono::seconds>(alert.time.time_since_epoch()).count();
     request.alert_id = alert.name();
     request.rule_id = alert.rule.id;
-    // A decoder may take part of it from the line; one too long would cost the whole response.
+    // A decoder may take a part of it from the line; if it were too long, execd would refuse the
+    // whole response.
     request.location = alert.location.substr(0, kMaxLocation);
     if (command.expects_user) {
         auto user = present(alert.field(FieldId::DstUser));
@@ -100,20 +92,22 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
             user = present(alert.field(FieldId::SrcUser));
         }
         if (!user) {
-            return refuse("missing-field", "the command expects a user and the event names none");
+            return base::fail("missing-field",
+                              "the command expects a user, and the event has none");
         }
         if (!consists_of(*user, kUserCharacters)) {
-            return refuse("crafted-field", "crafted user name \"" + *user + "\"");
+            return base::fail("crafted-field", "crafted user name \"" + *user + "\"");
         }
         request.user = *std::move(user);
     }
     if (command.expects_srcip) {
         const auto srcip = present(alert.field(FieldId::SrcIp));
         if (!srcip) {
-            return refuse("missing-field", "the command expects srcip and the event has none");
+            return base::fail("missing-field",
+                              "the command expects a srcip, and the event has none");
         }
         if (!consists_of(*srcip, kAddressCharacters)) {
-            return refuse("crafted-field", "crafted srcip \"" + *srcip + "\"");
+            return base::fail("crafted-field", "crafted srcip \"" + *srcip + "\"");
         }
         // An IPv4-mapped address becomes the IPv4 address.
         const auto target = base::parse_offender(*srcip);
@@ -122,7 +116,8 @@ base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
     if (command.expects_filename) {
         auto filename = present(alert.field(FieldId::Filename));
         if (!filename) {
-            return refuse("missing-field", "the command expects a filename and the event has none");
+            return base::fail("missing-field",
+                              "the command expects a filename, and the event has none");
         }
         request.filename = *std::move(filename);
     }

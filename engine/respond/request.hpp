@@ -1,8 +1,7 @@
-// From an alert and a bound active-response block to the request that execd gets (spec:
+// Makes the request to execd from an alert and a bound active-response block (spec:
 // active_response, section 2). Pure functions.
 //
-// What is checked here is that the request makes sense; who may be blocked is execd's decision,
-// which also leaves the record of it.
+// Only checks that the request makes sense. execd decides who may be blocked, and records it.
 #pragma once
 
 #include <string_view>
@@ -14,15 +13,14 @@
 
 namespace portcullis::respond {
 
-// Why there is no request, as Diagnostic::code:
+// Diagnostic::code is the reason why there is no request:
 //   "elsewhere"       the block runs on agents only: nothing to do on this host
 //   "other-source"    <from_file> names other files than `source`
 //   "missing-field"   the command expects srcip, user or filename and the alert has none
 //   "crafted-field"   it has one, but with characters that none such has
-// An srcip that is an address comes out in its canonical form; other text is passed on, for execd
-// to refuse it on the record.
-// `source` is the file that the event was read from, which a line cannot choose; alert.location may
-// come from the line.
+// A srcip that is an address gets its canonical form; other text is passed on, so that execd
+// refuses and records it. `source` is the file that the event was read from, which a line cannot
+// choose; alert.location may come from the line.
 base::Result<base::RespondRequest> make_request(const alert::Alert& alert,
                                                 const ActiveResponseConfig& response,
                                                 const CommandConfig& command,

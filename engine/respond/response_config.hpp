@@ -34,7 +34,7 @@ struct ActiveResponseConfig {
     std::string rules_group;          // … or for groups that this OS_Regex matches; empty = none
     std::chrono::seconds timeout{0};  // 0 = permanent
     base::BlockChoice block = base::BlockChoice::Hard;
-    // Of blocks for forgeable evidence; nullopt = `timeout`.
+    // The timeout if the evidence is forgeable; nullopt = `timeout`.
     std::optional<std::chrono::seconds> forgeable_timeout;
     // Fires only for events read from one of these files; empty = from anywhere.
     std::vector<std::string> from_files;

@@ -1,6 +1,6 @@
-// What an <active-response> makes of an event: whether it listens to the file that the event was
-// read from, and which block fits the evidence. Pure functions; logtest shows what they say, and
-// execd decides by the same words.
+// What an <active-response> does for an event: whether it applies to the file that the event was
+// read from, and which block fits the evidence. Pure functions; logtest shows their results, and
+// execd decides with the same words.
 #pragma once
 
 #include <chrono>
@@ -14,11 +14,11 @@
 namespace portcullis::respond {
 
 // Whether `response` fires for events read from `source`, the name of the file as the engine opened
-// it ("/var/log/iplog"): always without <from_file>. Paths in from_files are those of the home
-// already, and may be the location of a <localfile> as written, with a date or a glob.
+// it ("/var/log/iplog"): always true without <from_file>. Paths in from_files are already resolved
+// against the home, and may be the location of a <localfile> as written, with a date or a glob.
 bool listens_to(const ActiveResponseConfig& response, std::string_view source);
 
-// "not from /var/log/iplog or /srv/iplog": why a response that does not listen to a file is silent.
+// The reason why a response does not apply to a file: "not from /var/log/iplog or /srv/iplog".
 std::string other_source_text(const ActiveResponseConfig& response);
 
 struct PlannedBlock {

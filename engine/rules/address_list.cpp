@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::rules {
 namespace {
 
@@ -39,7 +41,7 @@ std::optional<base::IpAddress> parse_numeric_address(std::string_view text) {
         return address;
     }
     const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
-        return c == '.' || c == 'x' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        return c == '.' || c == 'x' || base::is_digit(c) || (c >= 'a' && c <= 'f');
     });
     std::array<char, 64> copy{};
     if (text.empty() || !is_plain || text.size() >= copy.size()) {

@@ -76,7 +76,7 @@ void compile_pattern(Nodes nodes, RuleReader& reader) {
             return;
         }
     }
-    const GluedText text = glue(nodes);
+    const JoinedText text = join(nodes);
     if (text.text().empty()) {
         if (empty == Empty::Error || language == Language::Pcre2) {
             reader.report(
@@ -117,7 +117,7 @@ void compile_decoded_as(Nodes nodes, RuleReader& reader) {
 
 void compile_action(Nodes nodes, RuleReader& reader) {
     reader.add_check(
-        [text = glue(nodes).text()](const CheckContext& context) {
+        [text = join(nodes).text()](const CheckContext& context) {
             return context.event.field(FieldId::Action) == std::string_view(text);
         },
         looking_at(field_of<FieldId::Action>));
@@ -131,7 +131,7 @@ void compile_field(Nodes nodes, RuleReader& reader) {
                           node.name());
             continue;
         }
-        const GluedText text = glue({&node, 1});
+        const JoinedText text = join({&node, 1});
         const auto compiled = reader.compile_pattern(Language::OsRegex, text);
         if (!compiled) {
             continue;

@@ -34,10 +34,7 @@ void put_number(std::string& out, std::size_t position, std::uint32_t number) {
 }
 
 base::Diagnostic damage(std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "damaged-list";
-    diagnostic.message = std::move(message);
-    return diagnostic;
+    return base::make_error("damaged-list", std::move(message));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/ip_address.hpp"
 #include "engine/rules/key_value_list.hpp"
 
@@ -24,9 +25,7 @@ struct Finding {
 constexpr std::string_view kIpv6Hint =
     "a list in text cannot have IPv6 addresses; give the rule a <srcip>, which takes networks, too";
 
-bool is_hex_digit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+using base::is_hex_digit;
 
 bool is_number(std::string_view text) {
     return text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -77,7 +76,7 @@ std::optional<std::string_view> ipv6_prefix_at(std::string_view line) {
 
 // "10.1.*".
 bool is_wildcard(std::string_view key) {
-    return key.ends_with(".*") && key.front() >= '0' && key.front() <= '9' &&
+    return key.ends_with(".*") && base::is_digit(key.front()) &&
            key.find_first_not_of("0123456789.*") == std::string_view::npos;
 }
 
@@ -155,23 +154,18 @@ void lint_list(const std::string& file, std::string_view text, base::Diagnostics
             first_left = first_left == 0 ? static_cast<int>(number) : first_left;
             return;
         }
-        base::Diagnostic diagnostic;
-        diagnostic.severity = base::Severity::Warning;
-        diagnostic.code = "unfindable-key";
-        diagnostic.message = std::move(fault->message);
+        base::Diagnostic diagnostic = base::make_warning(
+            "unfindable-key", std::move(fault->message),
+            {file, static_cast<int>(number), static_cast<int>(fault->begin) + 1});
         diagnostic.hint = std::move(fault->hint);
-        diagnostic.place = {file, static_cast<int>(number), static_cast<int>(fault->begin) + 1};
         diagnostic.source_line = line.substr(0, kMaxShownLine);
         diagnostic.caret_length = std::max(1, static_cast<int>(fault->length));
         diagnostics.add(std::move(diagnostic));
     });
     if (found > kMaxUnfindableKeys) {
-        base::Diagnostic rest;
-        rest.severity = base::Severity::Warning;
-        rest.code = "unfindable-key";
-        rest.message = fmt::format("{} more keys never match", found - kMaxUnfindableKeys);
-        rest.place = {file, first_left, 1};
-        diagnostics.add(std::move(rest));
+        diagnostics.add(base::make_warning(
+            "unfindable-key", fmt::format("{} more keys never match", found - kMaxUnfindableKeys),
+            {file, first_left, 1}));
     }
 }
 

@@ -78,7 +78,7 @@ class FactTable {
         }
     }
 
-    // Repeated elements of these are several conditions, not one that is glued together.
+    // Repeated elements of these are several conditions, not one that is joined.
     static bool has_separate_elements(std::string_view row) {
         return row == "srcip" || row == "dstip" || row == "field" || row == "list";
     }

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "engine/pattern/pattern_lint.hpp"
 #include "engine/rules/key_value_list.hpp"
@@ -28,13 +29,7 @@ constexpr std::array<std::string_view, 11> kOsMatchElements{
     "match",        "id",         "url",     "user",    "status",          "hostname",
     "program_name", "extra_data", "srcport", "dstport", "if_matched_group"};
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
+using base::lower;
 
 // The name of a file without its folders.
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -239,7 +234,7 @@ void RuleLint::look_at_patterns(const WrittenRule& written) {
         }
     }
     for (const auto& [key, nodes] : nodes_of) {
-        const GluedText text = glue(nodes);
+        const JoinedText text = join(nodes);
         const Language language = *language_of(nodes.front().name());
         if (text.text().empty()) {
             continue;

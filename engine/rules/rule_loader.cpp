@@ -47,9 +47,9 @@ class Loader {
     void take(RuleDraft draft);
     void overwrite(const RuleDraft& replacement);
     void place_in_tree(RuleDraft& draft);
-    void place_by_ids(RuleDraft& draft, const GluedText& ids);
+    void place_by_ids(RuleDraft& draft, const JoinedText& ids);
     void place_by_level(const RuleDraft& draft);
-    void place_by_group(const RuleDraft& draft, const GluedText& words);
+    void place_by_group(const RuleDraft& draft, const JoinedText& words);
     std::vector<HistorySpec> connect_histories(std::vector<Rule>& rules);
     void bind_group(const Rule& composite);
 
@@ -275,7 +275,7 @@ void Loader::place_in_tree(RuleDraft& draft) {
 }
 
 // Numbers separated by commas and blanks.
-void Loader::place_by_ids(RuleDraft& draft, const GluedText& ids) {
+void Loader::place_by_ids(RuleDraft& draft, const JoinedText& ids) {
     const std::string& text = ids.text();
     std::size_t at = 0;
     bool has_ids = false;
@@ -317,7 +317,7 @@ void Loader::place_by_ids(RuleDraft& draft, const GluedText& ids) {
 }
 
 void Loader::place_by_level(const RuleDraft& draft) {
-    const GluedText& text = draft.if_level;
+    const JoinedText& text = draft.if_level;
     const auto level = parse_digits(text.text(), 4);
     if (!level || *level == 0) {
         report(draft,
@@ -333,7 +333,7 @@ void Loader::place_by_level(const RuleDraft& draft) {
     }
 }
 
-void Loader::place_by_group(const RuleDraft& draft, const GluedText& words) {
+void Loader::place_by_group(const RuleDraft& draft, const JoinedText& words) {
     if (tree_.attach_by_group(words.text()) > 0) {
         return;
     }

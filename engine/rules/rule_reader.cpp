@@ -6,15 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 
 namespace portcullis::rules {
 namespace {
 
-// Of one occurrence of a glued element (spec: rules, section 3).
+// Of one occurrence of a repeated element (spec: rules, section 3).
 constexpr std::size_t kMaxPieceBytes = 2047;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool names_row(const SettingRow& row, std::string_view name) {
     return row.name_case == NameCase::Exact ? row.name == name
@@ -38,32 +37,12 @@ std::optional<int> parse_digits(std::string_view text, std::size_t max_digits) {
     return is_number && text.size() <= max_digits ? std::optional(value) : std::nullopt;
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
-
-void GluedText::append(const xml::Node& node) {
-    pieces_.push_back({text_.size(), node});
-    text_ += node.text();
-}
-
-base::Diagnostic GluedText::error(std::string code, std::string message, std::size_t offset,
-                                  std::size_t length) const {
-    const auto behind =
-        std::upper_bound(pieces_.begin() + 1, pieces_.end(), offset,
-                         [](std::size_t at, const Piece& piece) { return at < piece.begin; });
-    const Piece& piece = *(behind - 1);
-    return piece.node.error_in_text(std::move(code), std::move(message), offset - piece.begin,
-                                    length);
-}
-
-GluedText glue(std::span<const xml::Node> nodes) {
-    GluedText glued;
+JoinedText join(std::span<const xml::Node> nodes) {
+    JoinedText joined;
     for (const xml::Node& node : nodes) {
-        glued.append(node);
+        joined.append(node);
     }
-    return glued;
+    return joined;
 }
 
 RuleDraft RuleReader::read(const xml::Node& node, std::string group_name) {
@@ -132,7 +111,7 @@ bool RuleReader::has_element(std::string_view name) const {
 }
 
 std::optional<pattern::Pattern> RuleReader::compile_pattern(pattern::Language language,
-                                                            const GluedText& text) {
+                                                            const JoinedText& text) {
     auto compiled = pattern::Pattern::compile(language, text.text());
     if (compiled) {
         return *compiled;

@@ -2,7 +2,7 @@
 //
 // Elements are rows of two tables: settings (rule_settings.cpp) are applied one by one in document
 // order; conditions (conditions.cpp) are compiled in the order in which the rule will evaluate
-// them, each with all its occurrences at once, since repeated elements are glued together.
+// them, each with all its occurrences at once, since repeated elements are joined.
 #pragma once
 
 #include <cstdint>
@@ -12,37 +12,19 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/diagnostic.hpp"
 #include "engine/pattern/pattern.hpp"
 #include "engine/rules/rule.hpp"
 #include "engine/rules/rule_loader.hpp"
 #include "engine/xml/document.hpp"
+#include "engine/xml/joined_text.hpp"
 
 namespace portcullis::rules {
 
+using xml::JoinedText;
+
 class RuleReader;
-
-// Content of a repeated element, glued without separator, that still knows where it came from.
-class GluedText {
-  public:
-    void append(const xml::Node& node);
-    bool is_present() const { return !pieces_.empty(); }
-    const std::string& text() const { return text_; }
-    std::size_t piece_count() const { return pieces_.size(); }
-    // An error at byte `offset` of text(). REQUIRES: is_present().
-    base::Diagnostic error(std::string code, std::string message, std::size_t offset = 0,
-                           std::size_t length = 0) const;
-    // Name of the element. REQUIRES: is_present().
-    std::string element() const { return std::string(pieces_.front().node.name()); }
-
-  private:
-    struct Piece {
-        std::size_t begin;
-        xml::Node node;
-    };
-    std::string text_;
-    std::vector<Piece> pieces_;
-};
 
 // What becomes of the original rule's element when it is overwritten (spec: rules, section 6).
 enum class OnOverwrite : std::uint8_t { Replaced, Kept };
@@ -98,12 +80,12 @@ struct RuleDraft {
     bool has_id = false;
     bool has_level = false;
     bool overwrites = false;
-    GluedText if_sid;
-    GluedText if_level;
-    GluedText if_group;
-    GluedText if_matched_sid;
-    GluedText if_matched_group;
-    GluedText if_matched_regex;
+    JoinedText if_sid;
+    JoinedText if_level;
+    JoinedText if_group;
+    JoinedText if_matched_sid;
+    JoinedText if_matched_group;
+    JoinedText if_matched_regex;
     bool has_frequency = false;
     // The first element that only a composite rule may have.
     std::optional<xml::Node> composite_only;
@@ -131,7 +113,7 @@ class RuleReader {
     bool has_element(std::string_view name) const;
     // Compiles `text`; reports what is wrong with it. nullopt = it was reported.
     std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
-                                                    const GluedText& text);
+                                                    const JoinedText& text);
     // Adds a check of the row that is being compiled. `looked_at` is what it sees of the event, for
     // people; element and demand are filled in from the XML.
     void add_check(Check check, Condition looked_at = {});
@@ -153,8 +135,8 @@ class RuleReader {
 
 // Digits only, at most `max_digits` of them; nullopt = something else.
 std::optional<int> parse_digits(std::string_view text, std::size_t max_digits);
-bool equals_ignoring_case(std::string_view a, std::string_view b);
-// The text of all `nodes`, glued.
-GluedText glue(std::span<const xml::Node> nodes);
+using base::equals_ignoring_case;
+// The text of all `nodes`, joined.
+JoinedText join(std::span<const xml::Node> nodes);
 
 }  // namespace portcullis::rules

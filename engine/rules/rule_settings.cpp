@@ -12,15 +12,15 @@
 namespace portcullis::rules {
 namespace {
 
-template <GluedText RuleDraft::*Text>
+template <JoinedText RuleDraft::*Text>
 void append_text(const xml::Node& node, RuleReader& reader) {
     (reader.draft().*Text).append(node);
 }
 
-// For elements that hold numbers: glued, "5700" and "5701" become "57005701".
-template <GluedText RuleDraft::*Text>
+// For elements that hold numbers: joined, "5700" and "5701" become "57005701".
+template <JoinedText RuleDraft::*Text>
 void append_ids(const xml::Node& node, RuleReader& reader) {
-    GluedText& text = reader.draft().*Text;
+    JoinedText& text = reader.draft().*Text;
     const bool is_split = text.text().empty() || node.text().empty() ||
                           text.text().find_last_of(", ") == text.text().size() - 1 ||
                           node.text().find_first_of(", ") == 0;

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::rules {
 namespace {
 
@@ -28,8 +30,7 @@ class Cursor {
         skip_blanks();
         int value = 0;
         std::size_t digits = 0;
-        while (digits < 2 && digits < rest_.size() && rest_[digits] >= '0' &&
-               rest_[digits] <= '9') {
+        while (digits < 2 && digits < rest_.size() && base::is_digit(rest_[digits])) {
             value = value * 10 + (rest_[digits++] - '0');
         }
         rest_.remove_prefix(digits);
@@ -129,11 +130,8 @@ bool TimeWindow::contains(int minute) const {
 
 std::optional<Weekdays> Weekdays::parse(std::string_view text) {
     constexpr std::string_view kSeparators = " ,\t\r\n";
-    std::string lower(text);
-    for (char& c : lower) {
-        c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-    }
-    std::string_view rest = lower;
+    const std::string lowered = base::lower(text);
+    std::string_view rest = lowered;
     rest.remove_prefix(std::min(rest.find_first_not_of(kSeparators), rest.size()));
     const bool is_negated = rest.starts_with('!');
     rest.remove_prefix(is_negated ? 1 : 0);

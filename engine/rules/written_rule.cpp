@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::rules {
 namespace {
 
@@ -29,10 +31,7 @@ WrittenRule read_rule(const xml::Node& node) {
 
 // Name, attributes and text, to compare two elements by.
 std::string content_of(const xml::Node& node) {
-    std::string content;
-    for (const char c : node.name()) {
-        content += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
+    std::string content = base::lower(node.name());
     for (const xml::Attribute& attribute : node.attributes()) {
         content += '\n' + attribute.name + '=' + attribute.value;
     }

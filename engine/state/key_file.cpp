@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::state {
@@ -53,12 +52,9 @@ KeyFile::KeyFile(std::string path, rules::BoundedKeys::Limits limits)
     : path_(std::move(path)), keys_(limits) {}
 
 tl::unexpected<base::Diagnostic> KeyFile::error(std::string_view verb, int number) const {
-    base::Diagnostic diagnostic;
-    diagnostic.code = verb == "read" ? "unreadable-file" : "unwritable-file";
-    diagnostic.message =
-        "cannot " + std::string(verb) + " the file: " + std::generic_category().message(number);
-    diagnostic.place.file = path_;
-    return base::fail(std::move(diagnostic));
+    return base::fail(verb == "read" ? "unreadable-file" : "unwritable-file",
+                      "cannot " + std::string(verb) + " the file: " + base::error_text(number),
+                      {path_});
 }
 
 base::Result<void> KeyFile::load() {

@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
 
 namespace portcullis::state {
@@ -28,8 +29,7 @@ constexpr std::size_t kMaxFolderName = 200;
 constexpr std::size_t kMaxFoldersRead = 100'000;
 
 bool is_plain(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == ':' || c == '.';
+    return base::is_alphanumeric(c) || c == '-' || c == '_' || c == ':' || c == '.';
 }
 
 std::uint64_t fnv_hash(std::string_view text) {
@@ -151,11 +151,8 @@ base::Result<void> LastLogFiles::load() {
     Walk walk;
     walk.hosts(folder_);
     if (walk.error() && walk.error() != std::errc::no_such_file_or_directory) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "unreadable-file";
-        diagnostic.message = "cannot read the folder: " + walk.error().message();
-        diagnostic.place.file = folder_;
-        return base::fail(std::move(diagnostic));
+        return base::fail("unreadable-file", "cannot read the folder: " + walk.error().message(),
+                          {folder_});
     }
     const std::vector<Candidate> found = walk.take();
     for (std::size_t i = 0; i < found.size(); ++i) {

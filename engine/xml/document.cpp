@@ -10,6 +10,7 @@
 #include <pugixml.hpp>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
 #include "engine/xml/normalizer.hpp"
 #include "engine/xml/source_map.hpp"
@@ -81,7 +82,7 @@ Node DocumentData::make_node(const pugi::xml_node& parsed, const char* buffer) {
 }
 
 void DocumentData::adopt(const pugi::xml_document& parsed, const char* buffer) {
-    // Walked with a list of what is left to do: the depth is the administrator's choice.
+    // Walked with a list of open elements, not recursively: the file decides the depth.
     struct Level {
         pugi::xml_node next;
         NodeData* parent;
@@ -111,12 +112,8 @@ const std::vector<Attribute>& Node::attributes() const { return data_->attribute
 const std::vector<Node>& Node::children() const { return data_->children; }
 
 const Attribute* Node::find_attribute(std::string_view name) const {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
     const auto is_named = [&](const Attribute& attribute) {
-        return std::equal(attribute.name.begin(), attribute.name.end(), name.begin(), name.end(),
-                          [&](char a, char b) { return lower(a) == lower(b); });
+        return base::equals_ignoring_case(attribute.name, name);
     };
     const auto found = std::find_if(data_->attributes.begin(), data_->attributes.end(), is_named);
     return found != data_->attributes.end() ? &*found : nullptr;
@@ -164,12 +161,10 @@ const std::string& Document::file() const { return data_->source.file(); }
 std::optional<Document> Document::parse(std::string file, std::string_view text,
                                         Variables variables, base::Diagnostics& diagnostics) {
     if (text.size() > kMaxDocument) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "file-too-large";
-        diagnostic.message =
-            fmt::format("the file has {} bytes, the limit is {}", text.size(), kMaxDocument);
-        diagnostic.place.file = std::move(file);
-        diagnostics.add(std::move(diagnostic));
+        diagnostics.add(base::make_error(
+            "file-too-large",
+            fmt::format("the file has {} bytes, the limit is {}", text.size(), kMaxDocument),
+            {std::move(file)}));
         return std::nullopt;
     }
     SourceText source(std::move(file), std::string(text));
@@ -196,21 +191,19 @@ std::optional<Document> Document::parse(std::string file, std::string_view text,
 
 std::optional<Document> Document::load(const std::string& path, std::string shown_as,
                                        Variables variables, base::Diagnostics& diagnostics) {
-    // parse() tells of a file that is too large.
+    // parse() reports a file that is too large.
     auto text = base::read_file(path, kMaxDocument + 1);
     if (!text) {
         text.error().place.file = std::move(shown_as);
         diagnostics.add(std::move(text.error()));
         return std::nullopt;
     }
-    // Whoever wants no rules says so with a comment. Nothing at all is a file that is being
-    // written, or a disk that was full, and to take it would end the detection without a word.
+    // An empty file is most likely being written, or a full disk cut it. Loading it would silently
+    // end the detection, so it is an error; an author who wants no rules writes a comment.
     if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "empty-file";
-        diagnostic.message = "there is nothing in the file";
-        diagnostic.hint = "if that is meant, write a comment into it: <!-- none -->";
-        diagnostic.place.file = std::move(shown_as);
+        base::Diagnostic diagnostic =
+            base::make_error("empty-file", "the file is empty", {std::move(shown_as)});
+        diagnostic.hint = "if this is intended, write a comment into it: <!-- none -->";
         diagnostics.add(std::move(diagnostic));
         return std::nullopt;
     }

@@ -1,10 +1,10 @@
 // Document: a file in the OSSEC XML dialect (spec: decoders, section 1), with the place of
 // everything in it.
 //
-// The text is normalised to XML 1.0 with a source map and parsed by pugixml; names, contents and
-// attribute values come out as the dialect defines them (no entities, `\<` kept, no trimming,
-// several roots, comments removed, <var> substituted if asked for). Immutable; Nodes are cheap
-// handles that live as long as their Document.
+// The text is normalised to XML 1.0 with a source map and parsed by pugixml. Names, contents and
+// attribute values are as the dialect defines them (no entities, `\<` kept, no trimming, several
+// roots, comments removed, <var> substituted on request). Immutable; Nodes are cheap handles that
+// live as long as their Document.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,7 @@ class Node {
     // The content as the dialect has it ("" for an empty element): text after the last child.
     std::string_view text() const;
     const std::vector<Attribute>& attributes() const;
-    // nullptr = no such attribute. Names compare as given here, case-insensitively.
+    // nullptr = no such attribute. Names are compared without case.
     const Attribute* find_attribute(std::string_view name) const;
     const std::vector<Node>& children() const;
 
@@ -58,8 +58,8 @@ enum class Variables { Substitute, Ignore };  // decoders and rules | ossec.conf
 
 class Document {
   public:
-    // nullopt if the text does not parse; what is wrong is in `diagnostics`, as many defects as can
-    // be told apart. `file` is used for places only. A <var> element is not among the nodes.
+    // nullopt = the text does not parse; `diagnostics` then has every defect that can be
+    // distinguished. `file` is used for places only. A <var> element is not among the nodes.
     static std::optional<Document> parse(std::string file, std::string_view text,
                                          Variables variables, base::Diagnostics& diagnostics);
     // Reads `path` and parses it; `shown_as` is the name in diagnostics.

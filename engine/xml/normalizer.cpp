@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/utf8.hpp"
 #include "engine/xml/tag_scanner.hpp"
@@ -18,14 +19,6 @@ namespace portcullis::xml {
 namespace {
 
 constexpr std::string_view kDeclaration = "<?xml";
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 // A shortened copy for messages.
 std::string shown(std::string_view name) {
@@ -111,11 +104,11 @@ class Normalizer {
     NormalizedText out_;
     std::vector<base::Diagnostic> errors_;
     std::vector<OpenElement> stack_;
-    std::unordered_map<std::string_view, std::size_t> open_names_;  // name → how many are open
+    std::unordered_map<std::string_view, std::size_t> open_names_;  // name → number of open ones
     std::vector<Piece> content_;                                    // of the innermost element
     VariableTable variables_;
-    std::size_t substituted_ = 0;  // bytes that variables have put in so far
-    bool has_given_up_ = false;    // what follows cannot be told apart from one defect
+    std::size_t substituted_ = 0;  // bytes that variables have added so far
+    bool has_given_up_ = false;    // further errors would most likely follow from the same defect
 };
 
 base::Diagnostic& Normalizer::error(std::string code, std::string message, std::size_t offset,
@@ -147,11 +140,10 @@ std::optional<NormalizedText> Normalizer::run(base::Diagnostics& diagnostics) {
         diagnostics.add(std::move(each));
     }
     if (!has_room_for_errors()) {
-        base::Diagnostic rest;
-        rest.code = "too-many-errors";
-        rest.message = fmt::format("more than {} errors, the rest is not looked at", kMaxErrors);
-        rest.place.file = source_.file();
-        diagnostics.add(std::move(rest));
+        diagnostics.add(base::make_error(
+            "too-many-errors",
+            fmt::format("more than {} errors: the rest of the file is not checked", kMaxErrors),
+            {source_.file()}));
     }
     return std::nullopt;
 }
@@ -217,7 +209,7 @@ std::size_t Normalizer::comment_end(std::size_t begin) {
 std::size_t Normalizer::misplaced_declaration(std::size_t begin) {
     error("misplaced-declaration", "\"<?\" is allowed at the very beginning of a file only", begin,
           2)
-        .hint = "remove it, or put the <?xml …?> line first, without a blank or line before it";
+        .hint = "remove it, or put the <?xml …?> line first, without a blank or a line before it";
     const std::size_t end = text_.find('>', begin);
     return end == std::string_view::npos ? text_.size() : end + 1;
 }
@@ -255,7 +247,7 @@ bool Normalizer::check_content_length() {
               fmt::format("the content of <{}> has {} bytes, the limit is {}",
                           shown(stack_.back().tag.name), length, kMaxPiece),
               content_.front().begin)
-            .hint = "split it: where a pattern may be repeated its pieces are joined";
+            .hint = "split it into several elements: the pieces of a repeated pattern are joined";
     }
     return length <= kMaxPiece;
 }
@@ -292,9 +284,9 @@ void Normalizer::open(StartTag tag) {
     if (!stack_.empty()) {
         drop_content();
         if (stack_.back().is_variable) {
-            error("bad-variable", fmt::format("<{}> inside of a <var>", shown(tag.name)), tag.begin,
+            error("bad-variable", fmt::format("<{}> inside a <var>", shown(tag.name)), tag.begin,
                   tag.name.size() + 1)
-                .hint = "the value of a variable is text alone; write \\< for a literal '<'";
+                .hint = "the value of a variable is text only; write \\< for a literal '<'";
         }
     }
     if (stack_.size() == kMaxDepth) {
@@ -306,7 +298,7 @@ void Normalizer::open(StartTag tag) {
     OpenElement element;
     element.tag = std::move(tag);
     element.known_variables = variables_.size();
-    element.is_variable = substitutes_ && equal_ignoring_case(element.tag.name, "var");
+    element.is_variable = substitutes_ && base::equals_ignoring_case(element.tag.name, "var");
     if (!element.is_variable) {
         out_.xml += '<';
         emit_name(element.tag.name, element.tag.begin + 1);
@@ -329,7 +321,7 @@ void Normalizer::open(StartTag tag) {
     }
 }
 
-// Ends the innermost element where its end tag (or "/>") stands.
+// Ends the innermost element at its end tag (or "/>").
 void Normalizer::close() {
     const OpenElement& element = stack_.back();
     if (element.is_variable) {
@@ -360,7 +352,7 @@ void Normalizer::define_variable(const OpenElement& element) {
               name.value_begin, name.value.size());
         return;
     }
-    // The first definition wins; a later one is nothing to stop for.
+    // The first definition counts; a later one is not an error.
     variables_.define(name.value, take_content());
 }
 
@@ -403,7 +395,8 @@ void Normalizer::on_mismatch(const EndTag& tag) {
         return;
     }
     const OpenElement& inner = stack_.back();
-    // When the right end tag is the next one, this one is too many; else it stands for it.
+    // If the right end tag is the next one, this one is superfluous; otherwise it is the misspelt
+    // right one.
     const std::size_t next = text_.find('<', tag.end);
     const std::string right = fmt::format("</{}>", inner.tag.name);
     const bool is_stray =
@@ -415,7 +408,7 @@ void Normalizer::on_mismatch(const EndTag& tag) {
                                 shown(inner.tag.name), place_text(inner.tag.begin));
         return;
     }
-    const bool differs_in_case = equal_ignoring_case(tag.name, inner.tag.name);
+    const bool differs_in_case = base::equals_ignoring_case(tag.name, inner.tag.name);
     error("tag-mismatch",
           fmt::format("</{}> does not close <{}>, which was opened at {}", shown(tag.name),
                       shown(inner.tag.name), place_text(inner.tag.begin)),
@@ -430,7 +423,7 @@ void Normalizer::close_unclosed(std::string_view because) {
     const std::string name = shown(element.tag.name);
     if (element.swallowed_end) {
         error("swallowed-end-tag",
-              fmt::format("the backslash makes </{}> a part of the content of <{}>, opened at {}",
+              fmt::format("the backslash makes </{}> part of the content of <{}>, opened at {}",
                           name, name, place_text(element.tag.begin)),
               *element.swallowed_end - 1, element.tag.name.size() + 4)
             .hint = "a content cannot end in a backslash: \\< is a literal '<'";
@@ -479,13 +472,13 @@ void Normalizer::emit_value(std::string_view value, const std::vector<Piece>& pi
         length += substitute->size();
         substituted_ += substitute->size();
         if (length > kMaxSubstituted || substituted_ > kMaxDocument) {
-            error(
-                "content-too-long",
-                length > kMaxSubstituted
-                    ? fmt::format("with its variables put in the text is longer than {} bytes",
-                                  kMaxSubstituted)
-                    : fmt::format("variables put more than {} bytes into this file", kMaxDocument),
-                begin, reference.name.size() + 1);
+            error("content-too-long",
+                  length > kMaxSubstituted
+                      ? fmt::format(
+                            "the text has more than {} bytes after its variables are substituted",
+                            kMaxSubstituted)
+                      : fmt::format("variables add more than {} bytes to this file", kMaxDocument),
+                  begin, reference.name.size() + 1);
             has_given_up_ = substituted_ > kMaxDocument;
             return;
         }

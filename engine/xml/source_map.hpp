@@ -2,7 +2,7 @@
 //
 // The normaliser adds a run for each stretch of a name, value or content that it writes: a run is
 // either a copy (byte i comes from byte i, whatever escapes XML needed) or a variable's value (all
-// of it comes from the reference). Runs of one content stand next to each other.
+// of it comes from the reference). The runs of one content are adjacent.
 #pragma once
 
 #include <cstddef>

@@ -31,12 +31,10 @@ base::SourcePlace SourceText::place_of(std::size_t offset) const {
 
 base::Diagnostic SourceText::error(std::string code, std::string message, std::size_t offset,
                                    std::size_t length) const {
-    // Of a line that is not meant for people (a megabyte without newline) no copy is kept.
+    // A very long line (a megabyte without a newline) is not copied: nobody reads it.
     constexpr std::size_t kMaxSnippetLine = 8192;
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place = place_of(offset);
+    base::Diagnostic diagnostic =
+        base::make_error(std::move(code), std::move(message), place_of(offset));
     const std::size_t index = line_index_of(offset);
     const std::string_view whole = line(index);
     const std::size_t column = offset - line_starts_[index];

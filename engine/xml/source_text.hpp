@@ -1,6 +1,6 @@
-// SourceText: the bytes of one file and the way from a byte to its line and column.
+// SourceText: the bytes of one file, with the line and column of each.
 //
-// Immutable; built once per document and shared by everything that reports about it.
+// Immutable; made once per document and shared by everything that reports errors in it.
 #pragma once
 
 #include <cstddef>

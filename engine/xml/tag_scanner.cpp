@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "engine/xml/normalizer.hpp"
 
 namespace portcullis::xml {
@@ -16,13 +17,10 @@ constexpr std::string_view kLiteralHint = "write \\< for a literal '<' in a cont
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 bool is_name_start(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return base::is_letter(c) || c == '_' || c == ':' || static_cast<unsigned char>(c) >= 0x80;
 }
 
-bool is_name_byte(char c) {
-    return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
-}
+bool is_name_byte(char c) { return is_name_start(c) || base::is_digit(c) || c == '-' || c == '.'; }
 
 class StartTagScanner {
   public:
@@ -155,7 +153,7 @@ StartTagScanner::Step StartTagScanner::scan_attribute() {
             // id="1 level="5": the value took in what should be the next attribute.
             const auto& last = tag_.attributes.back();
             error("unclosed-value",
-                  fmt::format("the value of \"{}\" takes in the next attribute",
+                  fmt::format("the value of \"{}\" includes the next attribute",
                               last.name.substr(0, 60)),
                   last.value_begin - 1, last.value.size() + 2)
                 .hint = "its closing quote is missing";
@@ -187,7 +185,7 @@ StartTagScanner::Step StartTagScanner::scan_attribute() {
               fmt::format("blank between the attribute \"{}\" and its '='",
                           attribute.name.substr(0, 60)),
               name_end, at_ - name_end)
-            .hint = "remove it; blanks are allowed behind the '=' only";
+            .hint = "remove it; blanks are allowed after the '=' only";
     }
     ++at_;
     return scan_value(attribute);
@@ -209,7 +207,7 @@ StartTagScanner::Step StartTagScanner::scan_value(ScannedAttribute& attribute) {
     const char stops[] = {quote, '>', '\0'};
     std::size_t end = std::min(text_.find_first_of(stops, at_), text_.size());
     if (end < text_.size() && text_[end] == '>') {
-        // Either the '>' is meant as a part of the value, or the closing quote was forgotten.
+        // Either the '>' is meant as part of the value, or the closing quote was forgotten.
         const char line_stops[] = {quote, '\n', '<', '\0'};
         const std::size_t quote_end = text_.find_first_of(line_stops, end);
         if (quote_end != std::string_view::npos && text_[quote_end] == quote) {
@@ -295,7 +293,7 @@ EndTag scan_end_tag(const SourceText& source, std::size_t begin,
     if (tag.end < text.size() && text[tag.end] == '>') {
         ++tag.end;
     }
-    // The element that it was meant to close is closed all the same.
+    // The element that it was meant to close is closed anyway.
     tag.is_valid = !tag.name.empty();
     return tag;
 }

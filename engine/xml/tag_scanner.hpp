@@ -1,11 +1,11 @@
-// Tags of the dialect: what stands between a '<' and the '>' that ends it.
+// Tags of the dialect: from a '<' to the '>' that ends it.
 //
 //   start tag = "<" name { blank attribute } [ blank ] [ "/" ] ">"
 //   attribute = name "=" { blank } ( '"' value '"' | "'" value "'" )     value without ">"
 //   end tag   = "</" name [ blank ] ">"
 //
-// A defect is reported and scanning goes on where the tag most likely ends, so that one slip gives
-// one error. Views point into the source text.
+// After a defect, scanning continues where the tag most likely ends, so that one mistake gives one
+// error. Views point into the source text.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ struct ScannedAttribute {
     std::string_view name;
     std::size_t name_begin = 0;
     std::string_view value;
-    std::size_t value_begin = 0;  // behind the quote
+    std::size_t value_begin = 0;  // after the quote
 };
 
 struct StartTag {
@@ -33,16 +33,16 @@ struct StartTag {
 };
 
 struct ScannedStartTag {
-    // nullopt: too broken to be an element, or no tag at all (is_text).
+    // nullopt = not an element: too damaged, or not a tag (is_text).
     std::optional<StartTag> tag;
     bool is_text = false;  // the '<' was reported; it is part of the content
-    std::size_t end = 0;   // where scanning goes on
+    std::size_t end = 0;   // where scanning continues
 };
 
 struct EndTag {
     std::string_view name;
     std::size_t begin = 0;  // of the '<'
-    std::size_t end = 0;    // where scanning goes on
+    std::size_t end = 0;    // where scanning continues
     bool is_valid = false;  // false: it has no name, and most likely ends the innermost element
 };
 

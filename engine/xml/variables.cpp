@@ -3,22 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::xml {
-namespace {
-
-std::string lower_case(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
-
-}  // namespace
-
 bool VariableTable::define(std::string_view name, std::string value) {
     const bool is_new =
-        entries_.emplace(lower_case(name), Entry{names_.size(), std::move(value)}).second;
+        entries_.emplace(base::lower(name), Entry{names_.size(), std::move(value)}).second;
     if (is_new) {
         names_.emplace_back(name);
     }
@@ -30,7 +20,7 @@ std::vector<std::string_view> VariableTable::names() const {
 }
 
 const std::string* VariableTable::find(std::string_view name, std::size_t known) const {
-    const auto found = entries_.find(lower_case(name));
+    const auto found = entries_.find(base::lower(name));
     return found != entries_.end() && found->second.index < known ? &found->second.value : nullptr;
 }
 

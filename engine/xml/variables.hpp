@@ -21,7 +21,7 @@ inline constexpr std::size_t kMaxVariableName = 255;
 
 class VariableTable {
   public:
-    // False if the name is defined already: the first definition wins.
+    // False = the name is defined already; the first definition counts.
     bool define(std::string_view name, std::string value);
     std::size_t size() const { return names_.size(); }
     // In order of definition, as written.

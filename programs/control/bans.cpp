@@ -11,7 +11,6 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,13 +18,13 @@
 #include "base/event_loop.hpp"
 #include "base/ip_address.hpp"
 #include "base/log.hpp"
+#include "base/pid_file.hpp"
 #include "base/response_message.hpp"
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 #include "programs/control/execd_connection.hpp"
 #include "programs/control/printable.hpp"
 #include "programs/execd_configuration.hpp"
-#include "programs/pid_file.hpp"
 
 namespace portcullis::programs {
 namespace {
@@ -34,12 +33,7 @@ using base::Reply;
 
 const Reply kNoBans{true, "there are no bans", {}, {}};
 
-base::Diagnostic problem(std::string what) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "control";
-    diagnostic.message = std::move(what);
-    return diagnostic;
-}
+base::Diagnostic problem(std::string what) { return base::make_error("control", std::move(what)); }
 
 // Undoing needs no never-block list.
 class NoProtection final : public execd::Protection {
@@ -74,7 +68,7 @@ base::Result<Reply> work_without_execd(
             ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
         }
     }
-    const auto lock = PidFile::lock(home.pid_file("execd"));
+    const auto lock = base::PidFile::lock(home.pid_file("execd"));
     if (!lock) {
         return base::fail(lock.error());
     }

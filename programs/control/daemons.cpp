@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -23,11 +21,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/fd.hpp"
+#include "base/pid_file.hpp"
+#include "base/privileges.hpp"
 #include "programs/control/bans.hpp"
 #include "programs/daemon_configuration.hpp"
-#include "programs/pid_file.hpp"
-#include "programs/privileges.hpp"
 
 namespace portcullis::programs {
 namespace {
@@ -42,7 +41,6 @@ struct DaemonKind {
     std::string_view name;  // of its pid file; its program is "portcullis-" + name
     bool (*is_wanted)(const Home& home);
     Arguments (*arguments)(const Home& home, const std::string& config_path);
-    std::optional<pid_t> (*find_running)(const std::string& pid_file);
     std::string_view counters;  // where it writes them, relative to the home; "" = nowhere
 };
 
@@ -75,37 +73,23 @@ Arguments sensor_arguments(const Home& home, const std::string&) {
                         home.pid_file("sensor"),
                         "--status-file",
                         home.resolve(std::string(kSensorCounters))};
-    if (const std::string user(kSensorUser); find_account(user)) {
+    if (const std::string user(kSensorUser); base::find_account(user)) {
         arguments.insert(arguments.end(), {"-u", user});
     }
     return arguments;
 }
 
-// The sensor shares nothing with the engine: it holds its pid file with flock(2), as iplog's users
-// know it, so the text of a locked file is the process.
-std::optional<pid_t> running_sensor(const std::string& pid_file) {
-    const base::UniqueFd fd(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) {
-        return std::nullopt;
-    }
-    std::array<char, 32> text{};
-    const ssize_t size = ::pread(fd.get(), text.data(), text.size(), 0);
-    pid_t pid = 0;
-    std::from_chars(text.data(), text.data() + std::max<ssize_t>(size, 0), pid);
-    return pid > 0 ? std::optional(pid) : std::nullopt;
-}
-
 // In the order of starting: whoever is asked stands before who asks.
 constexpr std::array kDaemons{
-    DaemonKind{"execd", always, engine_arguments, running_pid, "run/execd-status.json"},
-    DaemonKind{"engine", always, engine_arguments, running_pid, "queue/engine-status.json"},
-    DaemonKind{"sensor", has_sensor_config, sensor_arguments, running_sensor, kSensorCounters},
+    DaemonKind{"execd", always, engine_arguments, "run/execd-status.json"},
+    DaemonKind{"engine", always, engine_arguments, "queue/engine-status.json"},
+    DaemonKind{"sensor", has_sensor_config, sensor_arguments, kSensorCounters},
 };
 
 void print(std::FILE* to, const std::string& text) { std::fputs(text.c_str(), to); }
 
 std::optional<pid_t> find_running(const DaemonKind& daemon, const Home& home) {
-    return daemon.find_running(home.pid_file(daemon.name));
+    return base::running_pid(home.pid_file(daemon.name));
 }
 
 // Whether it runs cannot be seen: its pid file may not be read (or the folder not entered).
@@ -157,7 +141,7 @@ std::optional<int> run_program(const std::string& program, Arguments arguments,
     posix_spawn_file_actions_destroy(&actions);
     to.reset();
     if (error != 0) {
-        print(stderr, fmt::format("{}: {}\n", program, std::generic_category().message(error)));
+        print(stderr, fmt::format("{}: {}\n", program, base::error_text(error)));
         return std::nullopt;
     }
     std::array<char, 4096> bytes{};
@@ -213,7 +197,7 @@ SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal
     }
     if (!process || ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0) {
         print(stderr, fmt::format("{}: cannot signal process {}: {}\n", daemon.name, *pid,
-                                  std::generic_category().message(errno)));
+                                  base::error_text(errno)));
         return SignalOutcome::Failed;
     }
     return SignalOutcome::Sent;
@@ -269,9 +253,8 @@ std::string counters_text(const std::string& path) {
 bool is_counter_name(std::string_view name) {
     constexpr std::size_t kMaxName = 48;
     return !name.empty() && name.size() <= kMaxName &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
+           std::all_of(name.begin(), name.end(),
+                       [](char c) { return base::is_lower(c) || base::is_digit(c) || c == '_'; });
 }
 
 // The counters that a daemon writes down, one a line; of one that does not run, its last ones.

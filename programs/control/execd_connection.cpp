@@ -32,11 +32,8 @@ base::Result<base::Reply> ExecdConnection::ask(const base::ResponseMessage& mess
         got = ::recv(fd_.get(), answer.data(), answer.size(), 0);
     }
     if (got <= 0) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "control";
-        diagnostic.message =
-            ::geteuid() == 0 ? "execd gives no answer" : "execd refuses: only root may do this";
-        return base::fail(std::move(diagnostic));
+        return base::fail("control", ::geteuid() == 0 ? "execd gives no answer"
+                                                      : "execd refuses: only root may do this");
     }
     answer.resize(static_cast<std::size_t>(got));
     return base::decode_reply(answer);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/ip_address.hpp"
 #include "engine/config/engine_config.hpp"
 #include "programs/control/bans.hpp"
@@ -292,7 +293,7 @@ void find_alerts(const Home& home, const base::IpAddress& address, Findings& fin
 // Whether `line` names the address as a word.
 bool names(std::string_view line, std::string_view address) {
     const auto is_part = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+        return base::is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
     };
     for (auto at = line.find(address); at != std::string_view::npos;
          at = line.find(address, at + 1)) {

@@ -39,7 +39,7 @@ collect::CollectorOptions collector_options(const Home& home, const EngineOption
 }  // namespace
 
 Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, const Home& home,
-               EngineOptions options, std::shared_ptr<const Configuration> configuration)
+               EngineOptions options, std::shared_ptr<const HomeConfiguration> configuration)
     : loop_(loop),
       log_(log),
       clock_(clock),
@@ -47,7 +47,7 @@ Engine::Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, 
       options_(std::move(options)),
       configuration_(std::move(configuration)),
       store_(home.queue()),
-      analyzer_(Configuration::analysis_of(configuration_),
+      analyzer_(HomeConfiguration::analysis_of(configuration_),
                 analysis_options(configuration_->engine, Behaviour::Live), store_),
       execd_(loop, log, home.execd_socket()),
       outputs_(home.resolve("logs"), output_options(configuration_->engine), log, clock),
@@ -85,12 +85,12 @@ void Engine::reload() {
                    base::render(diagnostics));
     }
     if (!loaded) {
-        ++failed_reloads_;
-        log_.error("the configuration was not reloaded: the old one stays in force");
+        ++counters_.failed_reloads;
+        log_.error("the configuration was not reloaded: the old one stays active");
         write_status();
         return;
     }
-    analyzer_.replace(Configuration::analysis_of(loaded));
+    analyzer_.replace(HomeConfiguration::analysis_of(loaded));
     configuration_ = std::move(loaded);
     const config::EngineConfig& engine = configuration_->engine;
     set_analyzer_options();
@@ -99,7 +99,7 @@ void Engine::reload() {
     log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
     outputs_.set_options(output_options(configuration_->engine));
-    ++reloads_;
+    ++counters_.reloads;
     follow_files();
     log_.info("the configuration was reloaded; " + std::to_string(file_count()) +
               " files are followed");
@@ -107,20 +107,20 @@ void Engine::reload() {
 }
 
 void Engine::stop() {
-    static_cast<void>(store_.sync(log_));  // it says itself what fails
+    static_cast<void>(store_.sync(log_));  // it logs what fails
     write_alert_summary();
     collector_.save_positions();
     if (outputs_.has_held_back()) {
         log_.error(
-            "records could not be written; the lines that they are of are read again at the "
-            "next start");
+            "some records could not be written; their lines are read again at the next start");
     }
     statistics_.save();
     write_status();
 }
 
-// Whoever starts again from the positions has then all that came of the lines before them. A state
-// file that cannot be written costs an alert that is told twice at most, a record is lost for ever.
+// A restart from the positions then has all results of the lines before them. A state file that
+// cannot be written costs at most a repeated alert, so it does not stop this; a record would be
+// lost for ever.
 bool Engine::write_before_positions() {
     static_cast<void>(store_.flush_keys(log_));
     return !outputs_.has_held_back() || outputs_.retry();
@@ -134,7 +134,8 @@ void Engine::set_analyzer_options() {
         if (started) {
             crawlers_ = std::move(*started);
         } else {
-            log_.warning(started.error().message + "; is_valid_crawler asks nobody");
+            log_.warning(started.error().message +
+                         "; is_valid_crawler only knows the built-in networks");
         }
     }
     options.crawler_names = engine.verify_crawlers ? crawlers_.get() : nullptr;
@@ -174,7 +175,7 @@ void Engine::analyze(std::string_view line, std::string_view location) {
         respond(alert, outcome.responses, location);
         if (alert.log && alert_limit_.admit_and_count(alert)) {
             outputs_.write(alert);
-            ++alerts_written_;
+            ++counters_.alerts_written;
         }
         write_alert_summary_later();
         logged = &alert;
@@ -209,7 +210,7 @@ void Engine::count(const pipeline::Outcome& outcome, base::Timestamp now) {
     alert.id = ++alerts_;
     if (engine.stats >= engine.log_alert_level) {
         outputs_.write(alert);
-        ++alerts_written_;
+        ++counters_.alerts_written;
     }
 }
 
@@ -226,11 +227,11 @@ void Engine::respond(const alert::Alert& alert, std::span<const std::size_t> res
             execd_.send(*request);
             continue;
         }
-        ++responses_skipped_;
+        ++counters_.responses_skipped;
         const std::string why = "alert " + alert.name() + " of rule " +
                                 std::to_string(alert.rule.id) + ": no " + command->name + ": " +
                                 request.error().message;
-        // Crafted text is an attack; the rest happens with every event that lacks the field.
+        // Crafted text is an attack; the other reasons occur with every event without the field.
         log_.write(request.error().code == "crafted-field" ? base::LogLevel::Warning
                                                            : base::LogLevel::Debug,
                    why);
@@ -242,9 +243,9 @@ void Engine::write_alert_summary() {
     if (summary) {
         summary->mail = summary->rule.level >= configuration_->engine.email_alert_level;
         summary->id = ++alerts_;
-        // Whatever <log_alert_level> says: alerts of a higher level may be among those left out.
+        // Independent of <log_alert_level>: alerts of a higher level may be among those left out.
         outputs_.write(*summary);
-        ++alerts_written_;
+        ++counters_.alerts_written;
     }
 }
 
@@ -304,49 +305,24 @@ std::string Engine::status_as_json() const {
     const auto seconds = [](base::Timestamp time) {
         return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
     };
-    const collect::TailerCounters& read = collector_.counters();
-    const pipeline::Counters& lines = analyzer_.counters();
-    const state::FileStateStore::Counters remembered = store_.counters();
-    const auto asked = crawlers_ ? crawlers_->counters() : names::CrawlerResolver::Counters{};
-    const nlohmann::ordered_json status{
+    nlohmann::ordered_json status{
         {"version", PORTCULLIS_VERSION},
         {"pid", ::getpid()},
         {"started", seconds(started_)},
         {"written", seconds(clock_.now())},
-        {"files", collector_.file_count()},
-        {"bytes", read.bytes},
-        {"rotations", read.rotations},
-        {"truncations", read.truncations},
-        {"lines", lines.lines},
-        {"pieces_of_long_lines", read.pieces_of_long_lines},
-        {"lines_with_control_characters", lines.lines_with_control_characters},
-        {"lines_with_invalid_utf8", lines.lines_with_invalid_utf8},
-        {"lines_dropped", lines.dropped},
-        {"rules_matched", lines.rules_matched},
-        {"ignored", lines.ignored},
-        {"alerts", lines.alerts},
-        {"alerts_written", alerts_written_},
-        {"alerts_left_out", alert_limit_.left_out()},
-        {"records_lost", outputs_.lost_records()},
-        {"responses_sent", execd_.sent()},
-        {"responses_queued", execd_.queued()},
-        {"responses_lost", execd_.lost()},
-        {"responses_skipped", responses_skipped_},
-        {"pattern_limit_hits", lines.pattern_limit_hits},
-        {"remembered_events", lines.remembered_events},
-        {"remembered_bytes", lines.remembered_bytes},
-        {"forgotten_events", lines.forgotten_events},
-        {"crawlers_asked", asked.asked},
-        {"crawlers_failed", asked.failed},
-        {"crawlers_not_asked", asked.not_asked},
-        {"first_time_keys", remembered.first_time_keys},
-        {"ignored_keys", remembered.ignored_keys},
-        {"last_logs", remembered.last_logs},
-        {"state_evicted", remembered.evicted},
-        {"state_write_failures", remembered.write_failures},
-        {"reloads", reloads_},
-        {"failed_reloads", failed_reloads_},
     };
+    const EngineNumbers numbers{
+        collector_,
+        analyzer_.counters(),
+        store_.counters(),
+        crawlers_ ? crawlers_->counters() : names::CrawlerResolver::Counters{},
+        alert_limit_,
+        outputs_,
+        execd_,
+        counters_};
+    for (const EngineMetric& metric : engine_metrics()) {
+        status[std::string(metric.name)] = metric.get(numbers);
+    }
     return status.dump(1) + "\n";
 }
 

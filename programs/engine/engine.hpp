@@ -16,7 +16,7 @@
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
 #include "engine/alert/alert_limit.hpp"
-#include "engine/alert/sinks.hpp"
+#include "engine/alert/outputs.hpp"
 #include "engine/alert/statistics.hpp"
 #include "engine/collect/collector.hpp"
 #include "engine/names/crawler_resolver.hpp"
@@ -24,6 +24,7 @@
 #include "engine/respond/execd_client.hpp"
 #include "engine/state/file_state_store.hpp"
 #include "programs/configuration.hpp"
+#include "programs/engine/engine_metrics.hpp"
 #include "programs/home.hpp"
 
 namespace portcullis::programs {
@@ -31,35 +32,35 @@ namespace portcullis::programs {
 struct EngineOptions {
     std::string config_path;  // absolute
     bool debug = false;       // debug messages, whatever internal_options.conf says
-    bool from_start = false;  // files that no checkpoint knows are read from their first line
+    bool from_start = false;  // files that are not in the checkpoint are read from their first line
 };
 
 class Engine {
   public:
     static constexpr std::chrono::seconds kStatusPeriod{2};
     static constexpr std::chrono::seconds kRetryPeriod{1};  // of outputs that fail
-    // From a line to the files of what rules remember of it.
+    // Time from a line until the files with the state of its rules are written.
     static constexpr std::chrono::milliseconds kStateDelay{20};
 
-    // All referred to must outlive the engine. `configuration` as load_daemon_configuration()
-    // gives it.
+    // All references must outlive the engine. `configuration`: from load_daemon_configuration().
     Engine(base::EventLoop& loop, base::Log& log, const base::Clock& clock, const Home& home,
-           EngineOptions options, std::shared_ptr<const Configuration> configuration);
+           EngineOptions options, std::shared_ptr<const HomeConfiguration> configuration);
 
     // Begins to follow the files.
     void start();
-    // Loads everything anew. If something is wrong it is logged and nothing changes.
+    // Loads everything anew. If there are mistakes, they are logged and nothing changes.
     void reload();
-    // Writes what is to survive: what rules remember, read positions and counters.
+    // Writes the state that survives: state of rules, read positions and counters.
     void stop();
 
     std::size_t file_count() const { return collector_.file_count(); }
 
   private:
-    // Those of the configuration in force.
+    // Writes the results of the lines before the read positions. False = that failed.
     bool write_before_positions();
+    // Sets the options of the current configuration.
     void set_analyzer_options();
-    // The command of each active-response block of the configuration in force.
+    // Finds the command of each active-response block of the current configuration.
     void resolve_commands();
     void follow_files();
     void analyze(std::string_view line, std::string_view location);
@@ -68,7 +69,7 @@ class Engine {
     void respond(const alert::Alert& alert, std::span<const std::size_t> responses,
                  std::string_view source);
     void retry_outputs_later();
-    // Of alerts that the limit left out: once a minute while there are any.
+    // Writes the summary of the alerts that the limit left out, at most once a minute.
     void write_alert_summary();
     void write_alert_summary_later();
     void write_state_after(std::chrono::nanoseconds delay);
@@ -81,7 +82,7 @@ class Engine {
     const base::Clock& clock_;
     const Home& home_;
     EngineOptions options_;
-    std::shared_ptr<const Configuration> configuration_;
+    std::shared_ptr<const HomeConfiguration> configuration_;
     std::vector<const respond::CommandConfig*> commands_;  // as engine.active_responses
     state::FileStateStore store_;
     std::unique_ptr<names::CrawlerResolver> crawlers_;
@@ -96,11 +97,8 @@ class Engine {
     base::EventLoop::Source status_timer_;
     base::EventLoop::Source summary_timer_;
     base::Timestamp started_;
-    std::uint64_t alerts_ = 0;          // the id of the last one
-    std::uint64_t alerts_written_ = 0;  // to the files
-    std::uint64_t responses_skipped_ = 0;
-    std::uint64_t reloads_ = 0;
-    std::uint64_t failed_reloads_ = 0;
+    std::uint64_t alerts_ = 0;  // the id of the last one
+    EngineCounters counters_;
 };
 
 }  // namespace portcullis::programs

@@ -20,10 +20,10 @@ namespace {
 using base::AllowedCall;
 using base::CallArgument;
 
-// Calls that do the same in another form are listed together: which one libc uses depends on its
-// version and on the processor.
+// Equivalent calls are listed together: the one that libc uses depends on its version and on the
+// processor.
 constexpr AllowedCall kCalls[] = {
-    // Files: logs, configuration, alerts, state. Their folders belong to others than the engine.
+    // Files: logs, configuration, alerts, state. The permissions of their folders limit the engine.
     {"open"},
     {"openat"},
     {"creat"},
@@ -151,7 +151,7 @@ constexpr AllowedCall kCalls[] = {
     {"uname"},
 };
 
-// Open for good: the handler of SIGSYS cannot open anything.
+// Open all the time: the handler of SIGSYS cannot open anything.
 int report_fd = -1;
 
 void write_report(int fd, std::string_view text) {
@@ -183,7 +183,7 @@ base::Result<void> limit_engine_calls(const std::string& log_path) {
     }
     report_fd = ::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
     std::vector<AllowedCall> calls(std::begin(kCalls), std::end(kCalls));
-    // Realtime priority is given up and taken again, of no other process.
+    // Realtime priority of this process is given up and taken again, not that of other processes.
     calls.push_back({"sched_setscheduler",
                      CallArgument{.index = 0, .value = static_cast<std::uint64_t>(::getpid())}});
     return base::allow_only(calls, report_refused_call);

@@ -14,13 +14,13 @@
 #include <string>
 
 #include "base/daemonize.hpp"
+#include "base/pid_file.hpp"
+#include "base/privileges.hpp"
 #include "base/realtime.hpp"
 #include "programs/daemon_command_line.hpp"
 #include "programs/daemon_configuration.hpp"
 #include "programs/engine/engine.hpp"
 #include "programs/engine/engine_calls.hpp"
-#include "programs/pid_file.hpp"
-#include "programs/privileges.hpp"
 #include "programs/service_notifier.hpp"
 
 namespace {
@@ -34,16 +34,16 @@ struct CommandLine : programs::DaemonCommandLine {
     bool may_use_all_calls = false;
 };
 
-// nullopt = go on with `line`; otherwise the exit code.
+// nullopt = continue with `line`; otherwise the exit code.
 std::optional<int> parse(int argc, char** argv, CommandLine& line) {
     CLI::App cli{
         "Follows log files, analyses their lines with OSSEC's XML rules, writes alerts and asks\n"
-        "portcullis-execd for responses. SIGHUP reloads the configuration (if it is bad, the old\n"
-        "one stays in force), SIGTERM stops.",
+        "portcullis-execd for responses. SIGHUP reloads the configuration; if that has\n"
+        "mistakes, the old one stays active. SIGTERM stops the engine.",
         "portcullis-engine"};
-    line.add_to(cli, "portcullis-engine", "user to become when started as root");
+    line.add_to(cli, "portcullis-engine", "user that the engine becomes if it is started as root");
     cli.add_flag("--from-start", line.from_start,
-                 "read files that were never read from their first line, not from their end");
+                 "read a file that was never read from its first line instead of from its end");
     cli.add_flag("--no-seccomp", line.may_use_all_calls,
                  "do not limit the running engine to the system calls that it needs");
     return line.parse(cli, argc, argv);
@@ -57,29 +57,31 @@ int test_configuration(const CommandLine& line) {
     return loaded ? 0 : 1;
 }
 
-// What only root can do, then root no more. What is returned must live as long as the daemon.
-base::Result<programs::PidFile> prepare(const CommandLine& line, const Home& home, base::Log& log) {
-    auto account = programs::current_account();
+// Does everything that needs root, then becomes an ordinary user. The result must live as long as
+// the daemon.
+base::Result<base::PidFile> prepare(const CommandLine& line, const Home& home, base::Log& log) {
+    auto account = base::current_account();
     if (account.is_root()) {
-        auto wanted = programs::find_account(line.user);
+        auto wanted = base::find_account(line.user);
         if (!wanted) {
             return base::fail(wanted.error());
         }
         account = std::move(*wanted);
     }
-    // Root's, and readable: the user watches logs for rotations. What is missing is noticed below.
+    // These belong to root, and are readable: the engine's user watches logs for rotations. Errors
+    // are reported below.
     const mode_t mask = ::umask(022);
     for (const auto& folder : {home.resolve("run"), home.resolve("logs")}) {
         ::mkdir(folder.c_str(), 0755);
     }
     ::umask(mask);
-    auto lock = programs::PidFile::lock(home.pid_file("engine"));
+    auto lock = base::PidFile::lock(home.pid_file("engine"));
     if (!lock) {
         return lock;
     }
     for (const std::string& folder : {home.queue(), home.alerts(), home.resolve("logs/archives"),
                                       home.resolve("logs/firewall"), home.resolve("stats")}) {
-        if (auto made = programs::make_folder_for(folder, account); !made) {
+        if (auto made = base::make_folder_for(folder, account); !made) {
             return base::fail(made.error());
         }
     }
@@ -89,13 +91,13 @@ base::Result<programs::PidFile> prepare(const CommandLine& line, const Home& hom
     if (!base::become_realtime()) {
         log.info("realtime priority is not allowed here: a busy processor may delay responses");
     }
-    if (auto dropped = programs::drop_to(account); !dropped) {
+    if (auto dropped = base::drop_to(account); !dropped) {
         return base::fail(dropped.error());
     }
     return lock;
 }
 
-// Each followed file takes a descriptor.
+// Each followed file needs a descriptor.
 void raise_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -108,7 +110,7 @@ int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemoni
     base::Diagnostics diagnostics;
     auto configuration = programs::load_daemon_configuration(home, line.config, diagnostics);
     if (!diagnostics.all().empty()) {
-        // As it is on the terminal, and with time and name in the log.
+        // Without prefixes on the terminal, with time and name in the log.
         std::fputs(base::render(diagnostics).c_str(), stderr);
         log.set_to_stderr(false);
         log.write(configuration ? base::LogLevel::Warning : base::LogLevel::Error,
@@ -134,7 +136,7 @@ int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemoni
     });
     engine.start();
     if (!line.may_use_all_calls) {
-        // A kernel without seccomp costs a line of defence, and not the engine.
+        // Without seccomp in the kernel, the engine runs with one line of defence less.
         if (const auto limited = programs::limit_engine_calls(home.log()); !limited) {
             log.warning(limited.error().message);
         }
@@ -145,7 +147,7 @@ int run(const Home& home, const CommandLine& line, base::Log& log, base::Daemoni
     programs::notify_ready();
     const int exit_code = loop.run();
     if (exit_code != 0) {
-        log.error("the event loop failed, so this ends: please report it as a bug");
+        log.error("the event loop failed, so the engine ends: please report this as a bug");
     }
     programs::notify_stopping();
     engine.stop();

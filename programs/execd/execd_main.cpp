@@ -3,6 +3,7 @@
 // SIGTERM and SIGINT stop it: what is blocked stays blocked for the rest of its time (kernel
 // timeouts, and the journal for the next start); `portcullis-control flush` removes it. SIGHUP
 // reads the configuration anew; if it is bad, the old one stays in force.
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,18 +14,19 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/capabilities.hpp"
 #include "base/daemonize.hpp"
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "base/pid_file.hpp"
 #include "base/realtime.hpp"
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 #include "programs/daemon_command_line.hpp"
 #include "programs/execd_configuration.hpp"
 #include "programs/home.hpp"
-#include "programs/pid_file.hpp"
-#include "programs/privileges.hpp"
 #include "programs/service_notifier.hpp"
 
 namespace {
@@ -73,11 +75,27 @@ uid_t engine_uid(const std::string& user, base::Log& log) {
     return entry->pw_uid;
 }
 
-programs::Scripts scripts_of(const execd::ExecdConfig& config) {
+// Whether the configuration has commands that are not persistent responders. They may do anything
+// that an administrator's scripts do.
+enum class Scripts { None, Some };
+
+Scripts scripts_of(const execd::ExecdConfig& config) {
     const bool has_script =
         std::any_of(config.commands.begin(), config.commands.end(),
                     [](const execd::Command& command) { return !command.is_persistent; });
-    return has_script ? programs::Scripts::Some : programs::Scripts::None;
+    return has_script ? Scripts::Some : Scripts::None;
+}
+
+// Keeps what blocks (NET_ADMIN), what finds ssh sessions (SYS_PTRACE and DAC_READ_SEARCH: other
+// processes' descriptors), and SYS_NICE for realtime priority. With scripts it also keeps what
+// these usually need: to change files and accounts, to end processes, and iptables (NET_RAW).
+base::Result<void> give_up_capabilities(Scripts scripts) {
+    std::vector<int> kept{CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_NICE};
+    if (scripts == Scripts::Some) {
+        kept.insert(kept.end(), {CAP_NET_RAW, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
+                                 CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_AUDIT_WRITE});
+    }
+    return base::keep_capabilities(kept);
 }
 
 void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Service& service,
@@ -91,7 +109,7 @@ void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Serv
         log.error("the configuration has errors: the old one stays in force");
         return;
     }
-    if (scripts_of(config) == programs::Scripts::Some && !can_run_scripts) {
+    if (scripts_of(config) == Scripts::Some && !can_run_scripts) {
         log.warning(
             "the configuration has a command that is not persistent, and execd was started without "
             "one: start it again, or the command lacks capabilities");
@@ -110,7 +128,7 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     }
     const base::SystemClock clock;
     const bool is_dry = config.dry_run;
-    const programs::Scripts scripts = scripts_of(config);
+    const Scripts scripts = scripts_of(config);
     const execd::ExecdConfig protection = config;
     auto service = execd::Service::open(
         loop, clock, log,
@@ -123,11 +141,10 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     (*never_block)->set_on_changed([&] { (*service)->on_protection_changed(); });
     const auto on_term = loop.watch_signal(SIGTERM, [&] { loop.quit(0); });
     const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });
-    const auto on_hup = loop.watch_signal(SIGHUP, [&] {
-        reload(line, **never_block, **service, scripts == programs::Scripts::Some, log);
-    });
+    const auto on_hup = loop.watch_signal(
+        SIGHUP, [&] { reload(line, **never_block, **service, scripts == Scripts::Some, log); });
     // What was opened so far is kept; the responders are started with what is left.
-    if (auto limited = programs::limit_execd(scripts); !limited) {
+    if (auto limited = give_up_capabilities(scripts); !limited) {
         return report(limited.error());
     }
     (*never_block)->configure(protection);  // may start a thread, which inherits what is left
@@ -182,7 +199,7 @@ int main(int argc, char** argv) {
     if (!daemonizer) {
         return report(daemonizer.error());
     }
-    const auto pid_file = programs::PidFile::lock(home.pid_file("execd"));
+    const auto pid_file = base::PidFile::lock(home.pid_file("execd"));
     if (!pid_file) {
         return report(pid_file.error());
     }

@@ -28,7 +28,7 @@ namespace base = portcullis::base;
 namespace rules = portcullis::rules;
 
 void say_what_is_loaded(const programs::LogtestOptions& options,
-                        const programs::Configuration& configuration,
+                        const programs::HomeConfiguration& configuration,
                         std::chrono::steady_clock::duration taken) {
     programs::debug_message(fmt::format("configuration file {}", options.config_path()));
     for (const std::string& file : configuration.decoder_files) {
@@ -56,7 +56,7 @@ int show_diagnostics(const programs::LogtestOptions& options,
 }
 
 int read_lines(const programs::LogtestOptions& options,
-               const std::shared_ptr<const programs::Configuration>& configuration) {
+               const std::shared_ptr<const programs::HomeConfiguration>& configuration) {
     const rules::Rule* why_not = nullptr;
     if (options.why_not) {
         why_not = configuration->analysis.rules->find(*options.why_not);

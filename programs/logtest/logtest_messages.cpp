@@ -22,7 +22,7 @@ std::string message(std::string_view level, std::string_view text) {
 
 }  // namespace
 
-void announce(const Configuration& configuration, bool is_quiet) {
+void announce(const HomeConfiguration& configuration, bool is_quiet) {
     std::string text;
     if (configuration.engine.decoder_files_are_default) {
         text += message("INFO", "Reading local decoder file.");

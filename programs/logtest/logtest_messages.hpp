@@ -9,7 +9,7 @@
 namespace portcullis::programs {
 
 // The lines at the start. `is_quiet` leaves out decoder files that ossec.conf names.
-void announce(const Configuration& configuration, bool is_quiet);
+void announce(const HomeConfiguration& configuration, bool is_quiet);
 // -d: a line with time and level.
 void debug_message(std::string_view text);
 

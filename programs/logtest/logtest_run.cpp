@@ -60,7 +60,7 @@ void collect(const fs::path& folder, std::vector<fs::path>& files) {
 
 // A configuration that tests run against.
 struct LoadedHome {
-    std::shared_ptr<const Configuration> configuration;  // nullptr = it has errors
+    std::shared_ptr<const HomeConfiguration> configuration;  // nullptr = it has errors
     std::optional<logtest::Coverage> coverage;
 };
 
@@ -106,7 +106,7 @@ class Run {
                 debug_message(fmt::format("the home {} is loaded", home.path()));
             }
             if (loaded.configuration != nullptr && options_.covers) {
-                loaded.coverage.emplace(Configuration::analysis_of(loaded.configuration));
+                loaded.coverage.emplace(HomeConfiguration::analysis_of(loaded.configuration));
             }
         }
         return loaded;
@@ -131,7 +131,7 @@ class Run {
             return failed;
         }
         const logtest::TestRunner runner(
-            Configuration::analysis_of(home.configuration),
+            HomeConfiguration::analysis_of(home.configuration),
             analysis_options(home.configuration->engine,
                              options_.is_live ? Behaviour::Live : Behaviour::Test),
             home.configuration->engine.active_responses, clock_,

@@ -30,7 +30,7 @@ namespace {
 using logtest::Verdict;
 
 pipeline::AnalyzerOptions analyzer_options(const LogtestOptions& options,
-                                           const Configuration& configuration) {
+                                           const HomeConfiguration& configuration) {
     return analysis_options(configuration.engine,
                             options.is_live ? Behaviour::Live : Behaviour::Test);
 }
@@ -43,16 +43,16 @@ logtest::Observation observation(const LogtestOptions& options,
 }
 
 std::optional<logtest::Coverage> make_coverage(
-    const LogtestOptions& options, const std::shared_ptr<const Configuration>& configuration) {
+    const LogtestOptions& options, const std::shared_ptr<const HomeConfiguration>& configuration) {
     return options.covers
-               ? std::optional<logtest::Coverage>(Configuration::analysis_of(configuration))
+               ? std::optional<logtest::Coverage>(HomeConfiguration::analysis_of(configuration))
                : std::nullopt;
 }
 
 }  // namespace
 
 LogtestSession::LogtestSession(const LogtestOptions& options,
-                               const std::shared_ptr<const Configuration>& configuration,
+                               const std::shared_ptr<const HomeConfiguration>& configuration,
                                const rules::Rule* why_not)
     : options_(options),
       configuration_(configuration),
@@ -61,7 +61,7 @@ LogtestSession::LogtestSession(const LogtestOptions& options,
       records_(stdout),
       store_(Home(options.home).queue()),
       coverage_(make_coverage(options, configuration)),
-      analyzer_(Configuration::analysis_of(configuration),
+      analyzer_(HomeConfiguration::analysis_of(configuration),
                 analyzer_options(options, *configuration), store_,
                 observation(options, coverage_)) {
     if (!options.is_fresh) {

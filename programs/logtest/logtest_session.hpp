@@ -26,7 +26,7 @@ class LogtestSession {
 
     // `options` must outlive the session. `why_not`: the rule of --why-not, of this configuration.
     LogtestSession(const LogtestOptions& options,
-                   const std::shared_ptr<const Configuration>& configuration,
+                   const std::shared_ptr<const HomeConfiguration>& configuration,
                    const rules::Rule* why_not);
 
     // Reads standard input to its end: as bytes, or with a line editor if it is a terminal. Returns
@@ -46,7 +46,7 @@ class LogtestSession {
     void print_coverage();
 
     const LogtestOptions& options_;
-    std::shared_ptr<const Configuration> configuration_;
+    std::shared_ptr<const HomeConfiguration> configuration_;
     const rules::Rule* why_not_;
     TerminalText text_;     // OSSEC's text: standard error
     TerminalText records_;  // alerts, JSON: standard output

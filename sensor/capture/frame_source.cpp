@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 
 namespace portcullis::sensor_capture {
 namespace {
@@ -19,11 +18,7 @@ namespace {
 constexpr int kBufferBytes = 8 * 1024 * 1024;
 
 base::Diagnostic diagnostic_of(std::string code, std::string message, const std::string& source) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = source;
-    return diagnostic;
+    return base::make_error(std::move(code), std::move(message), {source});
 }
 
 struct PcapCloser {
@@ -155,8 +150,7 @@ pcap_t* open_with_large_buffer(const std::string& path, std::vector<char>& buffe
     }
     std::FILE* file = std::fopen(path.c_str(), "rbe");
     if (file == nullptr) {
-        fmt::format_to_n(error.data(), error.size() - 1, "{}",
-                         std::generic_category().message(errno));
+        fmt::format_to_n(error.data(), error.size() - 1, "{}", base::error_text(errno));
         return nullptr;
     }
     buffer.resize(kFileBuffer);

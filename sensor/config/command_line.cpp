@@ -121,10 +121,7 @@ constexpr OptionRow kRows[] = {
 constexpr std::size_t kRowCount = std::size(kRows);
 
 base::Diagnostic bad_option(std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "bad-option";
-    diagnostic.message = std::move(message);
-    return diagnostic;
+    return base::make_error("bad-option", std::move(message));
 }
 
 // The names that getopt_long() looks for; `val` is the row + 1.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "sensor/config/settings.hpp"
 
 namespace portcullis::sensor_config {
@@ -29,8 +30,7 @@ std::optional<Number> parse_number(std::string_view text) {
 }
 
 bool is_all_digits(std::string_view text) {
-    return !text.empty() &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return !text.empty() && std::all_of(text.begin(), text.end(), base::is_digit);
 }
 
 // iplog knows ICMP types by the first letters of their names, tried in this order; what follows

@@ -175,13 +175,8 @@ void Parser::run_line() {
 }
 
 void Parser::complain(std::string message, int line) {
-    base::Diagnostic diagnostic;
-    diagnostic.severity = base::Severity::Warning;  // the rest is used
-    diagnostic.code = "iplog-conf";
-    diagnostic.message = std::move(message);
-    diagnostic.place.file = file_;
-    diagnostic.place.line = line;
-    diagnostics_.add(std::move(diagnostic));
+    // A warning: the rest is used.
+    diagnostics_.add(base::make_warning("iplog-conf", std::move(message), {file_, line}));
 }
 
 std::optional<std::string_view> Parser::take_parameter(std::string_view what) {

@@ -2,8 +2,6 @@
 
 #include <syslog.h>
 
-#include <algorithm>
-
 namespace portcullis::sensor_config {
 namespace {
 
@@ -77,10 +75,7 @@ std::optional<int> find_code(const SyslogCode (&codes)[N], std::string_view name
 }
 
 base::Diagnostic problem(std::string code, std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    return diagnostic;
+    return base::make_error(std::move(code), std::move(message));
 }
 
 }  // namespace
@@ -195,13 +190,5 @@ sensor_report::ReportSettings report_settings(const SensorSettings& settings) {
 
 std::optional<int> find_facility(std::string_view name) { return find_code(kFacilities, name); }
 std::optional<int> find_priority(std::string_view name) { return find_code(kPriorities, name); }
-
-std::string lower(std::string_view text) {
-    std::string lowered(text);
-    std::transform(lowered.begin(), lowered.end(), lowered.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return lowered;
-}
 
 }  // namespace portcullis::sensor_config

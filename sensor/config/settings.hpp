@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/diagnostic.hpp"
 #include "base/ip_address.hpp"
 #include "sensor/config/packet_filter.hpp"
@@ -97,7 +98,6 @@ sensor_report::ReportSettings report_settings(const SensorSettings& settings);
 std::optional<int> find_facility(std::string_view name);
 std::optional<int> find_priority(std::string_view name);
 
-// ASCII lower case.
-std::string lower(std::string_view text);
+using base::lower;
 
 }  // namespace portcullis::sensor_config

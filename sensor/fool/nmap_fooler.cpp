@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 namespace portcullis::sensor_fool {
@@ -120,11 +119,8 @@ NmapFooler::NmapFooler(base::UniqueFd socket)
 base::Result<std::unique_ptr<NmapFooler>> NmapFooler::open() {
     base::UniqueFd socket(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
     if (!socket) {
-        base::Diagnostic diagnostic;
-        diagnostic.code = "no-raw-socket";
-        diagnostic.message =
-            fmt::format("fool_nmap has no raw socket: {}", std::generic_category().message(errno));
-        return base::fail(std::move(diagnostic));
+        return base::fail("no-raw-socket",
+                          fmt::format("fool_nmap has no raw socket: {}", base::error_text(errno)));
     }
     return std::unique_ptr<NmapFooler>(new NmapFooler(std::move(socket)));
 }

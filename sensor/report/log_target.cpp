@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <system_error>
 
 #include "base/fd.hpp"
 
@@ -18,12 +17,8 @@ namespace portcullis::sensor_report {
 namespace {
 
 base::Diagnostic log_error(std::string_view what, const std::string& path, int error) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "unwritable-file";
-    diagnostic.message =
-        fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
-    diagnostic.place.file = path;
-    return diagnostic;
+    return base::make_error("unwritable-file",
+                            fmt::format("{} {}: {}", what, path, base::error_text(error)), {path});
 }
 
 base::Result<base::UniqueFd> open_file(const std::string& path) {
@@ -31,8 +26,8 @@ base::Result<base::UniqueFd> open_file(const std::string& path) {
     if (!fd) {
         base::Diagnostic diagnostic = log_error("", path, errno);
         // iplog's words.
-        diagnostic.message = fmt::format("Unable to open \"{}\" for writing: {}.", path,
-                                         std::generic_category().message(errno));
+        diagnostic.message =
+            fmt::format("Unable to open \"{}\" for writing: {}.", path, base::error_text(errno));
         return base::fail(diagnostic);
     }
     return fd;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
-#include <system_error>
 
 namespace portcullis::sensor_report {
 namespace {
@@ -195,7 +194,7 @@ void LogWriter::note_failure(int error) {
         lost_before_ = lines_lost_;
         if (on_trouble_) {
             on_trouble_(fmt::format("cannot write the log: {}; trying again every second",
-                                    std::generic_category().message(error)));
+                                    base::error_text(error)));
         }
     }
 }

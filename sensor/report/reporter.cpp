@@ -7,6 +7,7 @@
 #include <array>
 #include <iterator>
 
+#include "base/ascii.hpp"
 #include "sensor/detect/extent.hpp"
 #include "sensor/report/icmp_text.hpp"
 
@@ -81,7 +82,7 @@ void Reporter::write_host(const base::IpAddress& address, bool resolve, std::str
     }
     out += name;
     // iplog 2.2.3 leaves the address out behind a name that ends in a digit.
-    const bool is_bare = settings_.has_iplog_words && name.back() >= '0' && name.back() <= '9';
+    const bool is_bare = settings_.has_iplog_words && base::is_digit(name.back());
     if (settings_.log_address && !is_bare) {
         out += " (";
         append_address(address, out);

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::sensor_resolve {
 namespace {
 
@@ -20,8 +22,7 @@ constexpr std::size_t kLongestUser = 64;
 constexpr std::size_t kLongestAnswer = 1000;
 
 bool is_harmless(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-' || c == '+' || c == '$';
+    return base::is_alphanumeric(c) || c == '.' || c == '_' || c == '-' || c == '+' || c == '$';
 }
 
 std::string_view trimmed(std::string_view text) {

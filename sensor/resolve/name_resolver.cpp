@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "sensor/resolve/ptr_record.hpp"
+#include "base/ptr_answer.hpp"
 
 namespace portcullis::sensor_resolve {
 namespace {
@@ -101,7 +101,7 @@ void NameResolver::on_answer(const base::IpAddress& address, base::DnsStatus sta
                              std::span<const std::uint8_t> message) {
     asked_.erase(std::remove(asked_.begin(), asked_.end(), address), asked_.end());
     const bool is_answer = status != base::DnsStatus::Failed;
-    const auto answer = parse_ptr_answer(message);
+    const auto answer = base::parse_ptr_answer(message);
     seconds lifetime = kAfterFailure;
     if (is_answer && answer) {
         ++counters_.answered;

@@ -285,7 +285,7 @@ def reload(home):
     home.config.write_text(good.replace("<command>firewall-drop</command>", "<command>nosuch</command>")
                            .replace("<jsonout_output>yes", "<jsonout_output>perhaps"))
     home.engine.send_signal(signal.SIGHUP)
-    until("refused reload", lambda: "the old one stays in force" in home.messages())
+    until("refused reload", lambda: "the old one stays active" in home.messages())
     assert "nosuch" in home.messages() and "perhaps" in home.messages(), home.messages()
     home.all_alerted(home.write())
     other = home.path / "logs/other"

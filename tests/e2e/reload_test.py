@@ -87,7 +87,7 @@ class ReloadHome(GateHome):
 
     def reloads(self):
         text = self.messages()
-        return text.count("the configuration was reloaded"), text.count("the old one stays in force")
+        return text.count("the configuration was reloaded"), text.count("the old one stays active")
 
     def counters(self):
         return json.loads((self.path / "queue/engine-status.json").read_text())

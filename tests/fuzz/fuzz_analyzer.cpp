@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::abort();
     }
     rules::MemoryStateStore store;
-    pipeline::Analyzer analyzer(programs::Configuration::analysis_of(configuration),
+    pipeline::Analyzer analyzer(programs::HomeConfiguration::analysis_of(configuration),
                                 pipeline::live_options("localhost"), store);
     std::string_view text(reinterpret_cast<const char*>(data), size);
     while (!text.empty()) {

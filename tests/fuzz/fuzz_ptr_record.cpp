@@ -2,15 +2,17 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/ip_address.hpp"
+#include "base/ptr_answer.hpp"
 #include "sensor/resolve/ident_client.hpp"
-#include "sensor/resolve/ptr_record.hpp"
 
 using namespace portcullis::sensor_resolve;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto answer = parse_ptr_answer({data, size});
+    const auto answer = portcullis::base::parse_ptr_answer({data, size});
     if (answer && !answer->name.empty() &&
-        (!is_host_name(answer->name) || portcullis::base::IpAddress::parse(answer->name))) {
+        (!portcullis::base::is_host_name(answer->name) ||
+         portcullis::base::IpAddress::parse(answer->name))) {
         std::abort();
     }
     const std::string text(reinterpret_cast<const char*>(data), size);

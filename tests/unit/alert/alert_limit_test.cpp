@@ -28,7 +28,8 @@ int written_of(AlertLimit& limit, const Alert& alert, int count) {
 
 }  // namespace
 
-TEST_CASE("alert_limit: bounds what can be forged, of each rule for itself, and nothing else") {
+TEST_CASE(
+    "alert_limit: bounds alerts with forgeable evidence, for each rule separately, and no others") {
     AlertLimit limit;
     limit.set_limit(3);
     CHECK(written_of(limit, alert_of(99990, Evidence::Forgeable), 10) == 3);
@@ -40,7 +41,7 @@ TEST_CASE("alert_limit: bounds what can be forged, of each rule for itself, and 
     CHECK(limit.left_out() == 21);
 }
 
-TEST_CASE("alert_limit: 0 is no limit") {
+TEST_CASE("alert_limit: 0 means that there is no limit") {
     AlertLimit limit;
     CHECK(written_of(limit, alert_of(99990, Evidence::Forgeable), 5000) == 5000);
     CHECK_FALSE(limit.summary_time());
@@ -56,13 +57,14 @@ TEST_CASE("alert_limit: a minute later, or with the clock set back, alerts are w
     CHECK(written_of(limit, alert_of(1, Evidence::Forgeable, kStart - seconds(3600)), 5) == 2);
 }
 
-TEST_CASE("alert_limit: one summary a minute counts what was left out, the most first") {
+TEST_CASE(
+    "alert_limit: one summary a minute counts the alerts left out, the largest number first") {
     AlertLimit limit;
     limit.set_limit(1);
     written_of(limit, alert_of(99980, Evidence::Forgeable), 3);
     written_of(limit, alert_of(99990, Evidence::Forgeable), 11);
     REQUIRE(limit.summary_time() == kStart + seconds(60));
-    // It covers what was left out until it is taken, also in the next minute.
+    // It covers the alerts left out until it is taken, also in the next minute.
     written_of(limit, alert_of(99990, Evidence::Forgeable, kStart + seconds(61)), 2);
     const auto summary = limit.take_summary("host", kStart + seconds(62));
     REQUIRE(summary);

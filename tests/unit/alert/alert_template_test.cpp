@@ -46,7 +46,7 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-TEST_CASE("alert_template: each word is replaced once, what is missing is None") {
+TEST_CASE("alert_template: each token is replaced once, and a missing value is None") {
     for (const Row& row : kRows) {
         CAPTURE(row.format);
         CHECK(alert_from_template(row.format, full_alert()) == std::string(row.full) + "\n");
@@ -54,7 +54,7 @@ TEST_CASE("alert_template: each word is replaced once, what is missing is None")
     }
 }
 
-TEST_CASE("alert_template: words in capitals that stand for nothing are found") {
+TEST_CASE("alert_template: words in capitals that are not tokens are found") {
     const auto unknown = unknown_tokens("$RULEID $RULELEVL a$B $ $5 $RULEIDX");
     REQUIRE(unknown.size() == 2);
     CHECK(unknown[0].text == "$RULELEVL");

@@ -15,7 +15,7 @@ std::string as_json(std::string_view bytes) {
 
 }  // namespace
 
-TEST_CASE("json_writer: strings are escaped and what is not UTF-8 is replaced") {
+TEST_CASE("json_writer: strings are escaped, and bytes that are not UTF-8 are replaced") {
     struct Row {
         std::string bytes;
         const char* json;
@@ -56,7 +56,7 @@ TEST_CASE("json_writer: any bytes give JSON that another reader understands the 
     }
 }
 
-TEST_CASE("json_writer: members stand in the order of the calls") {
+TEST_CASE("json_writer: members are in the order of the calls") {
     JsonWriter json;
     CHECK(json.is_empty());
     json.member("z", "text");

@@ -90,7 +90,7 @@ TEST_CASE("statistics: at most three reports a day, none when nothing is watched
     CHECK_FALSE(feed(statistics, kNine + 4 * kDay, 500));
 }
 
-TEST_CASE("statistics: a restart goes on with the hour and what was learned") {
+TEST_CASE("statistics: a restart continues with the current hour and the averages") {
     Home home;
     {
         auto statistics = home.open();

@@ -27,7 +27,7 @@ TEST_CASE("diagnostic: control characters of an input never reach the terminal")
     CHECK(render(diagnostic).find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("diagnostic: a warning is no error") {
+TEST_CASE("diagnostic: a warning is not an error") {
     Diagnostics diagnostics;
     Diagnostic warning;
     warning.severity = Severity::Warning;
@@ -36,4 +36,13 @@ TEST_CASE("diagnostic: a warning is no error") {
     diagnostics.add({});
     CHECK(diagnostics.error_count() == 1);
     CHECK(diagnostics.all().size() == 2);
+}
+
+TEST_CASE("diagnostic: make_error and make_warning set severity, code, message and place") {
+    CHECK(render(make_error("bad-thing", "a thing is bad", {"a.xml", 3, 7})) ==
+          "a.xml:3:7: error: a thing is bad [bad-thing]\n");
+    CHECK(render(make_warning("odd-thing", "a thing is odd", {"a.xml"})) ==
+          "a.xml: warning: a thing is odd [odd-thing]\n");
+    CHECK(render(make_error("bad-thing", "a thing is bad")) ==
+          "error: a thing is bad [bad-thing]\n");
 }

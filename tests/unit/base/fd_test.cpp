@@ -55,7 +55,7 @@ TEST_CASE("fd: root writes through no link that another user could have made") {
     std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("fd: a FIFO that nobody reads is an error and keeps nobody waiting") {
+TEST_CASE("fd: a FIFO without a reader is an error, and opening it does not wait") {
     const std::string fifo = std::filesystem::temp_directory_path() /
                              ("portcullis-fd-fifo." + std::to_string(::getpid()));
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -80,7 +80,7 @@ TEST_CASE("fd: a pipe in the place of a file is an error at once, and an endless
     std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("fd: what cannot be read or written is an error with the path") {
+TEST_CASE("fd: a file that cannot be read or written is an error with the path") {
     const auto missing = read_file("/nonexistent/file");
     REQUIRE_FALSE(missing);
     CHECK(missing.error().code == "unreadable-file");

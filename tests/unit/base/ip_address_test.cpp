@@ -87,7 +87,7 @@ TEST_CASE("ip_address: addresses that no remote attacker can have are named") {
     }
 }
 
-TEST_CASE("ip_address: a network that has such an address is named, too") {
+TEST_CASE("ip_address: a network that contains such an address is named, too") {
     CHECK(special_use_of(*Cidr::parse("126.0.0.0/7")) == "loopback");
     CHECK(special_use_of(*Cidr::parse("0.0.0.0/0")) != "");
     CHECK(special_use_of(*Cidr::parse("fe80::/64")) == "link-local");

@@ -84,14 +84,14 @@ TEST_CASE("response_message: log text that is hostile stays a valid packet of bo
     CHECK(decode_message(packet).has_value());
 }
 
-TEST_CASE("response_message: what is not exactly a message is refused") {
+TEST_CASE("response_message: a packet that is not exactly a message is refused") {
     const struct {
         std::string_view packet;
         std::string_view problem;
     } rows[] = {
-        {"", "no JSON object"},
-        {"[]", "no JSON object"},
-        {"{\"op\":\"flush\"} x", "no JSON object"},
+        {"", "not a JSON object"},
+        {"[]", "not a JSON object"},
+        {"{\"op\":\"flush\"} x", "not a JSON object"},
         {"{}", "\"op\" is missing or unknown"},
         {"{\"op\":7}", "\"op\" is missing or unknown"},
         {"{\"op\":\"reboot\"}", "\"op\" is missing or unknown"},
@@ -102,10 +102,10 @@ TEST_CASE("response_message: what is not exactly a message is refused") {
         {"{\"op\":\"ban\",\"address\":\"1.2.3.4\",\"timeout\":0}", "\"timeout\" is out of range"},
         {"{\"op\":\"ban\",\"address\":\"1.2.3.4\",\"timeout\":-5}", "\"timeout\" is out of range"},
         {"{\"op\":\"ban\",\"address\":\"1.2.3.4\",\"timeout\":1.5}",
-         "\"timeout\" is missing or no whole number"},
+         "\"timeout\" is missing or not a whole number"},
         {"{\"op\":\"ban\",\"address\":\"1.2.3.4\",\"timeout\":18446744073709551615}",
          "\"timeout\" is out of range"},
-        {"{\"op\":\"flush\",\"\xff\":1}", "no JSON object"},
+        {"{\"op\":\"flush\",\"\xff\":1}", "not a JSON object"},
     };
     for (const auto& row : rows) {
         CAPTURE(row.packet);

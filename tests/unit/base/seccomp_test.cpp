@@ -49,7 +49,7 @@ constexpr std::array<AllowedCall, 2> kFew{
 
 }  // namespace
 
-TEST_CASE("seccomp: what is in the list works, and so does ending") {
+TEST_CASE("seccomp: allowed calls work, and so does ending") {
     if (!kCanLimitSystemCalls) {
         return;
     }

@@ -31,7 +31,7 @@ TEST_CASE("utf8: only well-formed sequences count, the rest is replaced part by 
     }
 }
 
-TEST_CASE("utf8: a byte above 0x7f is found wherever it stands") {
+TEST_CASE("utf8: a byte above 0x7f is found at any position") {
     std::string text = "0123456789abcdef!";
     CHECK(is_ascii(text));
     for (std::size_t at = 0; at < text.size(); ++at) {

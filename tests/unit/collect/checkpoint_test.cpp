@@ -18,7 +18,7 @@ Checkpoint sample() {
 
 }  // namespace
 
-TEST_CASE("checkpoint: what is saved is loaded, in either durability") {
+TEST_CASE("checkpoint: a saved checkpoint is loaded, in either durability") {
     const TemporaryFolder folder;
     for (const base::Durability durability :
          {base::Durability::Process, base::Durability::Machine}) {
@@ -63,7 +63,7 @@ TEST_CASE("checkpoint: a missing file is an empty one, a damaged one is an error
     }
 }
 
-TEST_CASE("checkpoint: a path that is not UTF-8 is no obstacle to saving") {
+TEST_CASE("checkpoint: a path that is not UTF-8 does not prevent saving") {
     const TemporaryFolder folder;
     Checkpoint checkpoint = sample();
     checkpoint.files[0].path = "/var/log/\xff";

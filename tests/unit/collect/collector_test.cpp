@@ -295,7 +295,7 @@ TEST_CASE("collector: a file named twice, and by another link, is read once") {
     CHECK(test.collector->file_count() == 1);
 }
 
-TEST_CASE("collector: after a stop and after a kill reading goes on where it was") {
+TEST_CASE("collector: after a stop and after a kill reading continues at its position") {
     Collecting test;
     append_to(test.path, "old\n");
     test.follow({test.path});
@@ -371,7 +371,7 @@ TEST_CASE("collector: other files are followed after a reload, the same ones wit
     CHECK(test.comes({"1", "2", "3", "4"}));
 }
 
-TEST_CASE("collector: a large file is read in turns, so that a small one need not wait for it") {
+TEST_CASE("collector: a large file is read in turns, so that a small one does not wait for it") {
     CollectorOptions options;
     options.first_start = StartAt::Beginning;
     Collecting test(options);

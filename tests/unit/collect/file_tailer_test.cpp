@@ -51,7 +51,7 @@ struct Tail {
 
 }  // namespace
 
-TEST_CASE("file_tailer: what is there at the start is skipped, what is added is read") {
+TEST_CASE("file_tailer: content at the start is skipped, and added content is read") {
     Tail tail;
     append_to(tail.path, "old\n");
     CHECK(tail.read().empty());
@@ -199,7 +199,7 @@ TEST_CASE("file_tailer: a named pipe is read as it comes") {
     CHECK_FALSE(tail.tailer.position().current);
 }
 
-TEST_CASE("file_tailer: after a restart reading goes on where it was") {
+TEST_CASE("file_tailer: after a restart reading continues at its position") {
     Tail tail;
     tail.read();
     append_to(tail.path, "1\nunfi");

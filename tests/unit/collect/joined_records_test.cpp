@@ -70,7 +70,7 @@ const Row kRows[] = {
      {"Nov 24 09:05:36 HOST tinydns: query 1", "h p: x", "@4000 short", "no label"},
      0,
      {}},
-    {"mysql: lines that go on have the stamp of the line before",
+    {"mysql: continued lines have the stamp of the line before",
      "mysql_log",
      1,
      "junk\n071017  9:06:01 7 Connect x\n\t\t      8 Query y\n\t\tother\n",

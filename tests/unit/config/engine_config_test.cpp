@@ -212,7 +212,7 @@ TEST_CASE("engine_config: multi-line has a number of lines, djb-multilog the pat
     CHECK(multilog("current") == "bad-location");
 }
 
-TEST_CASE("engine_config: a command with what it expects") {
+TEST_CASE("engine_config: a command with the fields that it expects") {
     struct Row {
         const char* expect;
         bool srcip, user, filename;
@@ -343,7 +343,7 @@ TEST_CASE("engine_config: a forgeable_timeout needs timeout_allowed") {
     CHECK(loaded.config.active_responses.empty());
 }
 
-TEST_CASE("engine_config: who is spared, what is one IPv6 source, and the hold") {
+TEST_CASE("engine_config: spared addresses, the prefix of an IPv6 source, and the hold") {
     struct Row {
         const char* options;
         const char* codes;
@@ -407,7 +407,7 @@ TEST_CASE("engine_config: who is spared, what is one IPv6 source, and the hold")
     }
 }
 
-TEST_CASE("engine_config: rules_id ends at what is no id") {
+TEST_CASE("engine_config: rules_id ends at text that is not an id") {
     const auto loaded = load(response("<rules_id>1, 2; 3</rules_id><timeout>1</timeout>"));
     CHECK(loaded.codes() == "rules-id-cut");
     CHECK(loaded.config.active_responses.at(0).rules_id == std::vector<int>{1, 2});
@@ -432,7 +432,7 @@ TEST_CASE("engine_config: a block may set the repeated offenders alone, the firs
     CHECK(loaded.config.repeated_offenders.size() == 2);
 }
 
-TEST_CASE("engine_config: a wrong file gives what could be read, and all errors at once") {
+TEST_CASE("engine_config: a wrong file gives all options that could be read, and all errors") {
     const auto loaded = load("<global><logall>maybe</logall><dry_run>yes</dry_run></global><x/>");
     CHECK(loaded.codes() == "bad-yes-no unknown-section");
     CHECK(loaded.config.dry_run);

@@ -3,7 +3,7 @@
 using namespace portcullis;
 using respond::ResponseLocation;
 
-TEST_CASE("values: the location of a response is told by words anywhere in it") {
+TEST_CASE("values: the location of a response is a word anywhere in the text") {
     struct Row {
         const char* text;
         std::optional<ResponseLocation> location;
@@ -28,7 +28,7 @@ TEST_CASE("values: the location of a response is told by words anywhere in it") 
     }
 }
 
-TEST_CASE("values: a host name is what DNS could know, not a slip in an address") {
+TEST_CASE("values: a host name is a possible name in DNS, not a mistake in an address") {
     struct Row {
         const char* text;
         bool is_plausible;
@@ -55,7 +55,7 @@ TEST_CASE("values: a host name is what DNS could know, not a slip in an address"
     CHECK_FALSE(config::is_plausible_host_name(long_name));
 }
 
-TEST_CASE("values: a network with ! stands for everything else of its family") {
+TEST_CASE("values: a network with ! is everything else of its family") {
     struct Row {
         const char* network;
         const char* inside;

@@ -54,7 +54,7 @@ TEST_CASE("accumulator: lines of one id share their fields for two minutes") {
     CHECK(fixture.update({"1", "", ""}, kStart + 301s) == "- -");
 }
 
-TEST_CASE("accumulator: what is kept is not replaced, and the event's own value counts") {
+TEST_CASE("accumulator: kept values are not replaced, and the event's own value counts") {
     Fixture fixture;
     fixture.update({"1", "1.1.1.1", ""}, kStart);
     CHECK(fixture.update({"1", "2.2.2.2", ""}, kStart) == "2.2.2.2 -");

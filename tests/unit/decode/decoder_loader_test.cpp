@@ -114,7 +114,7 @@ TEST_CASE("decoder_loader: defects between parents and children") {
     static constexpr Row kRows[] = {
         {R"(<decoder name="a"><parent>q</parent><prematch>a</prematch></decoder>)",
          "2:27 unknown-parent (decoder a > parent)\n"},
-        // A child is no parent.
+        // A child is not a parent.
         {R"(<decoder name="a"><parent>p</parent><prematch>a</prematch></decoder><decoder name="b"><parent>a</parent><prematch>a</prematch></decoder>)",
          "2:95 unknown-parent (decoder b > parent)\n"},
         {R"(<decoder name="a"><parent>b</parent><prematch>a</prematch></decoder><decoder name="b"><prematch>a</prematch></decoder>)",
@@ -165,7 +165,7 @@ TEST_CASE("decoder_loader: an error in a child of two parents is reported once")
           "4:2 duplicate-decoder (decoder c)\n");
 }
 
-TEST_CASE("decoder_loader: hints say what was meant") {
+TEST_CASE("decoder_loader: hints suggest the correct word") {
     struct Hint {
         std::string_view xml;
         std::string_view hint;
@@ -180,7 +180,7 @@ TEST_CASE("decoder_loader: hints say what was meant") {
          "did you mean \"firewall\"?"},
         {R"(<decoder name="a"><parent>b</parent><prematch>a</prematch></decoder>
 <decoder name="b"><prematch>a</prematch></decoder>)",
-         "it is defined in line 2; a parent must stand before its children"},
+         "it is defined in line 2: a parent must be defined before its children"},
     };
     for (const auto& row : kRows) {
         CAPTURE(row.xml);

@@ -70,7 +70,7 @@ TEST_CASE("decoder_set: a program name decides which list is tried") {
     CHECK(set.other_decoders().size() == 1);
 }
 
-TEST_CASE("decoder_set: what iplog writes falls back to decoders without a program name") {
+TEST_CASE("decoder_set: lines of iplog fall back to decoders without a program name") {
     const auto set = decoders_from(R"(
 <decoder name="udp"><program_name>^UDP$</program_name></decoder>
 <decoder name="iplog-scan"><prematch>\S+ scan detected</prematch></decoder>)");
@@ -91,7 +91,7 @@ TEST_CASE("decoder_set: what iplog writes falls back to decoders without a progr
     check(set, rows);
 }
 
-TEST_CASE("decoder_set: either list may be empty, and ids work all the same") {
+TEST_CASE("decoder_set: either list may be empty, and ids still work") {
     const auto only_bare = decoders_from(R"(<decoder name="a"><prematch>a</prematch></decoder>)");
     CHECK(decoded(only_bare, "a") == "a");
     CHECK(decoded(only_bare, dated("h prog: a")) == "-");
@@ -248,7 +248,7 @@ TEST_CASE("decoder_set: built-in names are known without any file") {
     CHECK(empty.decoder_names().size() == 8);
 }
 
-TEST_CASE("decoder_set: an observer is told of each step") {
+TEST_CASE("decoder_set: an observer is called for each step") {
     struct Log : decode::DecodeObserver {
         std::string text;
         void tried(const decode::Decoder& decoder, Step step, const pattern::Pattern&,

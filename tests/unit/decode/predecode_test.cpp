@@ -121,7 +121,7 @@ TEST_CASE("predecode: shapes other than syslog") {
         {"2007-06-14T15:48:55,214-04:00 web1 sshd[12]: msg", "web1", "sshd", "msg"},
         {"Xxx yy aa:bb:cc host prog: msg", "host", "prog", "msg"},
         {"M\xc3\xa4r 29 10:00:01 host prog: msg", "host", "prog", "msg"},
-        // Too short for what stands behind the date.
+        // Too short for the text after the date.
         {"01/28/1979-09:13:16.240702 ", kLocal, {}, ""},
         {"2019:11:06-00:08:03 ", kLocal, {}, ""},
     };
@@ -147,7 +147,7 @@ TEST_CASE("predecode: groups of an OS X line") {
     }
 }
 
-TEST_CASE("predecode: control characters are deleted, so that words stick together") {
+TEST_CASE("predecode: control characters are deleted, so that words are joined") {
     check({"Nov 14 18:09:12 host prog: a\tb\x1b[2J\r\n\x7f.", "host", "prog", "ab[2J."});
     check({std::string("a\0b", 3), kLocal, {}, "ab"});
 }

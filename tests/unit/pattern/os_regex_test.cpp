@@ -7,7 +7,7 @@ using namespace portcullis;
 using namespace portcullis::pattern;
 using test::MatchRow;
 
-TEST_CASE("os_regex: the translation is what the language defines") {
+TEST_CASE("os_regex: the translation follows the definition of the language") {
     struct Row {
         std::string_view pattern;
         std::string_view pcre2;
@@ -58,7 +58,7 @@ TEST_CASE("os_regex: the translation is what the language defines") {
     }
 }
 
-TEST_CASE("os_regex: what does not compile is refused at its column") {
+TEST_CASE("os_regex: an invalid pattern is refused at its column") {
     struct Row {
         std::string_view pattern;
         int column;

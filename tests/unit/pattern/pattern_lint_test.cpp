@@ -4,7 +4,7 @@
 
 using namespace portcullis::pattern;
 
-TEST_CASE("backtracking: patterns that a line can drive up are told from those that are not") {
+TEST_CASE("backtracking: patterns with excessive backtracking are distinguished from others") {
     struct Row {
         const char* text;
         bool is_catastrophic;

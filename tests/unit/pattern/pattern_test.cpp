@@ -50,7 +50,7 @@ TEST_CASE("pattern: a PCRE2 element that does not compile says where") {
     }
 }
 
-TEST_CASE("pattern: it tells what it was made of") {
+TEST_CASE("pattern: it returns its text and the number of its groups") {
     const auto regex = *Pattern::compile(Language::OsRegex, R"((\d+) (a))");
     CHECK(regex.language() == Language::OsRegex);
     CHECK(regex.text() == R"((\d+) (a))");
@@ -83,7 +83,7 @@ TEST_CASE("pattern: at most 64 captures are kept") {
     CHECK(captures.size() == kMaxCaptures);
 }
 
-TEST_CASE("pattern: a runaway match is given up, counted, and is no match") {
+TEST_CASE("pattern: a runaway match ends, is counted, and is not a match") {
     for (const bool jit : {true, false}) {
         CAPTURE(jit);
         MatchScratch scratch;

@@ -142,7 +142,7 @@ TEST_CASE("execd_client: an execd that was started anew gets the next request at
     CHECK(test.log.messages.empty());
 }
 
-TEST_CASE("execd_client: an execd that does not read makes nobody wait") {
+TEST_CASE("execd_client: an execd that does not read does not make the engine wait") {
     Responding test;
     Listener listener(test.path);
     for (int i = 1; i <= 2000; ++i) {

@@ -34,7 +34,7 @@ alert::Alert alert_of(const Row& row) {
 
 }  // namespace
 
-TEST_CASE("request: holds what the command expects, or there is none") {
+TEST_CASE("request: it has the fields that the command expects, or there is none") {
     constexpr auto kIp = FieldId::SrcIp;
     constexpr auto kDst = FieldId::DstUser;
     constexpr auto kSrc = FieldId::SrcUser;
@@ -190,7 +190,7 @@ TEST_CASE("request: a location of any length and bytes costs no response") {
     CHECK(base::decode_message(base::encode(base::ResponseMessage(*request))));
 }
 
-TEST_CASE("request: carries the grade and the time of the evidence, and what its block says") {
+TEST_CASE("request: it has the grade and the time of the evidence, and the options of its block") {
     alert::Alert alert;
     alert.time = base::Timestamp(std::chrono::milliseconds(1'795'511'134'999));
     ActiveResponseConfig response;
@@ -226,7 +226,7 @@ TEST_CASE("request: carries the grade and the time of the evidence, and what its
     CHECK(ask().ports == 0);
 }
 
-TEST_CASE("request: <from_file> looks at the file that was read, not at what the line says") {
+TEST_CASE("request: <from_file> compares the file that was read, not a text of the line") {
     alert::Alert alert;
     alert.location = "/var/log/iplog";  // as a forwarded alert could claim
     ActiveResponseConfig response;

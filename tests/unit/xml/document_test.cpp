@@ -150,7 +150,7 @@ TEST_CASE("document: every defect has its code and place, and one slip gives one
         {"> in a value", "<a b=\"1>2\">x</a>", "greater-in-value@1:8"},
         {"blank before =", "<a b =\"1\">x</a>", "blank-before-equals@1:5"},
         {"duplicate", "<a b=\"1\"\n b=\"2\">x</a>", "duplicate-attribute@2:2"},
-        {"a < that is no tag", "<a>1 < 2</a>", "bad-tag@1:6"},
+        {"a < that is not a tag", "<a>1 < 2</a>", "bad-tag@1:6"},
         {"a < before a word", "<a>1 <b </a>", "unclosed-tag@1:6"},
         {"bad byte in a name", "<a$>x</a>", "bad-name@1:3"},
         {"bad attribute", "<a =\"1\">x</a>", "bad-attribute@1:4"},

@@ -24,14 +24,14 @@ TEST_CASE("source_text: a byte has a line and a column, also at the end of the t
     }
 }
 
-TEST_CASE("source_text: what is underlined ends with the line") {
+TEST_CASE("source_text: the underlined part ends with the line") {
     const SourceText source("a.xml", "one\ntwo");
     CHECK(source.error("c", "m", 1, 99).caret_length == 2);
     CHECK(source.error("c", "m", 1, 0).caret_length == 1);
     CHECK(source.error("c", "m", 7, 5).caret_length == 1);
 }
 
-TEST_CASE("source_text: no copy is kept of what lies far in a line without end") {
+TEST_CASE("source_text: no copy is kept of a very long line") {
     const std::string line(100'000, 'x');
     const SourceText source("a.xml", line);
     CHECK(source.error("c", "m", 10, 1).source_line.size() < 10'000);

@@ -1,4 +1,4 @@
-#include "engine/alert/sinks.hpp"
+#include "engine/alert/outputs.hpp"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,7 +21,7 @@ using test::content_of;
 
 namespace {
 
-// A home's logs folder and a clock that stands at 2026-11-24 23:59:30 UTC.
+// A home's logs folder and a clock at 2026-11-24 23:59:30 UTC.
 struct Logs {
     Logs() {
         setenv("TZ", "UTC", 1);
@@ -67,16 +67,16 @@ class FullDisk {
 
 }  // namespace
 
-TEST_CASE("sinks: each row of the table says what it is and how it is written") {
-    for (const FileKind& kind : file_kinds()) {
-        INFO(kind.current_name);
-        CHECK_FALSE(kind.help.empty());
-        CHECK(kind.format != nullptr);
-        CHECK(kind.current_name.find('/') != std::string_view::npos);
+TEST_CASE("outputs: each row of the table has a name, a help and a function that makes the sink") {
+    for (const SinkRow& row : sink_rows()) {
+        INFO(row.name);
+        CHECK_FALSE(row.help.empty());
+        CHECK(row.make != nullptr);
+        CHECK(row.name.find('/') != std::string_view::npos);
     }
 }
 
-TEST_CASE("sinks: an alert is readable at once, under both names, by the group at most") {
+TEST_CASE("outputs: an alert is readable at once, under both names, by the group at most") {
     Logs logs;
     auto outputs = logs.outputs();
     outputs.write(logs.alert("first"));
@@ -89,7 +89,7 @@ TEST_CASE("sinks: an alert is readable at once, under both names, by the group a
     CHECK_FALSE(std::filesystem::exists(logs.folder / "alerts/alerts.log.new"));
 }
 
-TEST_CASE("sinks: only what the configuration asks for is written, also after a reload") {
+TEST_CASE("outputs: only what the configuration asks for is written, also after a reload") {
     Logs logs;
     auto outputs = logs.outputs();
     event::Event event;
@@ -111,7 +111,7 @@ TEST_CASE("sinks: only what the configuration asks for is written, also after a 
     CHECK(logs.read("alerts/alerts.log").find("\nb\n") != std::string::npos);
 }
 
-TEST_CASE("sinks: at midnight a new dated file begins and the current name leads to it") {
+TEST_CASE("outputs: at midnight a new dated file begins and the current name leads to it") {
     Logs logs;
     auto outputs = logs.outputs();
     outputs.write(logs.alert("evening"));
@@ -123,7 +123,7 @@ TEST_CASE("sinks: at midnight a new dated file begins and the current name leads
     CHECK(logs.read("alerts/alerts.log") == logs.read(kTomorrow));
 }
 
-TEST_CASE("sinks: the empty file of a past day is removed") {
+TEST_CASE("outputs: the empty file of a past day is removed") {
     Logs logs;
     auto outputs = logs.outputs();
     CHECK(std::filesystem::exists(logs.folder / kToday));
@@ -132,7 +132,7 @@ TEST_CASE("sinks: the empty file of a past day is removed") {
     CHECK_FALSE(std::filesystem::exists(logs.folder / kToday));
 }
 
-TEST_CASE("sinks: after a restart the same file is continued") {
+TEST_CASE("outputs: after a restart the same file is continued") {
     Logs logs;
     logs.outputs().write(logs.alert("one"));
     logs.outputs().write(logs.alert("two"));
@@ -141,7 +141,7 @@ TEST_CASE("sinks: after a restart the same file is continued") {
     CHECK(text.find("\ntwo\n") != std::string::npos);
 }
 
-TEST_CASE("sinks: half a line that a full disk left is taken away at the next start") {
+TEST_CASE("outputs: half a line that a full disk left is taken away at the next start") {
     Logs logs;
     logs.outputs({.alerts_json = true}).write(logs.alert("one"));
     const std::string whole = logs.read("alerts/alerts.json");
@@ -159,7 +159,7 @@ TEST_CASE("sinks: half a line that a full disk left is taken away at the next st
     CHECK(text.find("\"full_log\":\"two\"") != std::string::npos);
 }
 
-TEST_CASE("sinks: a file that somebody removed is made again") {
+TEST_CASE("outputs: a file that was removed is made again") {
     Logs logs;
     auto outputs = logs.outputs();
     outputs.write(logs.alert("lost"));
@@ -170,7 +170,7 @@ TEST_CASE("sinks: a file that somebody removed is made again") {
     CHECK(logs.read("alerts/alerts.log").find("\nfound\n") != std::string::npos);
 }
 
-TEST_CASE("sinks: a full disk is reported once, and nothing is lost when it is over") {
+TEST_CASE("outputs: a full disk is reported once, and nothing is lost when it is over") {
     Logs logs;
     auto outputs = logs.outputs({true, false, false});
     {
@@ -195,7 +195,7 @@ TEST_CASE("sinks: a full disk is reported once, and nothing is lost when it is o
     CHECK(logs.read("alerts/alerts.json") == undisturbed.read("alerts/alerts.json"));
 }
 
-TEST_CASE("sinks: what is held back is bounded, and what is lost is counted") {
+TEST_CASE("outputs: the records that are held back are bounded, and lost ones are counted") {
     Logs logs;
     auto outputs = logs.outputs();
     const std::string large(1'000'000, 'x');
@@ -213,7 +213,7 @@ TEST_CASE("sinks: what is held back is bounded, and what is lost is counted") {
     CHECK(logs.read("alerts/alerts.log").size() < DatedFile::kMaxHeldBack);
 }
 
-TEST_CASE("sinks: folders that cannot be written are reported, and tried again") {
+TEST_CASE("outputs: folders that cannot be written are reported, and tried again") {
     Logs logs;
     std::filesystem::remove_all(logs.folder / "alerts");
     auto outputs = logs.outputs();
@@ -226,7 +226,8 @@ TEST_CASE("sinks: folders that cannot be written are reported, and tried again")
     CHECK(logs.read("alerts/alerts.log").find("\nb\n") != std::string::npos);
 }
 
-TEST_CASE("sinks: with custom_alert_output alerts.log has a line for each alert, until a reload") {
+TEST_CASE(
+    "outputs: with custom_alert_output alerts.log has a line for each alert, until a reload") {
     Logs logs;
     OutputOptions options;
     options.alert_format = "$RULEID|$FULLLOG";
@@ -241,7 +242,7 @@ TEST_CASE("sinks: with custom_alert_output alerts.log has a line for each alert,
     CHECK(logs.read(kToday) == text);
 }
 
-TEST_CASE("sinks: a firewall event is written to firewall.log alone, if that is asked for") {
+TEST_CASE("outputs: a firewall event is written to firewall.log alone, if that is asked for") {
     Logs logs;
     auto outputs = logs.outputs({.firewall = true});
     event::Event event;

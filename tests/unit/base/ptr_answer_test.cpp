@@ -1,17 +1,16 @@
-#include "sensor/resolve/ptr_record.hpp"
+#include "base/ptr_answer.hpp"
 
 #include "tests/support/dns_message.hpp"
 
-using namespace portcullis::sensor_resolve;
+using namespace portcullis::base;
 using namespace portcullis::test;
-using portcullis::base::IpAddress;
 using std::chrono::seconds;
 
 namespace {
 const Bytes kQuestion = dns_question("1.2.0.192.in-addr.arpa");
 }
 
-TEST_CASE("ptr_record: an answer gives the name and the least TTL on the way to it") {
+TEST_CASE("ptr_answer: an answer gives the name and the least TTL on the way to it") {
     struct Row {
         const char* what;
         Bytes answer;
@@ -45,7 +44,7 @@ TEST_CASE("ptr_record: an answer gives the name and the least TTL on the way to 
     }
 }
 
-TEST_CASE("ptr_record: a name that could forge a line, or pass for an address, is none") {
+TEST_CASE("ptr_answer: a name that could forge a line, or pass for an address, is none") {
     for (const char* name : {
              "evil\nNov  9 16:24:47 TCP: SYN scan detected from 192",
              "x from 9.9.9.9",
@@ -84,7 +83,7 @@ TEST_CASE("ptr_record: a name that could forge a line, or pass for an address, i
     CHECK_FALSE(is_host_name(longest + "a"));
 }
 
-TEST_CASE("ptr_record: a dot within a label makes no other name") {
+TEST_CASE("ptr_answer: a dot within a label makes no other name") {
     Bytes data{11};
     for (const char c : std::string("mail.exampl")) {
         data.push_back(static_cast<std::uint8_t>(c));
@@ -95,7 +94,7 @@ TEST_CASE("ptr_record: a dot within a label makes no other name") {
     CHECK(answer->name.empty());
 }
 
-TEST_CASE("ptr_record: a damaged answer, or one that says nothing, is refused") {
+TEST_CASE("ptr_answer: a damaged answer, or one that says nothing, is refused") {
     const Bytes good = dns_answer(kQuestion, 0, {ptr("mail.example", 300)});
     for (std::size_t size = 0; size < good.size(); ++size) {
         CAPTURE(size);
@@ -109,4 +108,10 @@ TEST_CASE("ptr_record: a damaged answer, or one that says nothing, is refused") 
     CHECK_FALSE(parse_ptr_answer(kQuestion));
     CHECK_FALSE(parse_ptr_answer(dns_answer(kQuestion, 2, {})));  // SERVFAIL
     CHECK_FALSE(parse_ptr_answer(dns_answer(kQuestion, 5, {})));  // REFUSED
+}
+
+TEST_CASE("ptr_answer: an answer that is none gives no name") {
+    CHECK_FALSE(parse_ptr_answer({}));
+    const std::array<std::uint8_t, 13> cut{0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 63};
+    CHECK_FALSE(parse_ptr_answer(cut));
 }

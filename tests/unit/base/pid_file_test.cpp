@@ -1,4 +1,4 @@
-#include "programs/pid_file.hpp"
+#include "base/pid_file.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #include "base/fd.hpp"
 
 using namespace portcullis;
-using programs::PidFile;
-using programs::running_pid;
+using base::PidFile;
+using base::running_pid;
 
 namespace {
 
@@ -63,7 +63,7 @@ class Holder {
 
 }  // namespace
 
-TEST_CASE("pid_file: a second instance is refused and told which process runs") {
+TEST_CASE("pid_file: a second instance is refused, and the error names the running process") {
     const TemporaryPath file;
     const Holder holder(file.path());
     const auto second = PidFile::lock(file.path());
@@ -89,7 +89,6 @@ TEST_CASE("pid_file: holds the process id while locked and nothing afterwards") 
     {
         const auto lock = PidFile::lock(file.path());
         REQUIRE(lock);
-        // Not through running_pid or read_file: closing the file here would drop the lock.
         CHECK(std::filesystem::file_size(file.path()) == std::to_string(getpid()).size() + 1);
     }
     CHECK(base::read_file(file.path()).value().empty());
@@ -99,4 +98,40 @@ TEST_CASE("pid_file: a folder that does not exist is an error") {
     const auto lock = PidFile::lock("/nonexistent/engine.pid");
     REQUIRE_FALSE(lock);
     CHECK(lock.error().code == "unwritable-file");
+}
+
+TEST_CASE("pid_file: a lock that was taken before a fork stays with the child") {
+    const TemporaryPath file;
+    std::array<int, 2> ends{};
+    REQUIRE(pipe(ends.data()) == 0);
+    const pid_t parent = fork();
+    if (parent == 0) {
+        auto lock = PidFile::lock_before_fork(file.path());
+        if (lock && fork() == 0) {
+            const pid_t self = lock->write_pid() ? getpid() : 0;
+            if (write(ends[1], &self, sizeof self) == sizeof self) {
+                pause();
+            }
+        }
+        _exit(lock ? 0 : 1);
+    }
+    pid_t child = 0;
+    REQUIRE(read(ends[0], &child, sizeof child) == sizeof child);
+    int status = 0;
+    REQUIRE(waitpid(parent, &status, 0) == parent);
+    CHECK(status == 0);
+    CHECK(running_pid(file.path()) == child);
+    CHECK_FALSE(PidFile::lock(file.path()));
+    kill(child, SIGKILL);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST_CASE("pid_file: the file is gone after remove()") {
+    const TemporaryPath file;
+    auto lock = PidFile::lock(file.path());
+    REQUIRE(lock);
+    lock->remove();
+    CHECK_FALSE(std::filesystem::exists(file.path()));
+    CHECK(PidFile::lock(file.path()).has_value());
 }

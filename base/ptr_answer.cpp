@@ -1,9 +1,11 @@
-#include "sensor/resolve/ptr_record.hpp"
+#include "base/ptr_answer.hpp"
 
 #include <algorithm>
 #include <optional>
 
-namespace portcullis::sensor_resolve {
+#include "base/ascii.hpp"
+
+namespace portcullis::base {
 namespace {
 
 // RFC 1035 sections 3.2.2, 4.1.1 and 2.3.4.
@@ -13,20 +15,17 @@ constexpr std::uint16_t kTypePtr = 12;
 constexpr std::uint16_t kClassInternet = 1;
 constexpr std::uint8_t kNoError = 0;
 constexpr std::uint8_t kNoSuchName = 3;
-constexpr std::size_t kLongestName = 253;
-constexpr std::size_t kLongestLabel = 63;
-// A message of 64 KB has room for more; no honest answer has.
+constexpr std::size_t kMaxName = 253;
+constexpr std::size_t kMaxLabel = 63;
+// A message of 64 KB has room for more; an honest answer does not have more.
 constexpr int kMostRecords = 64;
 constexpr int kMostJumps = 16;
 
-// RFC 2308 section 5: without a SOA record a negative answer should not be kept; for a moment it
-// is.
+// RFC 2308 section 5: a negative answer without a SOA record should not be kept. It is kept for a
+// minute.
 constexpr std::chrono::seconds kUnsaidLifetime{60};
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Reads forward through a message; after a failure everything else fails too.
+// Reads a message from its beginning. After a failure all further reads fail.
 class Reader {
   public:
     explicit Reader(std::span<const std::uint8_t> message) : message_(message) {}
@@ -50,7 +49,7 @@ class Reader {
             at_ += count;
         }
     }
-    // A name without its last dot; what is not text in it stays as it is, a dot within a label
+    // A name without its last dot. Bytes that are not text stay as they are; a dot within a label
     // becomes a blank.
     std::string name() {
         std::string text;
@@ -75,8 +74,8 @@ class Reader {
                 at = target;
                 continue;
             }
-            if (length > kLongestLabel || at + 1 + length > message_.size() ||
-                text.size() + length > 2 * kLongestName) {
+            if (length > kMaxLabel || at + 1 + length > message_.size() ||
+                text.size() + length > 2 * kMaxName) {
                 failed_ = true;
                 return {};
             }
@@ -106,7 +105,7 @@ class Reader {
     bool failed_ = false;
 };
 
-struct Record {
+struct ResourceRecord {
     std::uint16_t type = 0;
     std::uint16_t record_class = 0;
     std::uint32_t ttl = 0;
@@ -114,9 +113,9 @@ struct Record {
 };
 
 // Leaves the reader at the data.
-Record read_record(Reader& reader) {
+ResourceRecord read_record(Reader& reader) {
     reader.name();
-    Record record;
+    ResourceRecord record;
     record.type = reader.u16();
     record.record_class = reader.u16();
     record.ttl = reader.u32();
@@ -131,7 +130,7 @@ Record read_record(Reader& reader) {
 std::optional<std::uint32_t> negative_lifetime(std::span<const std::uint8_t> message, Reader reader,
                                                int records) {
     for (int i = 0; i < records && !reader.failed(); ++i) {
-        const Record record = read_record(reader);
+        const ResourceRecord record = read_record(reader);
         if (record.type != kTypeSoa) {
             reader.skip(record.data_length);
             continue;
@@ -147,29 +146,26 @@ std::optional<std::uint32_t> negative_lifetime(std::span<const std::uint8_t> mes
     return std::nullopt;
 }
 
-base::Diagnostic bad_answer(std::string message) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = "bad-answer";
-    diagnostic.message = std::move(message);
-    return diagnostic;
+tl::unexpected<Diagnostic> bad_answer(std::string message) {
+    return fail("bad-answer", std::move(message));
 }
 
 }  // namespace
 
 bool is_host_name(std::string_view name) {
-    if (name.empty() || name.size() > kLongestName) {
+    if (name.empty() || name.size() > kMaxName) {
         return false;
     }
     bool has_letter = false;  // in the last label
     while (true) {
         const std::string_view label = name.substr(0, name.find('.'));
-        if (label.empty() || label.size() > kLongestLabel || label.front() == '-' ||
+        if (label.empty() || label.size() > kMaxLabel || label.front() == '-' ||
             label.back() == '-') {
             return false;
         }
         has_letter = false;
         for (const char c : label) {
-            if (!is_letter(c) && !is_digit(c) && c != '-' && c != '_') {
+            if (!is_alphanumeric(c) && c != '-' && c != '_') {
                 return false;
             }
             has_letter = has_letter || is_letter(c);
@@ -181,7 +177,7 @@ bool is_host_name(std::string_view name) {
     }
 }
 
-base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
+Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) {
     Reader reader(message);
     reader.skip(2);
     const std::uint16_t flags = reader.u16();
@@ -192,7 +188,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
     const int code = flags & 0x0f;
     if (reader.failed() || (flags & 0x8000) == 0 || questions > 1 ||
         (code != kNoError && code != kNoSuchName)) {
-        return base::fail(bad_answer("not an answer that tells a name or that there is none"));
+        return bad_answer("the answer has neither a name nor says that there is none");
     }
     if (questions == 1) {
         reader.name();
@@ -200,7 +196,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
     }
     std::uint32_t least_ttl = 0x7fffffff;
     for (int i = 0; i < answers && !reader.failed(); ++i) {
-        const Record record = read_record(reader);
+        const ResourceRecord record = read_record(reader);
         const std::size_t data = reader.at();
         reader.skip(record.data_length);
         if (reader.failed() || record.record_class != kClassInternet ||
@@ -215,7 +211,7 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
         target.skip(data);
         std::string name = target.name();
         if (target.failed()) {
-            return base::fail(bad_answer("a damaged answer"));
+            return bad_answer("the answer is damaged");
         }
         if (!is_host_name(name)) {
             name.clear();
@@ -223,10 +219,10 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
         return PtrAnswer{std::move(name), std::chrono::seconds(least_ttl)};
     }
     if (reader.failed()) {
-        return base::fail(bad_answer("a damaged answer"));
+        return bad_answer("the answer is damaged");
     }
     const auto lifetime = negative_lifetime(message, reader, authorities);
     return PtrAnswer{{}, lifetime ? std::chrono::seconds(*lifetime) : kUnsaidLifetime};
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::base

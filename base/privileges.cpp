@@ -1,4 +1,4 @@
-#include "programs/privileges.hpp"
+#include "base/privileges.hpp"
 
 #include <cap-ng.h>
 #include <fcntl.h>
@@ -8,32 +8,36 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/capabilities.hpp"
 #include "base/fd.hpp"
 
-namespace portcullis::programs {
+namespace portcullis::base {
 namespace {
 
 constexpr std::size_t kMaxEntry = 16'384;  // of the user database, in bytes
 
-tl::unexpected<base::Diagnostic> error(std::string code, std::string message,
-                                       std::string hint = {}) {
-    base::Diagnostic diagnostic;
-    diagnostic.code = std::move(code);
-    diagnostic.message = std::move(message);
-    diagnostic.hint = std::move(hint);
-    return base::fail(std::move(diagnostic));
+// Leaves alone what is permitted. False = the kernel refused, or it is not permitted.
+bool set_in_effect(int capability, bool is_in_effect) {
+    const auto number = static_cast<unsigned>(capability);
+    capng_get_caps_process();
+    if (is_in_effect && capng_have_capability(CAPNG_PERMITTED, number) == 0) {
+        return false;
+    }
+    capng_update(is_in_effect ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, number);
+    return capng_apply(CAPNG_SELECT_CAPS) == 0;
 }
 
-std::string error_text(int number) { return std::generic_category().message(number); }
+tl::unexpected<Diagnostic> error(std::string code, std::string message, std::string hint = {}) {
+    Diagnostic diagnostic = make_error(std::move(code), std::move(message));
+    diagnostic.hint = std::move(hint);
+    return fail(std::move(diagnostic));
+}
 
 }  // namespace
 
-base::Result<Account> find_account(const std::string& name) {
+Result<Account> find_account(const std::string& name) {
     passwd entry{};
     passwd* found = nullptr;
     std::vector<char> buffer(kMaxEntry);
@@ -43,7 +47,7 @@ base::Result<Account> find_account(const std::string& name) {
                      "there is no user \"" + name + "\"" +
                          (result != 0 ? ": " + error_text(result) : std::string()),
                      "create it (useradd --system --shell /usr/sbin/nologin " + name +
-                         "), or name another with -u");
+                         "), or choose another one with -u");
     }
     return Account{name, found->pw_uid, found->pw_gid};
 }
@@ -60,7 +64,7 @@ Account current_account() {
     return account;
 }
 
-base::Result<void> drop_to(const Account& account) {
+Result<void> drop_to(const Account& account) {
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (::geteuid() == account.uid) {
         return {};
@@ -81,22 +85,40 @@ base::Result<void> drop_to(const Account& account) {
     return {};
 }
 
-base::Result<void> limit_execd(Scripts scripts) {
-    std::vector<int> kept{CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_NICE};
-    if (scripts == Scripts::Some) {
-        kept.insert(kept.end(), {CAP_NET_RAW, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
-                                 CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_AUDIT_WRITE});
+Result<void> drop_to_keeping(const Identity& identity, int capability) {
+    if (::geteuid() != 0) {
+        set_in_effect(capability, false);
+        return {};
     }
-    return base::keep_capabilities(kept);
+    capng_clear(CAPNG_SELECT_BOTH);
+    const auto kept = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+    capng_update(CAPNG_ADD, kept, static_cast<unsigned>(capability));
+    const int result =
+        identity.user || identity.group
+            ? capng_change_id(
+                  identity.user ? static_cast<int>(*identity.user) : -1,
+                  identity.group ? static_cast<int>(*identity.group) : -1,
+                  static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
+            : capng_apply(CAPNG_SELECT_BOTH);
+    if (result != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        !set_in_effect(capability, false)) {
+        return fail("privileges",
+                    "cannot give up privileges (libcap-ng: " + std::to_string(result) + ")");
+    }
+    return {};
 }
 
-base::Result<void> make_folder_for(const std::string& path, const Account& account) {
+CapabilityInEffect::CapabilityInEffect(int capability) : capability_(capability) {
+    set_in_effect(capability_, true);
+}
+CapabilityInEffect::~CapabilityInEffect() { set_in_effect(capability_, false); }
+
+Result<void> make_folder_for(const std::string& path, const Account& account) {
     if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
         return error("unwritable-file",
                      "cannot make the folder " + path + ": " + error_text(errno));
     }
-    const base::UniqueFd folder(
-        ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
     if (!folder || ::fstat(folder.get(), &status) != 0) {
         return error("unwritable-file", "cannot use the folder " + path + ": " + error_text(errno));
@@ -109,4 +131,4 @@ base::Result<void> make_folder_for(const std::string& path, const Account& accou
     return {};
 }
 
-}  // namespace portcullis::programs
+}  // namespace portcullis::base
