@@ -30,7 +30,7 @@
 #include "base/response_message.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/ban_budget.hpp"
-#include "engine/execd/ban_wish.hpp"
+#include "engine/execd/checked_request.hpp"
 #include "engine/execd/deferred_requests.hpp"
 #include "engine/execd/evidence_clock.hpp"
 #include "engine/execd/execd_config.hpp"
@@ -148,23 +148,25 @@ class Executor {
     const Command* find_command(std::string_view name) const;
     bool is_bound(const Binding& binding) const;
     std::string read_target(const base::RespondRequest& request, const Command& command,
-                            BanWish& wish);
-    static bool is_too_old(const BanWish& wish, base::Timestamp now);
-    void finish_as_expired(BanWish wish, base::Timestamp now);
-    void carry_out(BanWish wish, base::Timestamp now, const OnReply& on_reply);
-    void start_ban(BanWish wish, base::Timestamp now, const OnReply& on_reply);
-    void change(Ban& ban, const BanWish& wish, base::Timestamp now);
-    void prolong(Entry& entry, BanWish wish, base::Timestamp now, const OnReply& on_reply);
+                            CheckedRequest& checked);
+    static bool is_too_old(const CheckedRequest& request, base::Timestamp now);
+    void finish_as_expired(CheckedRequest request, base::Timestamp now);
+    void carry_out(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
+    void start_ban(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
+    void change(Ban& ban, const CheckedRequest& request, base::Timestamp now);
+    void prolong(Entry& entry, CheckedRequest request, base::Timestamp now,
+                 const OnReply& on_reply);
     void keep(Entry& entry, const Ban& before, const Record& record, base::Timestamp now,
               const OnReply& on_reply);
     static bool is_followed_by_soft_block(const Entry& entry, base::Timestamp now);
     void weaken(Entry& entry, base::Timestamp now);
-    std::chrono::seconds next_timeout(const BanWish& wish, base::Timestamp now);
-    std::optional<std::string> take_room(BanWish& wish, base::Timestamp now);
-    tl::expected<BanBudget::Price, std::string> price_of(BanWish& wish, base::Timestamp now);
-    void count_report(BanWish& wish, base::Timestamp now);
+    std::chrono::seconds next_timeout(const CheckedRequest& request, base::Timestamp now);
+    std::optional<std::string> take_room(CheckedRequest& request, base::Timestamp now);
+    tl::expected<BanBudget::Price, std::string> price_of(CheckedRequest& request,
+                                                         base::Timestamp now);
+    void count_report(CheckedRequest& request, base::Timestamp now);
     void raise_alarm(const std::string& what, base::Timestamp now);
-    void defer(BanWish wish, const std::string& why, base::Timestamp now);
+    void defer(CheckedRequest request, const std::string& why, base::Timestamp now);
     void make_up(base::Timestamp now);
     bool has_hard_ban(const BanKey& key) const;
     std::size_t drop_deferred(const std::string& address, base::Timestamp now);

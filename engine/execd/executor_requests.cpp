@@ -69,11 +69,11 @@ std::string time_text(seconds timeout) {
     return timeout == seconds(0) ? "no end" : fmt::format("{} s", timeout.count());
 }
 
-BanClaim claim_of(const BanWish& wish) {
-    if (wish.ban.evidence == Evidence::Proven) {
+BanClaim claim_of(const CheckedRequest& request) {
+    if (request.ban.evidence == Evidence::Proven) {
         return BanClaim::Proven;
     }
-    return wish.reports > 1 || wish.is_offender ? BanClaim::Repeated : BanClaim::FirstReport;
+    return request.reports > 1 || request.is_offender ? BanClaim::Repeated : BanClaim::FirstReport;
 }
 
 BanKey offender_key_of(const Ban& ban) { return {ban.key.executable, ban.key.address, "-"}; }
@@ -86,41 +86,41 @@ std::string text_of_key(const BanKey& key) {
 
 // Fills in the command and what it expects. Returns why that is not possible; "" = it is done.
 std::string Executor::read_target(const base::RespondRequest& request, const Command& command,
-                                  BanWish& wish) {
+                                  CheckedRequest& checked) {
     if (command.expects_srcip) {
-        wish.target = base::parse_offender(request.srcip);
-        if (!wish.target) {
+        checked.target = base::parse_offender(request.srcip);
+        if (!checked.target) {
             return "srcip is not an IP address";
         }
-        wish.target = protection_.widen(*wish.target, config_.ipv6_prefix);
-        wish.ban.key.address = base::ban_target_text(*wish.target);
-        wish.record.address = wish.ban.key.address;
+        checked.target = protection_.widen(*checked.target, config_.ipv6_prefix);
+        checked.ban.key.address = base::ban_target_text(*checked.target);
+        checked.record.address = checked.ban.key.address;
     }
     if (command.expects_user) {
         if (!is_user_name(request.user)) {
             return "the user is missing or no plain user name";
         }
-        wish.ban.key.user = request.user;
+        checked.ban.key.user = request.user;
     }
     if (command.expects_filename) {
         if (!is_plain_argument(request.filename)) {
             return "the file name is missing or holds control characters";
         }
-        wish.ban.filename = request.filename;
+        checked.ban.filename = request.filename;
     }
-    wish.ban.key.executable = command.executable;
-    wish.ban.command = command.name;
-    wish.ban.is_persistent = command.is_persistent;
-    wish.ban.alert_id = plain_argument(request.alert_id);
-    wish.ban.rule_id = request.rule_id;
-    wish.ban.location = plain_argument(request.location);
+    checked.ban.key.executable = command.executable;
+    checked.ban.command = command.name;
+    checked.ban.is_persistent = command.is_persistent;
+    checked.ban.alert_id = plain_argument(request.alert_id);
+    checked.ban.rule_id = request.rule_id;
+    checked.ban.location = plain_argument(request.location);
     return {};
 }
 
 void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     records_.tick(now);
-    BanWish wish;
-    Record& record = wish.record;
+    CheckedRequest checked;
+    Record& record = checked.record;
     record.time = now;
     record.command = request.command;
     record.address = request.srcip;
@@ -139,43 +139,43 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
         finish(record, Outcome::Refused, "the configuration has no command of this name", {});
         return;
     }
-    wish.binding = {request.command, request.timeout, request.block, request.forgeable_timeout};
-    if (!is_bound(wish.binding)) {
+    checked.binding = {request.command, request.timeout, request.block, request.forgeable_timeout};
+    if (!is_bound(checked.binding)) {
         steps.emplace_back("configured: no");
         finish(record, Outcome::Refused,
                "no active-response of the configuration has this command, timeout and block", {});
         return;
     }
     steps.push_back(fmt::format("configured: {}, {}", command->name, time_text(request.timeout)));
-    if (auto why = read_target(request, *command, wish); !why.empty()) {
+    if (auto why = read_target(request, *command, checked); !why.empty()) {
         steps.push_back("target: " + why);
         finish(record, Outcome::Refused, std::move(why), {});
         return;
     }
-    if (wish.target) {
+    if (checked.target) {
         steps.push_back("address: " + record.address);
     }
-    auto kind = kind_for(wish.binding, request.evidence);
+    auto kind = kind_for(checked.binding, request.evidence);
     // A visitor whose page asks for many closed ports scans too. His open connections go on; the
     // connections of an attack that a service logged do not.
     // While a hard ban lasts, nothing can be told from a connection: its packets are dropped.
-    const bool has_connection = kind == BlockKind::Hard && request.of_packets && wish.target &&
-                                wish.binding.block == BlockChoice::Auto &&
-                                !has_hard_ban(wish.ban.key) &&
-                                protection_.has_connection(*wish.target);
+    const bool has_connection = kind == BlockKind::Hard && request.of_packets && checked.target &&
+                                checked.binding.block == BlockChoice::Auto &&
+                                !has_hard_ban(checked.ban.key) &&
+                                protection_.has_connection(*checked.target);
     if (has_connection) {
         kind = BlockKind::Soft;
     }
-    wish.ports = request.ports;
-    wish.ban.evidence = request.evidence;
-    wish.ban.block = kind.value_or(BlockKind::Hard);
-    wish.ban.timeout = time_for(wish.binding, request.evidence);
-    record.block = wish.ban.block;
-    record.timeout = wish.ban.timeout;
-    steps.push_back(
-        fmt::format("grade: {} \u2192 {}", base::word_of(request.evidence),
-                    kind ? fmt::format("{}, {}", base::word_of(*kind), time_text(wish.ban.timeout))
-                         : "no block"));
+    checked.ports = request.ports;
+    checked.ban.evidence = request.evidence;
+    checked.ban.block = kind.value_or(BlockKind::Hard);
+    checked.ban.timeout = time_for(checked.binding, request.evidence);
+    record.block = checked.ban.block;
+    record.timeout = checked.ban.timeout;
+    steps.push_back(fmt::format(
+        "grade: {} \u2192 {}", base::word_of(request.evidence),
+        kind ? fmt::format("{}, {}", base::word_of(*kind), time_text(checked.ban.timeout))
+             : "no block"));
     if (has_connection) {
         steps.emplace_back("connection: open, so it is not cut");
     }
@@ -183,49 +183,49 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
         finish(record, Outcome::Reported, "the evidence is doubtful, so nothing is blocked", {});
         return;
     }
-    wish.evidence_time = evidence_clock_.moment_of(request.evidence_time, now);
-    if (is_too_old(wish, now)) {
-        finish_as_expired(std::move(wish), now);
+    checked.evidence_time = evidence_clock_.moment_of(request.evidence_time, now);
+    if (is_too_old(checked, now)) {
+        finish_as_expired(std::move(checked), now);
         return;
     }
-    if (const auto age = whole_seconds(now - wish.evidence_time); age > seconds(0)) {
+    if (const auto age = whole_seconds(now - checked.evidence_time); age > seconds(0)) {
         steps.push_back(fmt::format("age: {} s", age.count()));
     }
-    carry_out(std::move(wish), now, {});
+    carry_out(std::move(checked), now, {});
 }
 
 void Executor::ban(const base::BanRequest& request, Timestamp now, const OnReply& on_reply) {
-    BanWish wish;
-    wish.is_manual = true;
-    wish.evidence_time = now;
-    wish.record.time = now;
-    wish.record.asker = uid_t{0};
-    wish.record.command = kManualBanCommand;
-    wish.record.address = request.address;
-    wish.record.timeout = request.timeout;
-    wish.record.steps.emplace_back("asked for by hand");
+    CheckedRequest checked;
+    checked.is_manual = true;
+    checked.evidence_time = now;
+    checked.record.time = now;
+    checked.record.asker = uid_t{0};
+    checked.record.command = kManualBanCommand;
+    checked.record.address = request.address;
+    checked.record.timeout = request.timeout;
+    checked.record.steps.emplace_back("asked for by hand");
     const Command* const command = find_command(kManualBanCommand);
-    wish.target = base::parse_ban_target(request.address);
+    checked.target = base::parse_ban_target(request.address);
     if (command == nullptr || !command->expects_srcip) {
-        finish(wish.record, Outcome::Refused,
+        finish(checked.record, Outcome::Refused,
                fmt::format("bans by hand use the command \"{}\", and the configuration has none "
                            "of this name that expects srcip",
                            kManualBanCommand),
                on_reply);
         return;
     }
-    if (!wish.target) {
-        finish(wish.record, Outcome::Refused, "not an IP address", on_reply);
+    if (!checked.target) {
+        finish(checked.record, Outcome::Refused, "not an IP address", on_reply);
         return;
     }
-    wish.ban.key.executable = command->executable;
-    wish.ban.key.address = base::ban_target_text(*wish.target);
-    wish.ban.command = command->name;
-    wish.ban.is_persistent = command->is_persistent;
-    wish.ban.location = "portcullis-control";
-    wish.ban.timeout = request.timeout;
-    wish.record.address = wish.ban.key.address;
-    carry_out(std::move(wish), now, on_reply);
+    checked.ban.key.executable = command->executable;
+    checked.ban.key.address = base::ban_target_text(*checked.target);
+    checked.ban.command = command->name;
+    checked.ban.is_persistent = command->is_persistent;
+    checked.ban.location = "portcullis-control";
+    checked.ban.timeout = request.timeout;
+    checked.record.address = checked.ban.key.address;
+    carry_out(std::move(checked), now, on_reply);
 }
 
 bool Executor::is_bound(const Binding& binding) const {
@@ -234,96 +234,97 @@ bool Executor::is_bound(const Binding& binding) const {
 }
 
 // Timeouts are whole seconds, and 0 would have no end.
-bool Executor::is_too_old(const BanWish& wish, Timestamp now) {
-    return wish.ban.timeout != seconds(0) && expiry_of(wish) < now + seconds(1);
+bool Executor::is_too_old(const CheckedRequest& request, Timestamp now) {
+    return request.ban.timeout != seconds(0) && expiry_of(request) < now + seconds(1);
 }
 
-void Executor::finish_as_expired(BanWish wish, Timestamp now) {
-    const auto age = whole_seconds(now - wish.evidence_time);
-    wish.record.time = now;
-    wish.record.steps.push_back(fmt::format("age: {} s, too old", age.count()));
-    finish(wish.record, Outcome::Expired,
+void Executor::finish_as_expired(CheckedRequest request, Timestamp now) {
+    const auto age = whole_seconds(now - request.evidence_time);
+    request.record.time = now;
+    request.record.steps.push_back(fmt::format("age: {} s, too old", age.count()));
+    finish(request.record, Outcome::Expired,
            fmt::format("the evidence is {} s old, and the ban would be over after {} s: nothing "
                        "is blocked",
-                       age.count(), wish.ban.timeout.count()),
+                       age.count(), request.ban.timeout.count()),
            {});
 }
 
-void Executor::carry_out(BanWish wish, Timestamp now, const OnReply& on_reply) {
-    auto& steps = wish.record.steps;
-    if (wish.target) {
-        if (auto reason = protection_.reason_to_spare(*wish.target)) {
+void Executor::carry_out(CheckedRequest request, Timestamp now, const OnReply& on_reply) {
+    auto& steps = request.record.steps;
+    if (request.target) {
+        if (auto reason = protection_.reason_to_spare(*request.target)) {
             steps.push_back("protected: " + *reason);
-            finish(wish.record, Outcome::Spared, "never blocked: " + *reason, on_reply);
+            finish(request.record, Outcome::Spared, "never blocked: " + *reason, on_reply);
             return;
         }
         steps.emplace_back("protected: no");
     }
-    const auto it = bans_.find(wish.ban.key);
+    const auto it = bans_.find(request.ban.key);
     if (it != bans_.end() && !it->second.ban.is_dry && config_.dry_run) {
         // A dry run changes nothing about what is really banned.
         steps.emplace_back("banned already, and this is a dry run");
-        wish.record.is_repeat = true;
-        finish(wish.record, Outcome::DryRun, "banned already (dry run: no command was run)",
+        request.record.is_repeat = true;
+        finish(request.record, Outcome::DryRun, "banned already (dry run: no command was run)",
                on_reply);
         return;
     }
     const bool was_dry_only = it != bans_.end() && it->second.ban.is_dry && !config_.dry_run;
     if (it != bans_.end() && !it->second.is_undoing && !was_dry_only) {
-        deferred_.take(wish.ban.key);
-        prolong(it->second, std::move(wish), now, on_reply);
+        deferred_.take(request.ban.key);
+        prolong(it->second, std::move(request), now, on_reply);
         return;
     }
-    const auto why = take_room(wish, now);
+    const auto why = take_room(request, now);
     if (!why) {
-        deferred_.take(wish.ban.key);
-        start_ban(std::move(wish), now, on_reply);
+        deferred_.take(request.ban.key);
+        start_ban(std::move(request), now, on_reply);
         return;
     }
-    if (wish.is_manual) {
+    if (request.is_manual) {
         steps.push_back("limit: " + *why);
-        finish(wish.record, Outcome::Refused, *why, on_reply);
+        finish(request.record, Outcome::Refused, *why, on_reply);
         return;
     }
     raise_alarm(*why, now);
-    defer(std::move(wish), *why, now);
+    defer(std::move(request), *why, now);
 }
 
-// Takes the room that a new ban for `wish` needs, and shortens it if there is not much left.
+// Takes the room that a new ban for `request` needs, and shortens it if there is not much left.
 // Returns the limit that is reached; nullopt = there is room.
-std::optional<std::string> Executor::take_room(BanWish& wish, Timestamp now) {
-    const auto price = price_of(wish, now);
+std::optional<std::string> Executor::take_room(CheckedRequest& request, Timestamp now) {
+    const auto price = price_of(request, now);
     if (!price) {
         return price.error();
     }
     // The administrator's own bans are not counted: the limit guards against forged evidence.
-    if (wish.is_manual) {
+    if (request.is_manual) {
         return std::nullopt;
     }
-    bans_per_minute_.take(claim_of(wish), *price, now);
-    wish.record.steps.push_back(
+    bans_per_minute_.take(claim_of(request), *price, now);
+    request.record.steps.push_back(
         fmt::format("limit: {:.4g} of {}", bans_per_minute_.used(), config_.max_bans_per_minute));
     if (price->is_short) {
-        wish.short_timeout =
-            std::max(wish.ban.timeout / kShortPart, std::min(wish.ban.timeout, kShortestBan));
-        wish.record.steps.push_back(
-            fmt::format("many bans: at most {} s for this one", wish.short_timeout->count()));
+        request.short_timeout =
+            std::max(request.ban.timeout / kShortPart, std::min(request.ban.timeout, kShortestBan));
+        request.record.steps.push_back(
+            fmt::format("many bans: at most {} s for this one", request.short_timeout->count()));
     }
     return std::nullopt;
 }
 
 // The error is the limit that is reached.
-tl::expected<BanBudget::Price, std::string> Executor::price_of(BanWish& wish, Timestamp now) {
+tl::expected<BanBudget::Price, std::string> Executor::price_of(CheckedRequest& request,
+                                                               Timestamp now) {
     if (bans_.size() >= static_cast<std::size_t>(std::max(config_.max_bans, 0))) {
-        count_report(wish, now);
+        count_report(request, now);
         return tl::unexpected(fmt::format("max_bans ({}) is reached", config_.max_bans));
     }
-    if (wish.is_manual) {
+    if (request.is_manual) {
         return BanBudget::Price{};
     }
-    count_report(wish, now);
-    const BanClaim claim = claim_of(wish);
-    const auto price = bans_per_minute_.price_of(claim, wish.ban.timeout != seconds(0),
+    count_report(request, now);
+    const BanClaim claim = claim_of(request);
+    const auto price = bans_per_minute_.price_of(claim, request.ban.timeout != seconds(0),
                                                  config_.max_bans_per_minute, now);
     if (!price) {
         return tl::unexpected(
@@ -335,15 +336,15 @@ tl::expected<BanBudget::Price, std::string> Executor::price_of(BanWish& wish, Ti
 }
 
 // Once for each request, and only while something waits: nobody asks at other times.
-void Executor::count_report(BanWish& wish, Timestamp now) {
-    if (wish.reports > 0 || wish.is_manual) {
+void Executor::count_report(CheckedRequest& request, Timestamp now) {
+    if (request.reports > 0 || request.is_manual) {
         return;
     }
-    wish.reports = report_counts_ ? report_counts_->count(text_of_key(wish.ban.key), now) : 1;
-    if (const BanWish* const waiting = deferred_.find(wish.ban.key)) {
-        wish.reports = std::max(wish.reports, waiting->reports + 1);
+    request.reports = report_counts_ ? report_counts_->count(text_of_key(request.ban.key), now) : 1;
+    if (const CheckedRequest* const waiting = deferred_.find(request.ban.key)) {
+        request.reports = std::max(request.reports, waiting->reports + 1);
     }
-    wish.is_offender = offenders_.count(offender_key_of(wish.ban)) != 0;
+    request.is_offender = offenders_.count(offender_key_of(request.ban)) != 0;
 }
 
 // One loud message when an episode begins.
@@ -360,21 +361,21 @@ void Executor::raise_alarm(const std::string& what, Timestamp now) {
     finish(alarm, Outcome::Alarm, what, {});
 }
 
-void Executor::defer(BanWish wish, const std::string& why, Timestamp now) {
+void Executor::defer(CheckedRequest request, const std::string& why, Timestamp now) {
     if (!report_counts_) {
         report_counts_.emplace(report_seed_);
-        report_counts_->count(text_of_key(wish.ban.key), now);
+        report_counts_->count(text_of_key(request.ban.key), now);
     }
-    wish.record.steps.push_back("deferred: " + why);
-    Record record = wish.record;
-    if (!wish.deferred_at) {
-        wish.deferred_at = now;
+    request.record.steps.push_back("deferred: " + why);
+    Record record = request.record;
+    if (!request.deferred_at) {
+        request.deferred_at = now;
     }
-    finish(
-        record, Outcome::Deferred,
-        wish.reports > 1 ? fmt::format("{} (report {} of this address)", why, wish.reports) : why,
-        {});
-    if (auto given_up = deferred_.put(std::move(wish))) {
+    finish(record, Outcome::Deferred,
+           request.reports > 1 ? fmt::format("{} (report {} of this address)", why, request.reports)
+                               : why,
+           {});
+    if (auto given_up = deferred_.put(std::move(request))) {
         given_up->record.time = now;
         finish(given_up->record, Outcome::Deferred,
                fmt::format("forgotten, since {} louder ones are waiting", deferred_.size()), {});
@@ -386,25 +387,25 @@ void Executor::defer(BanWish wish, const std::string& why, Timestamp now) {
 
 // Bans what waits, as far as there is room.
 void Executor::make_up(Timestamp now) {
-    for (auto& wish :
-         deferred_.take_if([&](const BanWish& waiting) { return is_too_old(waiting, now); })) {
-        finish_as_expired(std::move(wish), now);
+    for (auto& request : deferred_.take_if(
+             [&](const CheckedRequest& waiting) { return is_too_old(waiting, now); })) {
+        finish_as_expired(std::move(request), now);
     }
-    while (const BanWish* const loudest = deferred_.loudest()) {
-        BanWish wish = *loudest;
-        if (!price_of(wish, now)) {
+    while (const CheckedRequest* const loudest = deferred_.loudest()) {
+        CheckedRequest request = *loudest;
+        if (!price_of(request, now)) {
             break;
         }
-        deferred_.take(wish.ban.key);
-        if (!is_bound(wish.binding)) {
-            wish.record.time = now;
-            finish(wish.record, Outcome::Refused, "it is not configured any more", {});
+        deferred_.take(request.ban.key);
+        if (!is_bound(request.binding)) {
+            request.record.time = now;
+            finish(request.record, Outcome::Refused, "it is not configured any more", {});
             continue;
         }
-        const auto waited = whole_seconds(now - *wish.deferred_at);
-        wish.record.time = now;
-        wish.record.steps.push_back(fmt::format("made up for after {} s", waited.count()));
-        carry_out(std::move(wish), now, {});
+        const auto waited = whole_seconds(now - *request.deferred_at);
+        request.record.time = now;
+        request.record.steps.push_back(fmt::format("made up for after {} s", waited.count()));
+        carry_out(std::move(request), now, {});
     }
     if (!deferred_.empty()) {
         const auto free = bans_per_minute_.next_free().value_or(now + kMakeUpPause);
@@ -428,11 +429,11 @@ bool Executor::has_hard_ban(const BanKey& key) const {
 // Requests that wait for what is released by hand; returns how many there were.
 // "" = of all addresses.
 std::size_t Executor::drop_deferred(const std::string& address, Timestamp now) {
-    const auto dropped = deferred_.take_if([&](const BanWish& wish) {
-        return address.empty() || is_released_with(wish.ban, address);
+    const auto dropped = deferred_.take_if([&](const CheckedRequest& request) {
+        return address.empty() || is_released_with(request.ban, address);
     });
-    for (const auto& wish : dropped) {
-        Record record = wish.record;
+    for (const auto& request : dropped) {
+        Record record = request.record;
         record.time = now;
         record.steps.emplace_back("released by hand");
         finish(record, Outcome::Deferred, "forgotten, since it was released by hand", {});
@@ -442,13 +443,13 @@ std::size_t Executor::drop_deferred(const std::string& address, Timestamp now) {
 
 // The time of a new ban for what is proven: a step of <repeated_offenders>. Others are no steps:
 // packets in the name of a host must not make its ban longer.
-seconds Executor::next_timeout(const BanWish& wish, Timestamp now) {
+seconds Executor::next_timeout(const CheckedRequest& request, Timestamp now) {
     const auto& steps = config_.repeated_offenders;
-    if (steps.empty() || wish.is_manual || !wish.target || wish.ban.timeout == seconds(0) ||
-        wish.ban.evidence != Evidence::Proven) {
-        return wish.ban.timeout;
+    if (steps.empty() || request.is_manual || !request.target ||
+        request.ban.timeout == seconds(0) || request.ban.evidence != Evidence::Proven) {
+        return request.ban.timeout;
     }
-    const BanKey key = offender_key_of(wish.ban);
+    const BanKey key = offender_key_of(request.ban);
     if (offenders_.size() >= kMaxOffenders && offenders_.count(key) == 0) {
         const auto oldest = std::min_element(
             offenders_.begin(), offenders_.end(),
@@ -460,7 +461,7 @@ seconds Executor::next_timeout(const BanWish& wish, Timestamp now) {
     Offender& offender = offenders_[key];
     offender.key = key;
     offender.last = now;
-    seconds timeout = wish.ban.timeout;
+    seconds timeout = request.ban.timeout;
     if (offender.offences > 0) {
         const auto step = std::min<std::size_t>(static_cast<std::size_t>(offender.offences) - 1,
                                                 steps.size() - 1);
@@ -474,17 +475,17 @@ seconds Executor::next_timeout(const BanWish& wish, Timestamp now) {
     return timeout;
 }
 
-void Executor::start_ban(BanWish wish, Timestamp now, const OnReply& on_reply) {
-    Ban ban = std::move(wish.ban);
-    wish.ban = ban;
+void Executor::start_ban(CheckedRequest request, Timestamp now, const OnReply& on_reply) {
+    Ban ban = std::move(request.ban);
+    request.ban = ban;
     ban.is_dry = config_.dry_run;
-    ban.timeout = next_timeout(wish, now);
+    ban.timeout = next_timeout(request, now);
     ban.since = now;
-    ban.until = deadline(wish.evidence_time, ban.timeout);
-    if (wish.short_timeout) {
-        ban.until = std::min(ban.until, now + *wish.short_timeout);
+    ban.until = deadline(request.evidence_time, ban.timeout);
+    if (request.short_timeout) {
+        ban.until = std::min(ban.until, now + *request.short_timeout);
     }
-    Record record = std::move(wish.record);
+    Record record = std::move(request.record);
     record.timeout = left_of(ban, now);
 
     // Without a timeout, and without anybody whom it is about, there is nothing to remember.
@@ -525,32 +526,32 @@ void Executor::start_ban(BanWish wish, Timestamp now, const OnReply& on_reply) {
     entry.failed_attempts = 0;
     entry.applied_until = ban.until;
     set_due(entry, ban.until);
-    record.reason = std::string(wish.is_manual ? kByHand : "blocked");
+    record.reason = std::string(request.is_manual ? kByHand : "blocked");
     add(entry, std::move(record), on_reply);
 }
 
-// What `wish` makes of a ban that is there. A scan that continues is not a further offence; proof
-// after mere packets is one.
-void Executor::change(Ban& ban, const BanWish& wish, Timestamp now) {
-    const seconds asked = wish.ban.timeout;
-    const bool is_proven = wish.ban.evidence == Evidence::Proven;
-    if (wish.is_manual) {
+// What `request` makes of a ban that is there. A scan that continues is not a further offence;
+// proof after mere packets is one.
+void Executor::change(Ban& ban, const CheckedRequest& request, Timestamp now) {
+    const seconds asked = request.ban.timeout;
+    const bool is_proven = request.ban.evidence == Evidence::Proven;
+    if (request.is_manual) {
         // The administrator's word counts, even if it is shorter.
         ban.timeout = asked;
         ban.until = deadline(now, asked);
         ban.block = BlockKind::Hard;
         ban.evidence = Evidence::Proven;
         ban.soft_until.reset();
-    } else if (wish.ban.block == BlockKind::Hard && ban.block == BlockKind::Soft) {
+    } else if (request.ban.block == BlockKind::Hard && ban.block == BlockKind::Soft) {
         ban.soft_until = ban.until;
-        ban.timeout = next_timeout(wish, now);
-        ban.until = deadline(wish.evidence_time, ban.timeout);
+        ban.timeout = next_timeout(request, now);
+        ban.until = deadline(request.evidence_time, ban.timeout);
         ban.block = BlockKind::Hard;
-        ban.evidence = wish.ban.evidence;
-    } else if (wish.ban.block == BlockKind::Soft && ban.block == BlockKind::Hard) {
+        ban.evidence = request.ban.evidence;
+    } else if (request.ban.block == BlockKind::Soft && ban.block == BlockKind::Hard) {
         // Packets that anybody can send never make a hard ban longer. While they come, a soft one
         // follows it.
-        const auto end = deadline(wish.evidence_time, asked);
+        const auto end = deadline(request.evidence_time, asked);
         ban.soft_until = std::max(ban.soft_until.value_or(end), end);
         return;
     } else {
@@ -560,8 +561,8 @@ void Executor::change(Ban& ban, const BanWish& wish, Timestamp now) {
                                     ? seconds(0)
                                 : is_proven ? std::max(ban.timeout, asked)
                                             : asked;
-        const auto end = deadline(wish.evidence_time, timeout);
-        ban.evidence = std::min(ban.evidence, wish.ban.evidence);
+        const auto end = deadline(request.evidence_time, timeout);
+        ban.evidence = std::min(ban.evidence, request.ban.evidence);
         if (!is_proven && end <= ban.until) {
             return;
         }
@@ -569,21 +570,22 @@ void Executor::change(Ban& ban, const BanWish& wish, Timestamp now) {
         ban.timeout = timeout;
     }
     ban.since = now;
-    ban.alert_id = wish.ban.alert_id;
-    ban.rule_id = wish.ban.rule_id;
+    ban.alert_id = request.ban.alert_id;
+    ban.rule_id = request.ban.rule_id;
 }
 
-void Executor::prolong(Entry& entry, BanWish wish, Timestamp now, const OnReply& on_reply) {
+void Executor::prolong(Entry& entry, CheckedRequest request, Timestamp now,
+                       const OnReply& on_reply) {
     Ban& ban = entry.ban;
     const Ban before = ban;
-    change(ban, wish, now);
+    change(ban, request, now);
     const bool is_harder = before.block == BlockKind::Soft && ban.block == BlockKind::Hard;
     const bool is_same_block =
         ban.since == before.since && ban.until == before.until && ban.block == before.block;
-    Record record = std::move(wish.record);
+    Record record = std::move(request.record);
     record.is_repeat = true;
     record.block = ban.block;
-    record.evidence = wish.ban.evidence;
+    record.evidence = request.ban.evidence;
     record.timeout = left_of(ban, now);
     record.steps.emplace_back(is_harder ? "banned: softly, and now there is proof"
                                         : fmt::format("banned: {}", base::word_of(before.block)));
@@ -591,8 +593,8 @@ void Executor::prolong(Entry& entry, BanWish wish, Timestamp now, const OnReply&
         write_to_journal(ban);
     }
     // What is proven is applied anew even if it comes in the same instant as the ban.
-    const bool is_forgeable = !wish.is_manual && wish.ban.evidence != Evidence::Proven;
-    if (is_same_block && (is_forgeable || wish.ban.block != ban.block)) {
+    const bool is_forgeable = !request.is_manual && request.ban.evidence != Evidence::Proven;
+    if (is_same_block && (is_forgeable || request.ban.block != ban.block)) {
         keep(entry, before, record, now, on_reply);
         return;
     }
@@ -602,7 +604,7 @@ void Executor::prolong(Entry& entry, BanWish wish, Timestamp now, const OnReply&
     }
     // Requests may come faster than a responder answers. To keep the memory bounded, one request of
     // each ban is under way, and one more follows for all that came meanwhile.
-    if (entry.under_way == Task::Adding && ban.is_persistent && !wish.is_manual) {
+    if (entry.under_way == Task::Adding && ban.is_persistent && !request.is_manual) {
         ++entry.joined;
         set_due(entry, ban.until);
         finish(record, Outcome::Executed, change + " " + duration_text(record.timeout), on_reply);
@@ -616,7 +618,7 @@ void Executor::prolong(Entry& entry, BanWish wish, Timestamp now, const OnReply&
     }
     // A script that blocks by inserting a rule would insert it twice. It is renewed by delete and
     // add just before the timeout that it was last given runs out (see tick()).
-    if (wish.is_manual || is_harder) {
+    if (request.is_manual || is_harder) {
         set_due(entry, now);
     } else if (entry.applied_until == kNever) {
         set_due(entry, ban.until);

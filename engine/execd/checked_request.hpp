@@ -1,5 +1,5 @@
-// BanWish: a request for a ban after its form was checked: what Executor decides about, and what
-// waits in DeferredRequests. A plain value.
+// CheckedRequest: a request for a ban after its form was checked: what Executor decides about, and
+// what waits in DeferredRequests. A plain value.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace portcullis::execd {
 
-struct BanWish {
+struct CheckedRequest {
     Ban ban;  // `since` and `until` are not set yet
     std::optional<base::Cidr> target;
     Binding binding;  // that it was made by; of the administrator's requests empty
@@ -28,8 +28,8 @@ struct BanWish {
 };
 
 // When its evidence is too old to block anything; kNever for one without a timeout.
-inline base::Timestamp expiry_of(const BanWish& wish) {
-    return wish.ban.timeout.count() == 0 ? kNever : wish.evidence_time + wish.ban.timeout;
+inline base::Timestamp expiry_of(const CheckedRequest& request) {
+    return request.ban.timeout.count() == 0 ? kNever : request.evidence_time + request.ban.timeout;
 }
 
 }  // namespace portcullis::execd
