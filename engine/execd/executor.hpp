@@ -19,7 +19,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -30,6 +29,7 @@
 #include "base/response_message.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/ban_budget.hpp"
+#include "engine/execd/ban_table.hpp"
 #include "engine/execd/checked_request.hpp"
 #include "engine/execd/deferred_requests.hpp"
 #include "engine/execd/evidence_clock.hpp"
@@ -92,7 +92,7 @@ class Executor {
 
     // New limits, commands and lists; bans in force stay as they are.
     void set_config(ExecdConfig config) { config_ = std::move(config); }
-    std::size_t ban_count() const { return bans_.size(); }
+    std::size_t ban_count() const { return table_.size(); }
     std::size_t deferred_count() const { return deferred_.size(); }
     // Makes what depends on chance the same in each run. REQUIRES: before the first request.
     void set_report_seed(std::uint64_t seed) { report_seed_ = seed; }
@@ -100,38 +100,9 @@ class Executor {
     int jobs_under_way() const { return jobs_under_way_; }
 
   private:
-    enum class Task { Nothing, Adding, Renewing, Undoing };
-    // A ban and what execd is doing about it.
-    struct Entry {
-        Ban ban;  // as the table shows it and the journal holds it
-        // Of a persistent command: the ban that remains if the request under way fails,
-        // as the responder acknowledged it or records say. nullopt = none, or it was undone.
-        std::optional<Ban> in_force;
-        // The kernel may hold another end than `in_force`, or nothing: an answer was lost, or
-        // the responder has not been asked yet.
-        bool is_uncertain = false;
-        // The job that `in_force` is the result of. Responders may answer in any order; an older
-        // result says nothing about what the kernel holds now.
-        std::uint64_t noted = 0;
-        std::uint64_t generation =
-            0;  // grows with each change of mind: late results decide nothing
-        Task under_way = Task::Nothing;  // the job of `generation`
-        bool is_undoing = false;         // until the undo is acknowledged, however often it fails
-        // Requests that came while a persistent responder had not answered yet: it is asked once
-        // more for all of them.
-        int joined = 0;
-        int failed_attempts = 0;  // in a row, of an undo or a renewal
-        std::string undo_reason;
-        // The reason of an undo that a new ban interrupted: resumed if that one fails.
-        std::optional<std::string> interrupted_undo;
-        base::Timestamp due = kNever;            // when tick() looks at it
-        base::Timestamp applied_until = kNever;  // the timeout that a script was last given
-    };
-    using Bans = std::map<BanKey, Entry>;
-
     struct Releases;  // what one request for releases has come to
     using ReleasesPtr = std::shared_ptr<Releases>;
-    void undo_for(const ReleasesPtr& releases, Bans::iterator it);
+    void undo_for(const ReleasesPtr& releases, BanTable::Iterator it);
     void release_for(const ReleasesPtr& releases, const UnexplainedBlock& block);
     void release_next(const ReleasesPtr& releases);
     void release_unexplained(const ReleasesPtr& releases);
@@ -141,9 +112,6 @@ class Executor {
     void reply_to(const Releases& releases);
     // The persistent responders of the configuration and of bans; none in a dry run.
     std::vector<std::string> responders() const;
-    enum class BanState { Any, Kept };  // Kept: it is not being undone
-    bool has_ban(const std::string& executable, const std::string& address, BanState state) const;
-    bool is_explained(const std::string& address, BanState state) const;
     base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
     bool is_bound(const Binding& binding) const;
@@ -154,12 +122,11 @@ class Executor {
     void carry_out(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
     void start_ban(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
     void change(Ban& ban, const CheckedRequest& request, base::Timestamp now);
-    void prolong(Entry& entry, CheckedRequest request, base::Timestamp now,
+    void prolong(BanEntry& entry, CheckedRequest request, base::Timestamp now,
                  const OnReply& on_reply);
-    void keep(Entry& entry, const Ban& before, const Record& record, base::Timestamp now,
+    void keep(BanEntry& entry, const Ban& before, const Record& record, base::Timestamp now,
               const OnReply& on_reply);
-    static bool is_followed_by_soft_block(const Entry& entry, base::Timestamp now);
-    void weaken(Entry& entry, base::Timestamp now);
+    void weaken(BanEntry& entry, base::Timestamp now);
     std::chrono::seconds next_timeout(const CheckedRequest& request, base::Timestamp now);
     std::optional<std::string> take_room(CheckedRequest& request, base::Timestamp now);
     tl::expected<BanBudget::Price, std::string> price_of(CheckedRequest& request,
@@ -168,25 +135,20 @@ class Executor {
     void raise_alarm(const std::string& what, base::Timestamp now);
     void defer(CheckedRequest request, const std::string& why, base::Timestamp now);
     void make_up(base::Timestamp now);
-    bool has_hard_ban(const BanKey& key) const;
     std::size_t drop_deferred(const std::string& address, base::Timestamp now);
-    void add(Entry& entry, Record record, const OnReply& on_reply);
-    Bans::iterator take_result(const Ban& asked, std::uint64_t generation, const JobResult& result);
-    void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
-    void fall_back(Bans::iterator it, base::Timestamp now);
-    static void note_result(Entry& entry, std::uint64_t generation, const std::optional<Ban>& asked,
-                            const JobResult& result);
-    void finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
+    void add(BanEntry& entry, Record record, const OnReply& on_reply);
+    BanTable::Iterator take_result(const Ban& asked, std::uint64_t job, const JobResult& result);
+    void finish_add(const Ban& asked, std::uint64_t job, const JobResult& result);
+    void fall_back(BanTable::Iterator it, base::Timestamp now);
+    void finish_renewal(const Ban& asked, std::uint64_t job, const JobResult& result,
                         base::Timestamp now);
-    void undo(Bans::iterator it, std::string reason, base::Timestamp now,
+    void undo(BanTable::Iterator it, std::string reason, base::Timestamp now,
               std::function<void(bool)> on_done);
-    bool finish_undo(const Ban& asked, const std::string& why, std::uint64_t generation,
+    bool finish_undo(const Ban& asked, const std::string& why, std::uint64_t job,
                      const JobResult& result, base::Timestamp now);
     void write_to_journal(const Ban& ban);
-    void renew(Entry& entry, base::Timestamp now);
-    void forget(Bans::iterator it);
+    void renew(BanEntry& entry, base::Timestamp now);
     base::Result<void> compact_journal();
-    void set_due(Entry& entry, base::Timestamp due);
     void run(const Job& job, bool is_dry, std::function<void(const JobResult&)> on_done);
     void finish(Record record, Outcome outcome, std::string reason, const OnReply& on_reply);
 
@@ -197,9 +159,8 @@ class Executor {
     RecordSink& records_;
     base::Log& log_;
 
-    Bans bans_;
+    BanTable table_;
     std::map<BanKey, Offender> offenders_;
-    std::set<std::pair<base::Timestamp, BanKey>> due_;
     EvidenceClock evidence_clock_;
     BanBudget bans_per_minute_;
     DeferredRequests deferred_;
@@ -208,9 +169,7 @@ class Executor {
     std::optional<base::Timestamp> last_deferral_;
     std::optional<base::Timestamp> next_make_up_;
     Survey last_survey_;  // of list_unexplained(), whose pages it holds
-    std::uint64_t last_generation_ = 0;
     int jobs_under_way_ = 0;
-    std::chrono::nanoseconds clock_steps_{0};  // all together, to move times that jobs hold
 };
 
 }  // namespace portcullis::execd

@@ -29,7 +29,7 @@ struct Executor::Releases {
     int under_way = 0;
     bool has_failed = false;   // then nothing waits for others: each failure may take long
     bool is_starting = false;  // within release_next()
-    std::chrono::nanoseconds clock_steps{0};  // Executor::clock_steps_ at the time of `request`
+    std::chrono::nanoseconds clock_steps{0};  // BanTable::clock_steps() at the time of `request`
     // Ask the responders once all bans are undone. Not earlier: what they report while a ban is
     // undone may be older than the undo.
     bool wants_survey = true;
@@ -70,11 +70,11 @@ std::string text_of(const UnexplainedBlock& block) {
 
 }  // namespace
 
-void Executor::undo_for(const ReleasesPtr& releases, Bans::iterator it) {
+void Executor::undo_for(const ReleasesPtr& releases, BanTable::Iterator it) {
     ++releases->asked;
     ++releases->under_way;
     undo(it, releases->is_flush ? "flushed by hand" : "unbanned by hand",
-         releases->request.time + (clock_steps_ - releases->clock_steps),
+         releases->request.time + (table_.clock_steps() - releases->clock_steps),
          [this, releases](bool is_undone) {
              releases->undone += is_undone ? 1 : 0;
              releases->has_failed = releases->has_failed || !is_undone;
@@ -107,9 +107,9 @@ void Executor::release_next(const ReleasesPtr& releases) {
     while ((releases->under_way < kMaxUnderWay || releases->has_failed) &&
            !(bans.empty() && blocks.empty())) {
         if (!bans.empty()) {
-            const auto it = bans_.find(bans.front());
+            const auto it = table_.find(bans.front());
             bans.pop_front();
-            if (it != bans_.end()) {
+            if (it != table_.end()) {
                 undo_for(releases, it);
             }
             continue;
@@ -117,7 +117,7 @@ void Executor::release_next(const ReleasesPtr& releases) {
         const auto block = std::move(blocks.front());
         blocks.pop_front();
         // It may have been banned since the responder reported it: that ban stays.
-        if (!is_explained(block.address, BanState::Kept)) {
+        if (!table_.is_explained(block.address, BanFilter::Kept)) {
             release_for(releases, block);
         }
     }
@@ -198,37 +198,9 @@ std::vector<std::string> Executor::responders() const {
                 names.insert(command.executable);
             }
         }
-        for (const auto& [key, entry] : bans_) {
-            if (entry.ban.is_persistent && !entry.ban.is_dry) {
-                names.insert(key.executable);
-            }
-        }
+        names.merge(table_.responders());
     }
     return {names.begin(), names.end()};
-}
-
-bool Executor::has_ban(const std::string& executable, const std::string& address,
-                       BanState state) const {
-    for (auto it = bans_.lower_bound({executable, address, ""});
-         it != bans_.end() && it->first.executable == executable && it->first.address == address;
-         ++it) {
-        if (!it->second.ban.is_dry && (state == BanState::Any || !it->second.is_undoing)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Also by a ban of another command: firewall-drop.sh fills the sets of firewall-drop.
-bool Executor::is_explained(const std::string& address, BanState state) const {
-    for (auto it = bans_.begin(); it != bans_.end();) {
-        const std::string& executable = it->first.executable;
-        if (has_ban(executable, address, state)) {
-            return true;
-        }
-        it = bans_.lower_bound({executable + '\0', "", ""});
-    }
-    return false;
 }
 
 void Executor::release(const UnexplainedBlock& block, const Record& request,
@@ -260,12 +232,12 @@ void Executor::release_unexplained(const ReleasesPtr& releases) {
     plan.wants_holds = true;
     if (releases->is_flush) {
         plan.is_explained = [this](const std::string&, const std::string& address) {
-            return is_explained(address, BanState::Any);
+            return table_.is_explained(address, BanFilter::All);
         };
     } else {
         plan.address = releases->request.address;
         plan.is_explained = [this](const std::string& executable, const std::string& address) {
-            return has_ban(executable, address, BanState::Any);
+            return table_.has_ban(executable, address, BanFilter::All);
         };
     }
     take_survey(runner_, plan, [this, releases](const Survey& survey) {
@@ -299,11 +271,11 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
     }
     const auto releases = std::make_shared<Releases>();
     releases->responders = responders();
-    releases->clock_steps = clock_steps_;
+    releases->clock_steps = table_.clock_steps();
     releases->request = record;
     releases->on_reply = on_reply;
     releases->dropped = drop_deferred(record.address, now);
-    for (const auto& [key, entry] : bans_) {
+    for (const auto& [key, entry] : table_) {
         if (is_released_with(entry.ban, record.address)) {
             releases->bans.push_back(key);
         } else if (const auto network = base::parse_ban_target(key.address);
@@ -318,14 +290,14 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
 void Executor::flush(Timestamp now, const OnReply& on_reply) {
     const auto releases = std::make_shared<Releases>();
     releases->responders = responders();
-    releases->clock_steps = clock_steps_;
+    releases->clock_steps = table_.clock_steps();
     releases->request.time = now;
     releases->request.asker = uid_t{0};
     releases->request.action = Action::Delete;
     releases->on_reply = on_reply;
     releases->is_flush = true;
     releases->dropped = drop_deferred("", now);
-    for (const auto& [key, entry] : bans_) {
+    for (const auto& [key, entry] : table_) {
         releases->bans.push_back(key);
     }
     release_next(releases);
@@ -336,7 +308,7 @@ void Executor::log_unexplained() {
     plan.executables = responders();
     plan.most = kMaxLogged;
     plan.is_explained = [this](const std::string&, const std::string& address) {
-        return is_explained(address, BanState::Any);
+        return table_.is_explained(address, BanFilter::All);
     };
     take_survey(runner_, plan, [this](const Survey& survey) {
         for (const auto& problem : survey.problems) {
@@ -372,7 +344,7 @@ void Executor::list_unexplained(const base::UnexplainedRequest& request, const O
     plan.most = kMaxListed;
     plan.wants_holds = true;
     plan.is_explained = [this](const std::string&, const std::string& address) {
-        return is_explained(address, BanState::Any);
+        return table_.is_explained(address, BanFilter::All);
     };
     take_survey(runner_, plan, [this, on_reply](const Survey& survey) {
         last_survey_ = survey;

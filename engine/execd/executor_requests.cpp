@@ -161,7 +161,7 @@ void Executor::respond(const base::RespondRequest& request, Timestamp now) {
     // While a hard ban lasts, nothing can be told from a connection: its packets are dropped.
     const bool has_connection = kind == BlockKind::Hard && request.of_packets && checked.target &&
                                 checked.binding.block == BlockChoice::Auto &&
-                                !has_hard_ban(checked.ban.key) &&
+                                !table_.has_hard_ban(checked.ban.key) &&
                                 protection_.has_connection(*checked.target);
     if (has_connection) {
         kind = BlockKind::Soft;
@@ -259,8 +259,8 @@ void Executor::carry_out(CheckedRequest request, Timestamp now, const OnReply& o
         }
         steps.emplace_back("protected: no");
     }
-    const auto it = bans_.find(request.ban.key);
-    if (it != bans_.end() && !it->second.ban.is_dry && config_.dry_run) {
+    const auto it = table_.find(request.ban.key);
+    if (it != table_.end() && !it->second.ban.is_dry && config_.dry_run) {
         // A dry run changes nothing about what is really banned.
         steps.emplace_back("banned already, and this is a dry run");
         request.record.is_repeat = true;
@@ -268,8 +268,8 @@ void Executor::carry_out(CheckedRequest request, Timestamp now, const OnReply& o
                on_reply);
         return;
     }
-    const bool was_dry_only = it != bans_.end() && it->second.ban.is_dry && !config_.dry_run;
-    if (it != bans_.end() && !it->second.is_undoing && !was_dry_only) {
+    const bool was_dry_only = it != table_.end() && it->second.ban.is_dry && !config_.dry_run;
+    if (it != table_.end() && !it->second.is_being_undone() && !was_dry_only) {
         deferred_.take(request.ban.key);
         prolong(it->second, std::move(request), now, on_reply);
         return;
@@ -315,7 +315,7 @@ std::optional<std::string> Executor::take_room(CheckedRequest& request, Timestam
 // The error is the limit that is reached.
 tl::expected<BanBudget::Price, std::string> Executor::price_of(CheckedRequest& request,
                                                                Timestamp now) {
-    if (bans_.size() >= static_cast<std::size_t>(std::max(config_.max_bans, 0))) {
+    if (table_.size() >= static_cast<std::size_t>(std::max(config_.max_bans, 0))) {
         count_report(request, now);
         return tl::unexpected(fmt::format("max_bans ({}) is reached", config_.max_bans));
     }
@@ -420,12 +420,6 @@ void Executor::make_up(Timestamp now) {
     }
 }
 
-bool Executor::has_hard_ban(const BanKey& key) const {
-    const auto it = bans_.find(key);
-    return it != bans_.end() && !it->second.is_undoing && !it->second.ban.is_dry &&
-           it->second.ban.block == BlockKind::Hard;
-}
-
 // Requests that wait for what is released by hand; returns how many there were.
 // "" = of all addresses.
 std::size_t Executor::drop_deferred(const std::string& address, Timestamp now) {
@@ -511,21 +505,20 @@ void Executor::start_ban(CheckedRequest request, Timestamp now, const OnReply& o
     if (!ban.is_persistent) {
         journal_.sync();
     }
-    Entry& entry = bans_[ban.key];
+    BanEntry& entry = table_.find_or_add(ban.key);
     if (entry.ban.is_dry) {
         // Nothing of a dry run is in the kernel: there is nothing to go back to.
-        entry.in_force.reset();
-        entry.is_uncertain = false;
+        entry.effect.ban.reset();
+        entry.effect.is_uncertain = false;
     }
-    if (entry.is_undoing) {
+    if (entry.is_being_undone()) {
         entry.interrupted_undo = entry.undo_reason;
     }
     entry.ban = ban;
-    entry.is_undoing = false;
     entry.joined = 0;
     entry.failed_attempts = 0;
     entry.applied_until = ban.until;
-    set_due(entry, ban.until);
+    table_.set_due(entry, ban.until);
     record.reason = std::string(request.is_manual ? kByHand : "blocked");
     add(entry, std::move(record), on_reply);
 }
@@ -574,7 +567,7 @@ void Executor::change(Ban& ban, const CheckedRequest& request, Timestamp now) {
     ban.rule_id = request.ban.rule_id;
 }
 
-void Executor::prolong(Entry& entry, CheckedRequest request, Timestamp now,
+void Executor::prolong(BanEntry& entry, CheckedRequest request, Timestamp now,
                        const OnReply& on_reply) {
     Ban& ban = entry.ban;
     const Ban before = ban;
@@ -604,14 +597,14 @@ void Executor::prolong(Entry& entry, CheckedRequest request, Timestamp now,
     }
     // Requests may come faster than a responder answers. To keep the memory bounded, one request of
     // each ban is under way, and one more follows for all that came meanwhile.
-    if (entry.under_way == Task::Adding && ban.is_persistent && !request.is_manual) {
+    if (entry.state == BanState::Adding && ban.is_persistent && !request.is_manual) {
         ++entry.joined;
-        set_due(entry, ban.until);
+        table_.set_due(entry, ban.until);
         finish(record, Outcome::Executed, change + " " + duration_text(record.timeout), on_reply);
         return;
     }
     if (ban.is_persistent || ban.is_dry) {
-        set_due(entry, ban.until);
+        table_.set_due(entry, ban.until);
         record.reason = change;
         add(entry, std::move(record), on_reply);
         return;
@@ -619,24 +612,24 @@ void Executor::prolong(Entry& entry, CheckedRequest request, Timestamp now,
     // A script that blocks by inserting a rule would insert it twice. It is renewed by delete and
     // add just before the timeout that it was last given runs out (see tick()).
     if (request.is_manual || is_harder) {
-        set_due(entry, now);
+        table_.set_due(entry, now);
     } else if (entry.applied_until == kNever) {
-        set_due(entry, ban.until);
+        table_.set_due(entry, ban.until);
     } else {
-        set_due(entry, std::min(ban.until, entry.applied_until - kRenewAhead));
+        table_.set_due(entry, std::min(ban.until, entry.applied_until - kRenewAhead));
     }
     finish(record, config_.dry_run ? Outcome::DryRun : Outcome::Executed,
            change + " " + duration_text(record.timeout), on_reply);
 }
 
 // A request that changes nothing of what its responder was told.
-void Executor::keep(Entry& entry, const Ban& before, const Record& record, Timestamp now,
+void Executor::keep(BanEntry& entry, const Ban& before, const Record& record, Timestamp now,
                     const OnReply& on_reply) {
     Ban& ban = entry.ban;
-    if (entry.in_force) {
-        entry.in_force->soft_until = ban.soft_until;
+    if (entry.effect.ban) {
+        entry.effect.ban->soft_until = ban.soft_until;
     }
-    if (entry.under_way == Task::Adding && ban.is_persistent) {
+    if (entry.state == BanState::Adding && ban.is_persistent) {
         ++entry.joined;  // it fails with what is under way
     }
     const auto left = left_of(ban, now);
