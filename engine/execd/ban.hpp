@@ -15,6 +15,11 @@ namespace portcullis::execd {
 
 inline constexpr base::Timestamp kNever = base::Timestamp::max();
 
+// The end of a ban that counts from `from`; kNever for a timeout of 0.
+inline base::Timestamp end_after(base::Timestamp from, std::chrono::seconds timeout) {
+    return timeout.count() == 0 ? kNever : from + timeout;
+}
+
 // OSSEC compares executable and address only, so that while one user is locked a second one is
 // not; here the user counts too (docs/compatibility.md).
 struct BanKey {

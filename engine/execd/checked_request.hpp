@@ -29,7 +29,7 @@ struct CheckedRequest {
 
 // When its evidence is too old to block anything; kNever for one without a timeout.
 inline base::Timestamp expiry_of(const CheckedRequest& request) {
-    return request.ban.timeout.count() == 0 ? kNever : request.evidence_time + request.ban.timeout;
+    return end_after(request.evidence_time, request.ban.timeout);
 }
 
 }  // namespace portcullis::execd

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <random>
 #include <utility>
 
 #include "base/ban_target.hpp"
@@ -34,12 +33,10 @@ Executor::Executor(ExecdConfig config, JournalState state, Journal& journal, Run
     : config_(std::move(config)),
       journal_(journal),
       runner_(runner),
-      protection_(protection),
       records_(records),
       log_(log),
       table_(state.bans),
-      offenders_(std::move(state.offenders)),
-      report_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {
+      policy_(config_, protection, std::move(state.offenders)) {
     for (const auto& absurdity : state.absurdities) {
         log_.warning(
             "the journal of bans holds what execd cannot have written, which makes no ban: " +
@@ -80,11 +77,10 @@ void Executor::run(const Job& job, bool is_dry, std::function<void(const JobResu
 
 std::optional<Timestamp> Executor::next_due() const {
     std::optional<Timestamp> earliest = records_.next_due();
-    if (next_make_up_ && (!earliest || *next_make_up_ < *earliest)) {
-        earliest = next_make_up_;
-    }
-    if (const auto due = table_.next_due(); due && (!earliest || *due < *earliest)) {
-        earliest = due;
+    for (const auto& due : {table_.next_due(), policy_.next_attempt()}) {
+        if (due && (!earliest || *due < *earliest)) {
+            earliest = due;
+        }
     }
     return earliest;
 }
@@ -231,10 +227,7 @@ void Executor::restore(Timestamp now) {
     for (const auto& [key, entry] : table_) {
         keys.push_back(key);
     }
-    // Nor must it keep an address in the history of offenders for ever.
-    for (auto& [key, offender] : offenders_) {
-        offender.last = std::min(offender.last, now);
-    }
+    policy_.limit_offences_to(now);
     int renewed = 0;
     int expired = 0;
     for (const auto& key : keys) {
@@ -284,13 +277,7 @@ void Executor::apply_again(const std::string& executable, Timestamp now) {
 
 // Lets the soft block follow the hard one.
 void Executor::weaken(BanEntry& entry, Timestamp now) {
-    Ban& ban = entry.ban;
-    ban.block = base::BlockKind::Soft;
-    ban.evidence = base::Evidence::Forgeable;
-    ban.since = now;
-    ban.until = *ban.soft_until;
-    ban.soft_until.reset();
-    ban.timeout = ban.until == kNever ? seconds(0) : std::chrono::ceil<seconds>(ban.until - now);
+    const Ban& ban = entry.ban = soft_ban_after(entry.ban, now);
     write_to_journal(ban);
     // Its record says that it was carried out: nothing may take that back.
     entry.effect.ban = ban;
@@ -314,23 +301,13 @@ void Executor::tick(Timestamp now) {
             undo(it, entry.is_being_undone() ? entry.undo_reason : "timeout is over", now, {});
         }
     }
-    if (next_make_up_ && *next_make_up_ <= now) {
-        make_up(now);
+    if (const auto next = policy_.next_attempt(); next && *next <= now) {
+        ban_deferred(now);
     }
 }
 
 void Executor::clock_jumped(std::chrono::nanoseconds by, Timestamp now) {
-    evidence_clock_.clock_jumped(by, now);
-    bans_per_minute_.clock_jumped(by);
-    deferred_.clock_jumped(by);
-    if (report_counts_) {
-        report_counts_->clock_jumped(by);
-    }
-    for (auto* const time : {&last_deferral_, &next_make_up_}) {
-        if (*time) {
-            **time += by;
-        }
-    }
+    policy_.clock_jumped(by, now);
     table_.clock_jumped(by);
     if (table_.empty()) {
         return;
@@ -414,7 +391,7 @@ void Executor::lift_protected(Timestamp now) {
         if (current->second.is_being_undone() || !target) {
             continue;
         }
-        if (auto reason = protection_.standing_reason(*target)) {
+        if (auto reason = policy_.reason_to_lift(*target)) {
             log_.warning(fmt::format("lifting the ban of {}, which must never be blocked: {}",
                                      current->first.address, *reason));
             undo(current, fmt::format("protected from now on: released ({})", *reason), now, {});
@@ -450,12 +427,12 @@ base::Reply Executor::list(const base::ListRequest& request) const {
 base::Result<void> Executor::compact_journal() {
     JournalState state;
     state.bans = table_.bans();
-    state.offenders = offenders_;
+    state.offenders = policy_.offenders();
     return journal_.compact(state);
 }
 
 void Executor::settle() {
-    if (journal_.wants_compaction(table_.size() + offenders_.size())) {
+    if (journal_.wants_compaction(table_.size() + policy_.offenders().size())) {
         if (auto compacted = compact_journal(); !compacted) {
             log_.error(base::render(compacted.error()));
         }

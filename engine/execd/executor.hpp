@@ -1,10 +1,9 @@
-// Executor: decides every request, keeps the table of bans and undoes them in time.
+// Executor: carries out every request, keeps the journal, and undoes bans in time.
 //
-//   request ─▶ configured? ─▶ an address? ─▶ grade ─▶ age ─▶ never-block list ─▶ banned?
-//           ─▶ limits ─▶ journal ─▶ Runner ─▶ record
+//   request ─▶ configured? ─▶ an address? ─▶ BanPolicy ─▶ Journal ─▶ BanTable ─▶ Runner ─▶ record
 //
-// What finds the limits reached waits in DeferredRequests, and is looked at again from the
-// never-block list on.
+// What finds the limits reached waits in BanPolicy, and is decided about again from the never-block
+// list on.
 //
 // Single-threaded; time is a parameter. Invariants:
 // - a ban is in the journal before its command runs, and leaves it after its undo was carried out;
@@ -16,28 +15,23 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
 #include "base/log.hpp"
 #include "base/response_message.hpp"
 #include "engine/execd/ban.hpp"
-#include "engine/execd/ban_budget.hpp"
+#include "engine/execd/ban_policy.hpp"
 #include "engine/execd/ban_table.hpp"
 #include "engine/execd/checked_request.hpp"
-#include "engine/execd/deferred_requests.hpp"
-#include "engine/execd/evidence_clock.hpp"
 #include "engine/execd/execd_config.hpp"
 #include "engine/execd/journal.hpp"
 #include "engine/execd/protection.hpp"
 #include "engine/execd/records.hpp"
-#include "engine/execd/report_counts.hpp"
 #include "engine/execd/runner.hpp"
 #include "engine/execd/survey.hpp"
 
@@ -93,9 +87,9 @@ class Executor {
     // New limits, commands and lists; bans in force stay as they are.
     void set_config(ExecdConfig config) { config_ = std::move(config); }
     std::size_t ban_count() const { return table_.size(); }
-    std::size_t deferred_count() const { return deferred_.size(); }
+    std::size_t deferred_count() const { return policy_.deferred_count(); }
     // Makes what depends on chance the same in each run. REQUIRES: before the first request.
-    void set_report_seed(std::uint64_t seed) { report_seed_ = seed; }
+    void set_report_seed(std::uint64_t seed) { policy_.set_report_seed(seed); }
     // Commands under way.
     int jobs_under_way() const { return jobs_under_way_; }
 
@@ -117,24 +111,18 @@ class Executor {
     bool is_bound(const Binding& binding) const;
     std::string read_target(const base::RespondRequest& request, const Command& command,
                             CheckedRequest& checked);
-    static bool is_too_old(const CheckedRequest& request, base::Timestamp now);
     void finish_as_expired(CheckedRequest request, base::Timestamp now);
     void carry_out(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
     void start_ban(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
-    void change(Ban& ban, const CheckedRequest& request, base::Timestamp now);
     void prolong(BanEntry& entry, CheckedRequest request, base::Timestamp now,
                  const OnReply& on_reply);
     void keep(BanEntry& entry, const Ban& before, const Record& record, base::Timestamp now,
               const OnReply& on_reply);
     void weaken(BanEntry& entry, base::Timestamp now);
-    std::chrono::seconds next_timeout(const CheckedRequest& request, base::Timestamp now);
-    std::optional<std::string> take_room(CheckedRequest& request, base::Timestamp now);
-    tl::expected<BanBudget::Price, std::string> price_of(CheckedRequest& request,
-                                                         base::Timestamp now);
-    void count_report(CheckedRequest& request, base::Timestamp now);
+    std::chrono::seconds note_offence(const Offence& offence);
     void raise_alarm(const std::string& what, base::Timestamp now);
     void defer(CheckedRequest request, const std::string& why, base::Timestamp now);
-    void make_up(base::Timestamp now);
+    void ban_deferred(base::Timestamp now);
     std::size_t drop_deferred(const std::string& address, base::Timestamp now);
     void add(BanEntry& entry, Record record, const OnReply& on_reply);
     BanTable::Iterator take_result(const Ban& asked, std::uint64_t job, const JobResult& result);
@@ -152,22 +140,14 @@ class Executor {
     void run(const Job& job, bool is_dry, std::function<void(const JobResult&)> on_done);
     void finish(Record record, Outcome outcome, std::string reason, const OnReply& on_reply);
 
-    ExecdConfig config_;
+    ExecdConfig config_;  // policy_ reads it as well
     Journal& journal_;
     Runner& runner_;
-    Protection& protection_;
     RecordSink& records_;
     base::Log& log_;
 
     BanTable table_;
-    std::map<BanKey, Offender> offenders_;
-    EvidenceClock evidence_clock_;
-    BanBudget bans_per_minute_;
-    DeferredRequests deferred_;
-    std::uint64_t report_seed_;
-    std::optional<ReportCounts> report_counts_;  // only while something waits, or did lately
-    std::optional<base::Timestamp> last_deferral_;
-    std::optional<base::Timestamp> next_make_up_;
+    BanPolicy policy_;
     Survey last_survey_;  // of list_unexplained(), whose pages it holds
     int jobs_under_way_ = 0;
 };
