@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -23,7 +22,6 @@
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 #include "programs/control/execd_connection.hpp"
-#include "programs/control/printable.hpp"
 #include "programs/execd_configuration.hpp"
 #include "programs/pid_file.hpp"
 
@@ -100,6 +98,9 @@ base::Result<Reply> work_without_execd(
     return *reply;
 }
 
+// A responder may report bytes of any value.
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
 int report(const base::Result<Reply>& reply) {
     if (!reply) {
         std::fprintf(stderr, "portcullis-control: %s", base::render(reply.error()).c_str());
@@ -109,26 +110,8 @@ int report(const base::Result<Reply>& reply) {
     return reply->ok ? 0 : 1;
 }
 
-void print_row(const base::BanRow& row) {
-    const std::string left = row.until == 0 ? "-" : duration_text(seconds_left(row.until));
-    std::string why = row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id);
-    why += row.is_dry ? " (dry run: not blocked)" : "";
-    const std::string line =
-        fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", row.address,
-                    time_text(row.since), time_text(row.until), left, base::word_of(row.block),
-                    base::word_of(row.evidence), row.command, row.user, why);
-    std::fputs(printable(line).c_str(), stdout);
-}
-
-void add_page(Listing& listing, const Reply& page) {
-    for (const auto& row : page.blocks) {
-        (row.is_hold ? listing.holds : listing.blocks).push_back(row);
-    }
-    (page.ok ? listing.more : listing.problem) = page.text;
-}
-
-base::Result<Listing> ask_for_listing(const ExecdConnection& execd) {
-    Listing listing;
+base::Result<BanListing> ask_for_listing(const ExecdConnection& execd) {
+    BanListing listing;
     base::ListRequest request;
     do {
         auto reply = execd.ask(request);
@@ -154,8 +137,8 @@ base::Result<Listing> ask_for_listing(const ExecdConnection& execd) {
     return listing;
 }
 
-base::Result<Listing> make_listing(const Home& home, const std::string& config_path) {
-    Listing listing;
+base::Result<BanListing> make_listing(const Home& home, const std::string& config_path) {
+    BanListing listing;
     const auto done = work_without_execd(
         home, config_or_nothing(home, config_path), kNoBans,
         [&](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
@@ -181,72 +164,6 @@ base::Result<Listing> make_listing(const Home& home, const std::string& config_p
         return base::fail(done.error());
     }
     return listing;
-}
-
-void print_holds(const Listing& listing) {
-    const std::string title = fmt::format(
-        "held by the kernel for a moment (no new connections from them):\n{:<39} {:>8}\n",
-        "ADDRESS", "SECONDS");
-    std::fputs(title.c_str(), stdout);
-    for (const auto& hold : listing.holds) {
-        std::fputs(fmt::format("{:<39} {:>8}\n", hold.address, hold.left).c_str(), stdout);
-    }
-}
-
-void print_blocks(const Listing& listing) {
-    const std::string title = fmt::format(
-        "blocked without a ban of this home (unban IP and flush release them):\n"
-        "{:<39} {:<20} {:>8}\n",
-        "ADDRESS", "RESPONDER", "SECONDS");
-    std::fputs(title.c_str(), stdout);
-    for (const auto& block : listing.blocks) {
-        const std::string left = block.left < 0 ? "no end" : std::to_string(block.left);
-        const std::string line =
-            fmt::format("{:<39} {:<20} {:>8}\n", block.address, block.responder, left);
-        std::fputs(line.c_str(), stdout);
-    }
-    if (!listing.more.empty()) {
-        std::puts(listing.more.c_str());
-    }
-}
-
-// One object a line, for programs (docs/execd-protocol.md).
-void print_json(const Listing& listing) {
-    using nlohmann::ordered_json;
-    const auto print = [](const ordered_json& object) {
-        std::puts(object.dump(-1, ' ', true, ordered_json::error_handler_t::replace).c_str());
-    };
-    for (const auto& row : listing.bans) {
-        ordered_json object = {{"kind", "ban"},
-                               {"address", row.address},
-                               {"user", row.user},
-                               {"command", row.command},
-                               {"rule", row.rule_id},
-                               {"since", row.since},
-                               {"until", row.until},
-                               {"left", seconds_left(row.until).count()},
-                               {"block", base::word_of(row.block)},
-                               {"evidence", base::word_of(row.evidence)},
-                               {"dry_run", row.is_dry}};
-        if (row.until == 0) {
-            object["until"] = nullptr;
-            object["left"] = nullptr;
-        }
-        print(object);
-    }
-    for (const auto& hold : listing.holds) {
-        print({{"kind", "hold"}, {"address", hold.address}, {"left", hold.left}});
-    }
-    for (const auto& block : listing.blocks) {
-        ordered_json object = {{"kind", "unexplained"},
-                               {"address", block.address},
-                               {"responder", block.responder},
-                               {"left", block.left}};
-        if (block.left < 0) {
-            object["left"] = nullptr;
-        }
-        print(object);
-    }
 }
 
 base::Result<std::vector<base::ProtectedRow>> ask_for_protected(const ExecdConnection& execd,
@@ -303,7 +220,7 @@ base::Result<std::vector<base::ProtectedRow>> find_protected(const Home& home,
 
 }  // namespace
 
-base::Result<Listing> listing_of(const Home& home, const std::string& config_path) {
+base::Result<BanListing> listing_of(const Home& home, const std::string& config_path) {
     const ExecdConnection execd(home.execd_socket());
     return execd.is_connected() ? ask_for_listing(execd) : make_listing(home, config_path);
 }
@@ -325,15 +242,7 @@ int list_protected(const Home& home, const std::string& config_path, const std::
         std::fputs("execd does not run: this is what it would spare if it were started now\n",
                    stderr);
     }
-    if (!address.empty() && rows->empty()) {
-        std::puts(printable(address + ": not protected").c_str());
-    }
-    for (const auto& row : *rows) {
-        const std::string line = address.empty()
-                                     ? fmt::format("{:<43} {}", row.network, row.reason)
-                                     : fmt::format("{}: protected: {}", address, row.reason);
-        std::puts(printable(line).c_str());
-    }
+    print(text_of_protected(*rows, address));
     return 0;
 }
 
@@ -342,30 +251,7 @@ int list_bans(const Home& home, const std::string& config_path, Output output) {
     if (!listing) {
         return report(base::fail(listing.error()));
     }
-    if (output == Output::Json) {
-        print_json(*listing);
-        return listing->problem.empty() ? 0 : report(base::fail(problem(listing->problem)));
-    }
-    if (listing->is_dry_run) {
-        std::puts("dry run: execd blocks nobody");
-    }
-    if (listing->bans.empty()) {
-        std::puts("there are no bans");
-    } else {
-        const std::string title =
-            fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", "ADDRESS",
-                        "SINCE", "UNTIL", "LEFT", "BLOCK", "EVIDENCE", "COMMAND", "USER", "WHY");
-        std::fputs(title.c_str(), stdout);
-    }
-    for (const auto& row : listing->bans) {
-        print_row(row);
-    }
-    if (!listing->holds.empty()) {
-        print_holds(*listing);
-    }
-    if (!listing->blocks.empty()) {
-        print_blocks(*listing);
-    }
+    print(output == Output::Json ? json_of(*listing) : text_of(*listing));
     if (!listing->problem.empty()) {
         return report(base::fail(problem(listing->problem)));
     }

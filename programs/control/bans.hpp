@@ -14,20 +14,13 @@
 
 #include "base/response_message.hpp"
 #include "base/result.hpp"
+#include "programs/control/ban_listing.hpp"
 #include "programs/home.hpp"
 
 namespace portcullis::programs {
 
-// What is blocked.
-struct Listing {
-    std::vector<base::BanRow> bans;
-    std::vector<base::BlockRow> blocks;  // that no ban explains
-    std::vector<base::BlockRow> holds;   // of the kernel
-    std::string more;                    // "and N more", or nothing
-    std::string problem;                 // why `blocks` may lack some, or nothing
-    bool is_dry_run = false;             // execd runs, and blocks nobody
-};
-base::Result<Listing> listing_of(const Home& home, const std::string& config_path);
+// What is blocked now.
+base::Result<BanListing> listing_of(const Home& home, const std::string& config_path);
 
 // The never-block list, or the entry that spares `address`: none if there is none. With execd down:
 // the list that it would make now.

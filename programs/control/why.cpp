@@ -335,7 +335,7 @@ void print(std::string_view text, std::size_t most = kMaxPrintable) {
 }
 
 // Whether it is blocked now; returns false if that could not be found out.
-bool print_state(const base::Result<Listing>& listing, const base::IpAddress& address) {
+bool print_state(const base::Result<BanListing>& listing, const base::IpAddress& address) {
     const std::string text = address.to_string();
     if (!listing) {
         print(fmt::format("{}: whether it is blocked cannot be found out: {}", text,
