@@ -18,7 +18,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -36,14 +35,13 @@ using Arguments = std::vector<std::string>;
 
 // execd may have to wait for a command that is being run.
 constexpr std::chrono::seconds kStopDeadline{15};
-constexpr std::size_t kMaxCounters = 200;
 
 struct DaemonKind {
     std::string_view name;  // of its pid file; its program is "portcullis-" + name
     bool (*is_wanted)(const Home& home);
     Arguments (*arguments)(const Home& home, const std::string& config_path);
     std::optional<pid_t> (*find_running)(const std::string& pid_file);
-    std::string_view counters;  // where it writes them, relative to the home; "" = nowhere
+    std::string_view counters;  // file that it writes them to, relative to the home
 };
 
 bool always(const Home&) { return true; }
@@ -113,11 +111,6 @@ bool is_hidden(const DaemonKind& daemon, const Home& home) {
     return ::access(home.pid_file(daemon.name).c_str(), R_OK) != 0 && errno == EACCES;
 }
 
-std::string hidden_text(const DaemonKind& daemon, const Home& home) {
-    return fmt::format("{} may not be read: only root sees whether it runs",
-                       home.pid_file(daemon.name));
-}
-
 bool is_configuration_good(const Home& home, const std::string& config_path) {
     base::Diagnostics diagnostics;
     const auto loaded = load_daemon_configuration(home, config_path, diagnostics);
@@ -132,9 +125,9 @@ std::string program_of(const DaemonKind& daemon) {
     return (self.parent_path() / fmt::format("portcullis-{}", daemon.name)).string();
 }
 
-// Runs the program, which goes into the background once it is ready; true = it did.
-// Runs a daemon's program to its end; nullopt = it could not be run, or was killed. With `output`
-// its standard output goes there.
+// Runs `program` to its end, and adds its standard output to `output`, if that is not nullptr. (A
+// daemon's program ends once the daemon is ready in the background.) Returns its exit code;
+// nullopt = it could not be run, or was killed.
 std::optional<int> run_program(const std::string& program, Arguments arguments,
                                std::string* output = nullptr) {
     arguments.insert(arguments.begin(), program);
@@ -200,7 +193,8 @@ enum class SignalOutcome { Sent, NotRunning, Failed };
 SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal,
                           base::UniqueFd& process) {
     if (is_hidden(daemon, home)) {
-        print(stderr, fmt::format("{}: {}\n", daemon.name, hidden_text(daemon, home)));
+        print(stderr,
+              fmt::format("{}: {}\n", daemon.name, hidden_text(home.pid_file(daemon.name))));
         return SignalOutcome::Failed;
     }
     const auto pid = find_running(daemon, home);
@@ -264,43 +258,23 @@ std::string counters_text(const std::string& path) {
     return text;
 }
 
-// What a counter may be called: a daemon that was taken over writes anything, and it must
-// not steer a terminal or look like another line of this output.
-bool is_counter_name(std::string_view name) {
-    constexpr std::size_t kMaxName = 48;
-    return !name.empty() && name.size() <= kMaxName &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
-}
-
-// The counters that a daemon writes down, one a line; of one that does not run, its last ones.
-void print_counters(const DaemonKind& daemon, const Home& home) {
-    if (daemon.counters.empty()) {
-        return;
+DaemonStatus status_of(const DaemonKind& daemon, const Home& home) {
+    DaemonStatus status;
+    status.name = daemon.name;
+    status.counters_file = daemon.counters;
+    const auto pid = find_running(daemon, home);
+    if (is_hidden(daemon, home)) {
+        status.state = DaemonState::Hidden;
+        status.pid_file = home.pid_file(daemon.name);
+    } else if (pid) {
+        status.state = DaemonState::Running;
+        status.pid = *pid;
+    } else if (!daemon.is_wanted(home)) {
+        status.state = DaemonState::NotConfigured;
+        return status;
     }
-    const auto status = nlohmann::ordered_json::parse(
-        counters_text(home.resolve(std::string(daemon.counters))), nullptr, false);
-    if (!status.is_object()) {
-        return;
-    }
-    std::size_t shown = 0;
-    std::size_t left_out = 0;
-    for (const auto& [name, value] : status.items()) {
-        if (!value.is_number() || name == "pid" || name == "started" || name == "written") {
-            continue;
-        }
-        if (!is_counter_name(name) || shown >= kMaxCounters) {
-            ++left_out;
-            continue;
-        }
-        ++shown;
-        print(stdout, fmt::format("  {:<30} {}\n", name, value.dump()));
-    }
-    if (left_out > 0) {
-        print(stdout, fmt::format("  {} entries of {} are no counters, and are not shown\n",
-                                  left_out, daemon.counters));
-    }
+    status.counters = parse_counters(counters_text(home.resolve(status.counters_file)));
+    return status;
 }
 
 }  // namespace
@@ -371,34 +345,26 @@ int reload_daemons(const Home& home, const std::string& config_path) {
     return told > 0 && !has_failed ? 0 : 1;
 }
 
-int show_status(const Home& home) {
-    bool all_run = true;
-    bool some_are_hidden = false;
+HomeStatus status_of(const Home& home) {
+    HomeStatus status;
     for (const DaemonKind& daemon : kDaemons) {
-        if (is_hidden(daemon, home)) {
-            some_are_hidden = true;
-            print(stdout, fmt::format("{:<8} cannot be seen: {}\n", daemon.name,
-                                      hidden_text(daemon, home)));
-            print_counters(daemon, home);
-            continue;
-        }
-        const auto pid = find_running(daemon, home);
-        if (!pid && !daemon.is_wanted(home)) {
-            print(stdout, fmt::format("{:<8} not configured\n", daemon.name));
-            continue;
-        }
-        all_run = all_run && pid.has_value();
-        print(stdout, pid ? fmt::format("{:<8} runs (process {})\n", daemon.name, *pid)
-                          : fmt::format("{:<8} does not run\n", daemon.name));
-        print_counters(daemon, home);
+        status.daemons.push_back(status_of(daemon, home));
     }
-    if (const auto count = ban_count(home)) {
-        print(stdout, fmt::format("{:<8} {} in force\n", "blocks", *count));
-    }
-    if (some_are_hidden) {
+    status.bans = ban_count(home);
+    return status;
+}
+
+int show_status(const Home& home) {
+    const HomeStatus status = status_of(home);
+    print(stdout, text_of(status));
+    const auto has = [&](DaemonState state) {
+        return std::any_of(status.daemons.begin(), status.daemons.end(),
+                           [&](const DaemonStatus& daemon) { return daemon.state == state; });
+    };
+    if (has(DaemonState::Hidden)) {
         return 1;
     }
-    return all_run ? 0 : kExitNotRunning;
+    return has(DaemonState::NotRunning) ? kExitNotRunning : 0;
 }
 
 }  // namespace portcullis::programs

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "programs/control/daemon_status.hpp"
 #include "programs/home.hpp"
 
 namespace portcullis::programs {
@@ -27,6 +28,8 @@ int restart_daemons(const Home& home, const std::string& config_path);
 // Checks the configuration and tells the running daemons to load it.
 int reload_daemons(const Home& home, const std::string& config_path);
 
+// What runs, and what the daemons count. Prints nothing.
+HomeStatus status_of(const Home& home);
 int show_status(const Home& home);
 
 }  // namespace portcullis::programs
