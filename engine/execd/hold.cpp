@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/ban_target.hpp"
 #include "base/fd.hpp"
+#include "engine/execd/metrics.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -148,17 +148,8 @@ void Hold::write_status() {
     if (parts_.status_file.empty()) {
         return;
     }
-    const auto& counters = reports_.counters();
-    const nlohmann::ordered_json status{
-        {"pid", ::getpid()},
-        {"sources_held_now", reports_.current()},
-        {"sources_held", counters.held},
-        {"holds_confirmed", counters.confirmed},
-        {"holds_lifted", counters.lifted},
-        {"sources_a_dry_run_would_hold", counters.would_hold},
-    };
-    const auto written = base::write_file_atomically(parts_.status_file, status.dump() + "\n", 0644,
-                                                     base::Durability::Process);
+    const auto written = base::write_file_atomically(
+        parts_.status_file, status_json(reports_, ::getpid()), 0644, base::Durability::Process);
     if (!written) {
         parts_.log.debug(parts_.status_file + ": " + written.error().message);
     }
