@@ -431,7 +431,7 @@ base::Result<void> Executor::compact_journal() {
     return journal_.compact(state);
 }
 
-void Executor::settle() {
+void Executor::sync_journal() {
     if (journal_.wants_compaction(table_.size() + policy_.offenders().size())) {
         if (auto compacted = compact_journal(); !compacted) {
             log_.error(base::render(compacted.error()));

@@ -82,7 +82,7 @@ class Executor {
     void lift_protected(base::Timestamp now);
     // Disk work that must not stand between a request and its effect: the journal's sync and
     // compaction. Call it soon after other calls.
-    void settle();
+    void sync_journal();
 
     // New limits, commands and lists; bans in force stay as they are.
     void set_config(ExecdConfig config) { config_ = std::move(config); }

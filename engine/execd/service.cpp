@@ -13,7 +13,7 @@ using std::chrono::nanoseconds;
 constexpr nanoseconds kLongestSleep = milliseconds(500);
 // How long the journal may stay in memory after a persistent responder was asked: the kernel's
 // acknowledgement takes far less.
-constexpr nanoseconds kSettleDelay = milliseconds(10);
+constexpr nanoseconds kJournalSyncDelay = milliseconds(10);
 // Less is drift, or the time between two looks at two clocks.
 constexpr nanoseconds kClockJump = std::chrono::seconds(1);
 
@@ -124,10 +124,10 @@ void Service::follow_clock() {
 }
 
 void Service::schedule() {
-    if (!settle_) {
-        settle_ = loop_.call_after(kSettleDelay, [this] {
-            executor_->settle();
-            settle_ = base::EventLoop::no_source();
+    if (!journal_sync_) {
+        journal_sync_ = loop_.call_after(kJournalSyncDelay, [this] {
+            executor_->sync_journal();
+            journal_sync_ = base::EventLoop::no_source();
         });
     }
     const auto due = executor_->next_due();
@@ -155,7 +155,7 @@ bool Service::run_until(const std::function<bool()>& is_done, nanoseconds limit)
         }
         loop_.run_once(std::min<nanoseconds>(left, milliseconds(100)));
     }
-    executor_->settle();
+    executor_->sync_journal();
     return true;
 }
 

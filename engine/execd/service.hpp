@@ -78,7 +78,7 @@ class Service {
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<MessageServer> server_;
     base::EventLoop::Source tick_ = base::EventLoop::no_source();
-    base::EventLoop::Source settle_ = base::EventLoop::no_source();
+    base::EventLoop::Source journal_sync_ = base::EventLoop::no_source();
 };
 
 }  // namespace portcullis::execd

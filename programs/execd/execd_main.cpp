@@ -145,7 +145,7 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
         log.error("the event loop failed, so this ends: please report it as a bug");
     }
     programs::notify_stopping();
-    (*service)->executor().settle();
+    (*service)->executor().sync_journal();
     log.info(
         "Stopped; blocks stay until their time is over (portcullis-control flush removes "
         "them)");
