@@ -34,7 +34,7 @@ void HoldReports::write(const Cidr& target, Outcome outcome, std::string reason,
 }
 
 // Whether the next hold gets records of its own.
-bool HoldReports::admit(Timestamp now) {
+bool HoldReports::admit_and_count(Timestamp now) {
     if (!minute_ || *minute_ + kMinute <= now || *minute_ > now) {
         write_sum(now);
         minute_ = now;
@@ -45,7 +45,7 @@ bool HoldReports::admit(Timestamp now) {
 
 void HoldReports::take_held(const Cidr& target, Timestamp now) {
     tick(now);
-    const bool has_record = admit(now);
+    const bool has_record = admit_and_count(now);
     if (setting_.is_dry) {
         ++counters_.would_hold;
         if (has_record) {
@@ -78,7 +78,7 @@ void HoldReports::take_spared(const Cidr& target, const std::string& reason, Tim
     tick(now);
     ++counters_.held;
     ++counters_.lifted;
-    if (admit(now)) {
+    if (admit_and_count(now)) {
         write(target, Outcome::Lifted, "released from the kernel's hold: never blocked: " + reason,
               now);
     } else {

@@ -71,7 +71,7 @@ class HoldReports {
         base::Cidr target;
         base::Timestamp time;
     };
-    bool admit(base::Timestamp now);
+    bool admit_and_count(base::Timestamp now);
     void write(const base::Cidr& target, Outcome outcome, std::string reason, base::Timestamp now);
     void write_sum(base::Timestamp now);
     // The ban that came shortly before the hold of `target`; nullopt = there was none.

@@ -46,7 +46,7 @@ bool is_bounded(const Record& record) {
 RecordLimit::~RecordLimit() { write_summary(last_); }
 
 // Formats a record only while there is room for one, so that a flood costs no more than counting.
-bool RecordLimit::has_room_for(const Record& record) {
+bool RecordLimit::admit_and_count(const Record& record) {
     const auto size = [&] { return to_log_line(record).size() + to_json_line(record).size() + 2; };
     const auto take = [&](Count& count, int most_records, std::size_t most_bytes) {
         if (count.records >= most_records || count.bytes >= most_bytes) {
@@ -85,7 +85,7 @@ void RecordLimit::write(const Record& record) {
     if (!begin_) {
         begin_ = record.time;
     }
-    if (has_room_for(record)) {
+    if (admit_and_count(record)) {
         sink_.write(record);
         return;
     }

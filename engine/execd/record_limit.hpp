@@ -46,7 +46,7 @@ class RecordLimit final : public RecordSink {
         int records = 0;
         std::size_t bytes = 0;
     };
-    bool has_room_for(const Record& record);
+    bool admit_and_count(const Record& record);
     void write_summary(base::Timestamp now);
 
     RecordSink& sink_;
