@@ -162,7 +162,7 @@ void Executor::finish_add(const Ban& asked, std::uint64_t job, const JobResult& 
 void Executor::fall_back(BanTable::Iterator it, Timestamp now) {
     BanEntry& entry = it->second;
     if (!entry.effect.ban && !entry.effect.is_uncertain) {
-        if (!journal_.undone(it->first)) {
+        if (!journal_.put_undone(it->first)) {
             log_.error("cannot write the journal of bans: is the disk full?");
         }
         table_.erase(it);
@@ -375,7 +375,7 @@ bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64
         table_.set_due(entry, now + wait);
         return false;
     }
-    if (!journal_.undone(asked.key)) {
+    if (!journal_.put_undone(asked.key)) {
         log_.error("cannot write the journal of bans: is the disk full?");
     }
     const Outcome outcome = asked.is_dry ? Outcome::DryRun : Outcome::Undone;

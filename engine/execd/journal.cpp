@@ -374,7 +374,7 @@ bool Journal::put(const Ban& ban) { return append(line_of({{"ban", to_json(ban)}
 bool Journal::put(const Offender& offender) {
     return append(line_of({{"offender", to_json(offender)}}));
 }
-bool Journal::undone(const BanKey& key) { return append(line_of({{"undone", to_json(key)}})); }
+bool Journal::put_undone(const BanKey& key) { return append(line_of({{"undone", to_json(key)}})); }
 
 void Journal::sync() {
     if (needs_sync_) {

@@ -44,7 +44,7 @@ class Journal {
     // false = it could not be written; the file is as it was before.
     bool put(const Ban& ban);
     bool put(const Offender& offender);
-    bool undone(const BanKey& key);
+    bool put_undone(const BanKey& key);
 
     // Waits until all records are on the disk.
     void sync();
