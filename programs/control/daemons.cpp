@@ -213,7 +213,7 @@ SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal
     return SignalOutcome::Sent;
 }
 
-bool has_ended(const base::UniqueFd& process) {
+bool wait_until_ended(const base::UniqueFd& process) {
     pollfd ended{process.get(), POLLIN, 0};
     const auto deadline = std::chrono::steady_clock::now() + kStopDeadline;
     for (;;) {
@@ -236,7 +236,7 @@ bool stop(const DaemonKind& daemon, const Home& home) {
         case SignalOutcome::Sent:
             break;
     }
-    const bool ended = has_ended(process);
+    const bool ended = wait_until_ended(process);
     print(ended ? stdout : stderr, ended ? fmt::format("{}: stopped\n", daemon.name)
                                          : fmt::format("{}: does not stop (waited {} s)\n",
                                                        daemon.name, kStopDeadline.count()));
@@ -328,21 +328,21 @@ int reload_daemons(const Home& home, const std::string& config_path) {
         return 1;
     }
     show_sensor_faults(home);
-    int told = 0;
+    int signalled = 0;
     bool has_failed = false;
     for (const DaemonKind& daemon : kDaemons) {
         base::UniqueFd process;
         const SignalOutcome outcome = send_signal(daemon, home, SIGHUP, process);
         has_failed = has_failed || outcome == SignalOutcome::Failed;
         if (outcome == SignalOutcome::Sent) {
-            ++told;
+            ++signalled;
             print(stdout, fmt::format("{}: reloads\n", daemon.name));
         }
     }
-    if (told == 0 && !has_failed) {
+    if (signalled == 0 && !has_failed) {
         print(stderr, "no daemon of this home runs\n");
     }
-    return told > 0 && !has_failed ? 0 : 1;
+    return signalled > 0 && !has_failed ? 0 : 1;
 }
 
 HomeStatus status_of(const Home& home) {
