@@ -71,7 +71,7 @@ void add_page(BanListing& listing, const base::Reply& page) {
 }
 
 std::string text_of(const BanListing& listing) {
-    std::string text = listing.is_dry_run ? "dry run: execd blocks nobody\n" : "";
+    std::string text = listing.is_dry_run ? "dry run: execd blocks no address\n" : "";
     text += bans_text(listing.bans);
     if (!listing.holds.empty()) {
         text += holds_text(listing.holds);

@@ -14,7 +14,7 @@ struct BanListing {
     std::vector<base::BlockRow> blocks;  // blocked by a responder, and no ban explains them
     std::vector<base::BlockRow> holds;   // held by the kernel
     std::string more;                    // "and N more" of `blocks`; empty = it is complete
-    std::string problem;                 // why `blocks` may be incomplete; empty = it is not
+    std::string problem;                 // why `blocks` may be incomplete; empty = it is complete
     bool is_dry_run = false;             // execd runs, and blocks no address
 };
 

@@ -39,23 +39,23 @@ base::Diagnostic problem(std::string what) {
     return diagnostic;
 }
 
-// Undoing needs no never-block list.
+// For undos, which need no never-block list.
 class NoProtection final : public execd::Protection {
   public:
     std::optional<std::string> reason_to_spare(const base::Cidr&) override { return {}; }
     std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
 };
 
-// What the configuration says of responders; nothing, if it has errors.
+// The configuration, or an empty one if it has errors.
 execd::ExecdConfig config_or_nothing(const Home& home, const std::string& config_path) {
     base::Diagnostics diagnostics;
     auto config = load_execd_config(home, config_path, diagnostics);
     return diagnostics.has_errors() ? execd::ExecdConfig() : config;
 }
 
-// Does `work` as execd would; `if_none` is the reply where execd never was and no responder can be
-// asked. The journal says which executable undoes what, so that this works with a configuration
-// that cannot be read.
+// Does `work` in place of execd, with its lock. Returns `if_none` if execd has never run in this
+// home and no responder can be asked. The journal holds the executable of each undo, so that this
+// works with a configuration that cannot be read.
 base::Result<Reply> work_without_execd(
     const Home& home, execd::ExecdConfig config, const Reply& if_none,
     const std::function<void(execd::Executor&, base::Timestamp, execd::Executor::OnReply)>& work) {
@@ -69,7 +69,7 @@ base::Result<Reply> work_without_execd(
         ::umask(022);  // of the folders, which other users have to enter
         for (const auto& folder :
              {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
-            ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
+            ::mkdir(folder.c_str(), 0755);  // an error is reported below, with the name of the file
         }
     }
     const auto lock = PidFile::lock(home.pid_file("execd"));
@@ -81,7 +81,7 @@ base::Result<Reply> work_without_execd(
     base::EventLoop loop;
     const base::SystemClock clock;
     NoProtection protection;
-    std::optional<Reply> reply;  // outlives the callbacks that the service may still hold
+    std::optional<Reply> reply;  // outlives the callbacks of `service`
     auto service = execd::Service::open(loop, clock, log,
                                         {home.responders(), home.bans(), home.responses_log(),
                                          home.responses_json(), home.execd_socket()},
@@ -93,7 +93,7 @@ base::Result<Reply> work_without_execd(
     const bool is_done =
         (*service)->run_until([&] { return reply.has_value(); }, ExecdConnection::kReplyLimit);
     if (!is_done) {
-        return base::fail(problem("the commands that undo the bans do not come to an end"));
+        return base::fail(problem("the commands that undo the bans do not end"));
     }
     return *reply;
 }
@@ -151,7 +151,8 @@ base::Result<BanListing> make_listing(const Home& home, const std::string& confi
             executor.list_unexplained({}, [&listing, &executor, on_reply](const Reply& first) {
                 std::string after = first.next;
                 add_page(listing, first);
-                while (!after.empty()) {  // answered at once: the first page has asked
+                while (
+                    !after.empty()) {  // answered at once: the first page has asked the responders
                     executor.list_unexplained({after}, [&](const Reply& page) {
                         add_page(listing, page);
                         after = page.next;
@@ -184,7 +185,7 @@ base::Result<std::vector<base::ProtectedRow>> ask_for_protected(const ExecdConne
     return rows;
 }
 
-// As execd would know it if it were started now.
+// The list that execd would make if it were started now.
 base::Result<std::vector<base::ProtectedRow>> find_protected(const Home& home,
                                                              const std::string& config_path,
                                                              const std::string& address) {
@@ -262,8 +263,8 @@ int ban(const Home& home, const std::string& address, std::chrono::seconds timeo
     const ExecdConnection execd(home.execd_socket());
     if (!execd.is_connected()) {
         return report(
-            base::fail(problem("execd is not running, and only a running execd knows whom "
-                               "it must not block: start it first")));
+            base::fail(problem("execd does not run, and only a running execd knows the "
+                               "addresses that must not be blocked: start it first")));
     }
     return report(execd.ask(base::BanRequest{address, timeout}));
 }
@@ -300,14 +301,15 @@ std::optional<std::string> ban_count(const Home& home) {
         if (!reply || !reply->ok) {
             return std::nullopt;
         }
-        return reply->is_dry_run ? reply->text + " of a dry run, nobody is blocked:" : reply->text;
+        return reply->text +
+               (reply->is_dry_run ? " of a dry run: no address is blocked" : " active");
     }
     const auto reply = work_without_execd(
         home, {}, kNoBans,
         [](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
             on_reply(executor.list({}));
         });
-    return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
+    return reply && reply->ok ? std::optional(reply->text + " active") : std::nullopt;
 }
 
 }  // namespace portcullis::programs

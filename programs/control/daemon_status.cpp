@@ -63,12 +63,12 @@ std::string text_of(const HomeStatus& status) {
             text += fmt::format("  {:<30} {}\n", name, value);
         }
         if (daemon.counters.left_out > 0) {
-            text += fmt::format("  {} entries of {} are no counters, and are not shown\n",
+            text += fmt::format("  {} entries of {} are not counters and are not shown\n",
                                 daemon.counters.left_out, daemon.counters_file);
         }
     }
     if (status.bans) {
-        text += fmt::format("{:<8} {} in force\n", "blocks", *status.bans);
+        text += fmt::format("{:<8} {}\n", "blocks", *status.bans);
     }
     return text;
 }

@@ -16,13 +16,14 @@ namespace portcullis::programs {
 // The counters that a daemon writes into its status file.
 struct CounterList {
     std::vector<std::pair<std::string, std::string>> counters;  // name and number, in their order
-    std::size_t left_out = 0;  // entries that are no counters, and those beyond kMaxCounters
+    std::size_t left_out = 0;  // other entries, and counters beyond kMaxCounters
 };
 
 inline constexpr std::size_t kMaxCounters = 200;
 
 // Reads `text`, the JSON of a status file. A daemon that was taken over writes anything: names that
-// could steer a terminal or look like another line are left out. What is no object has no counters.
+// could steer a terminal or look like another line are left out. Text that is not a JSON object has
+// no counters.
 CounterList parse_counters(std::string_view text);
 
 enum class DaemonState {
@@ -43,7 +44,7 @@ struct DaemonStatus {
 
 struct HomeStatus {
     std::vector<DaemonStatus> daemons;
-    std::optional<std::string> bans;  // "2 bans"; nullopt = only root may ask
+    std::optional<std::string> bans;  // as ban_count() returns it
 };
 
 std::string text_of(const HomeStatus& status);

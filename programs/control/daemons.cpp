@@ -33,7 +33,7 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-// execd may have to wait for a command that is being run.
+// execd may have to wait for a running command.
 constexpr std::chrono::seconds kStopDeadline{15};
 
 struct DaemonKind {
@@ -61,7 +61,7 @@ bool has_sensor_config(const Home& home) {
 constexpr std::string_view kSensorUser = "portcullis-sensor";
 constexpr std::string_view kSensorCounters = "run/sensor-status.json";
 
-// Without a user of its own the sensor runs as whom iplog.conf names.
+// If there is no account of the sensor, it runs as the user that iplog.conf names.
 Arguments sensor_arguments(const Home& home, const std::string&) {
     const std::string log =
         home.path() == kDefaultHome ? "/var/log/iplog" : home.resolve("logs/iplog");
@@ -79,8 +79,8 @@ Arguments sensor_arguments(const Home& home, const std::string&) {
     return arguments;
 }
 
-// The sensor shares nothing with the engine: it holds its pid file with flock(2), as iplog's users
-// know it, so the text of a locked file is the process.
+// The sensor locks its pid file with flock(2), as iplog does, and not as PidFile does. While the
+// file is locked, its text is the id of the process.
 std::optional<pid_t> running_sensor(const std::string& pid_file) {
     const base::UniqueFd fd(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) {
@@ -93,7 +93,7 @@ std::optional<pid_t> running_sensor(const std::string& pid_file) {
     return pid > 0 ? std::optional(pid) : std::nullopt;
 }
 
-// In the order of starting: whoever is asked stands before who asks.
+// In the order of starting: a daemon follows those that it asks.
 constexpr std::array kDaemons{
     DaemonKind{"execd", always, engine_arguments, running_pid, "run/execd-status.json"},
     DaemonKind{"engine", always, engine_arguments, running_pid, "queue/engine-status.json"},
@@ -106,7 +106,7 @@ std::optional<pid_t> find_running(const DaemonKind& daemon, const Home& home) {
     return daemon.find_running(home.pid_file(daemon.name));
 }
 
-// Whether it runs cannot be seen: its pid file may not be read (or the folder not entered).
+// Whether the pid file may not be read, or its folder not entered.
 bool is_hidden(const DaemonKind& daemon, const Home& home) {
     return ::access(home.pid_file(daemon.name).c_str(), R_OK) != 0 && errno == EACCES;
 }
@@ -118,7 +118,7 @@ bool is_configuration_good(const Home& home, const std::string& config_path) {
     return loaded != nullptr;
 }
 
-// The programs of one build or installation stand side by side.
+// The programs of one build or installation are in one folder.
 std::string program_of(const DaemonKind& daemon) {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -172,8 +172,8 @@ bool launch(const DaemonKind& daemon, const Home& home, const std::string& confi
     return run_program(program_of(daemon), daemon.arguments(home, config_path)) == 0;
 }
 
-// The sensor uses what is right in its configuration, as iplog does; what is wrong is shown here,
-// since it stands in the sensor's own log alone otherwise.
+// Shows the mistakes of iplog.conf. The sensor ignores the wrong lines, as iplog does, and would
+// report them in its own log alone.
 void show_sensor_faults(const Home& home) {
     const DaemonKind& sensor = kDaemons.back();
     if (!sensor.is_wanted(home)) {
@@ -189,7 +189,8 @@ void show_sensor_faults(const Home& home) {
 
 enum class SignalOutcome { Sent, NotRunning, Failed };
 
-// By a pidfd that was opened while the process held its lock: it cannot be another one.
+// Signals the daemon through a pidfd that was opened while it held its lock, so that a recycled id
+// is never signalled. If the outcome is Sent, `process` is the pidfd.
 SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal,
                           base::UniqueFd& process) {
     if (is_hidden(daemon, home)) {
@@ -243,8 +244,8 @@ bool stop(const DaemonKind& daemon, const Home& home) {
     return ended;
 }
 
-// The engine's user owns the folder and could put anything there: a pipe that never ends, a link to
-// what only root may read.
+// Reads a status file. The engine's user owns the folder and could put anything there: a pipe that
+// never ends, or a link to a file that only root may read. "" = there is no regular file.
 std::string counters_text(const std::string& path) {
     const base::UniqueFd fd(
         ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
@@ -324,7 +325,8 @@ int restart_daemons(const Home& home, const std::string& config_path) {
 
 int reload_daemons(const Home& home, const std::string& config_path) {
     if (!is_configuration_good(home, config_path)) {
-        print(stderr, "not reloaded: the configuration has errors, the old one stays in force\n");
+        print(stderr,
+              "not reloaded: the configuration has errors, so the daemons keep the old one\n");
         return 1;
     }
     show_sensor_faults(home);

@@ -35,7 +35,7 @@ base::Result<base::Reply> ExecdConnection::ask(const base::ResponseMessage& mess
         base::Diagnostic diagnostic;
         diagnostic.code = "control";
         diagnostic.message =
-            ::geteuid() == 0 ? "execd gives no answer" : "execd refuses: only root may do this";
+            ::geteuid() == 0 ? "execd does not answer" : "execd refuses: only root may do this";
         return base::fail(std::move(diagnostic));
     }
     answer.resize(static_cast<std::size_t>(got));

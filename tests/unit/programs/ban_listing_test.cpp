@@ -57,7 +57,7 @@ TEST_CASE("ban_listing: the text has a table for each kind of block") {
     listing.is_dry_run = true;
     listing.bans[0].is_dry = true;
     listing.bans[0].rule_id = 0;
-    CHECK(text_of(listing).substr(0, 29) == "dry run: execd blocks nobody\n");
+    CHECK(text_of(listing).substr(0, 33) == "dry run: execd blocks no address\n");
     CHECK(has(text_of(listing), " by hand (dry run: not blocked)\n"));
 }
 

@@ -42,16 +42,16 @@ TEST_CASE("daemon_status: one line for each daemon, its counters below it") {
     status.daemons[3].name = "other";
     status.daemons[3].state = DaemonState::Hidden;
     status.daemons[3].pid_file = "/home/run/other.pid";
-    status.bans = "2 bans";
+    status.bans = "2 bans active";
     CHECK(text_of(status) ==
           "execd    runs (process 7)\n"
           "  sources_held                   2\n"
-          "  1 entries of run/execd-status.json are no counters, and are not shown\n"
+          "  1 entries of run/execd-status.json are not counters and are not shown\n"
           "engine   does not run\n"
           "sensor   not configured\n"
           "other    cannot be seen: /home/run/other.pid may not be read: only root sees whether it "
           "runs\n"
-          "blocks   2 bans in force\n");
+          "blocks   2 bans active\n");
     status.bans.reset();
     status.daemons.clear();
     CHECK(text_of(status).empty());
