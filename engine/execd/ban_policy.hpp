@@ -37,7 +37,7 @@ enum class Verdict {
     TooOld,  // the ban would be over already
 };
 
-// A ban that counted, or did not count, as an offence of its address.
+// The time of a ban, and what it changed in the history of its address.
 struct Offence {
     std::chrono::seconds timeout{0};  // of the ban
     std::optional<Offender> entry;    // what changed in the history; nullopt = nothing
@@ -93,18 +93,18 @@ class BanPolicy {
     std::optional<base::Timestamp> next_attempt() const { return next_attempt_; }
     std::size_t deferred_count() const { return deferred_.size(); }
 
-    // Counts a new ban for `request`, and returns its time. Only what is proven is an offence:
-    // packets in the name of a host must not make its ban longer.
+    // Counts a new ban for `request`, and returns its time. Only proven evidence is an offence, so
+    // that forged packets in the name of a host do not make its ban longer.
     Offence count_offence(const CheckedRequest& request, base::Timestamp now);
-    // Changes `ban` as `request` asks, which came while it lasts. nullopt = it is no new offence,
-    // as a scan that continues.
+    // Changes `ban`, which is active, as the new `request` for it asks. nullopt = it does not count
+    // as an offence, as a scan that continues.
     std::optional<Offence> change_ban(Ban& ban, const CheckedRequest& request, base::Timestamp now);
     const std::map<BanKey, Offender>& offenders() const { return offenders_; }
     // After a start: times that lie ahead would keep an address in the history for ever.
     void limit_offences_to(base::Timestamp now);
 
     void clock_jumped(std::chrono::nanoseconds by, base::Timestamp now);
-    // Makes what depends on chance the same in each run. REQUIRES: before the first request.
+    // Makes runs repeatable. REQUIRES: no request came before.
     void set_report_seed(std::uint64_t seed) { report_seed_ = seed; }
 
   private:

@@ -1,6 +1,7 @@
-// DeferredRequests: requests for bans that a limit held up, one of each ban, the loudest first:
-// proven evidence, then the number of ports, then that of reports, then repeated offenders, then
-// the newest. Bounded: when it is full the quietest is given up. Single-threaded.
+// DeferredRequests: requests for bans that wait for room, one for each ban. The loudest comes
+// first, by these criteria in this order: proven evidence, number of ports, number of reports,
+// repeated offender, newest. Bounded: if it is full, the quietest request is given up.
+// Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -19,10 +20,10 @@ class DeferredRequests {
   public:
     static constexpr std::size_t kMost = 4096;
 
-    // Remembers `request` in place of an earlier one for the same ban, whose better evidence it
-    // keeps. Returns what had to be given up for it, which may be `request` itself.
+    // Adds `request` in place of an earlier one for the same ban, whose better evidence it keeps.
+    // Returns the request that was given up for it, which may be `request` itself.
     std::optional<CheckedRequest> put(CheckedRequest request);
-    // nullptr = there is none. Valid until the next change.
+    // nullptr = no request waits. Valid until the next change.
     const CheckedRequest* loudest() const;
     const CheckedRequest* find(const BanKey& key) const;
     std::optional<CheckedRequest> take(const BanKey& key);

@@ -2,16 +2,16 @@
 //
 //   request ─▶ configured? ─▶ an address? ─▶ BanPolicy ─▶ Journal ─▶ BanTable ─▶ Runner ─▶ record
 //
-// What finds the limits reached waits in BanPolicy, and is decided about again from the never-block
-// list on.
+// If a limit is reached, the request waits in BanPolicy. When there is room, it is checked again
+// from the never-block list on.
 //
 // Single-threaded; time is a parameter. Invariants:
-// - a ban is in the journal before its command runs, and leaves it after its undo was carried out;
-// - an address that is protected is never handed to an `add`;
-// - each request leaves one record at least: a deferred one a further one when it is made up for,
+// - a ban is in the journal before its command runs, and until its undo was carried out;
+// - no `add` runs for a protected address;
+// - each request leaves at least one record; a deferred one leaves another when it is banned,
 //   forgotten or too old;
-// - without proof a hard ban never gets longer, and no ban gets a step of <repeated_offenders>,
-//   unless <block> asks for hard bans whatever the evidence.
+// - without proof no hard ban gets longer, and no ban gets a step of <repeated_offenders>, unless
+//   <block> asks for hard bans for any evidence.
 #pragma once
 
 #include <functional>
@@ -42,59 +42,61 @@ class Executor {
     using OnReply = std::function<void(const base::Reply&)>;
 
     // All references must outlive the Executor and the jobs that `runner` still holds.
-    // `state` is what the journal held.
+    // `state` is the content of the journal.
     Executor(ExecdConfig config, JournalState state, Journal& journal, Runner& runner,
              Protection& protection, RecordSink& records, base::Log& log);
     ~Executor() = default;
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 
-    // After a start: undoes the bans whose time is over, and applies the others again for the time
-    // that they have left.
+    // Call it after a start. Undoes the bans whose time is over, and applies the others again for
+    // the time that they have left.
     void restore(base::Timestamp now);
 
-    // After the persistent responder `executable` was started again: applies its bans for the time
-    // that they have left, since what the one before kept in mind (and perhaps somebody removed
-    // meanwhile) is gone with it.
+    // Call it after the persistent responder `executable` was started again. Applies its bans for
+    // the time that they have left: the state of the earlier process is lost, and its effects may
+    // have been removed.
     void apply_again(const std::string& executable, base::Timestamp now);
 
     void respond(const base::RespondRequest& request, base::Timestamp now);
-    // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
+    // The administrator's requests. `on_reply` is called once: when the request was carried out,
+    // refused, or has failed.
     void ban(const base::BanRequest& request, base::Timestamp now, const OnReply& on_reply);
-    // Both also release what responders block without a ban that explains it.
+    // unban() and flush() also release addresses that responders block and no ban explains.
     void unban(const base::UnbanRequest& request, base::Timestamp now, const OnReply& on_reply);
     void flush(base::Timestamp now, const OnReply& on_reply);
-    // One page of the table, within base::kMaxMessageSize.
+    // Returns one page of the bans, within base::kMaxMessageSize.
     base::Reply list(const base::ListRequest& request) const;
-    // One page of what responders block and no ban explains. The first page asks them; the others
-    // continue it. Not ok: the text says which responder did not answer, and why.
+    // Replies with one page of the addresses that responders block and no ban explains. The first
+    // page asks the responders; the others continue it. If the reply is not ok, its text says which
+    // responder did not answer, and why.
     void list_unexplained(const base::UnexplainedRequest& request, const OnReply& on_reply);
-    // After a start: asks the responders, and logs what no ban explains.
+    // Call it after a start. Asks the responders, and logs the blocks that no ban explains.
     void log_unexplained();
 
-    // Undoes and renews what is due, and bans what was deferred as far as there is room.
+    // Undoes and renews the bans that are due, and bans deferred requests while there is room.
     void tick(base::Timestamp now);
-    // When tick() has something to do next; nullopt = never.
+    // When tick() has work; nullopt = never.
     std::optional<base::Timestamp> next_due() const;
-    // The wall clock was set by `by`: every ban keeps the time that it has left.
+    // Call it when the wall clock was set by `by`. Every ban keeps the time that it has left.
     void clock_jumped(std::chrono::nanoseconds by, base::Timestamp now);
-    // Lifts every ban whose address has become protected.
+    // Lifts the bans of addresses that have become protected.
     void lift_protected(base::Timestamp now);
-    // Disk work that must not stand between a request and its effect: the journal's sync and
-    // compaction. Call it soon after other calls.
+    // Compacts the journal if need be, and waits until it is on the disk. Call it soon after other
+    // calls, which leave that out so that no effect waits for the disk.
     void sync_journal();
 
-    // New limits, commands and lists; bans in force stay as they are.
+    // Replaces limits, commands and lists. Active bans stay as they are.
     void set_config(ExecdConfig config) { config_ = std::move(config); }
     std::size_t ban_count() const { return table_.size(); }
     std::size_t deferred_count() const { return policy_.deferred_count(); }
-    // Makes what depends on chance the same in each run. REQUIRES: before the first request.
+    // Makes runs repeatable. REQUIRES: no request came before.
     void set_report_seed(std::uint64_t seed) { policy_.set_report_seed(seed); }
-    // Commands under way.
+    // Number of commands that run.
     int jobs_under_way() const { return jobs_under_way_; }
 
   private:
-    struct Releases;  // what one request for releases has come to
+    struct Releases;  // the progress of one unban() or flush()
     using ReleasesPtr = std::shared_ptr<Releases>;
     void undo_for(const ReleasesPtr& releases, BanTable::Iterator it);
     void release_for(const ReleasesPtr& releases, const UnexplainedBlock& block);
@@ -104,7 +106,7 @@ class Executor {
                  std::function<void(bool)> on_done);
     void end_one(const ReleasesPtr& releases);
     void reply_to(const Releases& releases);
-    // The persistent responders of the configuration and of bans; none in a dry run.
+    // The persistent responders of the configuration and of bans; empty in a dry run.
     std::vector<std::string> responders() const;
     base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
@@ -148,7 +150,7 @@ class Executor {
 
     BanTable table_;
     BanPolicy policy_;
-    Survey last_survey_;  // of list_unexplained(), whose pages it holds
+    Survey last_survey_;  // the pages of list_unexplained()
     int jobs_under_way_ = 0;
 };
 

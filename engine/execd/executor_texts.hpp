@@ -12,15 +12,15 @@
 
 namespace portcullis::execd {
 
-// A kernel counts its timeout from when it hears of it. A script's effect may carry such a timeout
-// (PORTCULLIS_TIMEOUT), so it is renewed a little before that runs out.
+// Time before the end of a script's timeout at which the ban is renewed. The effect of a script may
+// carry a timeout of the kernel (PORTCULLIS_TIMEOUT), which ends a ban by itself.
 inline constexpr std::chrono::seconds kRenewAhead{1};
 
 inline std::chrono::seconds whole_seconds(std::chrono::nanoseconds time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time);
 }
 
-// In whole seconds; 0 = it has no end, or less than a second.
+// The time that `ban` has left, in whole seconds; 0 = it has no end, or less than a second.
 inline std::chrono::seconds left_of(const Ban& ban, base::Timestamp now) {
     return ban.until == kNever ? std::chrono::seconds(0) : whole_seconds(ban.until - now);
 }
