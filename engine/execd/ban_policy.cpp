@@ -19,16 +19,16 @@ using std::chrono::seconds;
 
 namespace {
 
-// Under pressure a ban gets this part of its time, but not less than the floor.
+// Under pressure a ban gets one kShortPart-th of its time, but at least kShortestBan.
 constexpr int kShortPart = 4;
 constexpr seconds kShortestBan{30};
-// After this long without a further one an episode of deferrals is over.
+// Time after the last deferral at which an episode of deferrals ends.
 constexpr auto kEpisodeGap = std::chrono::minutes(1);
-// Time between two looks at what waits for room: whether there is some, and what is too old.
+// Time between two attempts to ban the requests that wait for room.
 constexpr std::chrono::milliseconds kAttemptPause{500};
 constexpr std::chrono::milliseconds kShortestAttemptPause{50};
 
-// What `binding` does for evidence of this grade; nullopt = nothing.
+// Returns the kind of block that `binding` makes for evidence of this grade; nullopt = none.
 std::optional<BlockKind> kind_for(const Binding& binding, Evidence evidence) {
     switch (binding.block) {
         case BlockChoice::Hard:
@@ -68,7 +68,7 @@ std::string text_of_key(const BanKey& key) {
     return key.executable + '\0' + key.address + '\0' + key.user;
 }
 
-// Timeouts are whole seconds, and 0 would have no end.
+// Whether the ban would have less than a second left. Timeouts are whole seconds, and 0 = no end.
 bool is_too_old(const CheckedRequest& request, Timestamp now) {
     return request.ban.timeout != seconds(0) && expiry_of(request) < now + seconds(1);
 }
@@ -112,9 +112,9 @@ Verdict BanPolicy::judge_evidence(CheckedRequest& checked, const base::RespondRe
     Record& record = checked.record;
     auto& steps = record.steps;
     auto kind = kind_for(checked.binding, request.evidence);
-    // A visitor whose page asks for many closed ports scans too. Its open connections go on; the
-    // connections of an attack that a service logged do not.
-    // While a hard ban lasts, a connection proves nothing: its packets are dropped.
+    // The probes of a visitor, whose page connects to many closed ports, look like a scan, so its
+    // open connections are not cut. The connections of an attack that a service logged are cut.
+    // While a hard ban lasts, an open connection proves nothing, since its packets are dropped.
     const bool has_connection = kind == BlockKind::Hard && request.of_packets && checked.target &&
                                 checked.binding.block == BlockChoice::Auto && !has_hard_ban &&
                                 protection_.has_connection(*checked.target);
@@ -170,7 +170,7 @@ std::optional<std::string> BanPolicy::take_room(CheckedRequest& request, std::si
     if (!price) {
         return price.error();
     }
-    // The administrator's own bans are not counted: the limit guards against forged evidence.
+    // Bans by hand are not counted: the limit guards against forged evidence.
     if (request.is_manual) {
         return std::nullopt;
     }
@@ -186,7 +186,7 @@ std::optional<std::string> BanPolicy::take_room(CheckedRequest& request, std::si
     return std::nullopt;
 }
 
-// The error is the limit that is reached.
+// Returns the price of a new ban. The error is the limit that is reached.
 tl::expected<BanBudget::Price, std::string> BanPolicy::find_price(CheckedRequest& request,
                                                                   std::size_t ban_count,
                                                                   Timestamp now) {
@@ -210,7 +210,8 @@ tl::expected<BanBudget::Price, std::string> BanPolicy::find_price(CheckedRequest
     return *price;
 }
 
-// Once for each request, and only while something waits: nobody asks at other times.
+// Counts the report of `request`, once for each request. ReportCounts exists only while requests
+// wait.
 void BanPolicy::count_report(CheckedRequest& request, Timestamp now) {
     if (request.reports > 0 || request.is_manual) {
         return;
@@ -305,7 +306,7 @@ Offence BanPolicy::count_offence(const CheckedRequest& request, Timestamp now) {
     if (offender.offences > 0) {
         const auto step = std::min<std::size_t>(static_cast<std::size_t>(offender.offences) - 1,
                                                 steps.size() - 1);
-        // Not shorter than without the offences: the age of evidence is judged by that time.
+        // Not shorter than without offences, since the age of evidence is compared with that time.
         offence.timeout =
             std::max(offence.timeout, std::chrono::duration_cast<seconds>(steps[step]));
     }
@@ -322,7 +323,7 @@ std::optional<Offence> BanPolicy::change_ban(Ban& ban, const CheckedRequest& req
     const seconds asked = request.ban.timeout;
     const bool is_proven = request.ban.evidence == Evidence::Proven;
     if (request.is_manual) {
-        // The administrator's word counts, even if it is shorter.
+        // The administrator may make the ban shorter.
         ban.timeout = asked;
         ban.until = end_after(now, asked);
         ban.block = BlockKind::Hard;
@@ -330,21 +331,20 @@ std::optional<Offence> BanPolicy::change_ban(Ban& ban, const CheckedRequest& req
         ban.soft_until.reset();
     } else if (request.ban.block == BlockKind::Hard && ban.block == BlockKind::Soft) {
         ban.soft_until = ban.until;
-        // Proof after mere packets is an offence; a scan that continues is none.
+        // Proof after forgeable packets is an offence. A scan that continues is not.
         offence = count_offence(request, now);
         ban.timeout = offence->timeout;
         ban.until = end_after(request.evidence_time, ban.timeout);
         ban.block = BlockKind::Hard;
         ban.evidence = request.ban.evidence;
     } else if (request.ban.block == BlockKind::Soft && ban.block == BlockKind::Hard) {
-        // Packets that anybody can send never make a hard ban longer. While they come, a soft one
-        // follows it.
+        // Forgeable packets never make a hard ban longer. If they continue, a soft ban follows it.
         const auto end = end_after(request.evidence_time, asked);
         ban.soft_until = std::max(ban.soft_until.value_or(end), end);
         return offence;
     } else {
-        // What is proven prolongs by the longest time so far, a step of <repeated_offenders>
-        // perhaps. What is not prolongs by its own time.
+        // Proven evidence prolongs the ban by its longest time so far, which may be a step of
+        // <repeated_offenders>. Other evidence prolongs it by its own time.
         const seconds timeout = asked == seconds(0) || (is_proven && ban.timeout == seconds(0))
                                     ? seconds(0)
                                 : is_proven ? std::max(ban.timeout, asked)

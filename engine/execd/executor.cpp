@@ -16,7 +16,7 @@ namespace {
 using base::Timestamp;
 using std::chrono::seconds;
 
-// How long to wait before asking again after one more than `failed_before` failures in a row.
+// Pause before the next attempt, after one more failure than `failed_before` in a row.
 seconds pause_after(int failed_before) {
     return seconds(std::min(1 << std::min(failed_before, 9), 300));
 }
@@ -38,9 +38,8 @@ Executor::Executor(ExecdConfig config, JournalState state, Journal& journal, Run
       table_(state.bans),
       policy_(config_, protection, std::move(state.offenders)) {
     for (const auto& absurdity : state.absurdities) {
-        log_.warning(
-            "the journal of bans holds what execd cannot have written, which makes no ban: " +
-            absurdity);
+        log_.warning("the journal of bans holds impossible values, which make no ban: " +
+                     absurdity);
     }
 }
 
@@ -91,7 +90,8 @@ void Executor::write_to_journal(const Ban& ban) {
     }
 }
 
-// Applies `entry` and ends its request with `record`, whose reason says what kind it was.
+// Runs the `add` of `entry`, and ends its request with `record`, whose reason begins the text of a
+// success ("blocked").
 void Executor::add(BanEntry& entry, Record record, const OnReply& on_reply) {
     const auto job = table_.begin_job(entry, BanState::Adding);
     const bool is_dry = entry.ban.is_dry || config_.dry_run;
@@ -118,8 +118,8 @@ void Executor::add(BanEntry& entry, Record record, const OnReply& on_reply) {
         });
 }
 
-// Notes the answer to the `add` of `asked`. Returns its entry, which has nothing under way then;
-// table_.end() if the ban is not there any more, or a later job of it has begun.
+// Handles the answer to the `add` of `asked`. Returns its entry, whose state is Kept then;
+// table_.end() if the ban no longer exists, or if a later job of it has begun.
 BanTable::Iterator Executor::take_result(const Ban& asked, std::uint64_t job,
                                          const JobResult& result) {
     const auto it = table_.find(asked.key);
@@ -147,18 +147,20 @@ void Executor::finish_add(const Ban& asked, std::uint64_t job, const JobResult& 
         return;
     }
     BanEntry& entry = it->second;
-    // A persistent responder says what is real. A script's exit code says less: its undo runs.
+    // A persistent responder knows the state of the kernel, a script does not: after the failure of
+    // a script the ban stays, so that its undo runs.
     if (!result.ok && entry.ban.is_persistent) {
         fall_back(it, asked.since);
     } else if (std::exchange(entry.joined, 0) > 0) {
-        // Their records say that they were carried out: nothing may take that back.
+        // The records of these requests say that they were carried out, so a failure must not go
+        // back to the state before them.
         entry.effect.ban = entry.ban;
         entry.effect.is_uncertain = true;
         table_.set_due(entry, entry.ban.since);  // tick() renews it
     }
 }
 
-// The ban or prolongation that `it` shows has failed: goes back to the state before.
+// The ban or prolongation of `it` has failed: goes back to the state before.
 void Executor::fall_back(BanTable::Iterator it, Timestamp now) {
     BanEntry& entry = it->second;
     if (!entry.effect.ban && !entry.effect.is_uncertain) {
@@ -192,7 +194,7 @@ void Executor::renew(BanEntry& entry, Timestamp now) {
     }
     const auto job = table_.begin_job(entry, BanState::Renewing);
     if (!entry.ban.is_persistent) {
-        // Twice the same rule would be undone once: take away what may be there.
+        // A rule that was inserted twice would be removed once: remove the old one first.
         run(job_of(Action::Delete, entry.ban, seconds(0)), is_dry, [](const JobResult&) {});
     }
     run(job_of(Action::Add, entry.ban, left), is_dry,
@@ -236,7 +238,7 @@ void Executor::restore(Timestamp now) {
             continue;
         }
         BanEntry& entry = it->second;
-        // A clock that was set back must not make a ban longer than it was to be.
+        // If the clock was set back, the ban must not become longer than its timeout.
         if (entry.ban.until != kNever && entry.ban.since > now) {
             entry.ban = moved(entry.ban, now - entry.ban.since);
             entry.effect.ban = entry.ban;
@@ -249,7 +251,7 @@ void Executor::restore(Timestamp now) {
             ++expired;
             undo(it, "its time was over while execd was not running", now, {});
         } else if (entry.ban.until == kNever || left_of(entry.ban, now) > seconds(0)) {
-            // With less than a second left a kernel timeout in whole seconds would outlast it.
+            // With less than a second left, a kernel timeout in whole seconds would be too long.
             ++renewed;
             renew(entry, now);
         }
@@ -265,7 +267,7 @@ void Executor::restore(Timestamp now) {
 
 void Executor::apply_again(const std::string& executable, Timestamp now) {
     for (auto& [key, entry] : table_) {
-        // Requests under way are repeated by PersistentResponder, an undo by tick().
+        // PersistentResponder repeats the requests that are under way, and tick() repeats undos.
         if (key.executable == executable && entry.ban.is_persistent &&
             entry.state == BanState::Kept &&
             (entry.ban.until == kNever || left_of(entry.ban, now) > seconds(0))) {
@@ -275,11 +277,11 @@ void Executor::apply_again(const std::string& executable, Timestamp now) {
     }
 }
 
-// Lets the soft block follow the hard one.
+// Lets the soft ban follow the hard one.
 void Executor::weaken(BanEntry& entry, Timestamp now) {
     const Ban& ban = entry.ban = soft_ban_after(entry.ban, now);
     write_to_journal(ban);
-    // Its record says that it was carried out: nothing may take that back.
+    // Its record says that it was carried out, so a failure must not go back to the state before.
     entry.effect.ban = ban;
     entry.effect.is_uncertain = true;
     Record record = record_of(Action::Add, ban, now);
@@ -340,12 +342,12 @@ void Executor::undo(BanTable::Iterator it, std::string reason, Timestamp now,
         });
 }
 
-// Whether the undo was carried out, also if the address was banned anew meanwhile.
+// Returns whether the undo was carried out, also if the address was banned again in the meantime.
 bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64_t job,
                            const JobResult& result, Timestamp now) {
     const auto it = table_.find(asked.key);
     if (it == table_.end()) {
-        return true;  // an earlier undo has taken it out
+        return true;  // an earlier undo has removed it
     }
     BanEntry& entry = it->second;
     const bool is_undone = result.ok || !asked.is_persistent;
@@ -362,8 +364,8 @@ bool Executor::finish_undo(const Ban& asked, const std::string& why, std::uint64
     }
     if (!is_undone) {
         entry.state = BanState::UndoFailed;
-        // Its kernel timeout may have undone it, but only the responder can say so: ask again, also
-        // after a restart, which must not take it for an active ban.
+        // Its kernel timeout may have undone the ban, but only the responder knows that. The undo
+        // is repeated, also after a restart, which must not take the ban for an active one.
         const auto wait = pause_after(entry.failed_attempts);
         if (entry.failed_attempts++ == 0) {
             entry.ban.until = std::min(entry.ban.until, now);

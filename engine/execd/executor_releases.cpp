@@ -1,4 +1,4 @@
-// The administrator's requests for releases, of bans and of what no ban explains.
+// The administrator's requests for releases: of bans, and of addresses that no ban explains.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,27 +19,27 @@ namespace portcullis::execd {
 using base::Timestamp;
 
 struct Executor::Releases {
-    std::vector<std::string> responders;  // to ask for what no ban explains
-    Record request;                       // its record, if there was nothing to release
+    std::vector<std::string> responders;  // that are asked for blocks without a ban
+    Record request;                       // the record of the request itself
     OnReply on_reply;
     bool is_flush = false;
-    // What is to be undone or released next.
+    // The bans to undo and the blocks to release.
     std::deque<BanKey> bans;
     std::deque<UnexplainedBlock> blocks;
     int under_way = 0;
-    bool has_failed = false;   // then nothing waits for others: each failure may take long
+    bool has_failed = false;   // then all start at once, since each failure may take long
     bool is_starting = false;  // within release_next()
     std::chrono::nanoseconds clock_steps{0};  // BanTable::clock_steps() at the time of `request`
-    // Ask the responders once all bans are undone. Not earlier: what they report while a ban is
-    // undone may be older than the undo.
+    // The responders are asked once all bans are undone: a report that comes during an undo may be
+    // older than the undo.
     bool wants_survey = true;
-    std::optional<std::size_t> rounds_left;  // nullopt = there was none yet
+    std::optional<std::size_t> rounds_left;  // nullopt = no round has begun
 
     int asked = 0;  // undos of bans
     int undone = 0;
-    int blocks_asked = 0;  // releases of what no ban explains
+    int blocks_asked = 0;  // releases of blocks that no ban explains
     int blocks_released = 0;
-    std::size_t dropped = 0;  // requests that waited for room
+    std::size_t dropped = 0;  // deferred requests
     int holds_ended = 0;
     std::vector<std::string> problems;
     std::vector<std::string> covering;  // bans by hand of networks that hold the address
@@ -47,16 +47,16 @@ struct Executor::Releases {
 
 namespace {
 
-// Blocks that no ban explains: how many are logged, listed, and released in one round.
+// Numbers of blocks without a ban that are logged, listed, and released in one round.
 constexpr std::size_t kMaxLogged = 5;
 constexpr std::size_t kMaxListed = 1000;
 constexpr std::size_t kMaxReleases = 5000;
-// Undos and releases of one request that are under way at a time. A ban that comes meanwhile waits
-// behind them: a responder takes a few milliseconds for these.
+// Most undos and releases of one request that are under way at a time. A new ban waits behind them,
+// and a responder takes a few milliseconds for 200.
 constexpr int kMaxUnderWay = 200;
-// Rounds beyond those that the first answer asks for: others may add to the sets meanwhile.
+// Rounds in addition to those that the first answer needs, since others may add to the sets.
 constexpr std::size_t kMoreRounds = 2;
-// Bytes of the problems of a page, each of which may become six on the wire.
+// Most bytes of the problems of a page. Each may become six bytes in the message.
 constexpr std::size_t kMaxProblem = 300;
 
 std::string counted(std::size_t count, std::string_view one, std::string_view more) {
@@ -99,7 +99,8 @@ void Executor::end_one(const ReleasesPtr& releases) {
     }
 }
 
-// Starts what there is room for; asks or replies when everything has been answered.
+// Starts undos and releases up to kMaxUnderWay. When all are answered, asks the responders or
+// replies.
 void Executor::release_next(const ReleasesPtr& releases) {
     auto& bans = releases->bans;
     auto& blocks = releases->blocks;
@@ -116,7 +117,7 @@ void Executor::release_next(const ReleasesPtr& releases) {
         }
         const auto block = std::move(blocks.front());
         blocks.pop_front();
-        // It may have been banned since the responder reported it: that ban stays.
+        // If the address was banned after the report of the responder, that ban stays.
         if (!table_.is_explained(block.address, BanFilter::Kept)) {
             release_for(releases, block);
         }
@@ -224,7 +225,7 @@ void Executor::release(const UnexplainedBlock& block, const Record& request,
         });
 }
 
-// In rounds of kMaxReleases, so that memory stays bounded however much there is.
+// Releases the blocks that no ban explains, in rounds of kMaxReleases, so that memory is bounded.
 void Executor::release_unexplained(const ReleasesPtr& releases) {
     SurveyPlan plan;
     plan.executables = releases->responders;
@@ -362,7 +363,8 @@ base::Reply Executor::page_of_survey(const std::string& after) const {
     const auto& blocks = last_survey_.blocks;
     base::Reply reply;
     std::size_t room = base::kMaxMessageSize - 2048;  // for the members around the rows
-    // Another client may have asked anew meanwhile: continue behind the cursor, wherever that is.
+    // Another client may have asked again in the meantime, so the row of the cursor may be missing:
+    // continue with the next greater one.
     const auto space = after.find(' ');
     const std::tuple<std::string, std::string> cursor{
         after.substr(0, space), space == std::string::npos ? "" : after.substr(space + 1)};

@@ -1,4 +1,4 @@
-// Requests for bans: what is looked at before one is made or prolonged, and what waits for room.
+// Requests for bans: their checks, and how a ban begins or is prolonged.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ constexpr std::string_view kByHand = "banned by hand";
 
 }  // namespace
 
-// Fills in the command and what it expects. Returns why that is not possible; "" = it is done.
+// Fills in the command, and the address, user and file name that it expects. Returns why that is
+// not possible; "" = it is done.
 std::string Executor::read_target(const base::RespondRequest& request, const Command& command,
                                   CheckedRequest& checked) {
     if (command.expects_srcip) {
@@ -164,7 +165,7 @@ void Executor::carry_out(CheckedRequest request, Timestamp now, const OnReply& o
     }
     const auto it = table_.find(request.ban.key);
     if (it != table_.end() && !it->second.ban.is_dry && config_.dry_run) {
-        // A dry run changes nothing about what is really banned.
+        // A dry run does not change a real ban.
         steps.emplace_back("banned already, and this is a dry run");
         request.record.is_repeat = true;
         finish(request.record, Outcome::DryRun, "banned already (dry run: no command was run)",
@@ -216,7 +217,7 @@ void Executor::defer(CheckedRequest request, const std::string& why, Timestamp n
     }
 }
 
-// Bans what waits, as far as there is room.
+// Bans deferred requests while there is room.
 void Executor::ban_deferred(Timestamp now) {
     for (auto& expired : policy_.take_expired(now)) {
         finish_as_expired(std::move(expired), now);
@@ -234,8 +235,8 @@ void Executor::ban_deferred(Timestamp now) {
     policy_.plan_next_attempt(now);
 }
 
-// Requests that wait for what is released by hand; returns how many there were.
-// "" = of all addresses.
+// Drops the deferred requests for `address`, which is released by hand; "" = for all addresses.
+// Returns their number.
 std::size_t Executor::drop_deferred(const std::string& address, Timestamp now) {
     const auto dropped = policy_.take_released(address);
     for (const auto& request : dropped) {
@@ -272,7 +273,7 @@ void Executor::start_ban(CheckedRequest request, Timestamp now, const OnReply& o
     Record record = std::move(request.record);
     record.timeout = left_of(ban, now);
 
-    // Without a timeout, and without anybody whom it is about, there is nothing to remember.
+    // Without a timeout, an address and a user there is nothing to undo.
     if (ban.until == kNever && ban.key.address == "-" && ban.key.user == "-") {
         run(job_of(Action::Add, ban, seconds(0)), ban.is_dry,
             [this, record, on_reply, is_dry = ban.is_dry](const JobResult& result) {
@@ -284,8 +285,8 @@ void Executor::start_ban(CheckedRequest request, Timestamp now, const OnReply& o
     const bool is_written = journal_.put(ban);
     if (!is_written) {
         log_.error("cannot write the journal of bans: is the disk full?");
-        // The kernel undoes what a persistent responder was given a timeout for; nobody would
-        // undo what a script does.
+        // The kernel undoes the bans of a persistent responder by their timeouts. The effect of a
+        // script would never be undone.
         if (!ban.is_persistent || ban.until == kNever) {
             finish(record, Outcome::Failed,
                    "the journal cannot be written, so the undo could be forgotten", on_reply);
@@ -297,7 +298,7 @@ void Executor::start_ban(CheckedRequest request, Timestamp now, const OnReply& o
     }
     BanEntry& entry = table_.find_or_add(ban.key);
     if (entry.ban.is_dry) {
-        // Nothing of a dry run is in the kernel: there is nothing to go back to.
+        // The kernel holds nothing of a dry run, so there is no earlier state.
         entry.effect.ban.reset();
         entry.effect.is_uncertain = false;
     }
@@ -333,7 +334,7 @@ void Executor::prolong(BanEntry& entry, CheckedRequest request, Timestamp now,
     if (ban != before) {
         write_to_journal(ban);
     }
-    // What is proven is applied anew even if it comes in the same instant as the ban.
+    // Proven evidence is applied again even if it comes in the same instant as the ban.
     const bool is_forgeable = !request.is_manual && request.ban.evidence != Evidence::Proven;
     if (is_same_block && (is_forgeable || request.ban.block != ban.block)) {
         keep(entry, before, record, now, on_reply);
@@ -343,8 +344,8 @@ void Executor::prolong(BanEntry& entry, CheckedRequest request, Timestamp now,
     if (is_harder) {
         change = "blocked hard now";
     }
-    // Requests may come faster than a responder answers. To keep the memory bounded, one request of
-    // each ban is under way, and one more follows for all that came meanwhile.
+    // Requests may come faster than a responder answers. To keep the memory bounded, one job of
+    // each ban is under way, and one more follows for all requests that came in the meantime.
     if (entry.state == BanState::Adding && ban.is_persistent && !request.is_manual) {
         ++entry.joined;
         table_.set_due(entry, ban.until);
@@ -357,8 +358,8 @@ void Executor::prolong(BanEntry& entry, CheckedRequest request, Timestamp now,
         add(entry, std::move(record), on_reply);
         return;
     }
-    // A script that blocks by inserting a rule would insert it twice. It is renewed by delete and
-    // add just before the timeout that it was last given runs out (see tick()).
+    // A script that inserts a rule would insert it twice. So its ban is renewed by `delete` and
+    // `add` shortly before the last timeout of the script ends (see tick()).
     if (request.is_manual || is_harder) {
         table_.set_due(entry, now);
     } else if (entry.applied_until == kNever) {
@@ -370,7 +371,7 @@ void Executor::prolong(BanEntry& entry, CheckedRequest request, Timestamp now,
            change + " " + duration_text(record.timeout), on_reply);
 }
 
-// A request that changes nothing of what its responder was told.
+// Ends a request that needs no job of the responder.
 void Executor::keep(BanEntry& entry, const Ban& before, const Record& record, Timestamp now,
                     const OnReply& on_reply) {
     Ban& ban = entry.ban;
@@ -378,7 +379,7 @@ void Executor::keep(BanEntry& entry, const Ban& before, const Record& record, Ti
         entry.effect.ban->soft_until = ban.soft_until;
     }
     if (entry.state == BanState::Adding && ban.is_persistent) {
-        ++entry.joined;  // it fails with what is under way
+        ++entry.joined;  // it fails if the job under way fails
     }
     const auto left = left_of(ban, now);
     const bool is_longer = ban.soft_until != before.soft_until && *ban.soft_until > ban.until;

@@ -33,7 +33,7 @@ void Hold::apply(const ExecdConfig& config) {
         });
     reports_.set({config_.seconds, is_dry_});
     write_status();
-    // A dry run starts no responder only to say that there is nothing to hold.
+    // A dry run does not start a responder only to have it hold nothing.
     if (is_wanted() || was_asked_ || (has_responder_ && !is_dry_)) {
         ask(false);
     }
@@ -95,7 +95,7 @@ void Hold::on_event(const HoldEvent& event) {
         const auto reason =
             is_dry_ ? std::nullopt : parts_.protection.reason_to_spare(*event.target);
         if (reason) {
-            // It became protected without a word: it is released, and then on the list.
+            // It became protected without a notice. It is released, and the next request spares it.
             Job job;
             job.action = Action::Release;
             job.executable = kResponder;

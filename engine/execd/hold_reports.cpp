@@ -33,7 +33,7 @@ void HoldReports::write(const Cidr& target, Outcome outcome, std::string reason,
     records_.write(record);
 }
 
-// Whether the next hold gets records of its own.
+// Counts a hold. Returns whether it gets records of its own.
 bool HoldReports::admit_and_count(Timestamp now) {
     if (!minute_ || *minute_ + kMinute <= now || *minute_ > now) {
         write_sum(now);
@@ -97,7 +97,7 @@ void HoldReports::take_more(std::uint64_t count, Timestamp now) {
     (setting_.is_dry ? left_out_.would_hold : left_out_.held) += count;
 }
 
-// The ban and the word of the kernel come by different ways: either may be first.
+// The ban and the report of the kernel come by different ways, so either may come first.
 std::optional<Cidr> HoldReports::find_ban(const Cidr& target, Timestamp now) {
     while (!bans_.empty() &&
            (bans_.front().time + setting_.length <= now || bans_.front().time > now)) {

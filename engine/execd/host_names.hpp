@@ -27,9 +27,8 @@ class HostNames {
     HostNames(const HostNames&) = delete;
     HostNames& operator=(const HostNames&) = delete;
 
-    // Other names, in place of those before. What is known of a name that stays is kept. Waits for
-    // nothing: the addresses of new names come with the next news. REQUIRES: there were names, or
-    // else make a new one.
+    // Replaces the names, and keeps the addresses of those that stay. Does not wait: the addresses
+    // of new names follow later, as changes. REQUIRES: there were names before.
     void set_names(std::vector<std::string> names);
 
     // Readable after the addresses have changed; -1 = there are no names.

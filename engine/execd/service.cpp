@@ -9,12 +9,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// Deadlines are wall-clock times, which survive a reboot but may jump: look at least this often.
+// Longest time between two looks at the wall clock, which may jump. Deadlines are wall-clock times,
+// since these survive a reboot.
 constexpr nanoseconds kLongestSleep = milliseconds(500);
-// How long the journal may stay in memory after a persistent responder was asked: the kernel's
-// acknowledgement takes far less.
+// Time between a request to a persistent responder and the sync of the journal. The acknowledgement
+// of the kernel takes far less.
 constexpr nanoseconds kJournalSyncDelay = milliseconds(10);
-// Less is drift, or the time between two looks at two clocks.
+// A smaller difference is drift, or the time between reading the two clocks.
 constexpr nanoseconds kClockJump = std::chrono::seconds(1);
 
 nanoseconds offset_of(const base::Clock& clock) {
@@ -112,8 +113,8 @@ void Service::on_protection_changed() {
     schedule();
 }
 
-// Deadlines are wall-clock times, so that they survive a restart. The kernel's timeouts are not,
-// and no ban may end at once or last for years because somebody set the clock.
+// Deadlines are wall-clock times, so that they survive a restart. Timeouts of the kernel are not.
+// If the clock is set, no ban may end at once or last for years.
 void Service::follow_clock() {
     const nanoseconds offset = offset_of(clock_);
     const nanoseconds jump = offset - clock_offset_;
