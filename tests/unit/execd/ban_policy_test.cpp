@@ -244,7 +244,7 @@ TEST_CASE("ban_policy: what a request makes of a ban that lasts") {
 
     Ban hard = ban_of(request_of("192.0.2.1"));
     CheckedRequest again = request_of("192.0.2.1", Evidence::Proven, seconds(600), later);
-    SECTION("proof prolongs it, and is no further offence") {
+    SECTION("proof prolongs it, and does not count as an offence") {
         CHECK_FALSE(world.policy.change_ban(hard, again, later).has_value());
         CHECK(hard.until == later + seconds(600));
         CHECK(hard.since == later);

@@ -14,7 +14,7 @@ TEST_CASE("daemon_status: counters are the numbers of a status file, in their or
     }
 }
 
-TEST_CASE("daemon_status: a name that could steer a terminal is no counter") {
+TEST_CASE("daemon_status: a name that could steer a terminal is not shown") {
     const CounterList list = parse_counters(
         R"({"\u001b[2J": 1, "lines\nengine   runs": 1, "Lines": 1, "": 1, "lines": 2})");
     CHECK(list.counters == Counters{{"lines", "2"}});
