@@ -13,13 +13,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How old what the files say may be when an address is judged, and how soon a ban is lifted
-// because of what they say.
+// Longest age of the content of the files when an address is checked, and longest time until a ban
+// is lifted because of them.
 constexpr std::chrono::milliseconds kMaxFileAge{500};
 constexpr std::chrono::seconds kTick{2};
 constexpr std::chrono::minutes kSshLook{1};
 constexpr std::string_view kOutbound = "peer of a connection that this host opened";
-constexpr std::size_t kMaxEntries = 100'000;  // of what is shown
+constexpr std::size_t kMaxEntries = 100'000;  // of all_protected()
 
 }  // namespace
 
@@ -136,7 +136,7 @@ void NeverBlock::apply_host_names() {
     }
     if (names_in_use_.empty() || wanted.empty()) {
         on_names_ = base::EventLoop::no_source();
-        // The first names of all are waited for: at a start, somebody may be banned at once.
+        // Waits only for the first names: at a start, an address may be banned at once.
         names_ = std::make_unique<HostNames>(wanted);
         if (names_->fd() >= 0) {
             on_names_ = loop_.watch_fd(names_->fd(), EPOLLIN, [this](std::uint32_t) {
