@@ -64,7 +64,7 @@ NeverBlock::NeverBlock(base::EventLoop& loop, base::Log& log, std::string root,
       ssh_(root_) {
     on_network_ = loop_.watch_fd(network_.fd(), EPOLLIN, [this](std::uint32_t) {
         if (network_.follow()) {
-            tell_changed();
+            report_change();
         }
     });
     if (ssh_.fd() >= 0) {
@@ -74,7 +74,7 @@ NeverBlock::NeverBlock(base::EventLoop& loop, base::Log& log, std::string root,
     on_tick_ = loop_.call_every(kTick, [this] { look_around(); });
 }
 
-void NeverBlock::tell_changed() {
+void NeverBlock::report_change() {
     if (on_changed_) {
         on_changed_();
     }
@@ -93,9 +93,9 @@ bool NeverBlock::refresh_files() {
 void NeverBlock::look_around() {
     const bool files_changed = refresh_files();
     const bool network_changed = network_.follow();
-    if (files_changed || network_changed || has_untold_news_) {
-        has_untold_news_ = false;
-        tell_changed();
+    if (files_changed || network_changed || has_unreported_change_) {
+        has_unreported_change_ = false;
+        report_change();
     }
     if (outbound_) {
         outbound_->begin_look(steady_clock::now());
@@ -119,7 +119,7 @@ void NeverBlock::configure(const ExecdConfig& config) {
             on_outbound_ = loop_.watch_fd(outbound_->fd(), EPOLLIN, [this](std::uint32_t) {
                 outbound_->follow();
                 if (outbound_->take_changed()) {
-                    tell_changed();
+                    report_change();
                 }
             });
         }
@@ -141,7 +141,7 @@ void NeverBlock::apply_host_names() {
         if (names_->fd() >= 0) {
             on_names_ = loop_.watch_fd(names_->fd(), EPOLLIN, [this](std::uint32_t) {
                 names_->take_news();
-                tell_changed();
+                report_change();
             });
         }
     } else {
@@ -179,9 +179,9 @@ std::optional<std::string> NeverBlock::standing_reason(const base::Cidr& target)
 }
 
 std::optional<std::string> NeverBlock::reason_to_spare(const base::Cidr& target) {
-    has_untold_news_ = network_.follow() || has_untold_news_;
+    has_unreported_change_ = network_.follow() || has_unreported_change_;
     if (steady_clock::now() - files_read_ >= kMaxFileAge) {
-        has_untold_news_ = refresh_files() || has_untold_news_;
+        has_unreported_change_ = refresh_files() || has_unreported_change_;
     }
     if (auto reason = standing_reason(target)) {
         return reason;
@@ -213,8 +213,8 @@ base::Cidr NeverBlock::widen(const base::Cidr& target, int prefix_length) {
 }
 
 std::vector<ProtectedEntry> NeverBlock::all_protected() {
-    has_untold_news_ = network_.follow() || has_untold_news_;
-    has_untold_news_ = refresh_files() || has_untold_news_;
+    has_unreported_change_ = network_.follow() || has_unreported_change_;
+    has_unreported_change_ = refresh_files() || has_unreported_change_;
     std::vector<ProtectedEntry> entries;
     const auto add = [&](const base::Cidr& network, std::string reason) {
         if (entries.size() < kMaxEntries) {

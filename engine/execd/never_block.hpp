@@ -63,7 +63,7 @@ class NeverBlock final : public Protection {
     bool refresh_files();
     void apply_host_names();
     void look_around();
-    void tell_changed();
+    void report_change();
 
     base::EventLoop& loop_;
     std::string root_;
@@ -80,7 +80,7 @@ class NeverBlock final : public Protection {
     std::chrono::steady_clock::time_point files_read_;
     std::optional<SocketDiag> diag_;
     SshWatch ssh_;
-    bool has_untold_news_ = false;  // found during a call of reason_to_spare()
+    bool has_unreported_change_ = false;  // found during a call of reason_to_spare()
     std::function<void()> on_changed_;
     base::EventLoop::Source on_network_ = base::EventLoop::no_source();
     base::EventLoop::Source on_names_ = base::EventLoop::no_source();
