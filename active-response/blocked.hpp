@@ -1,4 +1,4 @@
-// Blocked: what this process put into the sets, to put it back if somebody removes it.
+// Blocked: the blocks that this process made, so that it can restore those that others remove.
 // Single-threaded.
 #pragma once
 
@@ -19,10 +19,10 @@ class Blocked {
     void remove(const base::Cidr& target) { entries_.erase(key_of(target)); }
     bool is_empty() const { return entries_.empty(); }
 
-    // The element of `target` with the time that it has left. nullopt = this process does not block
-    // it, or for less than a second more.
+    // Returns the element of `target` with the time that it has left. nullopt = this process does
+    // not block it, or it has less than a second left.
     std::optional<Element> find(const base::Cidr& target) const;
-    // The same of all.
+    // Returns the elements of all blocks.
     std::vector<Element> all() const;
 
   private:

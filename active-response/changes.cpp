@@ -9,8 +9,8 @@ using std::chrono::seconds;
 
 bool may_be_blocked(const base::Cidr& target) { return base::special_use_of(target).empty(); }
 
-// The change that can be made together with others; nullopt = the request is wrong, which
-// carry_out() reports.
+// Returns the change of a request, for a transaction with others; nullopt = the request is wrong,
+// and carry_out() reports it.
 std::optional<BanSets::Change> change_of(const Request& request) {
     const auto target = base::parse_ban_target(request.address);
     if (!request.error.empty() || !target ||
@@ -63,7 +63,7 @@ std::string answer(BanSets& sets, const std::vector<Request>& requests) {
     std::string replies;
     for (const auto& request : requests) {
         if (request.is_list || request.is_hold || request.is_release) {
-            continue;  // Lists and Hold answer them, after the changes that came with them
+            continue;  // Lists and Hold answer these after the changes
         }
         const bool is_in_changes = is_done && change_of(request).has_value();
         replies +=

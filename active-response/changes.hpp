@@ -1,4 +1,4 @@
-// Carries out the requests that change the sets: add and delete.
+// Carries out the requests `add` and `delete`, which change the sets.
 #pragma once
 
 #include <optional>
@@ -10,11 +10,11 @@
 
 namespace portcullis::active_response {
 
-// Carries out one request. The result is the text of an error, nullopt = done.
+// Carries out one request. Returns the text of an error; nullopt = it was carried out.
 std::optional<std::string> carry_out(BanSets& sets, const Request& request);
 
-// The replies to `requests`, in their order, without those to "list". Many changes are one
-// transaction.
+// Carries out `requests`, many in one transaction. Returns the replies in the order of the
+// requests, without those to "list".
 std::string answer(BanSets& sets, const std::vector<Request>& requests);
 
 }  // namespace portcullis::active_response

@@ -1,4 +1,4 @@
-// complain(): what goes wrong is written to standard error, which execd writes to its log.
+// complain(): writes an error to standard error, which execd copies to its log.
 #pragma once
 
 #include <cstdio>
@@ -6,7 +6,7 @@
 
 namespace portcullis::active_response {
 
-// Returns the exit code of a program that ends because of it.
+// Returns the exit code of a failed program.
 inline int complain(std::string_view what) {
     std::fprintf(stderr, "firewall-drop: %.*s\n", static_cast<int>(what.size()), what.data());
     return 1;

@@ -5,11 +5,12 @@
 #   firewall-drop.sh add|delete USER IP [ALERT-ID RULE-ID LOCATION FILENAME]
 #
 # PORTCULLIS_TIMEOUT = seconds that the block lasts; 0 or unset = until it is deleted.
-# PORTCULLIS_BLOCK = hard (or unset): everything from it is dropped; soft: new connections, datagrams to
-# service ports and echo requests are, and our refusals to it; established connections and our own continue.
+# PORTCULLIS_BLOCK = hard (or unset): all packets from the address are dropped. soft: new connections, datagrams to
+# service ports and echo requests from it are dropped, and our refusals to it. Established connections and our own
+# continue.
 #   Linux    nftables: the table and sets of the compiled firewall-drop (inet portcullis)
 #   FreeBSD  ipfw: table 2 with two deny rules of number 00001; hard blocks only
-# Adding what is there and deleting what is not there is no error. Expect: srcip
+# A second add, and a delete of an address that is not blocked, succeed. Expect: srcip
 set -u
 PATH=${PATH:-/bin:/usr/bin}:/sbin:/usr/sbin:/usr/local/sbin
 export PATH

@@ -1,6 +1,6 @@
-// HeldWalk: reads all that the sets hold, including elements that others put there. It reads in
-// slices: hundreds of thousands of elements take a second, and a ban must not wait that long.
-// Elements that are added or removed meanwhile may be missing or come twice. Single-threaded.
+// HeldWalk: reads all elements of the sets, including those of others. It reads in slices, since
+// hundreds of thousands of elements take a second, and a ban must not wait that long. Elements that
+// are added or removed in the meantime may be missing or come twice. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +16,22 @@ class HeldWalk {
     // Errors "no-netlink", "not-read".
     static base::Result<HeldWalk> start();
     int fd() const { return socket_.fd(); }  // readable when there is a slice
-    // Appends one slice to `held`; false = that was the last. Error "not-read".
+    // Appends one slice to `held`. Returns false if it was the last. Error "not-read".
     base::Result<bool> read_slice(std::vector<Held>& held);
 
   private:
     HeldWalk(NfSocket socket, std::vector<SetId> sets)
         : socket_(std::move(socket)), sets_(std::move(sets)) {}
-    // Asks for the current set. 0 or an errno.
+    // Requests the current set. Returns 0 or an errno.
     int ask();
-    // The current set is over: asks for the next one; false = there is none.
+    // Requests the next set. Returns false if there is none.
     base::Result<bool> go_on();
 
     NfSocket socket_;
     std::vector<SetId> sets_;
     std::uint32_t sequence_ = 0;
     std::size_t set_ = 0;  // index of the set that is read
-    int restarts_ = 0;     // of this set, since it was changed meanwhile
+    int restarts_ = 0;     // of this set, after changes by others
     bool was_changed_ = false;
 };
 

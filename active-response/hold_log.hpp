@@ -1,4 +1,4 @@
-// HoldLog: the kernel's word on which source it has just begun to hold (NFLOG). Single-threaded.
+// HoldLog: the kernel's reports of sources that it begins to hold (NFLOG). Single-threaded.
 #pragma once
 
 #include <memory>
@@ -13,16 +13,16 @@ namespace portcullis::active_response {
 
 class HoldLog {
   public:
-    // Listens to `group`, as the only one of this network namespace. Errors: "group-in-use"
-    // (another program listens to it), "no-netlink".
+    // Listens to `group`. Only one program of a network namespace can do so. Errors: "group-in-use"
+    // (another program listens), "no-netlink".
     static base::Result<HoldLog> open(int group);
     int fd() const;  // readable when there are packets
 
     struct News {
         std::vector<base::IpAddress> sources;
-        bool were_lost = false;  // the kernel had more than this was quick enough to read
+        bool were_lost = false;  // the kernel dropped reports, since they were not read in time
     };
-    // Takes in what there is, but not more than kMaxPerRead packets: requests wait meanwhile.
+    // Reads the waiting packets, at most kMaxPerRead, since requests wait for that.
     News read_news() const;
     static constexpr int kMaxPerRead = 64;
 

@@ -11,8 +11,8 @@ namespace {
 
 using base::Cidr;
 
-// Never held, whatever list is given: the loopback, and link-local addresses, which are all in one
-// IPv6 prefix. (169.254.0.0/16 is not among them: addresses there are like those of any LAN.)
+// Networks that are never held: the loopback, and the IPv6 prefix of all link-local addresses. (Not
+// 169.254.0.0/16, whose addresses are like those of any LAN.)
 constexpr const char* kAlwaysSpared[] = {"127.0.0.0/8", "::1", "fe80::/10"};
 
 // The names of one family in the ruleset.
@@ -48,7 +48,7 @@ Cidr first_address_of(const Cidr& network) {
             network.prefix_length};
 }
 
-// The networks without those that lie in others: an interval set takes no overlaps.
+// Returns the networks without those inside others, since an interval set refuses overlaps.
 std::set<std::string> networks_of(std::vector<Cidr> networks, base::IpFamily family) {
     std::transform(networks.begin(), networks.end(), networks.begin(), first_address_of);
     std::sort(networks.begin(), networks.end(), is_before);
@@ -108,8 +108,8 @@ std::string mask_text(int prefix_length) {
     }
 }
 
-// The bucket of a source has room for N - 1 ports. It refills as fast as the pairs of a source that
-// probes N - 1 ports again and again are forgotten, so that those never lead to a hold.
+// The bucket of a source has room for N - 1 ports. It refills as fast as pairs are forgotten, so
+// that a source that probes the same N - 1 ports again and again is never held.
 std::string limit_text(int ports) {
     const int before = std::max(ports - 1, 1);
     const auto window = static_cast<int>(kHoldWindow.count());
@@ -117,13 +117,13 @@ std::string limit_text(int ports) {
                        before);
 }
 
-// Writes the chains about one way to name a source.
+// Writes the chains for one kind of target.
 class Chains {
   public:
     Chains(const HoldSettings& settings, const HoldForm& form, const Family& family)
         : settings_(settings), form_(form), family_(family) {}
 
-    // `mask` empty = by whole addresses. `suffix` makes the names of the chains.
+    // `mask` empty = whole addresses. `suffix` is a part of the names of the chains.
     std::string text(const std::string& mask, const std::string& suffix, bool has_on_link) const {
         const char d = family_.digit;
         const auto by = [&](const char* field) {
@@ -285,7 +285,7 @@ std::string hold_script(const HoldSettings& settings, const HoldForm& form) {
             d, family.type, window, config.seconds.count(), kMaxHeldSources);
         const Chains chains(settings, form, family);
         const bool by_prefix = d == '6' && !mask.empty();
-        // nft(8) wants a chain to be there before another one jumps to it: the last ones first.
+        // nft(8) requires that the target of a jump exists, so the last chains come first.
         if (by_prefix) {
             script += chains.text("", "_one", false);
         }

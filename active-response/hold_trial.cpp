@@ -57,10 +57,10 @@ constexpr int kAttempts = 2;
 
 std::string error_text() { return std::generic_category().message(errno); }
 
-// A network namespace for this process, and nft(8) with it. Without CAP_SYS_ADMIN it needs a user
-// namespace. There this process has every capability but is nobody: to be root there needs
-// CAP_SETFCAP here (user_namespaces(7)), which a responder does not have.
-// The result is the reason why that cannot be, empty = it is done.
+// Moves this process, and so nft(8), into a network namespace of its own. Without CAP_SYS_ADMIN
+// that needs a user namespace. There this process has every capability, but no user: to be root
+// there, it would need CAP_SETFCAP here (user_namespaces(7)), which a responder does not have.
+// Returns the reason of a failure; empty = it is done.
 std::string enter_namespace() {
     if (::unshare(CLONE_NEWNET) == 0) {
         return {};
@@ -72,7 +72,7 @@ std::string enter_namespace() {
     return passed_on ? std::string() : passed_on.error().message;
 }
 
-// Makes the pair of interfaces. 0 or an errno.
+// Makes the pair of interfaces. Returns 0 or an errno.
 int make_pair() {
     const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(
         mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC), mnl_socket_close);
@@ -131,7 +131,7 @@ bool bring_up(int fd, const char* interface) {
     return ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
 }
 
-// Prepares the namespace. The result is the reason why that cannot be, empty = it is done.
+// Prepares the namespace. Returns the reason of a failure; empty = it is done.
 std::string make_network() {
     if (auto problem = enter_namespace(); !problem.empty()) {
         return problem;
@@ -153,7 +153,7 @@ void put16(std::uint8_t* at, unsigned value) {
     at[1] = static_cast<std::uint8_t>(value);
 }
 
-// RFC 1071, of an even number of bytes.
+// The checksum of RFC 1071 over an even number of bytes.
 unsigned checksum(const std::uint8_t* bytes, std::size_t size, unsigned sum = 0) {
     for (std::size_t i = 0; i < size; i += 2) {
         sum += static_cast<unsigned>(bytes[i] << 8 | bytes[i + 1]);
@@ -205,7 +205,7 @@ bool wait_until(Condition condition) {
     return true;
 }
 
-// Why `form` does not work in this namespace; empty = it works.
+// Returns why `form` does not work in this namespace; empty = it works.
 std::string problem_of(const HoldSettings& settings, const HoldForm& form, HoldTable& table) {
     if (auto made = run_nft(hold_script(settings, form)); !made) {
         return made.error().message;
@@ -242,7 +242,7 @@ std::string problem_of(const HoldSettings& settings, const HoldForm& form, HoldT
     if (is_held()) {
         return fmt::format("it holds a source after fewer than {} closed ports", enough);
     }
-    // As many again: by now the kernel may have forgiven the source a few.
+    // The same number again, since the bucket of the source may have refilled a little.
     send(2 * enough);
     if (!wait_until(is_held)) {
         return fmt::format("it does not hold a source after {} closed ports", 3 * enough - 1);

@@ -1,8 +1,8 @@
-// try_hold(): whether this kernel holds a source at the port where it should, and not before.
+// try_hold(): tests whether this kernel holds a source at the port where it should, and not before.
 //
-// Some kernels (about 5.17 to 5.18) copy the `limit` of a set without its state and never hold,
-// others lack an expression. So the ruleset is loaded in a network namespace of a child process,
-// with nothing in it but a pair of virtual interfaces, and crafted packets are sent from one to the
+// Some kernels (about 5.17 to 5.18) copy the `limit` of a set without its state and never hold.
+// Others lack an expression. So a child process loads the ruleset in a network namespace of its
+// own, which holds only a pair of virtual interfaces, and sends crafted packets from one to the
 // other. No packet leaves that namespace, which vanishes with the process.
 #pragma once
 

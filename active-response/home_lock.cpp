@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kFolder = "/run/portcullis";
 constexpr std::size_t kMaxText = 5000;
 
-// Whether it is a folder that nobody but this user can write to, made if need be.
+// Makes the folder if it is missing. Returns whether only this user can write to it.
 bool is_safe_folder(const std::string& folder) {
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
         return false;
@@ -27,7 +27,7 @@ bool is_safe_folder(const std::string& folder) {
            ::access(folder.c_str(), W_OK) == 0;
 }
 
-// Empty = there is none.
+// Returns the folder of the lock; empty = there is none.
 std::string lock_folder() {
     if (is_safe_folder(kFolder)) {
         return kFolder;

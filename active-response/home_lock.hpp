@@ -1,9 +1,8 @@
-// HomeLock: one home at a time has the table `inet portcullis` of a network namespace.
+// HomeLock: only one home at a time uses the table `inet portcullis` of a network namespace.
 //
-// The persistent responder of a home holds a lock (flock) on a file whose name holds the
-// namespace's inode, in /run/portcullis, or in a folder of this user in /tmp where /run cannot be
-// written to. The file names the home and the process. A lock ends with its process.
-// Single-threaded.
+// The persistent responder of a home locks a file (flock) with the inode of the namespace in its
+// name. The file is in /run/portcullis, or in a folder of this user in /tmp if /run is not
+// writable. It names the home and the process. A lock ends with its process. Single-threaded.
 #pragma once
 
 #include <string>
@@ -13,8 +12,8 @@
 
 namespace portcullis::active_response {
 
-// The home of this program, by the path that it was started with, or of the file that runs:
-// HOME/active-response/bin/firewall-drop. The folder of the program if it stands elsewhere.
+// Returns the home of this program, by the path that it was started with or that of its file:
+// HOME/active-response/bin/firewall-drop. If it is elsewhere: the folder of the program.
 std::string home_of(const std::string& program);
 
 class HomeLock {
@@ -24,8 +23,8 @@ class HomeLock {
     explicit HomeLock(std::string home, std::string folder = {})
         : home_(std::move(home)), folder_(std::move(folder)) {}
 
-    // Takes the lock unless this process has it. A call of the same home continues without it, and
-    // so does everything where there is no place for the file. For::OneCall: only looks whether
+    // Takes the lock, unless this process has it. If another process of the same home has it, or if
+    // no file can be made, the call succeeds without the lock. For::OneCall: only checks whether
     // another home has it. Error "other-home": the message names the home and the process.
     base::Result<void> take(For what);
 

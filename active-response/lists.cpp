@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-// A line of an answer to "list" stays below what execd reads as one line, and below a page.
+// Most bytes of a line of an answer, below the longest line of execd, and below a page.
 constexpr std::size_t kHeldPerLine = 40;
 
 enum class HeldBy { Ban, Hold };

@@ -1,4 +1,4 @@
-// Lists: the requests "list" that are not answered yet. One is carried out at a time, in slices
+// Lists: the `list` requests that are not answered yet. One is answered at a time, in slices
 // between which other requests are served. Single-threaded.
 #pragma once
 
@@ -18,12 +18,12 @@ class Lists {
     // `hold` must outlive this.
     explicit Lists(Hold& hold) : hold_(hold) {}
     void add(const Request& request) { waiting_.push_back(request); }
-    // -1 = there is nothing to wait for.
+    // -1 = there is no descriptor to wait for.
     int fd() const { return walk_ ? walk_->fd() : -1; }
 
-    // Begins what waits. The result is to be written.
+    // Begins the first request that waits. Returns the lines to write.
     std::string begin(BanSets& sets);
-    // Reads one slice, and begins the next request after the last one. The result is to be written.
+    // Reads one slice; after the last one, begins the next request. Returns the lines to write.
     std::string go_on(BanSets& sets);
 
   private:
@@ -31,7 +31,7 @@ class Lists {
 
     Hold& hold_;
     std::deque<Request> waiting_;
-    std::optional<HeldWalk> walk_;  // for the first that waits
+    std::optional<HeldWalk> walk_;  // of the request that is answered
 };
 
 }  // namespace portcullis::active_response

@@ -10,8 +10,8 @@ using nlohmann::json;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-// `timeout` of a request that was made at `asked_at` (milliseconds of the monotonic clock): a
-// request that waited must not block for longer.
+// Returns `timeout` minus the time since `asked_at` (milliseconds of the monotonic clock), so that
+// a request that waited does not block for longer.
 seconds what_is_left(seconds timeout, std::uint64_t asked_at) {
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         steady_clock::now().time_since_epoch());

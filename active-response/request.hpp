@@ -1,5 +1,5 @@
-// Request: one line that execd writes to the persistent responder, and the line that answers it.
-// docs/responders.md describes both. Plain values.
+// Request: one line that execd writes to the persistent responder, and the line that answers it, as
+// docs/responders.md describes. Plain values.
 #pragma once
 
 #include <chrono>
@@ -17,22 +17,22 @@ struct Request {
     nlohmann::json id = 0;
     bool is_list = false;
     bool is_hold = false;
-    bool is_release = false;  // of a hold, from no ban
-    nlohmann::json settings;  // of the hold: the whole request
+    bool is_release = false;  // ends a hold and leaves bans
+    nlohmann::json settings;  // of a hold: the whole request
     std::string action;
     std::string address;
     std::chrono::seconds timeout{0};
     base::BlockKind block = base::BlockKind::Hard;
-    std::string error;  // of its form; empty = it can be carried out
+    std::string error;  // of the form of the line; empty = the request can be carried out
 };
 
-// A line that is not a request has an error.
+// Reads `line`. If it is not a request, `error` is set.
 Request read_request(std::string_view line);
 
-// Something worth a line of execd's log that nobody asked for.
+// Returns a line for execd's log that answers no request.
 std::string event_line(std::string_view event, const std::string& text);
 
-// `error` empty = it was done.
+// Returns the reply to a request. `error` empty = it was carried out.
 std::string reply_line(const nlohmann::json& id, const std::string& error);
 
 }  // namespace portcullis::active_response

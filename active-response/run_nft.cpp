@@ -30,7 +30,7 @@ void end_with(pid_t parent) {
 }
 
 base::Result<void> run_nft(std::string_view script) {
-    // A file and not a pipe: nft may end before it has read all, and nobody has to write meanwhile.
+    // A file and not a pipe: nft may end before it has read all, and no process has to write.
     const base::UniqueFd file(::memfd_create("nft-script", MFD_CLOEXEC));
     std::array<int, 2> out{};
     if (!file || !base::write_all(file.get(), script) || ::lseek(file.get(), 0, SEEK_SET) != 0 ||
@@ -42,7 +42,7 @@ base::Result<void> run_nft(std::string_view script) {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
-        end_with(parent);  // a script must not be carried out after its caller has ended
+        end_with(parent);  // no script is carried out after its caller has ended
         ::dup2(file.get(), STDIN_FILENO);
         ::dup2(said_end.get(), STDOUT_FILENO);
         ::dup2(said_end.get(), STDERR_FILENO);

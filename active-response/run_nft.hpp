@@ -1,4 +1,4 @@
-// run_nft(): gives nft(8) a script. libnftables is GPL-2-only and is not linked.
+// run_nft(): runs a script with nft(8), since libnftables is GPL-2-only and is not linked.
 #pragma once
 
 #include <sys/types.h>
@@ -9,13 +9,13 @@
 
 namespace portcullis::active_response {
 
-// Runs `nft -f -` with `script`, which is one transaction: all of it or nothing. Waits for its end,
-// and nft ends with the process that called this.
-// Errors: "no-nft" (it cannot be run), "nft-failed" with nft's first line.
+// Runs `nft -f -` with `script`, which is carried out as one transaction, and waits for its end.
+// nft ends when the calling process ends. Errors: "no-nft" (it cannot be run), "nft-failed" with
+// the first line of nft.
 base::Result<void> run_nft(std::string_view script);
 
-// Called by a child process: the kernel kills it (and not what it has started) when `parent`, the
-// process that forked it, ends.
+// For a child process: has the kernel kill it when `parent`, the process that forked it, ends. The
+// children of the child are not killed.
 void end_with(pid_t parent);
 
 }  // namespace portcullis::active_response

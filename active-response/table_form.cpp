@@ -21,11 +21,11 @@ using base::BlockKind;
 using base::IpFamily;
 
 constexpr int kReadAttempts = 10;
-// The numbers that nft(8) gives to types of keys.
+// The numbers of the types of keys in nft(8).
 constexpr std::uint32_t kTypeIpv4Address = 7;
 constexpr std::uint32_t kTypeIpv6Address = 8;
 
-// --- Descriptions: the same text for what is sent and for what the kernel dumps.
+// --- Descriptions: the same text for a message that is sent and for the kernel's dump.
 
 std::string hex(const void* data, std::size_t size) {
     std::string text;
@@ -72,7 +72,7 @@ bool holds_data(std::string_view expression, int type) {
            (expression == "bitwise" && (type == NFTA_BITWISE_MASK || type == NFTA_BITWISE_XOR));
 }
 
-// The kernel dumps more attributes than it must be given; those are numbers that are 0.
+// The kernel dumps attributes that were not sent. Those are numbers that are 0.
 std::string describe_expression(std::string_view name, const void* data, std::size_t size) {
     std::map<int, std::string> parts;
     for_each_attribute(data, size, [&](const nlattr& attribute) {
@@ -112,7 +112,7 @@ std::string describe_hook(std::uint32_t hook, std::int32_t priority, std::string
                           std::uint32_t policy) {
     return fmt::format("{} hook {} priority {} policy {}", type, hook, priority, policy);
 }
-// Of a chain that is only jumped to.
+// Of a chain that is only a target of jumps.
 constexpr const char* kNoHook = "no hook";
 
 struct NamedForm {
@@ -170,7 +170,7 @@ NamedForm chain_in(const nlmsghdr& header) {
     return chain;
 }
 
-// `form` empty = it is what a set of this name shall be.
+// `form` empty = the set has the required form.
 NamedForm set_in(const nlmsghdr& header) {
     NamedForm set;
     std::uint32_t flags = 0;
@@ -551,7 +551,7 @@ std::string TableForm::difference(const TableForm& due) const {
 }
 
 std::set<SetId> TableForm::change_into(const TableForm& due, Transaction& transaction) const {
-    // Without flags: a table that was put to sleep wakes up.
+    // Without flags, so that a dormant table becomes active.
     transaction.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, table_message().u32(NFTA_TABLE_FLAGS, 0));
     for (const auto& [chain, rules] : rules_) {
         if (!rules.empty()) {

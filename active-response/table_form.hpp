@@ -1,16 +1,16 @@
-// The form of the table `inet portcullis`: its sets, chains and rules, as messages that make them
-// and as the description that a dump of the kernel is compared with.
+// The form of the table `inet portcullis`: its sets, chains and rules, as the messages that make
+// them, and as a description that is compared with the kernel's dump.
 //
 //   set v4, v6, v4_24, v6_64 …          blocked hard: addresses, and networks by their length
 //   set soft4, soft6, soft4_24 …        blocked softly
-//   chain gate     hook prerouting      drops what comes from the hard sets
-//   chain input    hook input           what comes from the soft sets → chain soft
-//   chain forward  hook forward         the same, and what goes to them → chain mute
-//   chain output   hook output          what goes to the soft sets → chain mute
+//   chain gate     hook prerouting      drops packets from the hard sets
+//   chain input    hook input           packets from the soft sets → chain soft
+//   chain forward  hook forward         the same, and packets to them → chain mute
+//   chain output   hook output          packets to the soft sets → chain mute
 //
-// Every set is a hash set whose elements have timeouts of their own. Networks of each length have a
-// set, so that bans which overlap do not know of each other. No connection tracking: a `ct` match
-// would switch it on for the whole host. Plain functions.
+// Every set is a hash set whose elements have timeouts of their own. Each prefix length has a set,
+// so that overlapping bans do not affect each other. There is no `ct` match, which would switch on
+// connection tracking for the whole host. Plain functions.
 #pragma once
 
 #include <chrono>
@@ -30,10 +30,10 @@
 namespace portcullis::active_response {
 
 inline constexpr const char* kTable = "portcullis";
-// Before every chain that an administrator writes: raw is -300, so is the earliest in use.
+// Before every chain of an administrator: the earliest usual priority is raw, -300.
 inline constexpr int kChainPriority = -310;
 inline constexpr std::uint32_t kSetSize = 131072;
-// The first port that the kernel gives to own connections, if it does not say.
+// The first port of own connections, if the kernel's setting cannot be read.
 inline constexpr std::uint16_t kUsualFirstLocalPort = 32768;
 
 // A set of the table.
@@ -50,10 +50,10 @@ struct SetId {
 
 // The set of a target that base::parse_ban_target() gave.
 SetId set_of(const base::Cidr& target, base::BlockKind block);
-// nullopt = no set of ours has this name.
+// Returns the set with this name; nullopt = it is not one of ours.
 std::optional<SetId> set_named(std::string_view name);
 
-// A target in a set, and how long it stays.
+// A target in a set, and the time that it stays there.
 struct Element {
     base::Cidr target;
     base::BlockKind block = base::BlockKind::Hard;
@@ -78,7 +78,7 @@ struct Held {
 // they are in a set of our table.
 void take_elements(const nlmsghdr& header, std::vector<Held>& held);
 
-// What the kernel has, or shall have. Rules and chains are descriptions to compare, not to read.
+// The form that the kernel has, or that is required. Rules and chains are texts to compare.
 class TableForm {
   public:
     // The form that is due with sets of addresses and `sets`.

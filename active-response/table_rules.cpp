@@ -98,7 +98,7 @@ Rule with(Rule rule, std::initializer_list<Expression> more) {
 constexpr char kRst = 0x04;
 constexpr char kAck = 0x10;
 
-// Of TCP: the flags of `mask` compared with `flags`.
+// Matches TCP segments whose flags of `mask` are `flags`.
 Rule tcp_flags(char mask, std::uint32_t op, char flags) {
     return with(of_protocol(IPPROTO_TCP),
                 {payload(NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1), masked(std::string(1, mask)),
@@ -116,7 +116,7 @@ std::string mask_of(int prefix_length, std::size_t size) {
 
 enum class Side { Source, Destination };
 
-// What comes from or goes to an element of `set` gets `what`.
+// Packets from or to an element of `set` get the verdict `what`.
 Rule of_set(const SetId& set, Side side, const Expression& what) {
     const bool is_v4 = set.family == IpFamily::V4;
     const std::uint32_t offset =
@@ -131,9 +131,9 @@ Rule of_set(const SetId& set, Side side, const Expression& what) {
     return rule;
 }
 
-// What a source that is blocked softly sends. At the hook input IPv4 is whole; fragments are seen
-// of IPv6, and where a router forwards. The first fragment decides: without it the others are
-// nothing. Where it is too short to show TCP's flags, it is dropped.
+// Packets from a source that is blocked softly. At the hook input IPv4 is complete. Fragments occur
+// in IPv6, and where a router forwards. The first fragment decides, since the others are useless
+// without it. If it is too short for TCP's flags, it is dropped.
 std::vector<Rule> soft_rules(std::uint16_t first_local_port) {
     const auto drop = verdict(NF_DROP);
     const auto back = verdict(NFT_RETURN);
@@ -201,7 +201,7 @@ std::vector<Rule> rules_of(std::string_view chain, const std::set<SetId>& sets,
         return mute_rules();
     }
     std::vector<Rule> rules;
-    // What cannot be meant does not pay for the sets.
+    // Packets that cannot match skip the look-ups in the sets.
     if (chain == "input") {
         rules.push_back(with(tcp_flags(kAck | kRst, NFT_CMP_NEQ, 0), {verdict(NF_ACCEPT)}));
     } else if (chain == "forward") {

@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-// After the C library's header: both declare the same names.
+// It must follow the header of the C library, since both declare the same names.
 #include <linux/netfilter.h>
 
 #include <array>
@@ -26,9 +26,9 @@ using Rule = std::vector<Expression>;
 
 struct ChainForm {
     const char* name;
-    int hook;  // -1 = it is only jumped to
+    int hook;  // -1 = it is only a target of jumps
 };
-// Those that are jumped to come first: a jump must find its chain.
+// The targets of jumps come first, since a jump must find its chain.
 inline constexpr std::array kChains = {
     ChainForm{"soft", -1},
     ChainForm{"mute", -1},
@@ -38,8 +38,8 @@ inline constexpr std::array kChains = {
     ChainForm{"output", NF_INET_LOCAL_OUT},
 };
 
-// The rules of `chain`, one of kChains, in their order, if the table has `sets`. Ports below
-// `first_local_port` are those of services.
+// Returns the rules of `chain`, one of kChains, in their order, for a table with `sets`. Ports
+// below `first_local_port` are ports of services.
 std::vector<Rule> rules_of(std::string_view chain, const std::set<SetId>& sets,
                            std::uint16_t first_local_port);
 

@@ -16,11 +16,11 @@ namespace portcullis::active_response {
 namespace {
 
 constexpr int kQueueBytes = 16 << 20;
-// More at once are not remembered one by one: then everything is compared.
+// Most changes that are remembered one by one. If there are more, everything is compared.
 constexpr std::size_t kMaxElements = 5000;
 constexpr int kMaxReads = 20'000;
 
-// The table's name is attribute 1 in messages of all kinds.
+// The name of the table is attribute 1 in all kinds of messages.
 bool is_of_our_table(const nlmsghdr& header) {
     bool is_ours = false;
     for_each_attribute(header, [&](const nlattr& attribute) {
@@ -30,7 +30,7 @@ bool is_of_our_table(const nlmsghdr& header) {
     return is_ours;
 }
 
-// Lets the kernel drop what begins with a message of our own port, before it is queued.
+// Has the kernel drop datagrams that begin with a message of our own port, before it queues them.
 bool ignore_port(int fd, std::uint32_t port) {
     // Words are loaded in network order, and this one is in the order of the host.
     std::array<sock_filter, 4> program{{

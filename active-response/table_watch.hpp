@@ -1,4 +1,4 @@
-// TableWatch: hears what other processes change in the table `inet portcullis`. Single-threaded.
+// TableWatch: notices changes by other processes in the table `inet portcullis`. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace portcullis::active_response {
 
 class TableWatch {
   public:
-    // Changes made through the socket with the netlink port `own_port` are not heard.
+    // Ignores changes made through the socket with the netlink port `own_port`.
     // Error "no-netlink".
     static base::Result<TableWatch> open(std::uint32_t own_port);
     int fd() const { return socket_.fd(); }  // readable when there may be news
@@ -22,12 +22,12 @@ class TableWatch {
         bool form_was_touched = false;            // the table, a set, a chain or a rule
         bool set_was_removed = false;             // with its elements
         std::vector<Held> removed;                // elements
-        std::vector<Held> added;                  // elements, or changed ones
-        bool were_lost = false;                   // the kernel could not keep them all
+        std::vector<Held> added;                  // new or changed elements
+        bool were_lost = false;                   // the kernel dropped notices
         std::optional<std::uint32_t> generation;  // of the ruleset, by its last change
-        std::string actor;                        // who changed our table: "nft (process 123)"
+        std::string actor;  // process that changed our table: "nft (process 123)"
     };
-    // Takes in all that there is.
+    // Reads all waiting notices.
     News read_news();
 
   private:
@@ -35,7 +35,7 @@ class TableWatch {
     void take(const nlmsghdr& header, News& news);
 
     NfSocket socket_;
-    bool was_touched_ = false;  // by the transaction whose end is not here yet
+    bool was_touched_ = false;  // by a transaction whose end was not read yet
 };
 
 }  // namespace portcullis::active_response

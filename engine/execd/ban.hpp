@@ -1,5 +1,5 @@
-// Ban: one effect of a command that is in force and will be undone. A plain value; the table of
-// them belongs to Executor, their copy on disk to Journal.
+// Ban: the effect of a command that will be undone. A plain value. BanTable holds the active bans,
+// Journal their copy on disk.
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,13 @@ namespace portcullis::execd {
 
 inline constexpr base::Timestamp kNever = base::Timestamp::max();
 
-// OSSEC compares executable and address only, so that while one user is locked a second one is
-// not; here the user counts too (docs/compatibility.md).
+// The end of a ban that counts from `from`; kNever for a timeout of 0.
+inline base::Timestamp end_after(base::Timestamp from, std::chrono::seconds timeout) {
+    return timeout.count() == 0 ? kNever : from + timeout;
+}
+
+// OSSEC compares executable and address only, so that a second user is not locked
+// while a first one is. Here the user is a part of the key (docs/compatibility.md).
 struct BanKey {
     std::string executable;
     std::string address = "-";
@@ -27,11 +32,11 @@ struct BanKey {
 
 struct Ban {
     BanKey key;
-    // Everything that the undo needs stands here: it must work after the command was taken out of
-    // the configuration, and with a configuration that cannot be read.
+    // The ban holds everything that its undo needs, since the undo must work after the command was
+    // removed from the configuration, and with a configuration that cannot be read.
     std::string command;
     bool is_persistent = false;
-    bool is_dry = false;  // made by a dry run: no command ran, none runs at its end
+    bool is_dry = false;  // made by a dry run: no command ran, and none runs at its end
     std::string alert_id = "-";
     int rule_id = 0;
     std::string location = "-";
@@ -42,14 +47,14 @@ struct Ban {
     base::Timestamp until = kNever;
     base::Evidence evidence = base::Evidence::Proven;
     base::BlockKind block = base::BlockKind::Hard;
-    // Of a hard ban: the end of the soft one that follows it, because forgeable packets in the name
-    // of its address came after the proof. nullopt, or a time before `until`: none follows.
+    // Of a hard ban: the end of the soft ban that follows it, since forgeable packets in the name
+    // of its address came after the proof. nullopt, or a time before `until`: no soft ban follows.
     std::optional<base::Timestamp> soft_until;
 
     bool operator==(const Ban&) const = default;
 };
 
-// How often an address was banned by a command for what is proven: the step of
+// The number of bans of an address by a command for proven evidence, which is the step of
 // <repeated_offenders>.
 struct Offender {
     BanKey key;

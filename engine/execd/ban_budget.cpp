@@ -10,7 +10,7 @@ constexpr auto kBudgetPeriod = std::chrono::minutes(1);
 }  // namespace
 
 void BanBudget::forget_old(base::Timestamp now) {
-    // A time that lies ahead: the clock was set back, and nobody said so.
+    // A time in the future means that the clock was set back without clock_jumped().
     while (!taken_.empty() &&
            (taken_.front().time + kBudgetPeriod <= now || taken_.front().time > now)) {
         used_ -= taken_.front().units;
@@ -22,7 +22,7 @@ void BanBudget::forget_old(base::Timestamp now) {
 std::optional<BanBudget::Price> BanBudget::price_of(BanClaim claim, bool can_be_short,
                                                     int most_per_minute, base::Timestamp now) {
     forget_old(now);
-    // Far below overflow, and nobody bans more.
+    // The bound is far below overflow, and above any real limit.
     const int budget = kFullPrice * std::clamp(most_per_minute, 0, 100'000'000);
     const auto has_room = [&](int units, int most_of_forgeable) {
         return used_ + units <= budget &&

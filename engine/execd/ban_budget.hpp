@@ -1,9 +1,9 @@
-// BanBudget: how many new bans may begin within any 60 s, so that forged packets can neither block
-// everybody nor use up the room of what is real (docs/responding-safely.md).
+// BanBudget: limits the bans that begin within any 60 s, so that forged packets can neither block
+// all addresses nor take the room of real scanners (docs/responding-safely.md).
 //
-// A ban costs four units, and there are four for each of max_bans_per_minute. Forgeable evidence
-// gets half of the units, or three quarters where an address was reported before. Beyond a quarter
-// its bans are short and cost one unit each. Time is a parameter; bounded by its own limit.
+// A ban costs four units, and the budget is four units for each of max_bans_per_minute. Forgeable
+// evidence may use half of the units, or three quarters for an address that was reported before.
+// Once it has used a quarter, its bans are short and cost one unit each. Time is a parameter.
 #pragma once
 
 #include <chrono>
@@ -14,24 +14,25 @@
 
 namespace portcullis::execd {
 
-// What a ban is made for. Those before may use all that those behind may.
+// The reason of a ban. Each may use all the room that the later ones may use.
 enum class BanClaim { Proven, Repeated, FirstReport };
 
 class BanBudget {
   public:
     struct Price {
-        bool is_short = false;  // the ban gets a part of its time
+        bool is_short = false;  // the ban gets only a part of its time
         int units = 0;
     };
 
-    // What a ban would cost now; nullopt = there is no room for it. `can_be_short` = it has an end.
+    // Returns the price of a ban now; nullopt = there is no room for it. `can_be_short`: the ban
+    // has an end.
     std::optional<Price> price_of(BanClaim claim, bool can_be_short, int most_per_minute,
                                   base::Timestamp now);
     void take(BanClaim claim, const Price& price, base::Timestamp now);
 
-    // In bans of the full price, within the last 60 s.
+    // Units used within the last 60 s, as a number of bans of the full price.
     double used() const { return static_cast<double>(used_) / kFullPrice; }
-    // When the oldest ban does not count any more; nullopt = none counts.
+    // When the oldest ban no longer counts; nullopt = no ban counts.
     std::optional<base::Timestamp> next_free() const;
     void clock_jumped(std::chrono::nanoseconds by);
 

@@ -70,7 +70,7 @@ std::optional<std::string> reason_not_to_run(const std::string& folder,
                                              const std::string& executable) {
     if (executable.empty() || executable.find('/') != std::string::npos ||
         executable.find("..") != std::string::npos) {
-        return fmt::format("\"{}\" is no name of a file in {}", executable, folder);
+        return fmt::format("\"{}\" is not the name of a file in {}", executable, folder);
     }
     const std::string path = folder + "/" + executable;
     struct stat status {};
@@ -84,7 +84,7 @@ std::optional<std::string> reason_not_to_run(const std::string& folder,
         return fmt::format("{}: {}", path, base::error_text(errno));
     }
     if (!S_ISREG(status.st_mode) || (status.st_mode & S_IXUSR) == 0) {
-        return fmt::format("{} is no executable file", path);
+        return fmt::format("{} is not an executable file", path);
     }
     return reason_not_to_trust(path, status);
 }

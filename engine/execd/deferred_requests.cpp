@@ -7,68 +7,68 @@
 
 namespace portcullis::execd {
 
-DeferredRequests::Rank DeferredRequests::rank_of(const BanWish& wish) {
-    return {wish.ban.evidence == base::Evidence::Proven,
-            wish.ports,
-            wish.reports,
-            wish.is_offender,
-            wish.evidence_time,
-            wish.ban.key};
+DeferredRequests::Rank DeferredRequests::rank_of(const CheckedRequest& request) {
+    return {request.ban.evidence == base::Evidence::Proven,
+            request.ports,
+            request.reports,
+            request.is_offender,
+            request.evidence_time,
+            request.ban.key};
 }
 
-std::optional<BanWish> DeferredRequests::put(BanWish wish) {
-    if (auto earlier = take(wish.ban.key)) {
-        const bool was_better = earlier->ban.evidence < wish.ban.evidence;
-        wish.reports = std::max(wish.reports, earlier->reports + 1);
-        wish.ports = std::min(wish.ports + earlier->ports, base::kMaxPorts);
-        wish.deferred_at = earlier->deferred_at;
-        if (was_better && expiry_of(*earlier) > wish.evidence_time) {
-            earlier->reports = wish.reports;
-            earlier->ports = wish.ports;
-            wish = std::move(*earlier);
+std::optional<CheckedRequest> DeferredRequests::put(CheckedRequest request) {
+    if (auto earlier = take(request.ban.key)) {
+        const bool was_better = earlier->ban.evidence < request.ban.evidence;
+        request.reports = std::max(request.reports, earlier->reports + 1);
+        request.ports = std::min(request.ports + earlier->ports, base::kMaxPorts);
+        request.deferred_at = earlier->deferred_at;
+        if (was_better && expiry_of(*earlier) > request.evidence_time) {
+            earlier->reports = request.reports;
+            earlier->ports = request.ports;
+            request = std::move(*earlier);
         }
     }
-    std::optional<BanWish> given_up;
-    if (wishes_.size() >= kMost) {
-        if (rank_of(wish) < *ranks_.begin()) {
-            return wish;
+    std::optional<CheckedRequest> given_up;
+    if (requests_.size() >= kMost) {
+        if (rank_of(request) < *ranks_.begin()) {
+            return request;
         }
         given_up = take(std::get<BanKey>(*ranks_.begin()));
     }
-    ranks_.insert(rank_of(wish));
-    wishes_.emplace(wish.ban.key, std::move(wish));
+    ranks_.insert(rank_of(request));
+    requests_.emplace(request.ban.key, std::move(request));
     return given_up;
 }
 
-const BanWish* DeferredRequests::loudest() const {
+const CheckedRequest* DeferredRequests::loudest() const {
     return ranks_.empty() ? nullptr : find(std::get<BanKey>(*ranks_.rbegin()));
 }
 
-const BanWish* DeferredRequests::find(const BanKey& key) const {
-    const auto it = wishes_.find(key);
-    return it == wishes_.end() ? nullptr : &it->second;
+const CheckedRequest* DeferredRequests::find(const BanKey& key) const {
+    const auto it = requests_.find(key);
+    return it == requests_.end() ? nullptr : &it->second;
 }
 
-std::optional<BanWish> DeferredRequests::take(const BanKey& key) {
-    const auto it = wishes_.find(key);
-    if (it == wishes_.end()) {
+std::optional<CheckedRequest> DeferredRequests::take(const BanKey& key) {
+    const auto it = requests_.find(key);
+    if (it == requests_.end()) {
         return std::nullopt;
     }
     ranks_.erase(rank_of(it->second));
-    BanWish wish = std::move(it->second);
-    wishes_.erase(it);
-    return wish;
+    CheckedRequest request = std::move(it->second);
+    requests_.erase(it);
+    return request;
 }
 
-std::vector<BanWish> DeferredRequests::take_if(
-    const std::function<bool(const BanWish&)>& is_wanted) {
+std::vector<CheckedRequest> DeferredRequests::take_if(
+    const std::function<bool(const CheckedRequest&)>& is_wanted) {
     std::vector<BanKey> keys;
-    for (const auto& [key, wish] : wishes_) {
-        if (is_wanted(wish)) {
+    for (const auto& [key, request] : requests_) {
+        if (is_wanted(request)) {
             keys.push_back(key);
         }
     }
-    std::vector<BanWish> taken;
+    std::vector<CheckedRequest> taken;
     taken.reserve(keys.size());
     for (const auto& key : keys) {
         taken.push_back(*take(key));
@@ -78,12 +78,12 @@ std::vector<BanWish> DeferredRequests::take_if(
 
 void DeferredRequests::clock_jumped(std::chrono::nanoseconds by) {
     ranks_.clear();
-    for (auto& [key, wish] : wishes_) {
-        wish.evidence_time += by;
-        if (wish.deferred_at) {
-            *wish.deferred_at += by;
+    for (auto& [key, request] : requests_) {
+        request.evidence_time += by;
+        if (request.deferred_at) {
+            *request.deferred_at += by;
         }
-        ranks_.insert(rank_of(wish));
+        ranks_.insert(rank_of(request));
     }
 }
 

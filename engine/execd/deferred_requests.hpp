@@ -1,6 +1,7 @@
-// DeferredRequests: requests for bans that a limit held up, one of each ban, the loudest first:
-// proven evidence, then the number of ports, then that of reports, then repeated offenders, then
-// the newest. Bounded: when it is full the quietest is given up. Single-threaded.
+// DeferredRequests: requests for bans that wait for room, one for each ban. The loudest comes
+// first, by these criteria in this order: proven evidence, number of ports, number of reports,
+// repeated offender, newest. Bounded: if it is full, the quietest request is given up.
+// Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/execd/ban_wish.hpp"
+#include "engine/execd/checked_request.hpp"
 
 namespace portcullis::execd {
 
@@ -19,25 +20,26 @@ class DeferredRequests {
   public:
     static constexpr std::size_t kMost = 4096;
 
-    // Remembers `wish` in place of an earlier one for the same ban, whose better evidence it
-    // keeps. Returns what had to be given up for it, which may be `wish` itself.
-    std::optional<BanWish> put(BanWish wish);
-    // nullptr = there is none. Valid until the next change.
-    const BanWish* loudest() const;
-    const BanWish* find(const BanKey& key) const;
-    std::optional<BanWish> take(const BanKey& key);
-    std::vector<BanWish> take_if(const std::function<bool(const BanWish&)>& is_wanted);
+    // Adds `request` in place of an earlier one for the same ban, whose better evidence it keeps.
+    // Returns the request that was given up for it, which may be `request` itself.
+    std::optional<CheckedRequest> put(CheckedRequest request);
+    // nullptr = no request waits. Valid until the next change.
+    const CheckedRequest* loudest() const;
+    const CheckedRequest* find(const BanKey& key) const;
+    std::optional<CheckedRequest> take(const BanKey& key);
+    std::vector<CheckedRequest> take_if(
+        const std::function<bool(const CheckedRequest&)>& is_wanted);
 
-    std::size_t size() const { return wishes_.size(); }
-    bool empty() const { return wishes_.empty(); }
+    std::size_t size() const { return requests_.size(); }
+    bool empty() const { return requests_.empty(); }
     void clock_jumped(std::chrono::nanoseconds by);
 
   private:
     // Greater = louder.
     using Rank = std::tuple<bool, int, int, bool, base::Timestamp, BanKey>;
-    static Rank rank_of(const BanWish& wish);
+    static Rank rank_of(const CheckedRequest& request);
 
-    std::map<BanKey, BanWish> wishes_;
+    std::map<BanKey, CheckedRequest> requests_;
     std::set<Rank> ranks_;
 };
 

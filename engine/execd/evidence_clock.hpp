@@ -1,5 +1,5 @@
-// EvidenceClock: the age of evidence whose time was read from the same wall clock, which may have
-// been set between then and now. Remembers the last steps. Time is a parameter.
+// EvidenceClock: computes the age of evidence. The time of the evidence was read from the same wall
+// clock, which may have been set since. Remembers the last steps of the clock. Time is a parameter.
 #pragma once
 
 #include <algorithm>
@@ -24,16 +24,16 @@ class EvidenceClock {
         }
     }
 
-    // The moment, never after `now`, that evidence of the unix time `seconds` counts from. It has
-    // happened before the end of that second. 0 or a time that lies ahead: now.
+    // Returns the moment that evidence of the unix time `seconds` counts from: the end of that
+    // second, but not after `now`. For 0 and for a time in the future: `now`.
     base::Timestamp moment_of(std::int64_t seconds, base::Timestamp now) const {
         constexpr std::int64_t kMost = 7'258'118'400;  // 2200-01-01: far from overflow
         if (seconds <= 0 || seconds > kMost) {
             return now;
         }
         const base::Timestamp read{std::chrono::seconds(seconds)};
-        // Which clock showed it: the one since the last step, the one before that, … A clock can
-        // only have shown times that it passed through.
+        // Find the period between two steps in which the clock showed this time, the last one
+        // first. In each period the clock showed only times that it passed through.
         base::Timestamp end = now;
         base::Timestamp time = read;
         for (const auto& step : steps_) {
@@ -48,10 +48,10 @@ class EvidenceClock {
 
   private:
     static constexpr std::size_t kMaxSteps = 4;
-    // Times are whole seconds, and a step is noticed a little later.
+    // Times are whole seconds, and execd notices a step a little later.
     static constexpr std::chrono::seconds kSlack{2};
     struct Step {
-        base::Timestamp at;  // by the clock of now
+        base::Timestamp at;  // by the present clock
         std::chrono::nanoseconds by;
     };
 

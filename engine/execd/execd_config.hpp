@@ -1,5 +1,5 @@
-// ExecdConfig: what execd may do, as plain values. execd knows nothing of XML: app reads
-// ossec.conf and fills this in, so that nothing that the engine says can widen it.
+// ExecdConfig: the commands and limits of execd, as plain values. execd does not know XML: programs
+// read ossec.conf and fill this in, so that no message of the engine can widen it.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,7 @@ struct Command {
     bool is_persistent = false;
 };
 
-// A command with a timeout that some <active-response> gives it. Nothing else may be asked for.
+// A command as an <active-response> binds it. A request that matches no binding is refused.
 struct Binding {
     std::string command;
     std::chrono::seconds timeout{0};

@@ -1,43 +1,37 @@
-// Executor: decides every request, keeps the table of bans and undoes them in time.
+// Executor: carries out every request, keeps the journal, and undoes bans in time.
 //
-//   request ─▶ configured? ─▶ an address? ─▶ grade ─▶ age ─▶ never-block list ─▶ banned?
-//           ─▶ limits ─▶ journal ─▶ Runner ─▶ record
+//   request ─▶ configured? ─▶ an address? ─▶ BanPolicy ─▶ Journal ─▶ BanTable ─▶ Runner ─▶ record
 //
-// What finds the limits reached waits in DeferredRequests, and is looked at again from the
-// never-block list on.
+// If a limit is reached, the request waits in BanPolicy. When there is room, it is checked again
+// from the never-block list on.
 //
 // Single-threaded; time is a parameter. Invariants:
-// - a ban is in the journal before its command runs, and leaves it after its undo was carried out;
-// - an address that is protected is never handed to an `add`;
-// - each request leaves one record at least: a deferred one a further one when it is made up for,
+// - a ban is in the journal before its command runs, and until its undo was carried out;
+// - no `add` runs for a protected address;
+// - each request leaves at least one record; a deferred one leaves another when it is banned,
 //   forgotten or too old;
-// - without proof a hard ban never gets longer, and no ban gets a step of <repeated_offenders>,
-//   unless <block> asks for hard bans whatever the evidence.
+// - without proof no hard ban gets longer, and no ban gets a step of <repeated_offenders>, unless
+//   <block> asks for hard bans for any evidence.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
 #include "base/log.hpp"
 #include "base/response_message.hpp"
 #include "engine/execd/ban.hpp"
-#include "engine/execd/ban_budget.hpp"
-#include "engine/execd/ban_wish.hpp"
-#include "engine/execd/deferred_requests.hpp"
-#include "engine/execd/evidence_clock.hpp"
+#include "engine/execd/ban_policy.hpp"
+#include "engine/execd/ban_table.hpp"
+#include "engine/execd/checked_request.hpp"
 #include "engine/execd/execd_config.hpp"
 #include "engine/execd/journal.hpp"
 #include "engine/execd/protection.hpp"
 #include "engine/execd/records.hpp"
-#include "engine/execd/report_counts.hpp"
 #include "engine/execd/runner.hpp"
 #include "engine/execd/survey.hpp"
 
@@ -48,90 +42,63 @@ class Executor {
     using OnReply = std::function<void(const base::Reply&)>;
 
     // All references must outlive the Executor and the jobs that `runner` still holds.
-    // `state` is what the journal held.
+    // `state` is the content of the journal.
     Executor(ExecdConfig config, JournalState state, Journal& journal, Runner& runner,
              Protection& protection, RecordSink& records, base::Log& log);
     ~Executor() = default;
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 
-    // After a start: undoes the bans whose time is over, and applies the others again for the time
-    // that they have left.
+    // Call it after a start. Undoes the bans whose time is over, and applies the others again for
+    // the time that they have left.
     void restore(base::Timestamp now);
 
-    // After the persistent responder `executable` was started again: applies its bans for the time
-    // that they have left, since what the one before kept in mind (and perhaps somebody removed
-    // meanwhile) is gone with it.
+    // Call it after the persistent responder `executable` was started again. Applies its bans for
+    // the time that they have left: the state of the earlier process is lost, and its effects may
+    // have been removed.
     void apply_again(const std::string& executable, base::Timestamp now);
 
     void respond(const base::RespondRequest& request, base::Timestamp now);
-    // The administrator's requests. `on_reply` is called once, when the effect is real or refused.
+    // The administrator's requests. `on_reply` is called once: when the request was carried out,
+    // refused, or has failed.
     void ban(const base::BanRequest& request, base::Timestamp now, const OnReply& on_reply);
-    // Both also release what responders block without a ban that explains it.
+    // unban() and flush() also release addresses that responders block and no ban explains.
     void unban(const base::UnbanRequest& request, base::Timestamp now, const OnReply& on_reply);
     void flush(base::Timestamp now, const OnReply& on_reply);
-    // One page of the table, within base::kMaxMessageSize.
+    // Returns one page of the bans, within base::kMaxMessageSize.
     base::Reply list(const base::ListRequest& request) const;
-    // One page of what responders block and no ban explains. The first page asks them; the others
-    // continue it. Not ok: the text says which responder did not answer, and why.
+    // Replies with one page of the addresses that responders block and no ban explains. The first
+    // page asks the responders; the others continue it. If the reply is not ok, its text says which
+    // responder did not answer, and why.
     void list_unexplained(const base::UnexplainedRequest& request, const OnReply& on_reply);
-    // After a start: asks the responders, and logs what no ban explains.
+    // Call it after a start. Asks the responders, and logs the blocks that no ban explains.
     void log_unexplained();
 
-    // Undoes and renews what is due, and bans what was deferred as far as there is room.
+    // Undoes and renews the bans that are due, and bans deferred requests while there is room.
     void tick(base::Timestamp now);
-    // When tick() has something to do next; nullopt = never.
+    // When tick() has work; nullopt = never.
     std::optional<base::Timestamp> next_due() const;
-    // The wall clock was set by `by`: every ban keeps the time that it has left.
+    // Call it when the wall clock was set by `by`. Every ban keeps the time that it has left.
     void clock_jumped(std::chrono::nanoseconds by, base::Timestamp now);
-    // Lifts every ban whose address has become protected.
+    // Lifts the bans of addresses that have become protected.
     void lift_protected(base::Timestamp now);
-    // Disk work that must not stand between a request and its effect: the journal's sync and
-    // compaction. Call it soon after other calls.
-    void settle();
+    // Compacts the journal if need be, and waits until it is on the disk. Call it soon after other
+    // calls, which leave that out so that no effect waits for the disk.
+    void sync_journal();
 
-    // New limits, commands and lists; bans in force stay as they are.
+    // Replaces limits, commands and lists. Active bans stay as they are.
     void set_config(ExecdConfig config) { config_ = std::move(config); }
-    std::size_t ban_count() const { return bans_.size(); }
-    std::size_t deferred_count() const { return deferred_.size(); }
-    // Makes what depends on chance the same in each run. REQUIRES: before the first request.
-    void set_report_seed(std::uint64_t seed) { report_seed_ = seed; }
-    // Commands under way.
+    std::size_t ban_count() const { return table_.size(); }
+    std::size_t deferred_count() const { return policy_.deferred_count(); }
+    // Makes runs repeatable. REQUIRES: no request came before.
+    void set_report_seed(std::uint64_t seed) { policy_.set_report_seed(seed); }
+    // Number of commands that run.
     int jobs_under_way() const { return jobs_under_way_; }
 
   private:
-    enum class Task { Nothing, Adding, Renewing, Undoing };
-    // A ban and what execd is doing about it.
-    struct Entry {
-        Ban ban;  // as the table shows it and the journal holds it
-        // Of a persistent command: the ban that remains if the request under way fails,
-        // as the responder acknowledged it or records say. nullopt = none, or it was undone.
-        std::optional<Ban> in_force;
-        // The kernel may hold another end than `in_force`, or nothing: an answer was lost, or
-        // the responder has not been asked yet.
-        bool is_uncertain = false;
-        // The job that `in_force` is the result of. Responders may answer in any order; an older
-        // result says nothing about what the kernel holds now.
-        std::uint64_t noted = 0;
-        std::uint64_t generation =
-            0;  // grows with each change of mind: late results decide nothing
-        Task under_way = Task::Nothing;  // the job of `generation`
-        bool is_undoing = false;         // until the undo is acknowledged, however often it fails
-        // Requests that came while a persistent responder had not answered yet: it is asked once
-        // more for all of them.
-        int joined = 0;
-        int failed_attempts = 0;  // in a row, of an undo or a renewal
-        std::string undo_reason;
-        // The reason of an undo that a new ban interrupted: resumed if that one fails.
-        std::optional<std::string> interrupted_undo;
-        base::Timestamp due = kNever;            // when tick() looks at it
-        base::Timestamp applied_until = kNever;  // the timeout that a script was last given
-    };
-    using Bans = std::map<BanKey, Entry>;
-
-    struct Releases;  // what one request for releases has come to
+    struct Releases;  // the progress of one unban() or flush()
     using ReleasesPtr = std::shared_ptr<Releases>;
-    void undo_for(const ReleasesPtr& releases, Bans::iterator it);
+    void undo_for(const ReleasesPtr& releases, BanTable::Iterator it);
     void release_for(const ReleasesPtr& releases, const UnexplainedBlock& block);
     void release_next(const ReleasesPtr& releases);
     void release_unexplained(const ReleasesPtr& releases);
@@ -139,76 +106,52 @@ class Executor {
                  std::function<void(bool)> on_done);
     void end_one(const ReleasesPtr& releases);
     void reply_to(const Releases& releases);
-    // The persistent responders of the configuration and of bans; none in a dry run.
+    // The persistent responders of the configuration and of bans; empty in a dry run.
     std::vector<std::string> responders() const;
-    enum class BanState { Any, Kept };  // Kept: it is not being undone
-    bool has_ban(const std::string& executable, const std::string& address, BanState state) const;
-    bool is_explained(const std::string& address, BanState state) const;
     base::Reply page_of_survey(const std::string& after) const;
     const Command* find_command(std::string_view name) const;
     bool is_bound(const Binding& binding) const;
     std::string read_target(const base::RespondRequest& request, const Command& command,
-                            BanWish& wish);
-    static bool is_too_old(const BanWish& wish, base::Timestamp now);
-    void finish_as_expired(BanWish wish, base::Timestamp now);
-    void carry_out(BanWish wish, base::Timestamp now, const OnReply& on_reply);
-    void start_ban(BanWish wish, base::Timestamp now, const OnReply& on_reply);
-    void change(Ban& ban, const BanWish& wish, base::Timestamp now);
-    void prolong(Entry& entry, BanWish wish, base::Timestamp now, const OnReply& on_reply);
-    void keep(Entry& entry, const Ban& before, const Record& record, base::Timestamp now,
+                            CheckedRequest& checked);
+    void finish_as_expired(CheckedRequest request, base::Timestamp now);
+    void carry_out(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
+    void start_ban(CheckedRequest request, base::Timestamp now, const OnReply& on_reply);
+    void prolong(BanEntry& entry, CheckedRequest request, base::Timestamp now,
+                 const OnReply& on_reply);
+    void keep(BanEntry& entry, const Ban& before, const Record& record, base::Timestamp now,
               const OnReply& on_reply);
-    static bool is_followed_by_soft_block(const Entry& entry, base::Timestamp now);
-    void weaken(Entry& entry, base::Timestamp now);
-    std::chrono::seconds next_timeout(const BanWish& wish, base::Timestamp now);
-    std::optional<std::string> take_room(BanWish& wish, base::Timestamp now);
-    tl::expected<BanBudget::Price, std::string> price_of(BanWish& wish, base::Timestamp now);
-    void count_report(BanWish& wish, base::Timestamp now);
+    void weaken(BanEntry& entry, base::Timestamp now);
+    std::chrono::seconds note_offence(const Offence& offence);
     void raise_alarm(const std::string& what, base::Timestamp now);
-    void defer(BanWish wish, const std::string& why, base::Timestamp now);
-    void make_up(base::Timestamp now);
-    bool has_hard_ban(const BanKey& key) const;
+    void defer(CheckedRequest request, const std::string& why, base::Timestamp now);
+    void ban_deferred(base::Timestamp now);
     std::size_t drop_deferred(const std::string& address, base::Timestamp now);
-    void add(Entry& entry, Record record, const OnReply& on_reply);
-    Bans::iterator take_result(const Ban& asked, std::uint64_t generation, const JobResult& result);
-    void finish_add(const Ban& asked, std::uint64_t generation, const JobResult& result);
-    void fall_back(Bans::iterator it, base::Timestamp now);
-    static void note_result(Entry& entry, std::uint64_t generation, const std::optional<Ban>& asked,
-                            const JobResult& result);
-    void finish_renewal(const Ban& asked, std::uint64_t generation, const JobResult& result,
+    void add(BanEntry& entry, Record record, const OnReply& on_reply);
+    BanTable::Iterator take_result(const Ban& asked, std::uint64_t job, const JobResult& result);
+    void finish_add(const Ban& asked, std::uint64_t job, const JobResult& result);
+    void fall_back(BanTable::Iterator it, base::Timestamp now);
+    void finish_renewal(const Ban& asked, std::uint64_t job, const JobResult& result,
                         base::Timestamp now);
-    void undo(Bans::iterator it, std::string reason, base::Timestamp now,
+    void undo(BanTable::Iterator it, std::string reason, base::Timestamp now,
               std::function<void(bool)> on_done);
-    bool finish_undo(const Ban& asked, const std::string& why, std::uint64_t generation,
+    bool finish_undo(const Ban& asked, const std::string& why, std::uint64_t job,
                      const JobResult& result, base::Timestamp now);
     void write_to_journal(const Ban& ban);
-    void renew(Entry& entry, base::Timestamp now);
-    void forget(Bans::iterator it);
+    void renew(BanEntry& entry, base::Timestamp now);
     base::Result<void> compact_journal();
-    void set_due(Entry& entry, base::Timestamp due);
     void run(const Job& job, bool is_dry, std::function<void(const JobResult&)> on_done);
     void finish(Record record, Outcome outcome, std::string reason, const OnReply& on_reply);
 
-    ExecdConfig config_;
+    ExecdConfig config_;  // policy_ reads it as well
     Journal& journal_;
     Runner& runner_;
-    Protection& protection_;
     RecordSink& records_;
     base::Log& log_;
 
-    Bans bans_;
-    std::map<BanKey, Offender> offenders_;
-    std::set<std::pair<base::Timestamp, BanKey>> due_;
-    EvidenceClock evidence_clock_;
-    BanBudget bans_per_minute_;
-    DeferredRequests deferred_;
-    std::uint64_t report_seed_;
-    std::optional<ReportCounts> report_counts_;  // only while something waits, or did lately
-    std::optional<base::Timestamp> last_deferral_;
-    std::optional<base::Timestamp> next_make_up_;
-    Survey last_survey_;  // of list_unexplained(), whose pages it holds
-    std::uint64_t last_generation_ = 0;
+    BanTable table_;
+    BanPolicy policy_;
+    Survey last_survey_;  // the pages of list_unexplained()
     int jobs_under_way_ = 0;
-    std::chrono::nanoseconds clock_steps_{0};  // all together, to move times that jobs hold
 };
 
 }  // namespace portcullis::execd

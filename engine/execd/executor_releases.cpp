@@ -1,4 +1,4 @@
-// The administrator's requests for releases, of bans and of what no ban explains.
+// The administrator's requests for releases: of bans, and of addresses that no ban explains.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,27 +19,27 @@ namespace portcullis::execd {
 using base::Timestamp;
 
 struct Executor::Releases {
-    std::vector<std::string> responders;  // to ask for what no ban explains
-    Record request;                       // its record, if there was nothing to release
+    std::vector<std::string> responders;  // that are asked for blocks without a ban
+    Record request;                       // the record of the request itself
     OnReply on_reply;
     bool is_flush = false;
-    // What is to be undone or released next.
+    // The bans to undo and the blocks to release.
     std::deque<BanKey> bans;
     std::deque<UnexplainedBlock> blocks;
     int under_way = 0;
-    bool has_failed = false;   // then nothing waits for others: each failure may take long
+    bool has_failed = false;   // then all start at once, since each failure may take long
     bool is_starting = false;  // within release_next()
-    std::chrono::nanoseconds clock_steps{0};  // Executor::clock_steps_ at the time of `request`
-    // Ask the responders once all bans are undone. Not earlier: what they report while a ban is
-    // undone may be older than the undo.
+    std::chrono::nanoseconds clock_steps{0};  // BanTable::clock_steps() at the time of `request`
+    // The responders are asked once all bans are undone: a report that comes during an undo may be
+    // older than the undo.
     bool wants_survey = true;
-    std::optional<std::size_t> rounds_left;  // nullopt = there was none yet
+    std::optional<std::size_t> rounds_left;  // nullopt = no round has begun
 
     int asked = 0;  // undos of bans
     int undone = 0;
-    int blocks_asked = 0;  // releases of what no ban explains
+    int blocks_asked = 0;  // releases of blocks that no ban explains
     int blocks_released = 0;
-    std::size_t dropped = 0;  // requests that waited for room
+    std::size_t dropped = 0;  // deferred requests
     int holds_ended = 0;
     std::vector<std::string> problems;
     std::vector<std::string> covering;  // bans by hand of networks that hold the address
@@ -47,16 +47,16 @@ struct Executor::Releases {
 
 namespace {
 
-// Blocks that no ban explains: how many are logged, listed, and released in one round.
+// Numbers of blocks without a ban that are logged, listed, and released in one round.
 constexpr std::size_t kMaxLogged = 5;
 constexpr std::size_t kMaxListed = 1000;
 constexpr std::size_t kMaxReleases = 5000;
-// Undos and releases of one request that are under way at a time. A ban that comes meanwhile waits
-// behind them: a responder takes a few milliseconds for these.
+// Most undos and releases of one request that are under way at a time. A new ban waits behind them,
+// and a responder takes a few milliseconds for 200.
 constexpr int kMaxUnderWay = 200;
-// Rounds beyond those that the first answer asks for: others may add to the sets meanwhile.
+// Rounds in addition to those that the first answer needs, since others may add to the sets.
 constexpr std::size_t kMoreRounds = 2;
-// Bytes of the problems of a page, each of which may become six on the wire.
+// Most bytes of the problems of a page. Each may become six bytes in the message.
 constexpr std::size_t kMaxProblem = 300;
 
 std::string counted(std::size_t count, std::string_view one, std::string_view more) {
@@ -70,11 +70,11 @@ std::string text_of(const UnexplainedBlock& block) {
 
 }  // namespace
 
-void Executor::undo_for(const ReleasesPtr& releases, Bans::iterator it) {
+void Executor::undo_for(const ReleasesPtr& releases, BanTable::Iterator it) {
     ++releases->asked;
     ++releases->under_way;
     undo(it, releases->is_flush ? "flushed by hand" : "unbanned by hand",
-         releases->request.time + (clock_steps_ - releases->clock_steps),
+         releases->request.time + (table_.clock_steps() - releases->clock_steps),
          [this, releases](bool is_undone) {
              releases->undone += is_undone ? 1 : 0;
              releases->has_failed = releases->has_failed || !is_undone;
@@ -99,7 +99,8 @@ void Executor::end_one(const ReleasesPtr& releases) {
     }
 }
 
-// Starts what there is room for; asks or replies when everything has been answered.
+// Starts undos and releases up to kMaxUnderWay. When all are answered, asks the responders or
+// replies.
 void Executor::release_next(const ReleasesPtr& releases) {
     auto& bans = releases->bans;
     auto& blocks = releases->blocks;
@@ -107,17 +108,17 @@ void Executor::release_next(const ReleasesPtr& releases) {
     while ((releases->under_way < kMaxUnderWay || releases->has_failed) &&
            !(bans.empty() && blocks.empty())) {
         if (!bans.empty()) {
-            const auto it = bans_.find(bans.front());
+            const auto it = table_.find(bans.front());
             bans.pop_front();
-            if (it != bans_.end()) {
+            if (it != table_.end()) {
                 undo_for(releases, it);
             }
             continue;
         }
         const auto block = std::move(blocks.front());
         blocks.pop_front();
-        // It may have been banned since the responder reported it: that ban stays.
-        if (!is_explained(block.address, BanState::Kept)) {
+        // If the address was banned after the report of the responder, that ban stays.
+        if (!table_.is_explained(block.address, BanFilter::Kept)) {
             release_for(releases, block);
         }
     }
@@ -198,37 +199,9 @@ std::vector<std::string> Executor::responders() const {
                 names.insert(command.executable);
             }
         }
-        for (const auto& [key, entry] : bans_) {
-            if (entry.ban.is_persistent && !entry.ban.is_dry) {
-                names.insert(key.executable);
-            }
-        }
+        names.merge(table_.responders());
     }
     return {names.begin(), names.end()};
-}
-
-bool Executor::has_ban(const std::string& executable, const std::string& address,
-                       BanState state) const {
-    for (auto it = bans_.lower_bound({executable, address, ""});
-         it != bans_.end() && it->first.executable == executable && it->first.address == address;
-         ++it) {
-        if (!it->second.ban.is_dry && (state == BanState::Any || !it->second.is_undoing)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Also by a ban of another command: firewall-drop.sh fills the sets of firewall-drop.
-bool Executor::is_explained(const std::string& address, BanState state) const {
-    for (auto it = bans_.begin(); it != bans_.end();) {
-        const std::string& executable = it->first.executable;
-        if (has_ban(executable, address, state)) {
-            return true;
-        }
-        it = bans_.lower_bound({executable + '\0', "", ""});
-    }
-    return false;
 }
 
 void Executor::release(const UnexplainedBlock& block, const Record& request,
@@ -252,7 +225,7 @@ void Executor::release(const UnexplainedBlock& block, const Record& request,
         });
 }
 
-// In rounds of kMaxReleases, so that memory stays bounded however much there is.
+// Releases the blocks that no ban explains, in rounds of kMaxReleases, so that memory is bounded.
 void Executor::release_unexplained(const ReleasesPtr& releases) {
     SurveyPlan plan;
     plan.executables = releases->responders;
@@ -260,12 +233,12 @@ void Executor::release_unexplained(const ReleasesPtr& releases) {
     plan.wants_holds = true;
     if (releases->is_flush) {
         plan.is_explained = [this](const std::string&, const std::string& address) {
-            return is_explained(address, BanState::Any);
+            return table_.is_explained(address, BanFilter::All);
         };
     } else {
         plan.address = releases->request.address;
         plan.is_explained = [this](const std::string& executable, const std::string& address) {
-            return has_ban(executable, address, BanState::Any);
+            return table_.has_ban(executable, address, BanFilter::All);
         };
     }
     take_survey(runner_, plan, [this, releases](const Survey& survey) {
@@ -299,11 +272,11 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
     }
     const auto releases = std::make_shared<Releases>();
     releases->responders = responders();
-    releases->clock_steps = clock_steps_;
+    releases->clock_steps = table_.clock_steps();
     releases->request = record;
     releases->on_reply = on_reply;
     releases->dropped = drop_deferred(record.address, now);
-    for (const auto& [key, entry] : bans_) {
+    for (const auto& [key, entry] : table_) {
         if (is_released_with(entry.ban, record.address)) {
             releases->bans.push_back(key);
         } else if (const auto network = base::parse_ban_target(key.address);
@@ -318,14 +291,14 @@ void Executor::unban(const base::UnbanRequest& request, Timestamp now, const OnR
 void Executor::flush(Timestamp now, const OnReply& on_reply) {
     const auto releases = std::make_shared<Releases>();
     releases->responders = responders();
-    releases->clock_steps = clock_steps_;
+    releases->clock_steps = table_.clock_steps();
     releases->request.time = now;
     releases->request.asker = uid_t{0};
     releases->request.action = Action::Delete;
     releases->on_reply = on_reply;
     releases->is_flush = true;
     releases->dropped = drop_deferred("", now);
-    for (const auto& [key, entry] : bans_) {
+    for (const auto& [key, entry] : table_) {
         releases->bans.push_back(key);
     }
     release_next(releases);
@@ -336,7 +309,7 @@ void Executor::log_unexplained() {
     plan.executables = responders();
     plan.most = kMaxLogged;
     plan.is_explained = [this](const std::string&, const std::string& address) {
-        return is_explained(address, BanState::Any);
+        return table_.is_explained(address, BanFilter::All);
     };
     take_survey(runner_, plan, [this](const Survey& survey) {
         for (const auto& problem : survey.problems) {
@@ -372,7 +345,7 @@ void Executor::list_unexplained(const base::UnexplainedRequest& request, const O
     plan.most = kMaxListed;
     plan.wants_holds = true;
     plan.is_explained = [this](const std::string&, const std::string& address) {
-        return is_explained(address, BanState::Any);
+        return table_.is_explained(address, BanFilter::All);
     };
     take_survey(runner_, plan, [this, on_reply](const Survey& survey) {
         last_survey_ = survey;
@@ -390,7 +363,8 @@ base::Reply Executor::page_of_survey(const std::string& after) const {
     const auto& blocks = last_survey_.blocks;
     base::Reply reply;
     std::size_t room = base::kMaxMessageSize - 2048;  // for the members around the rows
-    // Another client may have asked anew meanwhile: continue behind the cursor, wherever that is.
+    // Another client may have asked again in the meantime, so the row of the cursor may be missing:
+    // continue with the next greater one.
     const auto space = after.find(' ');
     const std::tuple<std::string, std::string> cursor{
         after.substr(0, space), space == std::string::npos ? "" : after.substr(space + 1)};

@@ -1,4 +1,4 @@
-// What the files of Executor share: how bans become jobs, records and words. Plain functions.
+// What Executor and BanPolicy share: how bans become jobs, records and words. Plain functions.
 #pragma once
 
 #include <fmt/format.h>
@@ -6,21 +6,23 @@
 #include <chrono>
 #include <string>
 
-#include "base/ban_target.hpp"
 #include "engine/execd/ban.hpp"
 #include "engine/execd/records.hpp"
 #include "engine/execd/runner.hpp"
 
 namespace portcullis::execd {
 
-// A kernel counts its timeout from when it hears of it. A script's effect may carry such a timeout
-// (PORTCULLIS_TIMEOUT), so it is renewed a little before that runs out.
+// Time before the end of a script's timeout at which the ban is renewed. The effect of a script may
+// carry a timeout of the kernel (PORTCULLIS_TIMEOUT), which ends a ban by itself.
 inline constexpr std::chrono::seconds kRenewAhead{1};
 
-// In whole seconds; 0 = it has no end, or less than a second.
+inline std::chrono::seconds whole_seconds(std::chrono::nanoseconds time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time);
+}
+
+// The time that `ban` has left, in whole seconds; 0 = it has no end, or less than a second.
 inline std::chrono::seconds left_of(const Ban& ban, base::Timestamp now) {
-    return ban.until == kNever ? std::chrono::seconds(0)
-                               : std::chrono::duration_cast<std::chrono::seconds>(ban.until - now);
+    return ban.until == kNever ? std::chrono::seconds(0) : whole_seconds(ban.until - now);
 }
 
 inline Job job_of(Action action, const Ban& ban, std::chrono::seconds timeout) {
@@ -46,6 +48,11 @@ inline Record record_of(Action action, const Ban& ban, base::Timestamp now) {
     return record;
 }
 
+// "600 s" or "no end".
+inline std::string time_text(std::chrono::seconds timeout) {
+    return timeout == std::chrono::seconds(0) ? "no end" : fmt::format("{} s", timeout.count());
+}
+
 // "for 600 s" or "until it is lifted by hand".
 inline std::string duration_text(std::chrono::seconds timeout) {
     return timeout == std::chrono::seconds(0) ? "until it is lifted by hand"
@@ -57,17 +64,6 @@ inline Outcome outcome_of_add(const JobResult& result, bool is_dry) {
         return Outcome::Failed;
     }
     return is_dry ? Outcome::DryRun : Outcome::Executed;
-}
-
-// Whether a release of `address` by hand ends `ban`: it is of that address, or of the IPv6 network
-// by which a response banned it (`<ipv6_prefix>`). Networks banned by hand are released as such.
-inline bool is_released_with(const Ban& ban, const std::string& address) {
-    if (ban.key.address == address) {
-        return true;
-    }
-    const auto network = base::parse_ban_target(ban.key.address);
-    const auto released = base::IpAddress::parse(address);
-    return ban.rule_id != 0 && network && released && network->contains(*released);
 }
 
 }  // namespace portcullis::execd

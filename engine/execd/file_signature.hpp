@@ -1,7 +1,7 @@
-// FileSignature: by what a change of a file is noticed without reading it.
+// FileSignature: shows whether a file has changed, without reading it.
 //
-// stat(2) rather than inotify: files that are replaced through symbolic links are followed badly by
-// inotify.
+// It is made by stat(2), since inotify does not follow files that are replaced through symbolic
+// links.
 #pragma once
 
 #include <sys/stat.h>

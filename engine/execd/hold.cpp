@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/ban_target.hpp"
 #include "base/fd.hpp"
+#include "engine/execd/metrics.hpp"
 
 namespace portcullis::execd {
 namespace {
@@ -37,7 +37,7 @@ void Hold::apply(const ExecdConfig& config) {
         });
     reports_.set({config_.seconds, is_dry_});
     write_status();
-    // A dry run starts no responder only to say that there is nothing to hold.
+    // A dry run does not start a responder only to have it hold nothing.
     if (is_wanted() || was_asked_ || (has_responder_ && !is_dry_)) {
         ask(false);
     }
@@ -115,7 +115,7 @@ void Hold::on_event(const HoldEvent& event) {
         const auto reason =
             is_dry_ ? std::nullopt : parts_.protection.reason_to_spare(*event.target);
         if (reason) {
-            // It became protected without a word: it is released, and then on the list.
+            // It became protected without a notice. It is released, and the next request spares it.
             Job job;
             job.action = Action::Release;
             job.executable = kResponder;
@@ -168,17 +168,8 @@ void Hold::write_status() {
     if (parts_.status_file.empty()) {
         return;
     }
-    const auto& counters = reports_.counters();
-    const nlohmann::ordered_json status{
-        {"pid", ::getpid()},
-        {"sources_held_now", reports_.current()},
-        {"sources_held", counters.held},
-        {"holds_confirmed", counters.confirmed},
-        {"holds_lifted", counters.lifted},
-        {"sources_a_dry_run_would_hold", counters.would_hold},
-    };
-    const auto written = base::write_file_atomically(parts_.status_file, status.dump() + "\n", 0644,
-                                                     base::Durability::Process);
+    const auto written = base::write_file_atomically(
+        parts_.status_file, status_json(reports_, ::getpid()), 0644, base::Durability::Process);
     if (!written) {
         parts_.log.debug(parts_.status_file + ": " + written.error().message);
     }

@@ -1,9 +1,10 @@
-// Hold: has the responder make the kernel stop scans by itself, and records what comes of it
+// Hold: has the responder configure the kernel to hold scans, and records the result of each hold
 // (docs/hold.md).
 //
-// It asks again after each start of the responder, at a reload, when the never-block list has
-// changed, and some time after the responder failed. A RecordSink in front of another one: the
-// executed bans that pass confirm holds. Single-threaded on the event loop.
+// It sends the request again after each start of the responder, at a reload, when the never-block
+// list has changed, and some time after the responder failed. It is a RecordSink in front of another
+// one: an executed ban that passes confirms the hold of its address. Single-threaded on the event
+// loop.
 #pragma once
 
 #include <chrono>
@@ -32,8 +33,8 @@ class Hold final : public RecordSink {
         base::Log& log;
         Runner& runner;
         Protection& protection;
-        RecordSink& records;      // where all records go in the end
-        std::string status_file;  // where counters are written; empty = nowhere
+        RecordSink& records;      // gets all records
+        std::string status_file;  // file of published counters; empty = none
     };
     // All references must outlive this.
     explicit Hold(Parts parts);
@@ -41,10 +42,11 @@ class Hold final : public RecordSink {
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
 
-    // At the start and at each reload. Without a persistent command of kResponder, and with
-    // <hold>no</hold>, nothing is held. A dry run counts.
+    // Call it at the start and at each reload. Without a persistent command of kResponder, or with
+    // <hold>no</hold>, nothing is held. A dry run only counts the sources that would be held.
     void apply(const ExecdConfig& config);
-    // The responder was started again: the one before may have left anything.
+    // The responder was started again, and the earlier process may have left anything in the
+    // kernel.
     void on_restarted(const std::string& executable);
     void on_protection_changed();
     void on_event(const HoldEvent& event);
@@ -57,7 +59,7 @@ class Hold final : public RecordSink {
 
   private:
     bool is_wanted() const { return has_responder_ && config_.mode != base::HoldMode::No; }
-    // At most once in kPause: each change costs the responder a call of nft(8).
+    // Asks at most once in kPause, since each change costs the responder a call of nft(8).
     void ask_soon();
     void ask(bool is_forced);
     void take_result(const JobResult& result);
@@ -69,9 +71,9 @@ class Hold final : public RecordSink {
     base::HoldConfig config_;
     bool is_dry_ = false;
     bool has_responder_ = false;
-    bool was_asked_ = false;  // the responder may hold
+    bool was_asked_ = false;  // the kernel may hold sources
     std::optional<HoldRequest> last_;
-    std::string last_problem_;  // that was logged
+    std::string last_problem_;  // the last one in the log
     std::chrono::steady_clock::time_point next_ask_;
     std::chrono::seconds retry_delay_;
     base::EventLoop::Source retry_ = base::EventLoop::no_source();

@@ -33,8 +33,8 @@ void HoldReports::write(const Cidr& target, Outcome outcome, std::string reason,
     records_.write(record);
 }
 
-// Whether the next hold gets records of its own.
-bool HoldReports::admit(Timestamp now) {
+// Counts a hold. Returns whether it gets records of its own.
+bool HoldReports::admit_and_count(Timestamp now) {
     if (!minute_ || *minute_ + kMinute <= now || *minute_ > now) {
         write_sum(now);
         minute_ = now;
@@ -45,7 +45,7 @@ bool HoldReports::admit(Timestamp now) {
 
 void HoldReports::take_held(const Cidr& target, Timestamp now) {
     tick(now);
-    const bool has_record = admit(now);
+    const bool has_record = admit_and_count(now);
     if (setting_.is_dry) {
         ++counters_.would_hold;
         if (has_record) {
@@ -78,7 +78,7 @@ void HoldReports::take_spared(const Cidr& target, const std::string& reason, Tim
     tick(now);
     ++counters_.held;
     ++counters_.lifted;
-    if (admit(now)) {
+    if (admit_and_count(now)) {
         write(target, Outcome::Lifted, "released from the kernel's hold: never blocked: " + reason,
               now);
     } else {
@@ -97,7 +97,7 @@ void HoldReports::take_more(std::uint64_t count, Timestamp now) {
     (setting_.is_dry ? left_out_.would_hold : left_out_.held) += count;
 }
 
-// The ban and the word of the kernel come by different ways: either may be first.
+// The ban and the report of the kernel come by different ways, so either may come first.
 std::optional<Cidr> HoldReports::find_ban(const Cidr& target, Timestamp now) {
     while (!bans_.empty() &&
            (bans_.front().time + setting_.length <= now || bans_.front().time > now)) {

@@ -1,9 +1,10 @@
-// HoldReports: what comes of the sources that the kernel holds for a moment (docs/hold.md): a
-// record `held` for each, then `confirmed` (a ban of it was executed while it was held) or `lifted`
-// (its time ran out).
+// HoldReports: records the holds of the kernel (docs/hold.md): `held` when a hold begins, then
+// `confirmed`, if a ban of the source was executed during the hold, or `lifted`, if the hold ran
+// out.
 //
-// Anybody can make the kernel hold addresses, by forged packets: beyond kMaxRecorded holds within a
-// minute the others are summed up in one record. Single-threaded; time is a parameter.
+// Forged packets can make the kernel hold any address. Within a minute kMaxRecorded holds get
+// records of their own; the others are summed up in one record. Single-threaded; time is a
+// parameter.
 #pragma once
 
 #include <chrono>
@@ -33,7 +34,7 @@ struct HoldCounters {
 
 class HoldReports {
   public:
-    static constexpr int kMaxRecorded = 60;         // holds with records of their own, a minute
+    static constexpr int kMaxRecorded = 60;  // holds per minute that get records of their own
     static constexpr std::size_t kMaxKnown = 8192;  // holds that wait for their end
 
     // `records` must outlive this.
@@ -47,14 +48,14 @@ class HoldReports {
 
     // The kernel holds `target` from now on.
     void take_held(const base::Cidr& target, base::Timestamp now);
-    // The same, of a target that must not be blocked; it is released.
+    // The kernel holds `target`, which must not be blocked and is released.
     void take_spared(const base::Cidr& target, const std::string& reason, base::Timestamp now);
-    // Holds of which the responder says the number alone.
+    // The kernel holds `count` further sources, which the responder does not name.
     void take_more(std::uint64_t count, base::Timestamp now);
     // A ban of `target` was executed.
     void note_ban(const base::Cidr& target, base::Timestamp now);
 
-    // Ends the holds whose time has run out, and writes the sum that is due.
+    // Ends the holds whose time has run out. Writes the sum of the last minute, if it is due.
     void tick(base::Timestamp now);
     std::optional<base::Timestamp> next_due() const;
 
@@ -71,7 +72,7 @@ class HoldReports {
         base::Cidr target;
         base::Timestamp time;
     };
-    bool admit(base::Timestamp now);
+    bool admit_and_count(base::Timestamp now);
     void write(const base::Cidr& target, Outcome outcome, std::string reason, base::Timestamp now);
     void write_sum(base::Timestamp now);
     // The ban that came shortly before the hold of `target`; nullopt = there was none.
@@ -84,9 +85,9 @@ class HoldReports {
     std::deque<Ban> bans_;  // of the last setting_.length
     HoldCounters counters_;
 
-    std::optional<base::Timestamp> minute_;  // begin of the one that is counted
-    int recorded_ = 0;                       // within it
-    HoldCounters left_out_;                  // of it: holds without records of their own
+    std::optional<base::Timestamp> minute_;  // its begin; nullopt = nothing is counted
+    int recorded_ = 0;                       // in this minute
+    HoldCounters left_out_;                  // holds of this minute without their own records
 };
 
 }  // namespace portcullis::execd

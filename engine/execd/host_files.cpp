@@ -25,7 +25,7 @@ using base::IpAddress;
 constexpr std::size_t kMaxFileSize = 1 << 20;
 constexpr std::size_t kMaxFiles = 256;
 
-// Every kind of file: where it stands, what it means, how it is read.
+// The kinds of files: folder, meaning, reader.
 struct FileKind {
     const char* folder;
     const char* pattern;  // of the file's name
@@ -34,7 +34,7 @@ struct FileKind {
 };
 constexpr FileKind kFileKinds[] = {
     {"/etc", "resolv.conf", "nameserver", nameservers_in_resolv_conf},
-    // Behind the stub 127.0.0.53, and behind a local dnsmasq or unbound.
+    // The nameservers behind the stub 127.0.0.53, and behind a local dnsmasq or unbound.
     {"/run/systemd/resolve", "resolv.conf", "nameserver", nameservers_in_resolv_conf},
     {"/run/NetworkManager", "*resolv.conf", "nameserver", nameservers_in_resolv_conf},
     {"/run/resolvconf", "resolv.conf", "nameserver", nameservers_in_resolv_conf},
@@ -66,7 +66,7 @@ void add_address(std::string_view text, std::vector<IpAddress>& addresses) {
     }
 }
 
-// The last kMaxFileSize bytes: lease files are appended to.
+// Returns the last kMaxFileSize bytes, since new leases are at the end of their files.
 std::optional<std::string> read_end_of(const std::string& path) {
     const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};

@@ -1,5 +1,5 @@
-// The files that name nameservers and DHCP servers, in the formats of the programs that write
-// them. Pure functions from text to addresses; reading and following is HostFiles.
+// Readers of the files that name nameservers and DHCP servers, one for each format, and HostFiles,
+// which follows these files.
 #pragma once
 
 #include <chrono>
@@ -22,21 +22,21 @@ std::vector<base::IpAddress> servers_in_key_value_lease(std::string_view text);
 // dhcpcd(8): the DHCP message itself (RFC 2131), option 54.
 std::vector<base::IpAddress> servers_in_dhcp_message(std::string_view bytes);
 
-// HostFiles: what all these files say, read again when one changes.
-//
-// A file is known by inode, size and time of change: resolv.conf and leases are replaced as well as
-// rewritten, often through symbolic links, which inotify follows badly. Single-threaded.
+// HostFiles: the addresses in all these files. A file is read again when its FileSignature changes.
+// Single-threaded.
 class HostFiles {
   public:
     // `root` precedes every path; "" = the host's own.
     explicit HostFiles(std::string root);
 
-    // Looks for changes; true = something changed. Costs one stat(2) for each file.
+    // Reads the files that have changed. Returns whether an address may have changed. Costs one
+    // stat(2) for each file.
     bool refresh();
 
-    // "nameserver (/etc/resolv.conf)" and the like; empty = no such thing.
+    // Returns "nameserver (/etc/resolv.conf)" or the like; empty = no file names an address of
+    // `target`.
     std::string meaning_of(const base::Cidr& target) const;
-    // All of them, with the same texts.
+    // All addresses, with the same texts.
     const std::map<base::IpAddress, std::string>& all() const { return meanings_; }
 
   private:

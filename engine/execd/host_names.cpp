@@ -66,7 +66,7 @@ HostNames::HostNames(std::vector<std::string> names, std::chrono::milliseconds p
     shared_ = std::make_shared<Shared>();
     shared_->names = std::move(names);
     shared_->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    // Signals are for the thread of the event loop.
+    // The thread of the event loop handles the signals.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -101,7 +101,7 @@ void HostNames::look_up_forever(const std::shared_ptr<Shared>& shared) {
                 return;
             }
             if (shared->has_new_names) {
-                break;  // this one may be gone
+                break;  // the HostNames may have ended
             }
             auto& known = shared->addresses[name];
             if (!found.empty() && found != known) {

@@ -1,8 +1,8 @@
-// HostNames: the addresses behind the host names of <white_list>, looked up in a thread of its own
-// because a lookup may take long, and again every minute.
+// HostNames: the addresses of the host names of <white_list>. A thread of its own looks them up,
+// since a lookup may take long, and repeats that every minute.
 //
-// An address stays known while its name cannot be resolved: a nameserver that is down must not
-// unprotect anybody. Call everything from one thread.
+// An address stays known while its name cannot be resolved, so that it stays protected while a
+// nameserver is down. Call all functions from one thread.
 #pragma once
 
 #include <chrono>
@@ -18,17 +18,17 @@ namespace portcullis::execd {
 
 class HostNames {
   public:
-    // Starts looking up; waits up to `patience` for the first answers. No names: no thread.
+    // Starts the thread, and waits up to `patience` for the first answers. Without names there is
+    // no thread.
     explicit HostNames(std::vector<std::string> names,
                        std::chrono::milliseconds patience = std::chrono::milliseconds(2000));
-    // The thread may still wait for an answer: it ends by itself.
+    // Does not wait for the thread, which ends after its current lookup.
     ~HostNames();
     HostNames(const HostNames&) = delete;
     HostNames& operator=(const HostNames&) = delete;
 
-    // Other names, in place of those before. What is known of a name that stays is kept. Waits for
-    // nothing: the addresses of new names come with the next news. REQUIRES: there were names, or
-    // else make a new one.
+    // Replaces the names, and keeps the addresses of those that stay. Does not wait: the addresses
+    // of new names follow later, as changes. REQUIRES: there were names before.
     void set_names(std::vector<std::string> names);
 
     // Readable after the addresses have changed; -1 = there are no names.

@@ -24,7 +24,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kChecksumDigits = 8;
-constexpr std::size_t kSlackRecords = 4096;  // history that is not worth a compaction
+constexpr std::size_t kSlackRecords = 4096;  // obsolete records that are not worth a compaction
 
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
     std::array<std::uint32_t, 256> table{};
@@ -89,7 +89,7 @@ json to_json(const Offender& offender) {
     return object;
 }
 
-// Typed reading that fails as a whole: a record with one wrong member is damaged.
+// Reads typed members. If one member is wrong, the whole record counts as damaged.
 class Members {
   public:
     explicit Members(const json& object) : object_(object) {}
@@ -117,7 +117,7 @@ class Members {
         }
         return it->get<bool>();
     }
-    // Members that journals of earlier versions do not have.
+    // Journals of earlier versions lack these members.
     bool has(const char* name) const { return object_.contains(name); }
     template <typename Value>
     Value word(const char* name, std::optional<Value> (*value_of)(std::string_view),
@@ -137,7 +137,7 @@ class Members {
     bool ok_ = true;
 };
 
-// Nothing that execd wrote lies outside; keeps all sums far from overflow. 2200-01-01.
+// The latest time that execd writes, 2200-01-01. All sums stay far from overflow.
 constexpr base::Timestamp kLatest{std::chrono::seconds(7'258'118'400)};
 
 bool is_sane(base::Timestamp time) { return time >= base::Timestamp() && time <= kLatest; }
@@ -150,7 +150,7 @@ void note_absurdity(JournalState& state, const BanKey& key, std::string_view wha
     }
 }
 
-// Why nothing can be done about what has this key; "" = something can.
+// Returns why no undo is possible for this key; "" = it is possible.
 std::string_view fault_of(const BanKey& key) {
     if (key.executable.empty() || key.executable.find('/') != std::string::npos) {
         return "not the name of an executable";
@@ -165,7 +165,7 @@ std::string_view fault_of(const BanKey& key) {
     return {};
 }
 
-// Why a ban cannot be what execd wrote; "" = it can.
+// Returns why execd cannot have written this ban; "" = it can have.
 std::string_view fault_of(const Ban& ban) {
     constexpr std::chrono::seconds kSlack{1};
     if (const auto target = base::parse_ban_target(ban.key.address);
@@ -268,7 +268,7 @@ bool read_offender(const json& object, JournalState& state) {
     return true;
 }
 
-// Every kind of record, by its only member.
+// The kinds of record, by the name of their only member.
 struct RecordKind {
     const char* name;
     bool (*read)(const json&, JournalState&);
@@ -355,8 +355,8 @@ bool Journal::append(const std::string& line) {
         return false;
     }
     if (!base::write_all(fd_.get(), bytes)) {
-        // A full disk may have taken half of the line: take it back, or else begin the next record
-        // on a line of its own.
+        // A full disk may have taken a part of the line. Remove that part; if that fails, the next
+        // record begins on a line of its own.
         starts_torn_ = ::ftruncate(fd_.get(), before.st_size) != 0 || starts_torn_;
         return false;
     }
@@ -370,7 +370,7 @@ bool Journal::put(const Ban& ban) { return append(line_of({{"ban", to_json(ban)}
 bool Journal::put(const Offender& offender) {
     return append(line_of({{"offender", to_json(offender)}}));
 }
-bool Journal::undone(const BanKey& key) { return append(line_of({{"undone", to_json(key)}})); }
+bool Journal::put_undone(const BanKey& key) { return append(line_of({{"undone", to_json(key)}})); }
 
 void Journal::sync() {
     if (needs_sync_) {
@@ -396,7 +396,7 @@ base::Result<void> Journal::compact(const JournalState& state) {
     }
     auto fd = open_for_append(path_);
     if (!fd) {
-        // The old descriptor leads to a file without a name: better to stop than to lose bans.
+        // The old descriptor leads to a file without a name. execd stops, since it would lose bans.
         return file_error("unwritable-file", "cannot reopen the journal of bans", path_);
     }
     fd_ = std::move(fd);

@@ -1,13 +1,12 @@
-// Journal: the bans on disk, so that kill -9 at any instant loses none and makes none permanent.
+// Journal: the bans on disk. A kill -9 at any instant loses no ban and makes none permanent.
 //
 // An append-only file of lines "<crc32 as 8 hex digits> <json>\n"; the last record of a key wins:
-//   {"ban": {...}}        in force from now on (written before the command runs)
-//   {"undone": {key}}     its undo has been carried out
+//   {"ban": {...}}        active from now on; written before the command runs
+//   {"undone": {key}}     its undo was carried out
 //   {"offender": {...}}   step of <repeated_offenders>
-// A torn or damaged line is skipped and reported, the others count. A record that is whole but
-// absurd makes no ban: without a usable key it is dropped, otherwise its ban counts as over, so
-// that the next start undoes it. Single-threaded, one per home (the lock on run/execd.pid guards
-// it).
+// A torn or damaged line is skipped and reported. A record with a right checksum and impossible
+// values makes no ban. If its key is usable, its ban counts as over, and the next start undoes it;
+// otherwise it is dropped. Single-threaded; one per home, guarded by the lock on run/execd.pid.
 #pragma once
 
 #include <map>
@@ -25,34 +24,34 @@ struct JournalState {
     std::map<BanKey, Ban> bans;
     std::map<BanKey, Offender> offenders;
     int records = 0;
-    int damaged = 0;                       // lines whose checksum or content was wrong
-    std::vector<std::string> absurdities;  // of records, for a person; the first few
+    int damaged = 0;                       // lines with a wrong checksum or content
+    std::vector<std::string> absurdities;  // impossible values, for a person; the first few
 
     bool operator==(const JournalState&) const = default;
 };
 
-// The state that the bytes of a journal lead to. Never fails: what is damaged is counted.
+// Returns the state that the bytes of a journal describe. Never fails: damaged lines are counted.
 JournalState replay_journal(std::string_view bytes);
 
 class Journal {
   public:
-    // Opens <folder>/bans.journal, making folder (0700) and file (0600) if need be, and moves what
-    // it holds to `state`. Errors: "unreadable-file", "unwritable-file".
+    // Opens <folder>/bans.journal, and puts its content into `state`. Creates the folder (0700) and
+    // the file (0600), if they are missing. Errors: "unreadable-file", "unwritable-file".
     static base::Result<Journal> open(const std::string& folder, JournalState& state);
 
-    // Hand one record to the kernel: survives the death of execd, not yet a power cut.
-    // false = it could not be written; the file is as it was before.
+    // Append a record. It survives the death of execd at once, and a power cut after sync(). false
+    // = it could not be written, and the file is unchanged.
     bool put(const Ban& ban);
     bool put(const Offender& offender);
-    bool undone(const BanKey& key);
+    bool put_undone(const BanKey& key);
 
     // Waits until all records are on the disk.
     void sync();
     bool needs_sync() const { return needs_sync_; }
 
-    // True once most of the file is history.
+    // True if most records of the file are obsolete.
     bool wants_compaction(std::size_t live_records) const;
-    // Replaces the file, in one step, by one that holds just this state.
+    // Replaces the file by one that holds only `state`, in one step.
     base::Result<void> compact(const JournalState& state);
 
   private:

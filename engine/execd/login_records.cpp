@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kMaxRead = 4 << 20;
 constexpr auto kRecordSize = static_cast<std::int64_t>(sizeof(utmpx));
 
-// The address of a record: in binary, or only as text in ut_host.
+// Returns the address of a record, which is binary, or only a text in ut_host.
 std::optional<base::IpAddress> address_of(const utmpx& record) {
     const auto& words = record.ut_addr_v6;
     if (words[1] != 0 || words[2] != 0 || words[3] != 0) {
@@ -59,7 +59,7 @@ void LoginRecords::take(std::string_view bytes) {
     std::string user(record.ut_user, ::strnlen(record.ut_user, sizeof record.ut_user));
     std::replace_if(
         user.begin(), user.end(), [](char c) { return c <= ' ' || c > '~'; }, '_');
-    // 32 bits that do not end in 2038.
+    // Unsigned 32 bits, which last beyond 2038.
     const std::int64_t time = static_cast<std::uint32_t>(record.ut_tv.tv_sec);
     if (logins_.size() >= kMaxAddresses && logins_.count(*address) == 0) {
         logins_.erase(std::min_element(
@@ -87,7 +87,7 @@ bool LoginRecords::read(File& file) {
         file.read_until = 0;
         return true;
     }
-    // Whole records only: one that is being written is read next time.
+    // Reads only whole records. One that is being written is read the next time.
     const std::int64_t end = signature.size / kRecordSize * kRecordSize;
     const std::int64_t earliest =
         std::max<std::int64_t>(end - kMaxRead / kRecordSize * kRecordSize, 0);

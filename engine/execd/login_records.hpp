@@ -1,8 +1,8 @@
-// LoginRecords: from which addresses somebody has logged in lately, by the records of wtmp(5).
+// LoginRecords: the addresses of recent successful logins, from /var/log/wtmp and the file that it
+// was rotated to, /var/log/wtmp.1 (wtmp(5)).
 //
-// Read are /var/log/wtmp and the file that it was rotated to, /var/log/wtmp.1. Records of failed
-// logins stand in another file (btmp). Systems that write no wtmp (Debian 13 and others keep logins
-// in a database instead) have no addresses here. Single-threaded.
+// Failed logins are in another file, btmp. A system without wtmp has no addresses here: Debian 13
+// and others keep logins in a database instead. Single-threaded.
 #pragma once
 
 #include <array>
@@ -31,12 +31,12 @@ class LoginRecords {
     // `root` precedes /var/log; "" = the host's own.
     explicit LoginRecords(std::string root) : root_(std::move(root)) {}
 
-    // Reads what was added, at most the last 4 MB; true = something was. Costs two stat(2) if
-    // nothing has changed.
+    // Reads the records that were added, at most the last 4 MB. Returns whether there were any.
+    // Costs two stat(2) if nothing has changed.
     bool refresh();
 
-    // "login of alice on 2026-11-14" if there was one from `target` within `days` before `now`;
-    // empty = there was none.
+    // Returns "login of alice on 2026-11-14", if there was a login from `target` within `days`
+    // before `now`; empty = there was none.
     std::string meaning_of(const base::Cidr& target, int days, base::Timestamp now) const;
     void for_each(int days, base::Timestamp now,
                   const std::function<void(const base::IpAddress&, std::string)>& on_login) const;

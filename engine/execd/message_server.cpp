@@ -29,7 +29,7 @@ tl::unexpected<base::Diagnostic> cannot_listen(const std::string& path, int erro
 }
 
 base::ProtectedRow row_of(const ProtectedEntry& entry) {
-    constexpr std::size_t kMaxReason = 300;  // a title of a process may be long
+    constexpr std::size_t kMaxReason = 300;  // the title of a process may be long
     return {entry.network.is_one_address() ? entry.network.address.to_string()
                                            : entry.network.to_string(),
             entry.reason.substr(0, kMaxReason)};
@@ -50,7 +50,7 @@ base::Result<std::unique_ptr<MessageServer>> MessageServer::listen(const std::st
         return cannot_listen(path, errno);
     }
     ::unlink(path.c_str());
-    // Everybody may connect, so that a wrong user is told apart and recorded, not only kept out.
+    // Every user may connect, so that requests of a wrong user are recorded.
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         ::chmod(path.c_str(), 0666) != 0 || ::listen(fd.get(), 64) != 0) {
         return cannot_listen(path, errno);
@@ -114,7 +114,7 @@ void MessageServer::accept_clients() {
 
 void MessageServer::read_messages(std::uint64_t id) {
     parts_.before_handling();
-    // One byte more than a message may have, so that a longer one is seen to be longer.
+    // One byte more than a message may have, so that a longer one is recognized.
     std::array<char, base::kMaxMessageSize + 1> buffer;
     for (int round = 0; round < kMessagesPerRound; ++round) {
         const auto it = clients_.find(id);
@@ -152,7 +152,7 @@ void MessageServer::handle(std::uint64_t id, std::string_view packet) {
         reply(id, {false, "only root may do this", {}, {}});
         return;
     }
-    // What is under way when this ends is answered to nobody.
+    // After the end of this server no reply is sent.
     const auto on_reply = [this, id,
                            life = std::weak_ptr<const bool>(life_)](const base::Reply& result) {
         if (!life.expired()) {

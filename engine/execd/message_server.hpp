@@ -1,8 +1,8 @@
 // MessageServer: execd's socket (docs/execd-protocol.md).
 //
-// Who may ask is decided by SO_PEERCRED when a client connects: the engine's uid for responses,
-// uid 0 for everything, nobody else for anything. Nothing here waits for a client: a reply that
-// does not fit into its socket buffer closes the connection. Single-threaded on the event loop.
+// SO_PEERCRED shows the uid of a client when it connects. The engine's uid may request responses,
+// uid 0 everything, other users nothing. Nothing here waits for a client: if a reply does not fit
+// into the socket buffer, the connection is closed. Single-threaded on the event loop.
 #pragma once
 
 #include <sys/types.h>
@@ -28,7 +28,7 @@ namespace portcullis::execd {
 class MessageServer {
   public:
     static constexpr std::size_t kMaxClients = 32;
-    // Some are kept for root, so that the engine's user cannot lock the administrator out.
+    // The others are kept for root, so that the engine's user cannot lock the administrator out.
     static constexpr std::size_t kMaxClientsOfOthers = 16;
 
     struct Parts {
@@ -39,13 +39,14 @@ class MessageServer {
         Executor& executor;
         Protection& protection;
         std::function<bool()> is_dry_run;
-        // Called before and after messages are handled: to look at the clock, to set timers anew.
+        // Called before messages are handled, to notice steps of the clock, and after that, to set
+        // timers again.
         std::function<void()> before_handling;
         std::function<void()> on_handled;
     };
 
-    // Listens on `path` (an old socket is replaced; REQUIRES the lock on the home's pid file).
-    // Error "cannot-listen".
+    // Listens on `path`, where it replaces an old socket. REQUIRES: the lock on the home's pid
+    // file. Error "cannot-listen".
     static base::Result<std::unique_ptr<MessageServer>> listen(const std::string& path,
                                                                uid_t engine_uid, Parts parts);
     ~MessageServer();
@@ -75,7 +76,7 @@ class MessageServer {
     std::map<std::uint64_t, Client> clients_;
     std::uint64_t last_id_ = 0;
     std::shared_ptr<const bool> life_ = std::make_shared<bool>(true);
-    std::vector<ProtectedEntry> protected_;  // whose pages are being asked for
+    std::vector<ProtectedEntry> protected_;  // the list whose pages a client is reading
 };
 
 }  // namespace portcullis::execd

@@ -1,12 +1,12 @@
-// NetworkFacts: the addresses that this host itself and its routes give meaning to, learnt from
-// rtnetlink and followed as they change:
-//   own addresses, broadcast addresses of own subnets, the next hop of every route in every table
-//   (also of multipath routes and nexthop objects);
+// NetworkFacts: the addresses with a role for this host, read from rtnetlink and followed as they
+// change:
+//   own addresses; broadcast addresses of own subnets; the next hop of every route in every table,
+//   also of multipath routes and nexthop objects;
 //   the IPv6 prefixes that are on a link of this host.
 //
-// New facts count at once. What was deleted is forgotten by reading everything anew, at most once a
-// second and more rarely where that takes long (a router with a full table): until then the list
-// errs on the side of sparing. Single-threaded.
+// A new address counts at once. A deleted one is forgotten when all are read again: at most once a
+// second, and more rarely if that takes long (a router with a full table). Until then it stays
+// spared. Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -25,26 +25,26 @@ namespace portcullis::execd {
 
 class NetworkFacts {
   public:
-    // Subscribes first and reads then, so that nothing falls in between. Error "no-netlink".
+    // Subscribes first and then reads, so that no change is missed. Error "no-netlink".
     static base::Result<NetworkFacts> open();
 
     // Readable when there is news.
     int fd() const;
-    // Takes in what is new, without waiting; true = there was something.
+    // Handles the queued changes without waiting. Returns whether there were any.
     bool follow();
 
-    // "own address", "broadcast address", "next hop of a route"; empty = nothing of these. Of a
-    // network: that of any address in it.
+    // Returns "own address", "broadcast address" or "next hop of a route"; empty = none of these.
+    // If `target` is a network, the role of any address in it counts.
     std::string_view meaning_of(const base::Cidr& target) const;
 
-    // All of them.
+    // All addresses with a role.
     const std::unordered_map<base::IpAddress, std::string_view, base::IpAddressHash>& all() const {
         return facts_.meanings;
     }
     // The IPv6 prefixes whose hosts are reached without a router.
     const base::CidrSet& on_link() const { return facts_.on_link; }
-    // Whether an IPv6 network has addresses in common with a prefix whose hosts are reached without
-    // a router: of an own address, or of a route without a next hop.
+    // Whether an IPv6 network overlaps a prefix whose hosts are reached without a router: that of
+    // an own address, or of a route without a next hop.
     bool is_on_link(const base::Cidr& network) const {
         return facts_.on_link.find_overlap(network) != nullptr;
     }
@@ -66,7 +66,7 @@ class NetworkFacts {
 
     Socket news_;
     Facts facts_;
-    bool is_stale_ = false;  // something was deleted since all was read
+    bool is_stale_ = false;  // an address was deleted after the last full read
     std::chrono::steady_clock::time_point next_read_;
 };
 

@@ -13,13 +13,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How old what the files say may be when an address is judged, and how soon a ban is lifted
-// because of what they say.
+// Longest age of the content of the files when an address is checked, and longest time until a ban
+// is lifted because of them.
 constexpr std::chrono::milliseconds kMaxFileAge{500};
 constexpr std::chrono::seconds kTick{2};
 constexpr std::chrono::minutes kSshLook{1};
 constexpr std::string_view kOutbound = "peer of a connection that this host opened";
-constexpr std::size_t kMaxEntries = 100'000;  // of what is shown
+constexpr std::size_t kMaxEntries = 100'000;  // of all_protected()
 
 }  // namespace
 
@@ -64,7 +64,7 @@ NeverBlock::NeverBlock(base::EventLoop& loop, base::Log& log, std::string root,
       ssh_(root_) {
     on_network_ = loop_.watch_fd(network_.fd(), EPOLLIN, [this](std::uint32_t) {
         if (network_.follow()) {
-            tell_changed();
+            report_change();
         }
     });
     if (ssh_.fd() >= 0) {
@@ -74,7 +74,7 @@ NeverBlock::NeverBlock(base::EventLoop& loop, base::Log& log, std::string root,
     on_tick_ = loop_.call_every(kTick, [this] { look_around(); });
 }
 
-void NeverBlock::tell_changed() {
+void NeverBlock::report_change() {
     if (on_changed_) {
         on_changed_();
     }
@@ -93,9 +93,9 @@ bool NeverBlock::refresh_files() {
 void NeverBlock::look_around() {
     const bool files_changed = refresh_files();
     const bool network_changed = network_.follow();
-    if (files_changed || network_changed || has_untold_news_) {
-        has_untold_news_ = false;
-        tell_changed();
+    if (files_changed || network_changed || has_unreported_change_) {
+        has_unreported_change_ = false;
+        report_change();
     }
     if (outbound_) {
         outbound_->begin_look(steady_clock::now());
@@ -119,7 +119,7 @@ void NeverBlock::configure(const ExecdConfig& config) {
             on_outbound_ = loop_.watch_fd(outbound_->fd(), EPOLLIN, [this](std::uint32_t) {
                 outbound_->follow();
                 if (outbound_->take_changed()) {
-                    tell_changed();
+                    report_change();
                 }
             });
         }
@@ -136,12 +136,12 @@ void NeverBlock::apply_host_names() {
     }
     if (names_in_use_.empty() || wanted.empty()) {
         on_names_ = base::EventLoop::no_source();
-        // The first names of all are waited for: at a start, somebody may be banned at once.
+        // Waits only for the first names: at a start, an address may be banned at once.
         names_ = std::make_unique<HostNames>(wanted);
         if (names_->fd() >= 0) {
             on_names_ = loop_.watch_fd(names_->fd(), EPOLLIN, [this](std::uint32_t) {
                 names_->take_news();
-                tell_changed();
+                report_change();
             });
         }
     } else {
@@ -179,9 +179,9 @@ std::optional<std::string> NeverBlock::standing_reason(const base::Cidr& target)
 }
 
 std::optional<std::string> NeverBlock::reason_to_spare(const base::Cidr& target) {
-    has_untold_news_ = network_.follow() || has_untold_news_;
+    has_unreported_change_ = network_.follow() || has_unreported_change_;
     if (steady_clock::now() - files_read_ >= kMaxFileAge) {
-        has_untold_news_ = refresh_files() || has_untold_news_;
+        has_unreported_change_ = refresh_files() || has_unreported_change_;
     }
     if (auto reason = standing_reason(target)) {
         return reason;
@@ -213,8 +213,8 @@ base::Cidr NeverBlock::widen(const base::Cidr& target, int prefix_length) {
 }
 
 std::vector<ProtectedEntry> NeverBlock::all_protected() {
-    has_untold_news_ = network_.follow() || has_untold_news_;
-    has_untold_news_ = refresh_files() || has_untold_news_;
+    has_unreported_change_ = network_.follow() || has_unreported_change_;
+    has_unreported_change_ = refresh_files() || has_unreported_change_;
     std::vector<ProtectedEntry> entries;
     const auto add = [&](const base::Cidr& network, std::string reason) {
         if (entries.size() < kMaxEntries) {

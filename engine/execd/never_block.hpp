@@ -1,8 +1,8 @@
-// NeverBlock: the addresses that no response is ever made against (docs/never-block.md).
+// NeverBlock: the never-block list, the addresses that must not be blocked (docs/never-block.md).
 //
-// Gathers every source; each is read when this is made, and followed. Calls `on_changed` from the
-// event loop when an address may have become protected, so that its ban is lifted.
-// Single-threaded on the event loop.
+// It joins all sources of protected addresses, reads them at its start, and follows their changes.
+// It calls `on_changed` from the event loop when an address may have become protected, so that its
+// ban is lifted. Single-threaded on the event loop.
 #pragma once
 
 #include <chrono>
@@ -29,25 +29,25 @@
 
 namespace portcullis::execd {
 
-// The network of `prefix_length` bits around an IPv6 address, unless `is_taken` says that it holds
-// somebody who must not be blocked, or a neighbour; `target` otherwise, and if it is no single IPv6
-// address.
+// Returns the network of `prefix_length` bits around the IPv6 address `target`. Returns `target`
+// itself if `is_taken` says that this network holds a protected address or a neighbour, or if
+// `target` is not a single IPv6 address.
 base::Cidr widened(const base::Cidr& target, int prefix_length,
                    const std::function<bool(const base::Cidr&)>& is_taken);
 
 class NeverBlock final : public Protection {
   public:
-    // `root` precedes /etc, /run, /var and /proc; "" = the host's own. `loop` must outlive
-    // this too. Error "no-netlink": without this host's routes nothing may be blocked.
-    // `log` gets what is wrong with white list files; both must outlive this.
+    // `root` precedes /etc, /run, /var and /proc; "" = the host's own. `log` gets the problems of
+    // white list files. `loop` and `log` must outlive this. Error "no-netlink": the routes of the
+    // host cannot be read, so no address may be blocked.
     static base::Result<std::unique_ptr<NeverBlock>> open(base::EventLoop& loop, base::Log& log,
                                                           std::string root);
     ~NeverBlock() override = default;
     NeverBlock(const NeverBlock&) = delete;
     NeverBlock& operator=(const NeverBlock&) = delete;
 
-    // The white list and the kinds of addresses to spare, in place of those before. Waits up to
-    // two seconds for the addresses of host names.
+    // Replaces the white list and the kinds of addresses to spare. Waits up to two seconds for the
+    // addresses of host names.
     void configure(const ExecdConfig& config);
     void set_on_changed(std::function<void()> on_changed) { on_changed_ = std::move(on_changed); }
 
@@ -63,7 +63,7 @@ class NeverBlock final : public Protection {
     bool refresh_files();
     void apply_host_names();
     void look_around();
-    void tell_changed();
+    void report_change();
 
     base::EventLoop& loop_;
     std::string root_;
@@ -75,12 +75,12 @@ class NeverBlock final : public Protection {
     HostFiles files_;
     WhiteListFiles white_list_files_;
     LoginRecords logins_;
-    int login_days_ = 0;  // 0 = logins protect nobody
+    int login_days_ = 0;  // 0 = logins protect no address
     std::optional<OutboundPeers> outbound_;
     std::chrono::steady_clock::time_point files_read_;
     std::optional<SocketDiag> diag_;
     SshWatch ssh_;
-    bool has_untold_news_ = false;  // found while an address was judged
+    bool has_unreported_change_ = false;  // found during a call of reason_to_spare()
     std::function<void()> on_changed_;
     base::EventLoop::Source on_network_ = base::EventLoop::no_source();
     base::EventLoop::Source on_names_ = base::EventLoop::no_source();

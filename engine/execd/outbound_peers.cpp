@@ -10,10 +10,10 @@
 namespace portcullis::execd {
 namespace {
 
-// A look may use one part in so many of the time: very many connections are looked at more rarely.
+// Looks may use one kTimeShare-th of the time, so with many connections they are more rare.
 constexpr int kTimeShare = 500;
 
-// The kernel's choice of local ports for connections that we open.
+// The range of local ports that the kernel uses for connections that we open.
 std::pair<std::uint16_t, std::uint16_t> local_port_range() {
     std::pair<std::uint16_t, std::uint16_t> range{32768, 60999};
     if (const auto text = base::read_file("/proc/sys/net/ipv4/ip_local_port_range")) {
@@ -57,7 +57,7 @@ void OutboundPeers::enter(Phase phase) {
             break;
     }
     if (!is_asked) {
-        phase_ = Phase::Idle;  // what was seen before stays remembered
+        phase_ = Phase::Idle;  // earlier connections stay remembered
     }
 }
 
@@ -89,7 +89,7 @@ void OutboundPeers::look(Time now) {
     }
 }
 
-// What the counters say counts. Until they say something, the local port does.
+// The byte counters decide. While they show nothing, the local port decides.
 void OutboundPeers::judge(std::uint64_t cookie, Connection& connection, Opener opener) {
     connection.opener = opener;
     const bool is_ours = opener == Opener::Us ||
@@ -98,7 +98,7 @@ void OutboundPeers::judge(std::uint64_t cookie, Connection& connection, Opener o
     if (is_ours && !connection.is_ours) {
         by_peer_.emplace(connection.peer, cookie);
     }
-    connection.is_ours = is_ours;  // one that is not any more leaves `by_peer_` when the look ends
+    connection.is_ours = is_ours;  // end_look() removes others from `by_peer_`
 }
 
 void OutboundPeers::take(const TcpSocket& socket) {
@@ -161,9 +161,9 @@ std::string OutboundPeers::text_of(const Connection& connection, Time now) {
                        connection.peer_port, age);
 }
 
-// Asked from the kernel: a connection that has ended since the last look protects nobody.
+// Asks the kernel, since a connection that ended after the last look protects no address.
 bool OutboundPeers::is_alive(std::uint64_t cookie, const Connection& connection) const {
-    auto diag = SocketDiag::open();  // a look may be under way on the other one
+    auto diag = SocketDiag::open();  // a look may use the other socket
     bool is_found = false;
     if (diag) {
         diag->ask_and_read(
@@ -174,8 +174,8 @@ bool OutboundPeers::is_alive(std::uint64_t cookie, const Connection& connection)
 }
 
 std::optional<std::string> OutboundPeers::find_connection(const base::Cidr& asked, Time now) {
-    // Of a peer with very many connections this many are tried: if they have all ended since the
-    // last look, it is not one that the host depends on.
+    // Most connections of a peer that are checked. If all of them have ended since the last look,
+    // the host does not depend on this peer.
     constexpr int kMaxTried = 16;
     int tried = 0;
     const auto text_if_found = [&](std::uint64_t cookie) -> std::optional<std::string> {
@@ -209,7 +209,7 @@ std::optional<std::string> OutboundPeers::find_connection(const base::Cidr& aske
 
 void OutboundPeers::for_each(
     Time now, const std::function<void(const base::IpAddress&, std::string)>& on_peer) const {
-    const base::IpAddress* last = nullptr;  // equal keys stand beside each other
+    const base::IpAddress* last = nullptr;  // equal keys follow each other
     for (const auto& [peer, cookie] : by_peer_) {
         const Connection& connection = connections_.at(cookie);
         const bool is_old =

@@ -1,9 +1,11 @@
-// OutboundPeers: the peers of TCP connections that this host opened and that have been established
-// for a minute (docs/never-block.md). A forged scan must not cut the host off its database.
+// OutboundPeers: the peers of TCP connections that this host opened, and that have been established
+// for a minute (docs/never-block.md). They are spared, so that a forged scan cannot cut the host
+// off from its database.
 //
-// The kernel does not say how old a connection is. So all of them are looked at now and then, and
-// each is remembered by its cookie with the time at which it was first seen. Connections that the
-// first look finds count as old. What is remembered is bounded. Single-threaded.
+// The kernel does not report the age of a connection. So execd lists all connections from time to
+// time (a look), and remembers each by its cookie, with the time at which it was first seen.
+// Connections of the first look count as old. At most kMaxConnections are remembered.
+// Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -29,25 +31,25 @@ class OutboundPeers {
 
     OutboundPeers();
 
-    // Readable while a look is under way and follow() has something to do; -1 = the kernel does not
-    // offer sock_diag, and no peer is ever found.
+    // Readable while a look is under way and follow() has work. -1 = the kernel has no sock_diag,
+    // so that no peer is found.
     int fd() const { return diag_ ? diag_->fd() : -1; }
-    // Begins a look, unless one is under way or the last one was less than kLookInterval ago (more,
-    // where a look takes long).
+    // Begins a look, unless one is under way, or the last one was less than kLookInterval ago. If a
+    // look takes long, the interval is longer.
     void begin_look(Time now);
-    // Goes on with the look that is under way, for some 100 µs.
+    // Continues the look that is under way, for about 100 µs.
     void follow();
     bool is_looking() const { return phase_ != Phase::Idle; }
-    // Whether the last look has changed what for_each() reports, since this was asked last.
+    // Returns whether the result of for_each() has changed since the last call, and forgets that.
     bool take_changed() { return std::exchange(has_changed_, false); }
-    // Begins a look and ends it before this returns.
+    // Carries out a whole look.
     void look(Time now);
 
-    // "local port 40312, remote port 5432, open for at least 83 s": a connection of this kind with
-    // a peer in `asked`, which is still established; nullopt = there is none.
+    // Returns a connection of this kind with a peer in `asked` that is still established, as "local
+    // port 40312, remote port 5432, open for at least 83 s"; nullopt = there is none.
     std::optional<std::string> find_connection(const base::Cidr& asked, Time now);
-    // Calls `on_peer` once for each peer with a remembered connection that is old enough, with the
-    // same text, as the last look saw it.
+    // Calls `on_peer` once for each peer with a connection that was old enough in the last look,
+    // with the same text.
     void for_each(Time now,
                   const std::function<void(const base::IpAddress&, std::string)>& on_peer) const;
 
@@ -75,10 +77,10 @@ class OutboundPeers {
     Time look_began_;
     std::chrono::steady_clock::duration work_{};  // of the look under way
     Time next_look_;
-    std::uint64_t look_ = 0;  // counts them
+    std::uint64_t look_ = 0;  // number of the look
     bool is_first_ = true;
     bool has_changed_ = false;
-    std::uint64_t peers_seen_ = 0;          // by their hashes: of those that are old enough
+    std::uint64_t peers_seen_ = 0;          // hash over the peers that are old enough
     std::vector<std::uint16_t> listening_;  // local ports, sorted
     std::pair<std::uint16_t, std::uint16_t> own_ports_;
     std::unordered_map<std::uint64_t, Connection> connections_;  // by cookie

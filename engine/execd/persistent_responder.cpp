@@ -21,17 +21,19 @@ namespace {
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-// The one argument that tells an executable which can do both to stay and read requests.
+// The argument of an executable that has to stay and read requests.
 constexpr const char* kPersistentArgument = "persistent";
 constexpr std::size_t kMaxReply = 4096;
 constexpr std::size_t kMaxError = 300;
 constexpr std::uint64_t kMostMore = 1'000'000;
-// One that answers others may have very many to answer: it has this many times the limit.
+// A responder that answers other requests may have many of them: then the limit is this many times
+// longer.
 constexpr int kPatience = 6;
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::milliseconds kLongestPause{10'000};
 
-// `age`: how long ago the job was asked for. Its effect must not last longer for being late.
+// `age`: time since the request for the job. It is subtracted, so that a late ban does not end
+// later.
 std::string request_line(std::uint64_t id, const Job& job, steady_clock::duration age) {
     auto timeout = job.timeout;
     if (timeout > std::chrono::seconds(0)) {
@@ -93,7 +95,7 @@ std::string hold_line(std::uint64_t id, const HoldRequest& request) {
     return object.dump() + "\n";
 }
 
-// What an answer says of a failure, cut to what has room in execd's own replies.
+// Returns the error text of an answer, cut to the length that fits into replies of execd.
 std::string error_of(const json& answer) {
     const auto error = answer.find("error");
     return error != answer.end() && error->is_string()
@@ -101,7 +103,7 @@ std::string error_of(const json& answer) {
                : std::string();
 }
 
-// Hard, if the responder does not say.
+// Returns the kind of block in the answer; Hard if there is none.
 base::BlockKind block_of(const json& held) {
     const auto block = held.find("block");
     return block == held.end() || !block->is_string()
@@ -110,7 +112,7 @@ base::BlockKind block_of(const json& held) {
                      .value_or(base::BlockKind::Hard);
 }
 
-// The time that a block has left; nullopt = no end.
+// Returns the time that a block has left; nullopt = no end.
 std::optional<std::chrono::seconds> left_of(const json& held) {
     const auto left = held.find("left");
     if (left == held.end() || !left->is_number_integer()) {
@@ -221,7 +223,7 @@ void PersistentResponder::ask_to_hold() {
     write_soon(hold_line(hold_->id, hold_->request));
 }
 
-// Takes a reply about holds, or a word of the responder's own; false = it is neither.
+// Handles a reply about holds or a message that answers no request. Returns false if it is neither.
 bool PersistentResponder::take_hold_reply(const json& answer) {
     const auto id = answer.find("id");
     const auto ok = answer.find("ok");
@@ -235,7 +237,7 @@ bool PersistentResponder::take_hold_reply(const json& answer) {
     return true;
 }
 
-// Asks what waits for that, or says that it cannot be asked.
+// Asks the questions that wait, or ends them with CannotSay.
 void PersistentResponder::ask_questions() {
     if (!is_running_ || lists_ == Support::Unknown) {
         return;
@@ -308,8 +310,8 @@ void PersistentResponder::check_questions() {
     }
 }
 
-// Takes a line about what the responder supports or blocks, or what happened to its blocks; false =
-// it is none.
+// Handles a line about the abilities of the responder, its blocks or its holds. Returns false if it
+// is another line.
 bool PersistentResponder::handle_answer(const json& answer) {
     if (!answer.is_object()) {
         return false;
@@ -452,7 +454,7 @@ void PersistentResponder::write_out() {
                 on_writable_ = loop_.watch_fd(child_.input.get(), EPOLLOUT,
                                               [this](std::uint32_t) { write_out(); });
             }
-            return;  // EPIPE: its end is noticed by on_end()
+            return;  // EPIPE: on_end() notices the end
         }
         written_ += static_cast<std::size_t>(written);
     }
@@ -465,7 +467,7 @@ void PersistentResponder::read_replies() {
     std::array<char, 4096> buffer;
     const ssize_t got = ::read(child_.output.get(), buffer.data(), buffer.size());
     if (got == 0) {
-        // It closed its standard output, so it can never answer again.
+        // The responder closed its standard output, so it cannot answer any more.
         on_output_ = base::EventLoop::no_source();
         kill_group(child_);
     }
@@ -478,7 +480,7 @@ void PersistentResponder::read_replies() {
         in_.erase(0, end + 1);
         const json message = json::parse(line, nullptr, false);
         if (!handle_answer(message)) {
-            set_support(Support::No);  // it would have said so first
+            set_support(Support::No);  // its first line would have said so
             handle_reply(message, line);
         }
     }

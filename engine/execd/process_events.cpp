@@ -24,7 +24,7 @@ constexpr std::uint32_t kExec = 2;
 constexpr std::uint32_t kExit = 0x8000'0000;
 
 constexpr int kQueueBytes = 4 << 20;
-// More than this at once is a storm: better to look at /proc than to stay in the queue.
+// With more events at once, reading /proc costs less than the queue.
 constexpr int kMaxEvents = 20'000;
 
 // A message: netlink's header, the connector's, the event.
@@ -42,13 +42,14 @@ std::uint32_t word_at(const char* message, std::size_t offset) {
     return word;
 }
 
-// Lets through what this is about, so that the rest wakes nobody. The kernel's words are compared
-// as if they were big-endian; a thread is told apart by its id, which is not that of its group.
+// A socket filter that passes only the events that ProcessEvents reports, so that others do not
+// wake execd. A filter reads words as big-endian, so constants are swapped. A thread is recognized
+// by its id, which differs from that of its group.
 bool filter_events(int fd) {
     const auto load = [](std::size_t offset) {
         return sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)};
     };
-    // Numbers of instructions to skip.
+    // Numbers of instructions that a jump skips.
     const auto if_equal = [](std::uint32_t value, int yes, int no) {
         return sock_filter{BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint8_t>(yes),
                            static_cast<std::uint8_t>(no), htonl(value)};
@@ -109,7 +110,7 @@ base::UniqueFd connect_to_kernel() {
     return fd;
 }
 
-// One message of the kernel's; 0 = the queue is empty, -1 = an error (errno).
+// Reads one message of the kernel. Returns 0 if the queue is empty, -1 for an error (errno).
 ssize_t receive(int fd, char* message, std::size_t size) {
     for (;;) {
         sockaddr_nl sender{};
@@ -136,8 +137,8 @@ std::optional<ProcessEvents> ProcessEvents::open() {
     if (!fd) {
         return std::nullopt;
     }
-    // The acknowledgement was queued during the subscription. In a container there is none: the
-    // request is ignored without a word.
+    // The acknowledgement was queued during the subscription. In a container there is none, since
+    // the kernel ignores the request.
     alignas(nlmsghdr) std::array<char, 512> message{};
     while (receive(fd.get(), message.data(), message.size()) > 0) {
         constexpr std::size_t kErrorAt = kDataAt;
@@ -182,7 +183,7 @@ bool ProcessEvents::drain(const std::function<void(const ProcessEvent&)>& on_eve
                 event.kind = ProcessEvent::Kind::Exit;
                 break;
             default:
-                continue;  // another listener's acknowledgement
+                continue;  // the acknowledgement of another listener
         }
         on_event(event);
     }

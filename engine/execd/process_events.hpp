@@ -1,10 +1,9 @@
-// ProcessEvents: which processes of the host start, fork and end, as the kernel tells it (the proc
-// connector, linux/cn_proc.h).
+// ProcessEvents: the kernel's reports of processes that start, fork and end (the proc connector,
+// linux/cn_proc.h).
 //
-// The kernel queues an event here before the process that it is about runs its next instruction:
-// fork(2) tells before the child is woken, execve(2) before the new program begins. So whatever any
-// program has done so far, the start of its process is in the queue already. Threads are left out.
-// Single-threaded.
+// The kernel queues an event before the process runs its next instruction: fork(2) before the child
+// is woken, execve(2) before the new program begins. So the start of a process is in the queue
+// before that process can do anything. Events of threads are left out. Single-threaded.
 #pragma once
 
 #include <sys/types.h>
@@ -25,14 +24,14 @@ struct ProcessEvent {
 
 class ProcessEvents {
   public:
-    // nullopt = this kernel does not tell, or not us: in a container, in a
-    // network namespace of our own, or without CAP_NET_ADMIN.
+    // nullopt = the kernel does not report events, at least not to us: in a container, in a network
+    // namespace of our own, or without CAP_NET_ADMIN.
     static std::optional<ProcessEvents> open();
 
     // Readable when there are events.
     int fd() const { return fd_.get(); }
 
-    // Calls `on_event`, in their order, for all events up to this moment. false = some are missing,
+    // Calls `on_event` for all queued events, in their order. Returns false if some are missing,
     // since the queue was full.
     bool drain(const std::function<void(const ProcessEvent&)>& on_event);
 

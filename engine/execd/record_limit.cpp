@@ -13,7 +13,7 @@ constexpr auto kRecordPeriod = std::chrono::minutes(1);
 constexpr std::size_t kMaxNamedUids = 5;
 
 bool is_bounded(const Record& record) {
-    // A broken client of root's floods like any other.
+    // A broken client of root may flood, too.
     if (record.asker == uid_t{0}) {
         return record.outcome == Outcome::Refused;
     }
@@ -32,7 +32,7 @@ bool is_bounded(const Record& record) {
             return true;
         case Outcome::Alarm:
         case Outcome::Summary:
-        // HoldReports bounds these.
+        // HoldReports limits these.
         case Outcome::Held:
         case Outcome::Confirmed:
         case Outcome::Lifted:
@@ -45,8 +45,9 @@ bool is_bounded(const Record& record) {
 
 RecordLimit::~RecordLimit() { write_summary(last_); }
 
-// Formats a record only while there is room for one, so that a flood costs no more than counting.
-bool RecordLimit::has_room_for(const Record& record) {
+// Returns whether there is room for `record`, and uses that room. Formats the record only while
+// there is room, so that a flood costs no more than counting.
+bool RecordLimit::admit_and_count(const Record& record) {
     const auto size = [&] { return to_log_line(record).size() + to_json_line(record).size() + 2; };
     const auto take = [&](Count& count, int most_records, std::size_t most_bytes) {
         if (count.records >= most_records || count.bytes >= most_bytes) {
@@ -73,7 +74,8 @@ bool RecordLimit::has_room_for(const Record& record) {
 }
 
 void RecordLimit::write(const Record& record) {
-    // A record has the time of its request, which may be long ago: only later ones end the minute.
+    // A record has the time of its request, which may be long ago. Only a later one ends the
+    // minute.
     if (begin_ && record.time >= *begin_ + kRecordPeriod) {
         tick(record.time);
     }
@@ -85,7 +87,7 @@ void RecordLimit::write(const Record& record) {
     if (!begin_) {
         begin_ = record.time;
     }
-    if (has_room_for(record)) {
+    if (admit_and_count(record)) {
         sink_.write(record);
         return;
     }

@@ -1,12 +1,13 @@
-// RecordLimit: a RecordSink in front of another one that bounds what clients, and packets that
-// anybody can forge, make execd write.
+// RecordLimit: a RecordSink in front of another one. It limits the records that clients and forged
+// packets can cause.
 //
-// Bounded within each minute, by number and by bytes: records without an effect (deferred,
-// refused, spared, expired, reported, unchanged), records about a ban that is there already, and,
-// of each uid apart and of all of them together, records about clients that may not ask. What has
-// no room is counted, and once a minute one record says how many there were of each outcome.
-// Records of effects on addresses that were not banned before are written in any case (the limits
-// of bans bound them), as are those of root's requests, if they are not refused. Single-threaded.
+// These records are limited per minute, by number and by bytes:
+// - records without an effect: deferred, refused, spared, expired, reported, unchanged;
+// - records about a ban that exists already;
+// - records about clients that may not ask, for each uid and for all of them together.
+// Records beyond a limit are counted, and a summary with the number of each outcome is written once
+// a minute. Other records are always written: those of new bans, which BanPolicy limits, and those
+// of root's requests, unless they are refused. Single-threaded.
 #pragma once
 
 #include <cstddef>
@@ -31,13 +32,13 @@ class RecordLimit final : public RecordSink {
     // `sink` must outlive this.
     explicit RecordLimit(RecordSink& sink) : RecordLimit(sink, Limits()) {}
     RecordLimit(RecordSink& sink, Limits limits) : sink_(sink), limits_(limits) {}
-    // Writes the summary that is due later.
+    // Writes the pending summary.
     ~RecordLimit() override;
     RecordLimit(const RecordLimit&) = delete;
     RecordLimit& operator=(const RecordLimit&) = delete;
 
     void write(const Record& record) override;
-    // REQUIRES: the time of the clock, which may have been set back.
+    // `now` may be earlier than before, if the clock was set back.
     void tick(base::Timestamp now) override;
     std::optional<base::Timestamp> next_due() const override;
 
@@ -46,18 +47,18 @@ class RecordLimit final : public RecordSink {
         int records = 0;
         std::size_t bytes = 0;
     };
-    bool has_room_for(const Record& record);
+    bool admit_and_count(const Record& record);
     void write_summary(base::Timestamp now);
 
     RecordSink& sink_;
     Limits limits_;
-    std::optional<base::Timestamp> begin_;  // of the minute that is counted
+    std::optional<base::Timestamp> begin_;  // of the current minute
     base::Timestamp last_;                  // time of the last record
     Count of_engine_;
     Count of_uids_;
     std::map<uid_t, int> of_uid_;  // records written of each; bounded by records_of_uids
     std::map<Outcome, std::uint64_t> left_out_;
-    std::map<uid_t, std::uint64_t> left_out_of_uid_;  // of the first few uids
+    std::map<uid_t, std::uint64_t> left_out_of_uid_;  // of the first kMaxNamedUids uids
 };
 
 }  // namespace portcullis::execd

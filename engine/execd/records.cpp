@@ -45,7 +45,7 @@ std::string sentence(std::string_view text) {
     return clean;
 }
 
-// U+0080 to U+009F, which some terminals obey: people watch this file.
+// U+0080 to U+009F, which control some terminals. People watch this file in a terminal.
 std::string without_c1(std::string line) {
     for (std::size_t i = 0; i + 1 < line.size(); ++i) {
         if (line[i] == '\xc2' && static_cast<unsigned char>(line[i + 1]) < 0xa0) {
@@ -55,7 +55,8 @@ std::string without_c1(std::string line) {
     return line;
 }
 
-// Behind the reason, unless it is the usual: everything is dropped, for what is proven.
+// Text after the reason: the kind of block and the evidence, unless it is a hard block for proven
+// evidence.
 std::string grade_of(const Record& record) {
     const bool is_proven = record.evidence == base::Evidence::Proven;
     if (is_proven && record.block == base::BlockKind::Hard) {
@@ -136,7 +137,7 @@ bool Records::append(File& file, const std::string& line) {
         file.starts_torn = false;
         return true;
     }
-    // A full disk may have taken half of it, which would spoil the next one too.
+    // A full disk may have taken a part of the record, which would damage the next one as well.
     const bool is_mended = is_known && ::ftruncate(file.fd.get(), before.st_size) == 0;
     file.starts_torn = file.starts_torn || !is_mended;
     return false;

@@ -1,8 +1,8 @@
-// Records: what execd did and why, for people (logs/active-responses.log, one line in OSSEC's
-// shape) and for programs (logs/active-responses.json, one object per line).
+// Records: writes what execd did and why, for people (logs/active-responses.log, a line in OSSEC's
+// form) and for programs (logs/active-responses.json, one object per line).
 //
-// Each request leaves one record when it ends, or is counted in a summary (record_limit.hpp). A
-// record that cannot be written is lost without stopping a response. Single-threaded.
+// Each request leaves one record when it ends, or is counted in a summary (record_limit.hpp). If a
+// record cannot be written, it is lost, and the response still runs. Single-threaded.
 #pragma once
 
 #include <sys/types.h>
@@ -29,13 +29,13 @@ enum class Outcome {
     Spared,     // the address is never blocked
     Refused,    // not allowed, or not an address
     Deferred,   // beyond a limit: nothing is blocked yet
-    Failed,     // the command said so
-    Alarm,      // no request: something the administrator must know
-    Expired,    // the evidence is older than the ban would be: nothing was blocked
-    Reported,   // the evidence is doubtful: alert only
-    Unchanged,  // what was asked for is so already
-    Summary,    // no request: counts of the records that were not written one by one
-    // No requests: what the kernel's hold of a source comes to (hold_reports.hpp).
+    Failed,     // the command reported a failure
+    Alarm,      // not a request: something that the administrator must know
+    Expired,    // the evidence is older than the time of the ban: nothing was blocked
+    Reported,   // the evidence is doubtful: only the alert remains
+    Unchanged,  // the ban exists already, or there is nothing to undo
+    Summary,    // not a request: counts of the records that were not written one by one
+    // Not requests: begin and result of a hold of the kernel (hold_reports.hpp).
     Held,
     Confirmed,
     Lifted,
@@ -57,27 +57,28 @@ struct Record {
     base::BlockKind block = base::BlockKind::Hard;
     Outcome outcome = Outcome::Executed;
     std::string reason;
-    // What was looked at, in this order, with its result ("protected: no"). The last one decided.
+    // The checks in their order, each with its result ("protected: no"). The last one decided.
     std::vector<std::string> steps;
     std::map<Outcome, std::uint64_t> counts;  // of a Summary
 
-    // Not written; RecordLimit asks for them.
-    // The client whose message it is about; 0 = the administrator; nullopt = the engine, or nobody.
+    // Not written; for RecordLimit.
+    // Uid of the client whose message it is about; 0 = the administrator; nullopt = the engine, or
+    // no client.
     std::optional<uid_t> asker;
     bool is_repeat =
-        false;  // about a ban that is there already; the limit of bans does not bound it
+        false;  // about a ban that exists already, so that the limit of bans does not apply
 };
 
-// The two forms, without a line feed at the end. Control characters are replaced.
+// The record in each form, without a line feed at the end. Control characters are replaced.
 std::string to_log_line(const Record& record);
 std::string to_json_line(const Record& record);
 
-// The seam: where records go.
+// The seam to the files of records.
 class RecordSink {
   public:
     virtual ~RecordSink() = default;
     virtual void write(const Record& record) = 0;
-    // For sinks that write something by time; `next_due()` says when tick() has something to do.
+    // For sinks that write by time. next_due() says when tick() has work; nullopt = never.
     virtual void tick(base::Timestamp /*now*/) {}
     virtual std::optional<base::Timestamp> next_due() const { return std::nullopt; }
 };

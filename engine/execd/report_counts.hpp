@@ -1,6 +1,6 @@
-// ReportCounts: how often an address was reported lately, also while so many others are that none
-// of them can be remembered by name. A table of fixed size: an address whose place another one took
-// counts anew. Time is a parameter.
+// ReportCounts: counts the recent reports of each address, also during a flood with more addresses
+// than can be remembered by name. The table has a fixed size. An address whose place was taken by
+// another one is counted from 1 again. Time is a parameter.
 #pragma once
 
 #include <algorithm>
@@ -16,10 +16,11 @@ namespace portcullis::execd {
 
 class ReportCounts {
   public:
-    // `seed`: unknown to others, so that nobody can choose addresses of the same place.
+    // `seed` must be secret, so that no sender can choose addresses of the same place.
     explicit ReportCounts(std::uint64_t seed) : places_(kPlaces), seed_(seed) {}
 
-    // Counts one report of `key`; returns how many there were, each within 60 s of the one before.
+    // Counts a report of `key`. Returns the number of its reports, each within 60 s of the one
+    // before.
     int count(const std::string& key, base::Timestamp now) {
         // splitmix64's finaliser over the seed and the library's hash.
         std::uint64_t x = std::hash<std::string>{}(key) ^ seed_;

@@ -1,4 +1,5 @@
-// What texts of a request may become arguments of a command, and the cursor of the list of bans.
+// Checks of the texts of a request that become arguments of a command, and the cursor of the list
+// of bans.
 #pragma once
 
 #include <string>
@@ -8,18 +9,18 @@
 
 namespace portcullis::execd {
 
-// A user name as OSSEC lets it pass ([a-zA-Z._0-9@?-]+), but none that a command could take for an
-// option, and none that means "no user".
+// Whether `text` is a user name that OSSEC accepts ([a-zA-Z._0-9@?-]+), and neither an option
+// ("-x") nor "-", which means "no user".
 bool is_user_name(std::string_view text);
 
-// Not empty, no control characters, and no option ("-x").
+// Whether `text` is not empty, has no control characters, and is not an option ("-x").
 bool is_plain_argument(std::string_view text);
 
-// `text` as one harmless argument: anything but letters, digits and " ._/:@(),=+>-" becomes '_',
-// likewise a leading '-'; at most 1024 bytes; "-" if it is empty.
+// Returns `text` as a harmless argument of at most 1024 bytes; "-" if it is empty. Characters other
+// than letters, digits and " ._/:@(),=+>-" become '_', and so does a leading '-'.
 std::string plain_argument(std::string_view text);
 
-// A place in the table of bans as text, and back. An unknown text leads to some place.
+// Convert a key of the table of bans to text and back. An unknown text becomes some key.
 std::string cursor_of(const BanKey& key);
 BanKey ban_key_of_cursor(std::string_view cursor);
 

@@ -1,5 +1,5 @@
-// ResponderRunner: the real Runner. Sends each job to a process of its own or to the responder
-// that is kept running for its executable. Single-threaded on the event loop.
+// ResponderRunner: the Runner of execd. A job of a persistent command goes to the responder of its
+// executable, another one to a process of its own. Single-threaded on the event loop.
 #pragma once
 
 #include <functional>
@@ -20,17 +20,18 @@ class ResponderRunner final : public Runner {
     ResponderRunner(base::EventLoop& loop, base::Log& log, std::string folder)
         : loop_(loop), log_(log), folder_(std::move(folder)), scripts_(loop, folder_) {}
 
-    // Called with the executable of a responder that had ended and was started again.
+    // `on_restarted` is called with the executable of a responder that had ended and was started
+    // again.
     void set_on_restarted(std::function<void(const std::string&)> on_restarted) {
         on_restarted_ = std::move(on_restarted);
     }
 
-    // Called for what a responder says of its own accord.
+    // `on_event` is called for messages of responders that answer no request.
     void set_on_event(std::function<void(const HoldEvent&)> on_event) {
         on_event_ = std::move(on_event);
     }
 
-    // Starts the responder of `executable` now rather than with its first job.
+    // Starts the responder of `executable` now, and not with its first job.
     void start_responder(const std::string& executable) { responder_of(executable); }
 
     void run(const Job& job, std::function<void(const JobResult&)> on_done) override {

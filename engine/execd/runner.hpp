@@ -1,4 +1,4 @@
-// Runner: the seam between deciding (Executor) and doing (commands, or a recorder in tests).
+// Runner: the seam between Executor and the commands; tests put a recorder in its place.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ namespace portcullis::execd {
 enum class Action {
     Add,
     Delete,
-    Release,  // ends a hold of the kernel and leaves every ban: for persistent responders alone
+    Release,  // ends a hold of the kernel and leaves every ban; only for persistent responders
 };
 
 constexpr std::string_view word_of(Action action) {
@@ -35,7 +35,7 @@ constexpr std::string_view word_of(Action action) {
 }
 
 // One call of a command: argv is `add|delete user address alert-id rule-id location filename`.
-// All texts are checked: no control characters, no leading '-' but in "-" itself.
+// The texts hold no control characters, and do not begin with '-', but for "-" itself.
 struct Job {
     Action action = Action::Add;
     std::string executable;
@@ -46,48 +46,48 @@ struct Job {
     int rule_id = 0;
     std::string location = "-";
     std::string filename = "-";
-    std::chrono::seconds timeout{0};  // what is left of it; 0 = none
+    std::chrono::seconds timeout{0};  // remaining time; 0 = no end
     base::BlockKind block = base::BlockKind::Hard;
 };
 
 struct JobResult {
     bool ok = true;
-    std::string reason;  // why it failed, or what is worth saying; for a person
-    // It failed, but may have been carried out: a responder ended without an answer,
-    // be it to this or to an earlier attempt.
+    std::string reason;  // of a failure, or a remark; for a person
+    // It failed, but may have been carried out: a responder ended without an answer to this or an
+    // earlier attempt.
     bool may_have_happened = false;
-    // Of an `add` that succeeded: the kind of block that it made; nullopt = the one asked for.
+    // Of an `add` that succeeded: the kind of block that it made; nullopt = as in the job.
     std::optional<base::BlockKind> block = std::nullopt;
 };
 
-// An address or network that a responder blocks, as it says itself.
+// An address or network that a responder reports as blocked.
 struct Held {
     std::string address;                       // canonical, as base::ban_target_text() writes it
     std::optional<std::chrono::seconds> left;  // nullopt = it has no end
     base::BlockKind block = base::BlockKind::Hard;
-    bool is_hold = false;  // a hold of the kernel, no ban (docs/hold.md)
+    bool is_hold = false;  // a hold of the kernel, not a ban (docs/hold.md)
 };
 
-// How a responder is to hold scans, with everything that it must spare.
+// How a responder has to hold scans, and the addresses that it must spare.
 struct HoldRequest {
     base::HoldConfig config;
-    bool is_dry = false;  // it counts, and drops nothing
+    bool is_dry = false;  // the kernel counts, and drops nothing
     std::vector<base::Cidr> spared;
     std::vector<base::Cidr> on_link;  // IPv6 networks whose hosts are held one by one
 
     bool operator==(const HoldRequest& other) const;
 };
 
-// What a responder says of its own accord.
+// A message of a responder that answers no request.
 struct HoldEvent {
-    std::optional<base::Cidr> target;  // is held from now on
-    std::uint64_t more = 0;            // so many others are
+    std::optional<base::Cidr> target;  // held from now on
+    std::uint64_t more = 0;            // number of further sources that are held
 };
 
 enum class HeldAnswer {
     Complete,   // all that it blocks was reported
-    CannotSay,  // it does not know this question
-    Failed,     // it knows the question, but this time there is no (whole) answer
+    CannotSay,  // the responder does not support the question
+    Failed,     // there was no answer, or only a part of it
 };
 struct HeldResult {
     HeldAnswer answer = HeldAnswer::CannotSay;
@@ -97,13 +97,14 @@ struct HeldResult {
 class Runner {
   public:
     virtual ~Runner() = default;
-    // Runs `job` and then calls `on_done`, from the event loop or from within this call. Jobs of
-    // one executable and address run one after the other, in the order of the calls.
+    // Runs `job` and then calls `on_done`, from the event loop or within this call. Jobs of one
+    // executable and address run one after the other, in the order of the calls.
     virtual void run(const Job& job, std::function<void(const JobResult&)> on_done) = 0;
 
-    // Asks the persistent responder `executable` what it blocks: whether `address`, or everything
-    // ("-"). Calls `on_held` for each, at times twice for the same, then `on_done` once. A report
-    // that comes before the result of a job describes the time before this job.
+    // Asks the persistent responder `executable` whether it blocks `address`, or for all addresses
+    // that it blocks ("-"). Calls `on_held` for each, at times twice for the same, and then
+    // `on_done` once. A report that comes before the result of a job describes the time before that
+    // job.
     virtual void list(const std::string& executable, const std::string& address,
                       std::function<void(const Held&)> on_held,
                       std::function<void(const HeldResult&)> on_done) {
@@ -114,7 +115,8 @@ class Runner {
     }
 
     // Has the persistent responder `executable` hold scans from now on. Calls `on_done` once, when
-    // that is so or not possible; never, if the responder ends before.
+    // the kernel holds them or that has failed. If the responder ends before, `on_done` is never
+    // called.
     virtual void hold(const std::string& executable, const HoldRequest& request,
                       std::function<void(const JobResult&)> on_done) {
         static_cast<void>(request);

@@ -38,7 +38,8 @@ void ScriptRunner::run(const Job& job, std::function<void(const JobResult&)> on_
 }
 
 void ScriptRunner::start_waiting() {
-    // Starting may call back at once, and the callback may run() more: begin anew each time.
+    // start() may call back at once, and the callback may call run(). So the search begins again
+    // each time.
     for (std::size_t i = 0; i < waiting_.size() && running_.size() < kMaxRunning;) {
         const auto& job = waiting_[i].job;
         const bool has_earlier =
@@ -90,7 +91,7 @@ void ScriptRunner::start(Waiting waiting) {
 
 void ScriptRunner::drain(Running& running) {
     std::array<char, 4096> buffer;
-    // Bounded: a command that never stops printing must not keep the loop from its work.
+    // Bounded, so that a command that prints without end does not block the loop.
     for (int round = 0; round < 16; ++round) {
         const ssize_t got = ::read(running.child.output.get(), buffer.data(), buffer.size());
         if (got <= 0) {

@@ -1,8 +1,8 @@
-// ScriptRunner: one process per call, as OSSEC runs its commands.
+// ScriptRunner: runs one process per job, as OSSEC runs its commands.
 //
-// Calls about one executable, address and user run one after the other; at most kMaxRunning
-// processes run at a time, the rest wait. A process that runs longer than its limit is killed with
-// its group. Single-threaded on the event loop.
+// Jobs of one executable, address and user run one after the other. At most kMaxRunning processes
+// run at a time; further jobs wait. A process that runs longer than `run_limit` is killed with its
+// group. Single-threaded on the event loop.
 #pragma once
 
 #include <chrono>
@@ -20,10 +20,10 @@ class ScriptRunner final : public Runner {
   public:
     static constexpr std::size_t kMaxRunning = 16;
 
-    // Executables stand in `folder`. `loop` must outlive this.
+    // `folder` holds the executables. `loop` must outlive this.
     ScriptRunner(base::EventLoop& loop, std::string folder,
                  std::chrono::seconds run_limit = std::chrono::seconds(30));
-    // Leaves running processes alone: what they began is to be finished.
+    // Does not end running processes, so that they finish their work.
     ~ScriptRunner() override = default;
 
     void run(const Job& job, std::function<void(const JobResult&)> on_done) override;
@@ -37,7 +37,7 @@ class ScriptRunner final : public Runner {
         Job job;
         std::function<void(const JobResult&)> on_done;
         ChildProcess child;
-        std::string said;  // the beginning of what it printed
+        std::string said;  // begin of its output
         bool was_too_slow = false;
         base::EventLoop::Source on_end = base::EventLoop::no_source();
         base::EventLoop::Source on_output = base::EventLoop::no_source();

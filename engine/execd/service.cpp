@@ -9,12 +9,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// Deadlines are wall-clock times, which survive a reboot but may jump: look at least this often.
+// Longest time between two looks at the wall clock, which may jump. Deadlines are wall-clock times,
+// since these survive a reboot.
 constexpr nanoseconds kLongestSleep = milliseconds(500);
-// How long the journal may stay in memory after a persistent responder was asked: the kernel's
-// acknowledgement takes far less.
-constexpr nanoseconds kSettleDelay = milliseconds(10);
-// Less is drift, or the time between two looks at two clocks.
+// Time between a request to a persistent responder and the sync of the journal. The acknowledgement
+// of the kernel takes far less.
+constexpr nanoseconds kJournalSyncDelay = milliseconds(10);
+// A smaller difference is drift, or the time between reading the two clocks.
 constexpr nanoseconds kClockJump = std::chrono::seconds(1);
 
 nanoseconds offset_of(const base::Clock& clock) {
@@ -112,8 +113,8 @@ void Service::on_protection_changed() {
     schedule();
 }
 
-// Deadlines are wall-clock times, so that they survive a restart. The kernel's timeouts are not,
-// and no ban may end at once or last for years because somebody set the clock.
+// Deadlines are wall-clock times, so that they survive a restart. Timeouts of the kernel are not.
+// If the clock is set, no ban may end at once or last for years.
 void Service::follow_clock() {
     const nanoseconds offset = offset_of(clock_);
     const nanoseconds jump = offset - clock_offset_;
@@ -124,10 +125,10 @@ void Service::follow_clock() {
 }
 
 void Service::schedule() {
-    if (!settle_) {
-        settle_ = loop_.call_after(kSettleDelay, [this] {
-            executor_->settle();
-            settle_ = base::EventLoop::no_source();
+    if (!journal_sync_) {
+        journal_sync_ = loop_.call_after(kJournalSyncDelay, [this] {
+            executor_->sync_journal();
+            journal_sync_ = base::EventLoop::no_source();
         });
     }
     const auto due = executor_->next_due();
@@ -155,7 +156,7 @@ bool Service::run_until(const std::function<bool()>& is_done, nanoseconds limit)
         }
         loop_.run_once(std::min<nanoseconds>(left, milliseconds(100)));
     }
-    executor_->settle();
+    executor_->sync_journal();
     return true;
 }
 

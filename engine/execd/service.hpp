@@ -1,5 +1,5 @@
-// Service: everything of execd put together and driven by one event loop; without listen() also
-// what portcullis-control uses to undo bans while execd is down.
+// Service: the parts of execd put together, and driven by one event loop. portcullis-control uses
+// it without listen(), to undo bans while execd is down.
 //
 // REQUIRES: the caller holds the lock on the home's run/execd.pid. Single-threaded.
 #pragma once
@@ -29,7 +29,7 @@ struct ServicePaths {
     std::string log;         // active-responses.log
     std::string json;        // active-responses.json
     std::string socket;
-    std::string status = {};  // file of counters; empty = none
+    std::string status = {};  // file of published counters; empty = none
 };
 
 class Service {
@@ -46,14 +46,15 @@ class Service {
     // Starts the persistent responders, restores the bans of the journal, and takes messages.
     base::Result<void> listen(uid_t engine_uid);
 
-    // A configuration that was read again: bans in force stay.
+    // Replaces the configuration. Active bans stay as they are.
     void set_config(ExecdConfig config);
-    // The never-block list has changed: lifts what it now protects.
+    // Call it when the never-block list has changed. Lifts the bans of protected addresses.
     void on_protection_changed();
 
     Executor& executor() { return *executor_; }
 
-    // Runs the loop until `is_done()`, at most `limit`. For work without a server.
+    // Runs the loop until `is_done()` returns true, at most for `limit`. Returns whether it did.
+    // For work without a server.
     bool run_until(const std::function<bool()>& is_done, std::chrono::nanoseconds limit);
 
   private:
@@ -72,13 +73,13 @@ class Service {
     ResponderRunner runner_;
     Protection& protection_;
     ExecdConfig config_;
-    std::chrono::nanoseconds clock_offset_;      // of the wall clock to the steady one
+    std::chrono::nanoseconds clock_offset_;      // wall clock minus steady clock
     std::unique_ptr<Hold> hold_;                 // passes records on to records_
     std::unique_ptr<RecordLimit> record_limit_;  // passes them on to hold_
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<MessageServer> server_;
     base::EventLoop::Source tick_ = base::EventLoop::no_source();
-    base::EventLoop::Source settle_ = base::EventLoop::no_source();
+    base::EventLoop::Source journal_sync_ = base::EventLoop::no_source();
 };
 
 }  // namespace portcullis::execd

@@ -22,7 +22,7 @@ using base::IpAddress;
 
 constexpr timeval kReplyLimit{1, 0};
 constexpr std::size_t kMaxFilteredPorts = 64;
-// include/net/tcp_states.h; <netinet/tcp.h>, which names them, cannot stand beside <linux/tcp.h>.
+// From include/net/tcp_states.h. <netinet/tcp.h> has the names, but conflicts with <linux/tcp.h>.
 constexpr unsigned kEstablished = 1;
 constexpr unsigned kListening = 10;
 
@@ -40,7 +40,7 @@ IpAddress address_of(int family, const void* bytes) {
 Opener opener_in(const inet_diag_msg& message, const nlattr* attribute) {
     tcp_info info{};
     const std::size_t size = mnl_attr_get_payload_len(attribute);
-    // Linux before 4.19 ends before these members.
+    // Linux before 4.19 does not have these members.
     if (size < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans) {
         return Opener::Unknown;
     }
@@ -86,8 +86,8 @@ Opener opener_of(const TcpCounters& counters) {
     return surplus == 1 ? Opener::Us : Opener::Them;
 }
 
-// A condition jumps by `yes` or `no` bytes. Jumping to the end of the code accepts, jumping four
-// bytes behind it rejects.
+// A condition jumps by `yes` or `no` bytes. A jump to the end of the code accepts the socket, a
+// jump four bytes further rejects it.
 SocketFilter SocketFilter::for_peers(const base::Cidr& peers) {
     SocketFilter filter;
     const auto size = static_cast<std::uint8_t>(sizeof(inet_diag_bc_op) +
@@ -108,7 +108,7 @@ SocketFilter SocketFilter::for_peers(const base::Cidr& peers) {
 
 SocketFilter SocketFilter::without_local_ports(const std::vector<std::uint16_t>& ports) {
     // For each port P: if the local port is at least P, it must be at least P + 1. A condition on a
-    // port is two words, and the port stands in the second one.
+    // port is two words, and the port is in the second one.
     SocketFilter filter;
     constexpr std::uint16_t kCondition = 2 * sizeof(inet_diag_bc_op);
     const std::size_t count = std::min(ports.size(), kMaxFilteredPorts);
@@ -142,8 +142,8 @@ std::optional<SocketDiag> SocketDiag::open() {
 int SocketDiag::fd() const { return mnl_socket_get_fd(socket_.get()); }
 
 // SOCK_DIAG_BY_FAMILY shows the sockets of one family. The older TCPDIAG_GETSOCK shows both in one
-// pass over the kernel's table, and that pass is the price of a question: the table has a bucket
-// for every 128 KB of memory, however few sockets there are.
+// pass over the kernel's table, whose time is the cost of a request: the table has a bucket for
+// every 128 KB of memory, however few sockets there are.
 bool SocketDiag::ask(State state, const SocketFilter& filter) {
     alignas(nlmsghdr) std::array<char, 2048> request{};
     auto* header = mnl_nlmsg_put_header(request.data());
@@ -172,7 +172,7 @@ SocketDiag::Progress SocketDiag::read_some(const OnSocket& on_socket) {
     for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
          mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
         if (message->nlmsg_seq != sequence_) {
-            continue;  // of a question that was given up
+            continue;  // of an earlier request
         }
         if (message->nlmsg_type == NLMSG_DONE) {
             return Progress::Done;

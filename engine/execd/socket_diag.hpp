@@ -1,7 +1,7 @@
-// SocketDiag: the kernel's TCP sockets of this network namespace, asked by sock_diag(7).
+// SocketDiag: lists the kernel's TCP sockets of this network namespace by sock_diag(7).
 //
-// A dump is asked for once and read in slices, so that a host with very many connections does not
-// hold up the event loop. Single-threaded.
+// A dump is requested once and read in slices, so that a host with many connections does not delay
+// the event loop. Single-threaded.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@ struct mnl_socket;
 
 namespace portcullis::execd {
 
-// Who opened an established connection.
+// The side that opened an established connection.
 enum class Opener { Us, Them, Unknown };
 
 struct TcpSocket {
@@ -32,25 +32,26 @@ struct TcpSocket {
     Opener opener = Opener::Unknown;
 };
 
-// The counters of a connection that say who opened it (linux/tcp.h, RFC 4898).
+// The counters of a connection that show which side opened it (linux/tcp.h, RFC 4898).
 struct TcpCounters {
     std::uint64_t bytes_acked = 0;
-    std::uint64_t bytes_sent = 0;  // of data, with what was sent again
+    std::uint64_t bytes_sent = 0;  // of data, including retransmissions
     std::uint64_t bytes_retransmitted = 0;
     std::uint32_t not_sent = 0;     // queued, not sent yet
     std::uint32_t write_queue = 0;  // queued or sent, not acknowledged yet
 };
-// The kernel counts our SYN as a byte that the peer acknowledged, and a SYN+ACK not. What is
-// acknowledged or under way therefore exceeds the data sent by one if we opened the connection, and
-// by nothing if the peer did. Unknown: the counters were read while they changed, or a local queue
-// dropped a segment.
+// Returns which side opened the connection. The kernel counts our SYN, but not our SYN+ACK, as a
+// byte that the peer acknowledged. So the bytes that are acknowledged or under way exceed the data
+// sent by one if we opened the connection, and by none if the peer did. Unknown: the counters were
+// read while they changed, or a local queue dropped a segment.
 Opener opener_of(const TcpCounters& counters);
 
-// Conditions on sockets, run by the kernel. An empty filter lets all pass.
+// Conditions on sockets, checked by the kernel. An empty filter passes all sockets.
 class SocketFilter {
   public:
     static SocketFilter for_peers(const base::Cidr& peers);
-    // Lets those pass whose local port is none of `ports` (of the first 64; 65535 always passes).
+    // Passes the sockets whose local port is not one of the first 64 of `ports`. 65535 always
+    // passes.
     static SocketFilter without_local_ports(const std::vector<std::uint16_t>& ports);
 
   private:
@@ -64,18 +65,18 @@ class SocketDiag {
     enum class Progress { More, Done, Failed };
     using OnSocket = std::function<void(const TcpSocket&)>;
 
-    // nullopt = the kernel does not offer it.
+    // nullopt = the kernel has no sock_diag.
     static std::optional<SocketDiag> open();
 
-    // Readable when read_some() has something to read.
+    // Readable when there is a slice for read_some().
     int fd() const;
-    // Asks for the sockets of both families in this state; false = it could not be asked. One
-    // question at a time.
+    // Requests the sockets of both families in this state. Returns false if that has failed. Only
+    // one request at a time.
     bool ask(State state, const SocketFilter& filter = {});
-    // Reads one slice of the answer (some hundred sockets) and calls `on_socket` for each. Waits up
-    // to a second if nothing is there to read.
+    // Reads one slice of the answer, some hundred sockets, and calls `on_socket` for each. Waits up
+    // to a second for the slice.
     Progress read_some(const OnSocket& on_socket);
-    // Asks and reads all; false = the answer is incomplete.
+    // Requests and reads all. Returns false if the answer is incomplete.
     bool ask_and_read(State state, const SocketFilter& filter, const OnSocket& on_socket);
 
   private:

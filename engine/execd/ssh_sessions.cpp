@@ -25,7 +25,7 @@ using Inodes = std::set<std::uint64_t>;
 constexpr std::size_t kMaxSockets = 4096;
 constexpr std::string_view kSshPrograms[] = {"sshd", "sshd-session"};
 
-// Takes the next word off `text`.
+// Removes the next word from `text`, and returns it.
 std::string_view next_word(std::string_view& text) {
     const auto first = std::min(text.find_first_not_of(' '), text.size());
     text.remove_prefix(first);
@@ -34,7 +34,7 @@ std::string_view next_word(std::string_view& text) {
     return word;
 }
 
-// "0100007F" or four such words: the address as the kernel prints it, words in host order.
+// Reads an address as the kernel prints it: "0100007F" or four such words, in host order.
 std::optional<IpAddress> address_of_hex(std::string_view hex) {
     std::array<std::uint32_t, 4> words{};
     if (hex.size() != 8 && hex.size() != 32) {
@@ -57,8 +57,8 @@ std::optional<IpAddress> address_of_hex(std::string_view hex) {
     return IpAddress::v6(v6);
 }
 
-// Asks the kernel for established sockets with these peers.
-// false = the kernel cannot say (inet_diag is not there).
+// Asks the kernel for established sockets with these peers. Returns false if the kernel has no
+// inet_diag.
 bool ask_kernel(SocketDiag& diag, const base::Cidr& peers, Inodes& inodes) {
     return diag.ask_and_read(SocketDiag::State::Established, SocketFilter::for_peers(peers),
                              [&](const TcpSocket& socket) {
@@ -91,7 +91,7 @@ std::string link_text(const std::string& path) {
 using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 Folder open_folder(const std::string& path) { return {::opendir(path.c_str()), ::closedir}; }
 
-// The inode of the socket behind a descriptor; nullopt = it is none.
+// Returns the inode of the socket of a descriptor; nullopt = it is not a socket.
 std::optional<std::uint64_t> socket_inode(const std::string& process, const char* descriptor) {
     constexpr std::string_view kSocket = "socket:[";
     const std::string target = link_text(process + "/fd/" + descriptor);
@@ -109,8 +109,8 @@ struct Identity {
     pid_t parent = 0;
 };
 
-// Read from the text: the owner of the folder in /proc says nothing of a process that is not
-// dumpable, as sshd makes itself.
+// Reads the text of the file, since the folder of a process that is not dumpable, as sshd, always
+// belongs to root.
 Identity identity_of(const std::string& process) {
     Identity identity;
     const base::UniqueFd fd(::open((process + "/status").c_str(), O_RDONLY | O_CLOEXEC));
@@ -118,7 +118,7 @@ Identity identity_of(const std::string& process) {
     const ssize_t size = fd ? ::read(fd.get(), buffer.data(), buffer.size()) : -1;
     const std::string_view text(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
     const auto line_of = [&](std::string_view name) {
-        const auto at = text.find(name);  // a name of a process cannot hold a line feed unescaped
+        const auto at = text.find(name);  // a line feed in the name of a process is escaped
         return at == std::string_view::npos
                    ? std::string_view()
                    : text.substr(at + name.size(), text.find('\n', at + 1) - at - name.size());
@@ -147,7 +147,8 @@ bool is_ssh_program(const std::string& process) {
     std::string_view path;
     const std::string target = link_text(process + "/exe");
     path = target;
-    constexpr std::string_view kDeleted = " (deleted)";  // sshd was upgraded, its sessions live on
+    // If sshd was upgraded, its sessions continue.
+    constexpr std::string_view kDeleted = " (deleted)";
     const bool is_deleted =
         path.size() > kDeleted.size() && path.substr(path.size() - kDeleted.size()) == kDeleted;
     if (is_deleted) {
@@ -215,7 +216,7 @@ bool is_authenticated_title(std::string_view title) {
     if (colon == std::string_view::npos ||
         std::find(std::begin(kSshPrograms), std::end(kSshPrograms), title.substr(0, colon)) ==
             std::end(kSshPrograms)) {
-        return false;  // also the listener: "sshd: /usr/sbin/sshd -D [listener] …" falls below
+        return false;  // the listener, "sshd: /usr/sbin/sshd -D [listener] …", is rejected below
     }
     auto rest = title.substr(colon + 2);
     while (!rest.empty() && rest.back() == ' ') {

@@ -1,8 +1,8 @@
-// Who is logged in by ssh, from where: found in the kernel's sockets and in /proc.
+// Finds the peers of ssh sessions in the kernel's sockets and in /proc.
 //
-// A TCP connection to sshd proves nothing, since anybody can make one. A peer is spared only if an
-// established connection from it belongs to a process that is sshd and whose title says that
-// somebody is authenticated. No state; any thread.
+// A TCP connection to sshd proves nothing, since any host can make one. A peer is spared only if an
+// established connection from it belongs to a process of sshd whose title shows an authenticated
+// user. No state; any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -23,26 +23,28 @@ namespace portcullis::execd {
 // "sshd: alice [priv]", "[net]", "[accepted]" or "[preauth]", nor the listener.
 bool is_authenticated_title(std::string_view title);
 
-// The inodes of established TCP sockets with a peer in `peers`, in the text of /proc/net/tcp or
-// tcp6.
+// Returns the inodes of established TCP sockets with a peer in `peers`. `text`: the content of
+// /proc/net/tcp or tcp6.
 std::set<std::uint64_t> established_sockets_in(std::string_view text, const base::Cidr& peers);
 
-// Of a process by its folder ("/proc/17"): whether it runs root's own sshd or sshd-session (a local
-// user may name a program sshd and give it any title, but cannot make it root's file), its title
-// (empty = there is no such process), and which of its descriptors are sockets.
+// The next functions take the folder of a process ("/proc/17").
+// Whether the process runs sshd or sshd-session from a file of root. A local user may give a
+// program this name and any title, but cannot make its file root's.
 bool is_ssh_program(const std::string& process);
+// Returns the title of the process; empty = there is no such process.
 std::string process_title(const std::string& process);
-// Whether root started it: it is root's, or a child of root's sshd, as those that serve a login
-// are. Anybody may run sshd himself, with whatever title.
+// Whether root started the process: it belongs to root, or is a child of root's sshd, as the
+// processes of logins are. A local user may run sshd with any title.
 bool is_of_root_sshd(const std::string& process);
+// Returns the descriptors of the process that are sockets.
 std::vector<int> socket_numbers_of(const std::string& process);
 
-// The processes of sshd, by their ids, in a folder such as "/proc".
+// Returns the ids of the processes of sshd in a folder such as "/proc".
 std::vector<pid_t> ssh_processes_in(const std::string& proc);
 
-// The title of an authenticated session whose peer is in `peers`; nullopt = there is none.
-// Cheap if there is no established connection from there. `root` precedes /proc; with "" the
-// sockets are asked from the kernel by sock_diag(7) rather than read from /proc/net.
+// Returns the title of an authenticated session whose peer is in `peers`; nullopt = there is none.
+// Without an established connection from there the cost is low. `root` precedes /proc; with "" the
+// sockets are read by sock_diag(7) and not from /proc/net.
 std::optional<std::string> find_ssh_session(const base::Cidr& peers, const std::string& root);
 
 }  // namespace portcullis::execd

@@ -22,12 +22,12 @@ namespace {
 
 using base::IpAddress;
 
-// Beyond this (many are about to log in, or try to), one question to the kernel costs less.
+// With more processes that are not logged in, one search by the kernel's sockets costs less.
 constexpr int kMaxTitles = 24;
 
 std::string folder_of(pid_t process) { return fmt::format("/proc/{}", process); }
 
-// A process elsewhere holds other connections than this host's.
+// A process in another network namespace has no connections of this host.
 bool is_in_our_network(pid_t process) {
     struct stat theirs {};
     struct stat ours {};
@@ -59,8 +59,7 @@ std::optional<IpAddress> peer_of(int socket) {
     return std::nullopt;
 }
 
-// Who is at the other end of the TCP connections of `process`; nullopt = the kernel does not let us
-// look at its sockets.
+// Returns the peers of the TCP connections of `process`; nullopt = its sockets may not be read.
 std::optional<std::vector<IpAddress>> peers_of(pid_t process) {
     std::vector<IpAddress> peers;
     const base::UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
@@ -114,15 +113,15 @@ void SshWatch::look_again() {
     take_events();
 }
 
-// Whether all processes of sshd are known now.
+// Handles the queued events. Returns whether all processes of sshd are known now.
 bool SshWatch::take_events() {
     for (int attempt = 0; events_ && attempt < 2; ++attempt) {
         const bool is_all = events_->drain([this](const ProcessEvent& event) { take(event); });
         if (is_all && is_complete_) {
             return true;
         }
-        // What was lost happened before this look. What happens from now on is queued; taking in
-        // again what was seen already ends in the same.
+        // The lost events are older than this reading of /proc, and newer ones are queued. An event
+        // that /proc already showed has no further effect.
         processes_.clear();
         for (const pid_t process : ssh_processes_in("/proc")) {
             processes_[process];
@@ -147,7 +146,7 @@ std::optional<std::string> SshWatch::find_session(const base::Cidr& asked) {
                 !is_in_our_network(process) || !is_of_root_sshd(folder_of(process))) {
                 continue;
             }
-            // Who is logged in stays so, over the same connection, until the process ends.
+            // A session keeps its user and its connection until the process ends.
             auto found = peers_of(process);
             if (!found) {
                 return find_ssh_session(asked, root_);

@@ -12,14 +12,14 @@ namespace {
 
 using Kept = std::map<std::pair<std::string, std::string>, std::optional<std::chrono::seconds>>;
 
-// As many as a responder can have, of both families.
+// The most addresses that a responder can block, of both families.
 constexpr std::size_t kMostHolds = 8192;
 
 struct Progress {
     Survey survey;
     // A responder may report an address twice.
     Kept kept;
-    std::vector<std::size_t> others;  // hashes of what found no room in `kept`
+    std::vector<std::size_t> others;  // hashes of the addresses beyond `kept`
     std::size_t unanswered = 0;
     std::function<void(const Survey&)> on_done;
 };

@@ -1,7 +1,8 @@
 // take_survey(): compares what persistent responders block with what bans explain.
 //
-// A ruleset that was saved and restored, a lost journal or another home leave addresses in the
-// kernel that no ban of this home explains, and that nobody would ever release. Single-threaded.
+// If a ruleset was saved and restored, the journal was lost, or another home blocks as well, the
+// kernel holds addresses that no ban of this home explains and that execd would never release.
+// Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -20,28 +21,27 @@ struct UnexplainedBlock {
     std::string address;
     std::string executable;                    // of the responder
     std::optional<std::chrono::seconds> left;  // nullopt = it has no end
-    bool is_hold = false;                      // of the kernel (docs/hold.md): no ban explains it
+    bool is_hold = false;  // a hold of the kernel (docs/hold.md), which needs no ban
 };
 
 struct Survey {
     std::vector<UnexplainedBlock> blocks;  // by address; at most `most` of the plan
-    std::vector<UnexplainedBlock> holds;   // what the kernel holds, if the plan wants it
-    std::size_t total = 0;  // of all `blocks`, also those that found no room in `blocks`
-    std::vector<std::string>
-        problems;               // responders that should have answered, and why they did not
-    bool was_answered = false;  // by one responder at least
+    std::vector<UnexplainedBlock> holds;   // holds of the kernel, if the plan wants them
+    std::size_t total = 0;                 // number of blocks, also of those beyond `most`
+    std::vector<std::string> problems;     // responders that did not answer, and why
+    bool was_answered = false;             // by at least one responder
 };
 
 struct SurveyPlan {
     std::vector<std::string> executables;  // the responders to ask
-    std::string address = "-";             // only this one; "-" = all
+    std::string address = "-";             // the only one to ask for; "-" = all
     std::size_t most = 0;
     bool wants_holds = false;
     std::function<bool(const std::string& executable, const std::string& address)> is_explained;
 };
 
-// Calls `on_done` once, when all have answered; from within this call if nobody is to be asked.
-// `runner` must outlive the answers.
+// Asks the responders of `plan`. Calls `on_done` once, when all have answered; within this call, if
+// there is no responder to ask. `runner` must outlive the answers.
 void take_survey(Runner& runner, const SurveyPlan& plan,
                  std::function<void(const Survey&)> on_done);
 

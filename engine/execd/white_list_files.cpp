@@ -32,7 +32,7 @@ base::Diagnostic problem(const std::string& file, int line, std::string code, st
     return base::make_error(std::move(code), std::move(what), {file, line});
 }
 
-// nullopt and errno = it is missing, is no regular file or may not be read.
+// nullopt = it is missing, not a regular file, or may not be read; errno says which.
 std::optional<std::string> text_of(const std::string& path) {
     const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     struct stat status {};

@@ -1,8 +1,8 @@
-// WhiteListFiles: the files of <white_list_file>, read again when one changes.
+// WhiteListFiles: the files of <white_list_file>. A file is read again when it has changed.
 //
-// Each line has an address, a network or a host name; "#" begins a comment. A line that is none of
-// these is reported with its place and left out, the others count. A file that cannot be read any
-// more keeps what it said: a slip of an editor must not unprotect anybody. Single-threaded.
+// Each line has an address, a network or a host name; "#" begins a comment. Other lines are
+// reported with their place and ignored. If a file can no longer be read, its last entries stay, so
+// that a mistake with an editor removes no protection. Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@
 
 namespace portcullis::execd {
 
-// Of all files together; what is beyond is reported and left out.
+// Limits of all files together. Further entries are reported and ignored.
 inline constexpr std::size_t kMaxListedNetworks = 10'000;
 inline constexpr std::size_t kMaxListedHosts = 256;
 
@@ -27,20 +27,22 @@ struct WhiteListText {
     std::vector<std::string> host_names;
     base::Diagnostics problems;
 };
-// `file` names the file in what is reported.
+// `file` is the name of the file in the problems.
 WhiteListText read_white_list(std::string_view text, const std::string& file);
 
 class WhiteListFiles {
   public:
-    // `log` gets what is wrong with the files; it must outlive this.
+    // `log` gets the problems of the files, and must outlive this.
     explicit WhiteListFiles(base::Log& log) : log_(log) {}
 
-    // In place of those before. The files are read by the next refresh().
+    // Replaces the paths. The next refresh() reads the files.
     void set_paths(const std::vector<std::string>& paths);
-    // Looks for changes; true = something was read. Costs one stat(2) for each file.
+    // Reads the files that have changed. Returns whether one was read. Costs one stat(2) for each
+    // file.
     bool refresh();
 
-    // "white_list 192.0.2.0/24 (/etc/friends:7)"; empty = no line has an address in `target`.
+    // Returns "white_list 192.0.2.0/24 (/etc/friends:7)"; empty = no line has an address in
+    // `target`.
     std::string meaning_of(const base::Cidr& target) const;
     std::vector<std::string> host_names() const;
     // Calls on_entry(network, reason) for each network.

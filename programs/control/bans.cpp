@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -23,7 +22,6 @@
 #include "engine/execd/never_block.hpp"
 #include "engine/execd/service.hpp"
 #include "programs/control/execd_connection.hpp"
-#include "programs/control/printable.hpp"
 #include "programs/execd_configuration.hpp"
 
 namespace portcullis::programs {
@@ -35,23 +33,23 @@ const Reply kNoBans{true, "there are no bans", {}, {}};
 
 base::Diagnostic problem(std::string what) { return base::make_error("control", std::move(what)); }
 
-// Undoing needs no never-block list.
+// For undos, which need no never-block list.
 class NoProtection final : public execd::Protection {
   public:
     std::optional<std::string> reason_to_spare(const base::Cidr&) override { return {}; }
     std::optional<std::string> standing_reason(const base::Cidr&) override { return {}; }
 };
 
-// What the configuration says of responders; nothing, if it has errors.
+// The configuration, or an empty one if it has errors.
 execd::ExecdConfig config_or_nothing(const Home& home, const std::string& config_path) {
     base::Diagnostics diagnostics;
     auto config = load_execd_config(home, config_path, diagnostics);
     return diagnostics.has_errors() ? execd::ExecdConfig() : config;
 }
 
-// Does `work` as execd would; `if_none` is the reply where execd never was and no responder can be
-// asked. The journal says which executable undoes what, so that this works with a configuration
-// that cannot be read.
+// Does `work` in place of execd, with its lock. Returns `if_none` if execd has never run in this
+// home and no responder can be asked. The journal holds the executable of each undo, so that this
+// works with a configuration that cannot be read.
 base::Result<Reply> work_without_execd(
     const Home& home, execd::ExecdConfig config, const Reply& if_none,
     const std::function<void(execd::Executor&, base::Timestamp, execd::Executor::OnReply)>& work) {
@@ -65,7 +63,7 @@ base::Result<Reply> work_without_execd(
         ::umask(022);  // of the folders, which other users have to enter
         for (const auto& folder :
              {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
-            ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
+            ::mkdir(folder.c_str(), 0755);  // an error is reported below, with the name of the file
         }
     }
     const auto lock = base::PidFile::lock(home.pid_file("execd"));
@@ -77,7 +75,7 @@ base::Result<Reply> work_without_execd(
     base::EventLoop loop;
     const base::SystemClock clock;
     NoProtection protection;
-    std::optional<Reply> reply;  // outlives the callbacks that the service may still hold
+    std::optional<Reply> reply;  // outlives the callbacks of `service`
     auto service = execd::Service::open(loop, clock, log,
                                         {home.responders(), home.bans(), home.responses_log(),
                                          home.responses_json(), home.execd_socket()},
@@ -89,10 +87,13 @@ base::Result<Reply> work_without_execd(
     const bool is_done =
         (*service)->run_until([&] { return reply.has_value(); }, ExecdConnection::kReplyLimit);
     if (!is_done) {
-        return base::fail(problem("the commands that undo the bans do not come to an end"));
+        return base::fail(problem("the commands that undo the bans do not end"));
     }
     return *reply;
 }
+
+// A responder may report bytes of any value.
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 int report(const base::Result<Reply>& reply) {
     if (!reply) {
@@ -103,26 +104,8 @@ int report(const base::Result<Reply>& reply) {
     return reply->ok ? 0 : 1;
 }
 
-void print_row(const base::BanRow& row) {
-    const std::string left = row.until == 0 ? "-" : duration_text(seconds_left(row.until));
-    std::string why = row.rule_id == 0 ? "by hand" : fmt::format("rule {}", row.rule_id);
-    why += row.is_dry ? " (dry run: not blocked)" : "";
-    const std::string line =
-        fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", row.address,
-                    time_text(row.since), time_text(row.until), left, base::word_of(row.block),
-                    base::word_of(row.evidence), row.command, row.user, why);
-    std::fputs(printable(line).c_str(), stdout);
-}
-
-void add_page(Listing& listing, const Reply& page) {
-    for (const auto& row : page.blocks) {
-        (row.is_hold ? listing.holds : listing.blocks).push_back(row);
-    }
-    (page.ok ? listing.more : listing.problem) = page.text;
-}
-
-base::Result<Listing> ask_for_listing(const ExecdConnection& execd) {
-    Listing listing;
+base::Result<BanListing> ask_for_listing(const ExecdConnection& execd) {
+    BanListing listing;
     base::ListRequest request;
     do {
         auto reply = execd.ask(request);
@@ -148,8 +131,8 @@ base::Result<Listing> ask_for_listing(const ExecdConnection& execd) {
     return listing;
 }
 
-base::Result<Listing> make_listing(const Home& home, const std::string& config_path) {
-    Listing listing;
+base::Result<BanListing> make_listing(const Home& home, const std::string& config_path) {
+    BanListing listing;
     const auto done = work_without_execd(
         home, config_or_nothing(home, config_path), kNoBans,
         [&](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
@@ -162,7 +145,8 @@ base::Result<Listing> make_listing(const Home& home, const std::string& config_p
             executor.list_unexplained({}, [&listing, &executor, on_reply](const Reply& first) {
                 std::string after = first.next;
                 add_page(listing, first);
-                while (!after.empty()) {  // answered at once: the first page has asked
+                while (
+                    !after.empty()) {  // answered at once: the first page has asked the responders
                     executor.list_unexplained({after}, [&](const Reply& page) {
                         add_page(listing, page);
                         after = page.next;
@@ -175,72 +159,6 @@ base::Result<Listing> make_listing(const Home& home, const std::string& config_p
         return base::fail(done.error());
     }
     return listing;
-}
-
-void print_holds(const Listing& listing) {
-    const std::string title = fmt::format(
-        "held by the kernel for a moment (no new connections from them):\n{:<39} {:>8}\n",
-        "ADDRESS", "SECONDS");
-    std::fputs(title.c_str(), stdout);
-    for (const auto& hold : listing.holds) {
-        std::fputs(fmt::format("{:<39} {:>8}\n", hold.address, hold.left).c_str(), stdout);
-    }
-}
-
-void print_blocks(const Listing& listing) {
-    const std::string title = fmt::format(
-        "blocked without a ban of this home (unban IP and flush release them):\n"
-        "{:<39} {:<20} {:>8}\n",
-        "ADDRESS", "RESPONDER", "SECONDS");
-    std::fputs(title.c_str(), stdout);
-    for (const auto& block : listing.blocks) {
-        const std::string left = block.left < 0 ? "no end" : std::to_string(block.left);
-        const std::string line =
-            fmt::format("{:<39} {:<20} {:>8}\n", block.address, block.responder, left);
-        std::fputs(line.c_str(), stdout);
-    }
-    if (!listing.more.empty()) {
-        std::puts(listing.more.c_str());
-    }
-}
-
-// One object a line, for programs (docs/execd-protocol.md).
-void print_json(const Listing& listing) {
-    using nlohmann::ordered_json;
-    const auto print = [](const ordered_json& object) {
-        std::puts(object.dump(-1, ' ', true, ordered_json::error_handler_t::replace).c_str());
-    };
-    for (const auto& row : listing.bans) {
-        ordered_json object = {{"kind", "ban"},
-                               {"address", row.address},
-                               {"user", row.user},
-                               {"command", row.command},
-                               {"rule", row.rule_id},
-                               {"since", row.since},
-                               {"until", row.until},
-                               {"left", seconds_left(row.until).count()},
-                               {"block", base::word_of(row.block)},
-                               {"evidence", base::word_of(row.evidence)},
-                               {"dry_run", row.is_dry}};
-        if (row.until == 0) {
-            object["until"] = nullptr;
-            object["left"] = nullptr;
-        }
-        print(object);
-    }
-    for (const auto& hold : listing.holds) {
-        print({{"kind", "hold"}, {"address", hold.address}, {"left", hold.left}});
-    }
-    for (const auto& block : listing.blocks) {
-        ordered_json object = {{"kind", "unexplained"},
-                               {"address", block.address},
-                               {"responder", block.responder},
-                               {"left", block.left}};
-        if (block.left < 0) {
-            object["left"] = nullptr;
-        }
-        print(object);
-    }
 }
 
 base::Result<std::vector<base::ProtectedRow>> ask_for_protected(const ExecdConnection& execd,
@@ -261,7 +179,7 @@ base::Result<std::vector<base::ProtectedRow>> ask_for_protected(const ExecdConne
     return rows;
 }
 
-// As execd would know it if it were started now.
+// The list that execd would make if it were started now.
 base::Result<std::vector<base::ProtectedRow>> find_protected(const Home& home,
                                                              const std::string& config_path,
                                                              const std::string& address) {
@@ -297,7 +215,7 @@ base::Result<std::vector<base::ProtectedRow>> find_protected(const Home& home,
 
 }  // namespace
 
-base::Result<Listing> listing_of(const Home& home, const std::string& config_path) {
+base::Result<BanListing> listing_of(const Home& home, const std::string& config_path) {
     const ExecdConnection execd(home.execd_socket());
     return execd.is_connected() ? ask_for_listing(execd) : make_listing(home, config_path);
 }
@@ -319,15 +237,7 @@ int list_protected(const Home& home, const std::string& config_path, const std::
         std::fputs("execd does not run: this is what it would spare if it were started now\n",
                    stderr);
     }
-    if (!address.empty() && rows->empty()) {
-        std::puts(printable(address + ": not protected").c_str());
-    }
-    for (const auto& row : *rows) {
-        const std::string line = address.empty()
-                                     ? fmt::format("{:<43} {}", row.network, row.reason)
-                                     : fmt::format("{}: protected: {}", address, row.reason);
-        std::puts(printable(line).c_str());
-    }
+    print(text_of_protected(*rows, address));
     return 0;
 }
 
@@ -336,30 +246,7 @@ int list_bans(const Home& home, const std::string& config_path, Output output) {
     if (!listing) {
         return report(base::fail(listing.error()));
     }
-    if (output == Output::Json) {
-        print_json(*listing);
-        return listing->problem.empty() ? 0 : report(base::fail(problem(listing->problem)));
-    }
-    if (listing->is_dry_run) {
-        std::puts("dry run: execd blocks nobody");
-    }
-    if (listing->bans.empty()) {
-        std::puts("there are no bans");
-    } else {
-        const std::string title =
-            fmt::format("{:<39} {:<19} {:<19} {:>12} {:<5} {:<9} {:<20} {:<16} {}\n", "ADDRESS",
-                        "SINCE", "UNTIL", "LEFT", "BLOCK", "EVIDENCE", "COMMAND", "USER", "WHY");
-        std::fputs(title.c_str(), stdout);
-    }
-    for (const auto& row : listing->bans) {
-        print_row(row);
-    }
-    if (!listing->holds.empty()) {
-        print_holds(*listing);
-    }
-    if (!listing->blocks.empty()) {
-        print_blocks(*listing);
-    }
+    print(output == Output::Json ? json_of(*listing) : text_of(*listing));
     if (!listing->problem.empty()) {
         return report(base::fail(problem(listing->problem)));
     }
@@ -370,8 +257,8 @@ int ban(const Home& home, const std::string& address, std::chrono::seconds timeo
     const ExecdConnection execd(home.execd_socket());
     if (!execd.is_connected()) {
         return report(
-            base::fail(problem("execd is not running, and only a running execd knows whom "
-                               "it must not block: start it first")));
+            base::fail(problem("execd does not run, and only a running execd knows the "
+                               "addresses that must not be blocked: start it first")));
     }
     return report(execd.ask(base::BanRequest{address, timeout}));
 }
@@ -408,14 +295,15 @@ std::optional<std::string> ban_count(const Home& home) {
         if (!reply || !reply->ok) {
             return std::nullopt;
         }
-        return reply->is_dry_run ? reply->text + " of a dry run, nobody is blocked:" : reply->text;
+        return reply->text +
+               (reply->is_dry_run ? " of a dry run: no address is blocked" : " active");
     }
     const auto reply = work_without_execd(
         home, {}, kNoBans,
         [](execd::Executor& executor, base::Timestamp, const execd::Executor::OnReply& on_reply) {
             on_reply(executor.list({}));
         });
-    return reply && reply->ok ? std::optional(reply->text) : std::nullopt;
+    return reply && reply->ok ? std::optional(reply->text + " active") : std::nullopt;
 }
 
 }  // namespace portcullis::programs

@@ -17,12 +17,10 @@ int main(int argc, char** argv) {
     using programs::Home;
 
     CLI::App cli{
-        "Starts and stops the daemons of a home, shows and undoes what Portcullis blocks, and "
-        "looks\n"
-        "at lists.\n"
+        "Starts and stops the daemons of a home, shows and ends bans, and checks lists of rules.\n"
         "bans, why, protected, unban and flush also work while the daemons are down.\n"
-        "Exit codes: 0 done; 1 failed, the message says why; 2 wrong usage; 3 (status) not all\n"
-        "daemons run.",
+        "Exit codes: 0 done; 1 failed, and the message says why; 2 wrong usage; 3 a daemon does\n"
+        "not run (status).",
         "portcullis-control"};
     std::string home_path{programs::kDefaultHome};
     std::string config_path;
@@ -46,20 +44,20 @@ int main(int argc, char** argv) {
 
     cli.add_subcommand("start", "check the configuration, then start execd, engine and sensor")
         ->callback([&] { exit_code = programs::start_daemons(home(), config()); });
-    cli.add_subcommand("stop", "stop the daemons; blocks stay until their time is over")
-        ->callback([&] { exit_code = programs::stop_daemons(home()); });
+    cli.add_subcommand("stop", "stop the daemons; each ban lasts until its end")->callback([&] {
+        exit_code = programs::stop_daemons(home());
+    });
     cli.add_subcommand("restart", "check the configuration, then stop and start the daemons")
         ->callback([&] { exit_code = programs::restart_daemons(home(), config()); });
-    cli.add_subcommand("reload", "check the configuration, then put it in force")->callback([&] {
-        exit_code = programs::reload_daemons(home(), config());
-    });
-    cli.add_subcommand("status", "what runs, how much is blocked, and what was counted")
+    cli.add_subcommand("reload", "check the configuration, then have the running daemons load it")
+        ->callback([&] { exit_code = programs::reload_daemons(home(), config()); });
+    cli.add_subcommand("status", "show which daemons run, the number of bans, and the counters")
         ->callback([&] { exit_code = programs::show_status(home()); });
 
     auto* bans = cli.add_subcommand(
-        "bans", "list what is blocked, and until when, also what no ban of this home explains");
+        "bans", "list the bans, and blocked addresses that no ban of this home explains");
     bool is_json = false;
-    bans->add_flag("--json", is_json, "one JSON object a line, for programs");
+    bans->add_flag("--json", is_json, "print one JSON object per line");
     bans->callback([&] {
         exit_code = programs::list_bans(home(), config(),
                                         is_json ? programs::Output::Json : programs::Output::Text);
@@ -67,41 +65,41 @@ int main(int argc, char** argv) {
 
     std::string address;
     auto* why = cli.add_subcommand(
-        "why", "whether an address is blocked, and what led to that: lines, alert, each decision");
+        "why", "show whether an address is blocked, and why: log lines, alert, each decision");
     why->add_option("IP", address, "address")->required();
     why->callback([&] { exit_code = programs::explain(home(), config(), address); });
 
     auto* spared = cli.add_subcommand(
-        "protected", "the addresses that are never blocked now, each with its reason");
-    spared->add_option("IP", address, "only what is said of this address or network");
+        "protected", "list the addresses that are never blocked, each with its reason");
+    spared->add_option("IP", address, "show only whether this address or network is protected");
     spared->callback([&] { exit_code = programs::list_protected(home(), config(), address); });
 
     std::int64_t seconds = portcullis::execd::kManualBanTime.count();
-    auto* ban = cli.add_subcommand("ban", "block an address by the command firewall-drop");
+    auto* ban = cli.add_subcommand("ban", "block an address with the command firewall-drop");
     ban->add_option("IP", address, "address")->required();
-    ban->add_option("SECONDS", seconds, "for how long")
+    ban->add_option("SECONDS", seconds, "time until the ban ends, in seconds")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{portcullis::base::kMaxBanTime.count()}))
         ->capture_default_str();
     ban->callback(
         [&] { exit_code = programs::ban(home(), address, std::chrono::seconds(seconds)); });
 
     auto* unban = cli.add_subcommand(
-        "unban", "unblock an address, whether a ban of this home explains it or not");
+        "unban", "unblock an address, also if no ban of this home explains the block");
     unban->add_option("IP", address, "address")->required();
     unban->callback([&] { exit_code = programs::unban(home(), config(), address); });
 
-    auto* flush =
-        cli.add_subcommand("flush", "unblock everything, also what no ban of this home explains");
+    auto* flush = cli.add_subcommand(
+        "flush", "unblock all addresses, also those that no ban of this home explains");
     flush->callback([&] { exit_code = programs::flush_bans(home(), config()); });
 
     std::string list_path;
     std::string list_key;
-    auto* list = cli.add_subcommand("list", "look at the lists of rules");
+    auto* list = cli.add_subcommand("list", "check the lists that rules look up");
     list->require_subcommand(1);
     auto* check = list->add_subcommand(
-        "check", "what a list holds, and what it says of a key; a damaged one is told");
+        "check", "show the entries of a list, or the value of one key; reports damaged files");
     check->add_option("FILE", list_path, "text, or CDB if it ends in .cdb")->required();
-    check->add_option("KEY", list_key, "what rules would look up");
+    check->add_option("KEY", list_key, "key whose value is shown");
     check->callback([&] {
         // As ossec.conf names it, if there is no such file here.
         std::error_code ignored;

@@ -16,7 +16,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -33,15 +32,14 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-// execd may have to wait for a command that is being run.
+// execd may have to wait for a running command.
 constexpr std::chrono::seconds kStopDeadline{15};
-constexpr std::size_t kMaxCounters = 200;
 
 struct DaemonKind {
     std::string_view name;  // of its pid file; its program is "portcullis-" + name
     bool (*is_wanted)(const Home& home);
     Arguments (*arguments)(const Home& home, const std::string& config_path);
-    std::string_view counters;  // where it writes them, relative to the home; "" = nowhere
+    std::string_view counters;  // file that it writes them to, relative to the home; "" = none
 };
 
 bool always(const Home&) { return true; }
@@ -61,7 +59,7 @@ bool has_sensor_config(const Home& home) {
 constexpr std::string_view kSensorUser = "portcullis-sensor";
 constexpr std::string_view kSensorCounters = "run/sensor-status.json";
 
-// Without a user of its own the sensor runs as whom iplog.conf names.
+// If there is no account of the sensor, it runs as the user that iplog.conf names.
 Arguments sensor_arguments(const Home& home, const std::string&) {
     const std::string log =
         home.path() == kDefaultHome ? "/var/log/iplog" : home.resolve("logs/iplog");
@@ -79,7 +77,7 @@ Arguments sensor_arguments(const Home& home, const std::string&) {
     return arguments;
 }
 
-// In the order of starting: whoever is asked stands before who asks.
+// In the order of starting: a daemon follows those that it asks.
 constexpr std::array kDaemons{
     DaemonKind{"execd", always, engine_arguments, "run/execd-status.json"},
     DaemonKind{"engine", always, engine_arguments, "queue/engine-status.json"},
@@ -92,14 +90,9 @@ std::optional<pid_t> find_running(const DaemonKind& daemon, const Home& home) {
     return base::running_pid(home.pid_file(daemon.name));
 }
 
-// Whether it runs cannot be seen: its pid file may not be read (or the folder not entered).
+// Whether the pid file may not be read, or its folder not entered.
 bool is_hidden(const DaemonKind& daemon, const Home& home) {
     return ::access(home.pid_file(daemon.name).c_str(), R_OK) != 0 && errno == EACCES;
-}
-
-std::string hidden_text(const DaemonKind& daemon, const Home& home) {
-    return fmt::format("{} may not be read: only root sees whether it runs",
-                       home.pid_file(daemon.name));
 }
 
 bool is_configuration_good(const Home& home, const std::string& config_path) {
@@ -109,16 +102,16 @@ bool is_configuration_good(const Home& home, const std::string& config_path) {
     return loaded != nullptr;
 }
 
-// The programs of one build or installation stand side by side.
+// The programs of one build or installation are in one folder.
 std::string program_of(const DaemonKind& daemon) {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     return (self.parent_path() / fmt::format("portcullis-{}", daemon.name)).string();
 }
 
-// Runs the program, which goes into the background once it is ready; true = it did.
-// Runs a daemon's program to its end; nullopt = it could not be run, or was killed. With `output`
-// its standard output goes there.
+// Runs `program` to its end, and adds its standard output to `output`, if that is not nullptr. (A
+// daemon's program ends once the daemon is ready in the background.) Returns its exit code;
+// nullopt = it could not be run, or was killed.
 std::optional<int> run_program(const std::string& program, Arguments arguments,
                                std::string* output = nullptr) {
     arguments.insert(arguments.begin(), program);
@@ -163,8 +156,8 @@ bool launch(const DaemonKind& daemon, const Home& home, const std::string& confi
     return run_program(program_of(daemon), daemon.arguments(home, config_path)) == 0;
 }
 
-// The sensor uses what is right in its configuration, as iplog does; what is wrong is shown here,
-// since it stands in the sensor's own log alone otherwise.
+// Shows the mistakes of iplog.conf. The sensor ignores the wrong lines, as iplog does, and would
+// report them in its own log alone.
 void show_sensor_faults(const Home& home) {
     const DaemonKind& sensor = kDaemons.back();
     if (!sensor.is_wanted(home)) {
@@ -180,11 +173,13 @@ void show_sensor_faults(const Home& home) {
 
 enum class SignalOutcome { Sent, NotRunning, Failed };
 
-// By a pidfd that was opened while the process held its lock: it cannot be another one.
+// Signals the daemon through a pidfd that was opened while it held its lock, so that a recycled id
+// is never signalled. If the outcome is Sent, `process` is the pidfd.
 SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal,
                           base::UniqueFd& process) {
     if (is_hidden(daemon, home)) {
-        print(stderr, fmt::format("{}: {}\n", daemon.name, hidden_text(daemon, home)));
+        print(stderr,
+              fmt::format("{}: {}\n", daemon.name, hidden_text(home.pid_file(daemon.name))));
         return SignalOutcome::Failed;
     }
     const auto pid = find_running(daemon, home);
@@ -203,7 +198,7 @@ SignalOutcome send_signal(const DaemonKind& daemon, const Home& home, int signal
     return SignalOutcome::Sent;
 }
 
-bool has_ended(const base::UniqueFd& process) {
+bool wait_until_ended(const base::UniqueFd& process) {
     pollfd ended{process.get(), POLLIN, 0};
     const auto deadline = std::chrono::steady_clock::now() + kStopDeadline;
     for (;;) {
@@ -226,15 +221,15 @@ bool stop(const DaemonKind& daemon, const Home& home) {
         case SignalOutcome::Sent:
             break;
     }
-    const bool ended = has_ended(process);
+    const bool ended = wait_until_ended(process);
     print(ended ? stdout : stderr, ended ? fmt::format("{}: stopped\n", daemon.name)
                                          : fmt::format("{}: does not stop (waited {} s)\n",
                                                        daemon.name, kStopDeadline.count()));
     return ended;
 }
 
-// The engine's user owns the folder and could put anything there: a pipe that never ends, a link to
-// what only root may read.
+// Reads a status file. The engine's user owns the folder and could put anything there: a pipe that
+// never ends, or a link to a file that only root may read. "" = there is no regular file.
 std::string counters_text(const std::string& path) {
     const base::UniqueFd fd(
         ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
@@ -248,42 +243,23 @@ std::string counters_text(const std::string& path) {
     return text;
 }
 
-// What a counter may be called: a daemon that was taken over writes anything, and it must
-// not steer a terminal or look like another line of this output.
-bool is_counter_name(std::string_view name) {
-    constexpr std::size_t kMaxName = 48;
-    return !name.empty() && name.size() <= kMaxName &&
-           std::all_of(name.begin(), name.end(),
-                       [](char c) { return base::is_lower(c) || base::is_digit(c) || c == '_'; });
-}
-
-// The counters that a daemon writes down, one a line; of one that does not run, its last ones.
-void print_counters(const DaemonKind& daemon, const Home& home) {
-    if (daemon.counters.empty()) {
-        return;
+DaemonStatus status_of(const DaemonKind& daemon, const Home& home) {
+    DaemonStatus status;
+    status.name = daemon.name;
+    status.counters_file = daemon.counters;
+    const auto pid = find_running(daemon, home);
+    if (is_hidden(daemon, home)) {
+        status.state = DaemonState::Hidden;
+        status.pid_file = home.pid_file(daemon.name);
+    } else if (pid) {
+        status.state = DaemonState::Running;
+        status.pid = *pid;
+    } else if (!daemon.is_wanted(home)) {
+        status.state = DaemonState::NotConfigured;
+        return status;
     }
-    const auto status = nlohmann::ordered_json::parse(
-        counters_text(home.resolve(std::string(daemon.counters))), nullptr, false);
-    if (!status.is_object()) {
-        return;
-    }
-    std::size_t shown = 0;
-    std::size_t left_out = 0;
-    for (const auto& [name, value] : status.items()) {
-        if (!value.is_number() || name == "pid" || name == "started" || name == "written") {
-            continue;
-        }
-        if (!is_counter_name(name) || shown >= kMaxCounters) {
-            ++left_out;
-            continue;
-        }
-        ++shown;
-        print(stdout, fmt::format("  {:<30} {}\n", name, value.dump()));
-    }
-    if (left_out > 0) {
-        print(stdout, fmt::format("  {} entries of {} are no counters, and are not shown\n",
-                                  left_out, daemon.counters));
-    }
+    status.counters = parse_counters(counters_text(home.resolve(status.counters_file)));
+    return status;
 }
 
 }  // namespace
@@ -333,55 +309,48 @@ int restart_daemons(const Home& home, const std::string& config_path) {
 
 int reload_daemons(const Home& home, const std::string& config_path) {
     if (!is_configuration_good(home, config_path)) {
-        print(stderr, "not reloaded: the configuration has errors, the old one stays in force\n");
+        print(stderr,
+              "not reloaded: the configuration has errors, so the daemons keep the old one\n");
         return 1;
     }
     show_sensor_faults(home);
-    int told = 0;
+    int signalled = 0;
     bool has_failed = false;
     for (const DaemonKind& daemon : kDaemons) {
         base::UniqueFd process;
         const SignalOutcome outcome = send_signal(daemon, home, SIGHUP, process);
         has_failed = has_failed || outcome == SignalOutcome::Failed;
         if (outcome == SignalOutcome::Sent) {
-            ++told;
+            ++signalled;
             print(stdout, fmt::format("{}: reloads\n", daemon.name));
         }
     }
-    if (told == 0 && !has_failed) {
+    if (signalled == 0 && !has_failed) {
         print(stderr, "no daemon of this home runs\n");
     }
-    return told > 0 && !has_failed ? 0 : 1;
+    return signalled > 0 && !has_failed ? 0 : 1;
+}
+
+HomeStatus status_of(const Home& home) {
+    HomeStatus status;
+    for (const DaemonKind& daemon : kDaemons) {
+        status.daemons.push_back(status_of(daemon, home));
+    }
+    status.bans = ban_count(home);
+    return status;
 }
 
 int show_status(const Home& home) {
-    bool all_run = true;
-    bool some_are_hidden = false;
-    for (const DaemonKind& daemon : kDaemons) {
-        if (is_hidden(daemon, home)) {
-            some_are_hidden = true;
-            print(stdout, fmt::format("{:<8} cannot be seen: {}\n", daemon.name,
-                                      hidden_text(daemon, home)));
-            print_counters(daemon, home);
-            continue;
-        }
-        const auto pid = find_running(daemon, home);
-        if (!pid && !daemon.is_wanted(home)) {
-            print(stdout, fmt::format("{:<8} not configured\n", daemon.name));
-            continue;
-        }
-        all_run = all_run && pid.has_value();
-        print(stdout, pid ? fmt::format("{:<8} runs (process {})\n", daemon.name, *pid)
-                          : fmt::format("{:<8} does not run\n", daemon.name));
-        print_counters(daemon, home);
-    }
-    if (const auto count = ban_count(home)) {
-        print(stdout, fmt::format("{:<8} {} in force\n", "blocks", *count));
-    }
-    if (some_are_hidden) {
+    const HomeStatus status = status_of(home);
+    print(stdout, text_of(status));
+    const auto has = [&](DaemonState state) {
+        return std::any_of(status.daemons.begin(), status.daemons.end(),
+                           [&](const DaemonStatus& daemon) { return daemon.state == state; });
+    };
+    if (has(DaemonState::Hidden)) {
         return 1;
     }
-    return all_run ? 0 : kExitNotRunning;
+    return has(DaemonState::NotRunning) ? kExitNotRunning : 0;
 }
 
 }  // namespace portcullis::programs

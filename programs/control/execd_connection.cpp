@@ -32,7 +32,7 @@ base::Result<base::Reply> ExecdConnection::ask(const base::ResponseMessage& mess
         got = ::recv(fd_.get(), answer.data(), answer.size(), 0);
     }
     if (got <= 0) {
-        return base::fail("control", ::geteuid() == 0 ? "execd gives no answer"
+        return base::fail("control", ::geteuid() == 0 ? "execd does not answer"
                                                       : "execd refuses: only root may do this");
     }
     answer.resize(static_cast<std::size_t>(got));

@@ -1,4 +1,4 @@
-// ExecdConnection: portcullis-control's questions to a running execd.
+// ExecdConnection: sends requests of portcullis-control to a running execd, and waits for replies.
 #pragma once
 
 #include <chrono>
@@ -12,14 +12,14 @@ namespace portcullis::programs {
 
 class ExecdConnection {
   public:
-    // Undoing very many bans by scripts takes long; the kernel's sets take no time.
+    // The longest wait for a reply. Many undos by scripts take minutes.
     static constexpr std::chrono::seconds kReplyLimit{600};
 
     explicit ExecdConnection(const std::string& path);
     // false = no execd listens.
     bool is_connected() const { return static_cast<bool>(fd_); }
-    // REQUIRES: is_connected(), and `message` is one that has a reply. Error "control": there is no
-    // answer, or only root may ask.
+    // Sends `message` and returns its reply. REQUIRES: is_connected(), and `message` is one that
+    // has a reply. Error "control": execd does not answer, or only root may ask.
     base::Result<base::Reply> ask(const base::ResponseMessage& message) const;
 
   private:

@@ -24,9 +24,9 @@ SearchEnd search_backwards(const std::string& path, std::size_t& bytes_left,
         return SearchEnd::Missing;
     }
     auto at = static_cast<std::size_t>(status.st_size);
-    std::string tail;          // the beginning of a line whose end was read before
+    std::string tail;          // the end of a line, which was read before its beginning
     bool is_too_long = false;  // that line
-    bool is_last = true;       // nothing stands behind the last line feed
+    bool is_last = true;       // nothing follows the last line feed
     std::string block;
     while (at > 0) {
         const std::size_t size = std::min({kBlock, at, bytes_left});

@@ -1,4 +1,4 @@
-// LineSearch: looks through logs from their end, newest line first, within a limit of bytes.
+// Searches logs from their end, newest line first, within a limit of bytes.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,10 @@ namespace portcullis::programs {
 
 enum class SearchEnd { Missing, Beginning, Limit, Stopped };
 
-// Calls `on_line` for the lines of a regular file from its last one backwards, without line feeds,
-// until it returns false, `bytes_left` (which is counted down) is used up, or the file has no more.
-// A line of more than 1 MB is passed over. Missing: there is no such file, or it may not be read.
+// Calls `on_line` for each line of a regular file, the last one first, without line feeds. Ends
+// when `on_line` returns false (Stopped), when `bytes_left` is used up (Limit), or at the first
+// line of the file (Beginning). Missing = there is no such file, or it may not be read. The bytes
+// that were read are subtracted from `bytes_left`. Lines of more than 1 MB are skipped.
 SearchEnd search_backwards(const std::string& path, std::size_t& bytes_left,
                            const std::function<bool(std::string_view)>& on_line);
 

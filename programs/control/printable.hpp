@@ -1,4 +1,4 @@
-// Text for a person at a terminal, made of what others wrote.
+// Text for a person at a terminal: text of others made harmless, durations and times.
 #pragma once
 
 #include <chrono>
@@ -10,9 +10,9 @@ namespace portcullis::programs {
 
 inline constexpr std::size_t kMaxPrintable = 4096;
 
-// `text` as valid UTF-8 that cannot steer a terminal: control characters (C0 but '\n', DEL, C1)
-// and the marks that turn the direction of writing become "?". What is longer than `most` bytes is
-// cut, and ends in "...".
+// Returns `text` as valid UTF-8 that cannot steer a terminal: control characters (C0 but '\n', DEL,
+// C1) and marks that change the direction of writing become "?". A text of more than `most` bytes
+// is cut and ends in "...".
 std::string printable(std::string_view text, std::size_t most = kMaxPrintable);
 
 // "12 s", "9 min 52 s", "2 h 5 min", "3 d 4 h".

@@ -26,7 +26,7 @@ namespace {
 
 using nlohmann::json;
 
-// What one search may read, and what of it is shown.
+// Limits of one search, and of its output.
 constexpr std::size_t kMaxBytes = 128UL << 20;
 constexpr std::size_t kMaxRecords = 10;
 constexpr std::size_t kMaxAlerts = 20;
@@ -40,7 +40,7 @@ constexpr std::size_t kMaxShown = 400;  // bytes of a line of a log
 struct Response {
     std::string time, action, command, address, alert, location, outcome, reason, evidence, block;
     std::int64_t rule = 0;
-    std::vector<std::string> steps;  // of the decision; the last one decided
+    std::vector<std::string> steps;  // of the decision; the last step decided
 };
 
 struct AlertText {
@@ -52,7 +52,7 @@ struct Findings {
     std::vector<Response> responses;  // newest first, as the others
     std::vector<AlertText> alerts;
     std::vector<std::string> lines;  // of logs, if there is no alert
-    std::vector<std::string> notes;  // what was not found, or not looked at
+    std::vector<std::string> notes;  // files that are missing or were not read
 };
 
 std::string text_of(const json& object, const char* name) {
@@ -72,8 +72,8 @@ std::string time_of(double time) {
                : std::string("?");
 }
 
-// The value of a text member in the text of a JSON object, unless it holds a backslash. Looking at
-// it costs less than parsing each line of a long file.
+// Returns the value of a text member in the text of a JSON object, without parsing it: a long file
+// has many lines. The value ends at the first quote, so one that holds a quote is cut.
 std::string_view raw_member(std::string_view line, std::string_view name) {
     const std::string start = fmt::format("\"{}\":", name);
     const auto at = line.find(start);
@@ -127,10 +127,9 @@ std::optional<Response> response_in(std::string_view line, const base::IpAddress
 std::string described(SearchEnd end, const std::string& path) {
     switch (end) {
         case SearchEnd::Missing:
-            return fmt::format("{} is not there, or may not be read", path);
+            return fmt::format("{} does not exist or may not be read", path);
         case SearchEnd::Limit:
-            return fmt::format("{} was read from its end only, up to {} MB", path,
-                               kMaxBytes >> 20U);
+            return fmt::format("only the last {1} MB of {0} were read", path, kMaxBytes >> 20U);
         default:
             return {};
     }
@@ -149,7 +148,7 @@ void find_responses(const Home& home, const base::IpAddress& address, Findings& 
     if (auto note = described(end, path); !note.empty()) {
         findings.notes.push_back(std::move(note));
     }
-    // As logrotate(8) names them; it is of no use to go on behind one that is missing.
+    // As logrotate(8) names them. If one is missing, the older ones are not read.
     for (int number = 1; number <= kMaxRotated && end != SearchEnd::Stopped; ++number) {
         const std::string rotated = fmt::format("{}.{}", path, number);
         const auto end_of_rotated = search_backwards(rotated, bytes_left, take);
@@ -165,7 +164,7 @@ void find_responses(const Home& home, const base::IpAddress& address, Findings& 
     }
     if (struct stat status{}; ::stat((path + ".2.gz").c_str(), &status) == 0 ||
                               ::stat((path + ".1.gz").c_str(), &status) == 0) {
-        findings.notes.emplace_back("compressed files of responses were not looked at");
+        findings.notes.emplace_back("compressed files of responses were not read");
     }
 }
 
@@ -308,7 +307,7 @@ bool names(std::string_view line, std::string_view address) {
     return false;
 }
 
-// Without an alert: what the logs that the engine reads say.
+// Lines of the logs that the engine reads. Called if there is no alert.
 void find_lines(const std::string& config_path, const base::IpAddress& address,
                 Findings& findings) {
     base::Diagnostics diagnostics;
@@ -335,11 +334,11 @@ void print(std::string_view text, std::size_t most = kMaxPrintable) {
     std::puts(printable(line, most).c_str());
 }
 
-// Whether it is blocked now; returns false if that could not be found out.
-bool print_state(const base::Result<Listing>& listing, const base::IpAddress& address) {
+// Prints whether `address` is blocked now. Returns false if that is not known.
+bool print_state(const base::Result<BanListing>& listing, const base::IpAddress& address) {
     const std::string text = address.to_string();
     if (!listing) {
-        print(fmt::format("{}: whether it is blocked cannot be found out: {}", text,
+        print(fmt::format("{}: it is not known whether it is blocked: {}", text,
                           listing.error().message));
         return false;
     }
@@ -380,10 +379,10 @@ bool print_state(const base::Result<Listing>& listing, const base::IpAddress& ad
         print(text + ": not blocked");
     }
     if (listing->is_dry_run) {
-        print("dry run: execd blocks nobody");
+        print("dry run: execd blocks no address");
     }
     if (!listing->problem.empty()) {
-        print("not known in full: " + listing->problem);
+        print("incomplete: " + listing->problem);
     }
     return true;
 }
@@ -422,7 +421,7 @@ void print_response(const Response& response, const std::vector<AlertText>& aler
 
 void print_findings(const Findings& findings, const std::string& address) {
     if (findings.responses.empty()) {
-        print("responses: none was asked for " + address);
+        print("responses: none for " + address);
     } else {
         print("responses, newest first:");
     }
@@ -454,7 +453,7 @@ void print_findings(const Findings& findings, const std::string& address) {
         }
     }
     for (const auto& note : findings.notes) {
-        print("not found: " + note);
+        print("incomplete: " + note);
     }
 }
 
@@ -469,9 +468,9 @@ int explain(const Home& home, const std::string& config_path, const std::string&
     const bool is_known = print_state(listing_of(home, config_path), *address);
     const auto entries = protected_of(home, config_path, address->to_string());
     if (!entries) {
-        print("never-block list: cannot be asked: " + entries.error().message);
+        print("never-block list: not known: " + entries.error().message);
     } else {
-        print(entries->empty() ? "never-block list: not on it"
+        print(entries->empty() ? "never-block list: not listed"
                                : "never-block list: never blocked: " + entries->front().reason);
     }
     Findings findings;

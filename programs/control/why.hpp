@@ -1,8 +1,8 @@
-// portcullis-control why IP: whether an address is blocked, and what led to that: the lines, the
+// portcullis-control why IP: shows whether an address is blocked, and why: the log lines, the
 // alert, the response and each step of execd's decision, also if the address was not blocked.
 //
-// Reads what the daemons have written, from the end and within limits, and says what it could not
-// find. Prints to standard output or error and returns the exit code.
+// Reads the logs of the daemons from their end and within limits, and names the files that it could
+// not read. Prints to standard output or error, and returns the exit code.
 #pragma once
 
 #include <string>

@@ -1,8 +1,8 @@
 // portcullis-execd: carries out and undoes active responses; the only part that needs root.
 //
-// SIGTERM and SIGINT stop it: what is blocked stays blocked for the rest of its time (kernel
-// timeouts, and the journal for the next start); `portcullis-control flush` removes it. SIGHUP
-// reads the configuration anew; if it is bad, the old one stays in force.
+// SIGTERM and SIGINT stop it. Each ban lasts until its end: kernel timeouts undo it, or the next
+// start does, by the journal. `portcullis-control flush` ends all bans. SIGHUP reads the
+// configuration again. If it has errors, execd keeps the old one.
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -40,17 +40,17 @@ struct CommandLine : programs::DaemonCommandLine {
     bool dry_run = false;
 };
 
-// nullopt = go on with `line`; otherwise the exit code.
+// Fills `line`. Returns the exit code if the program ends here; nullopt = it continues.
 std::optional<int> parse(int argc, char** argv, CommandLine& line) {
     CLI::App cli{
-        "Carries out the active responses that the engine asks for, undoes them in time, and "
-        "never\n"
-        "blocks an address that this host needs. SIGHUP reloads the configuration (if it is bad, "
-        "the\n"
-        "old one stays in force), SIGTERM stops; portcullis-control flush removes all blocks.",
+        "Carries out the active responses that the engine requests, and undoes them in time. "
+        "Never\n"
+        "blocks an address that this host needs. SIGHUP reloads the configuration; if it has\n"
+        "errors, execd keeps the old one. SIGTERM stops execd; portcullis-control flush ends all\n"
+        "bans.",
         "portcullis-execd"};
-    line.add_to(cli, "portcullis-execd", "user of the engine: who may ask for responses");
-    cli.add_flag("--dry-run", line.dry_run, "run no command, record what would have been done");
+    line.add_to(cli, "portcullis-execd", "user of the engine, which may request responses");
+    cli.add_flag("--dry-run", line.dry_run, "run no command, and record what would have been done");
     return line.parse(cli, argc, argv);
 }
 
@@ -65,11 +65,11 @@ int report(const base::Diagnostic& diagnostic) {
     return 1;
 }
 
-// uid -1 belongs to nobody.
+// Returns -1, which is the uid of no user, if there is no such user.
 uid_t engine_uid(const std::string& user, base::Log& log) {
     const passwd* entry = ::getpwnam(user.c_str());  // NOLINT(concurrency-mt-unsafe)
     if (entry == nullptr) {
-        log.warning("there is no user " + user + ": only root may ask for responses");
+        log.warning("there is no user " + user + ": only root may request responses");
         return static_cast<uid_t>(-1);
     }
     return entry->pw_uid;
@@ -106,13 +106,13 @@ void reload(const CommandLine& line, execd::NeverBlock& never_block, execd::Serv
         log.warning(base::render(diagnostics));
     }
     if (diagnostics.has_errors()) {
-        log.error("the configuration has errors: the old one stays in force");
+        log.error("the configuration has errors: execd keeps the old one");
         return;
     }
     if (scripts_of(config) == Scripts::Some && !can_run_scripts) {
         log.warning(
             "the configuration has a command that is not persistent, and execd was started without "
-            "one: start it again, or the command lacks capabilities");
+            "one: restart execd, or the command lacks capabilities");
     }
     never_block.configure(config);
     service.set_config(std::move(config));
@@ -143,29 +143,27 @@ int serve(const CommandLine& line, const Home& home, execd::ExecdConfig config, 
     const auto on_int = loop.watch_signal(SIGINT, [&] { loop.quit(0); });
     const auto on_hup = loop.watch_signal(
         SIGHUP, [&] { reload(line, **never_block, **service, scripts == Scripts::Some, log); });
-    // What was opened so far is kept; the responders are started with what is left.
+    // The open files stay usable. The responders inherit the capabilities that remain.
     if (auto limited = give_up_capabilities(scripts); !limited) {
         return report(limited.error());
     }
-    (*never_block)->configure(protection);  // may start a thread, which inherits what is left
+    (*never_block)->configure(protection);  // may start a thread, which inherits them as well
     if (auto listening = (*service)->listen(engine_uid(line.user, log)); !listening) {
         return report(listening.error());
     }
     if (!base::become_realtime()) {
-        log.info("realtime priority is not allowed here: a busy processor may delay responses");
+        log.info("realtime priority is not allowed: a busy processor may delay responses");
     }
     log.info(is_dry ? "Started (dry run: no command is run)" : "Started");
     daemonizer.ready();
     programs::notify_ready();
     const int exit_code = loop.run();
     if (exit_code != 0) {
-        log.error("the event loop failed, so this ends: please report it as a bug");
+        log.error("the event loop failed, so execd ends: please report it as a bug");
     }
     programs::notify_stopping();
-    (*service)->executor().settle();
-    log.info(
-        "Stopped; blocks stay until their time is over (portcullis-control flush removes "
-        "them)");
+    (*service)->executor().sync_journal();
+    log.info("Stopped; each ban lasts until its end (portcullis-control flush ends all bans)");
     return exit_code;
 }
 
@@ -184,14 +182,15 @@ int main(int argc, char** argv) {
         return diagnostics.has_errors() ? 1 : 0;
     }
     if (::geteuid() != 0) {
-        std::fputs("portcullis-execd: only root can block addresses: start it as root\n", stderr);
+        std::fputs("portcullis-execd: only root can block addresses: start execd as root\n",
+                   stderr);
         return 1;
     }
     ::signal(SIGPIPE, SIG_IGN);
     ::umask(022);
-    // run and var belong to root, and so does logs: the engine only writes files in it.
+    // run, var and logs belong to root. The engine only writes files in logs.
     for (const auto& folder : {home.resolve("run"), home.resolve("var"), home.resolve("logs")}) {
-        ::mkdir(folder.c_str(), 0755);  // what is missing is noticed below, with its name
+        ::mkdir(folder.c_str(), 0755);  // an error is reported below, with the name of the file
     }
 
     auto daemonizer =

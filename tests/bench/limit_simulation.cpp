@@ -1,9 +1,9 @@
 // limit_simulation: forged scans beside a real one, against execd's limits as shipped.
 //
-// Forged scans come from t = 0 on, each from an address of its own, at a steady rate. The real one
-// is reported at t = 20 s and, since it goes on, every 10 s. Prints a table (docs/
-// responding-safely.md): when the real one is blocked, whom else this blocks and for how long. The
-// clock is simulated and nothing depends on chance.
+// Forged scans come from t = 0 on at a steady rate, each from an address of its own. The real scan
+// is reported at t = 20 s and every 10 s after that. Prints a table (docs/responding-safely.md):
+// the time until the real scanner is blocked, the number of forged addresses that are blocked, and
+// for how long. The clock is simulated, and nothing depends on chance.
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -92,7 +92,7 @@ class Control(unittest.TestCase):
         wait_until("the alert is counted", lambda: self.counter("alerts") >= 1)
         wait_until("the packets are counted", lambda: self.counter("packets_to_us") >= 10)
         self.assertIn(address, self.control("bans").stdout)
-        self.assertRegex(self.control("status").stdout, r"(?m)^blocks +1 ban in force$")
+        self.assertRegex(self.control("status").stdout, r"(?m)^blocks +1 ban active$")
 
         self.assertIn("runs already", self.control("start").stdout)
         self.assertEqual(daemons, self.running(), "a second start starts nothing")
@@ -139,7 +139,7 @@ class Control(unittest.TestCase):
         self.control("start")
         daemons = self.running()
         good = self.make_three_mistakes()
-        for command, consequence in (("reload", "the old one stays in force"),
+        for command, consequence in (("reload", "the daemons keep the old one"),
                                      ("restart", "nothing was stopped")):
             done = self.control(command, status=1)
             self.assert_names_three_mistakes(done.stderr)

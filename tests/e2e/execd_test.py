@@ -220,9 +220,9 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
         self.start()
         self.control("ban", "198.51.100.1")
         self.control("ban", "198.51.100.2")
-        self.assertIn("2 bans in force", self.control("status").stdout)
+        self.assertIn("2 bans active", self.control("status").stdout)
         self.stop(signal.SIGTERM)
-        self.assertIn("2 bans in force", self.control("status").stdout)
+        self.assertIn("2 bans active", self.control("status").stdout)
 
     def test_a_dry_run_has_an_outcome_of_its_own(self):
         (self.home / "etc/ossec.conf").write_text(CONFIG.replace(
@@ -300,7 +300,7 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
         self.process.send_signal(signal.SIGHUP)
         log = self.home / "logs/ossec.log"
         deadline = time.monotonic() + 20
-        while "the old one stays in force" not in log.read_text():
+        while "execd keeps the old one" not in log.read_text():
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)
         self.stop(signal.SIGTERM)

@@ -608,7 +608,7 @@ class World final : public RecordSink {
                 answer_all();
         }
         if (chance(128)) {  // it waits for the disk
-            executor_->settle();
+            executor_->sync_journal();
         }
     }
     void block_foreign() {

@@ -16,7 +16,7 @@ constexpr int kNames = 64;
 
 base::IpAddress address(const std::string& text) { return *base::IpAddress::parse(text); }
 
-// Names that are resolved without a nameserver: each stands for the address that it spells.
+// Names that are resolved without a nameserver: each is the text of its address.
 std::vector<std::string> loopback_names() {
     std::vector<std::string> names;
     for (int last = 1; last <= kNames; ++last) {
@@ -32,7 +32,7 @@ bool becomes_readable(int fd, std::chrono::milliseconds patience) {
 
 }  // namespace
 
-TEST_CASE("host_names: a name stands for the addresses behind it") {
+TEST_CASE("host_names: the addresses of a name are found") {
     const HostNames names({"localhost"}, kDeadline);
     CHECK(names.name_of(address("127.0.0.1")) == "localhost");
     CHECK(names.name_of(address("192.0.2.1")).empty());

@@ -171,7 +171,7 @@ TEST_CASE("executor: a soft ban becomes hard when proof comes, and not the other
     CHECK(only_row(bench).evidence == Evidence::Proven);
 }
 
-TEST_CASE("executor: forgeable packets make no hard ban longer, but a soft one follows it") {
+TEST_CASE("executor: forgeable packets do not make a hard ban longer, but a soft one follows it") {
     Bench bench(graded());
     bench.report("192.0.2.1", Evidence::Proven);
     for (int i = 0; i < 59; ++i) {
@@ -187,7 +187,7 @@ TEST_CASE("executor: forgeable packets make no hard ban longer, but a soft one f
     CHECK(bench.records.take() == Texts{"192.0.2.1 executed: the hard block is over, a soft one "
                                         "follows for 110 s"});
     CHECK(only_row(bench).block == BlockKind::Soft);
-    bench.report("192.0.2.1", Evidence::Forgeable);  // it goes on
+    bench.report("192.0.2.1", Evidence::Forgeable);  // the scan continues
     bench.pass(seconds(110));
     CHECK(bench.executor->ban_count() == 1);
     bench.pass(seconds(10));
@@ -301,7 +301,7 @@ TEST_CASE("executor: a ban counts from its evidence, and old evidence blocks not
     }
 }
 
-TEST_CASE("executor: a queue of old requests neither bans nor prolongs") {
+TEST_CASE("executor: requests that waited for too long neither ban nor prolong") {
     Bench bench(graded());
     const auto read_at = unix_seconds(bench);
     bench.report("192.0.2.1", Evidence::Proven, read_at);
@@ -316,7 +316,7 @@ TEST_CASE("executor: a queue of old requests neither bans nor prolongs") {
           "nothing is blocked");
 }
 
-TEST_CASE("executor: a clock that is set makes no evidence old or young") {
+TEST_CASE("executor: a step of the clock does not change the age of evidence") {
     for (const auto jump : {seconds(86400), seconds(-86400)}) {
         CAPTURE(jump.count());
         Bench bench(graded());
@@ -359,7 +359,7 @@ TEST_CASE("executor: a record holds the steps, and the last one decided") {
           "deferred: the share of forgeable evidence in max_bans_per_minute (4) is reached");
 }
 
-TEST_CASE("executor: forgeable evidence cannot use up the room of what is proven") {
+TEST_CASE("executor: forgeable evidence cannot use up the room of proven evidence") {
     auto config = graded();
     config.max_bans_per_minute = 40;
     Bench bench(config);
@@ -382,7 +382,7 @@ TEST_CASE("executor: forgeable evidence cannot use up the room of what is proven
           "192.0.2.20 deferred: max_bans_per_minute (40) is reached");
 }
 
-TEST_CASE("executor: what is reported again is blocked while others are reported once") {
+TEST_CASE("executor: an address that is reported again is blocked before others") {
     auto config = graded();
     config.max_bans_per_minute = 40;
     Bench bench(config);
@@ -405,7 +405,7 @@ TEST_CASE("executor: what is reported again is blocked while others are reported
     CHECK(bench.runner.take() == Texts{"add 192.0.2.1 120 soft"});  // renewed for its whole time
 }
 
-TEST_CASE("executor: what was deferred is made up for, the loudest first") {
+TEST_CASE("executor: deferred requests are banned when there is room, the loudest first") {
     auto config = graded();
     config.max_bans_per_minute = 1;
     Bench bench(config);
@@ -436,7 +436,7 @@ TEST_CASE("executor: what was deferred is made up for, the loudest first") {
     CHECK(bench.executor->next_due() == bench.clock.now() + seconds(200));
 }
 
-TEST_CASE("executor: of what was deferred, more ports are louder than more reports") {
+TEST_CASE("executor: of deferred requests, more ports are louder than more reports") {
     auto config = graded();
     config.max_bans_per_minute = 0;
     Bench bench(config);
@@ -460,7 +460,7 @@ TEST_CASE("executor: of what was deferred, more ports are louder than more repor
     CHECK(order == Texts{"add 192.0.2.4", "add 192.0.2.3", "add 192.0.2.1", "add 192.0.2.2"});
 }
 
-TEST_CASE("executor: of deferred requests one of each address is kept, and few in all") {
+TEST_CASE("executor: one deferred request is kept for each address, and their number is bounded") {
     auto config = graded();
     config.max_bans_per_minute = 0;
     Bench bench(config);
@@ -478,7 +478,7 @@ TEST_CASE("executor: of deferred requests one of each address is kept, and few i
     CHECK(bench.runner.take().front() == "add 192.0.2.1 30 soft");  // the loudest is still there
 }
 
-TEST_CASE("executor: what is deferred is looked at anew before it is banned") {
+TEST_CASE("executor: a deferred request is checked again before it is banned") {
     auto config = graded();
     config.max_bans_per_minute = 1;
     Bench bench(config);
@@ -501,7 +501,7 @@ TEST_CASE("executor: what is deferred is looked at anew before it is banned") {
     CHECK(bench.executor->deferred_count() == 0);
 }
 
-TEST_CASE("executor: a flush forgets what is deferred") {
+TEST_CASE("executor: a flush drops deferred requests") {
     auto config = graded();
     config.max_bans_per_minute = 1;
     Bench bench(config);

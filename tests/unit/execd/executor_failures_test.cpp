@@ -40,7 +40,7 @@ TEST_CASE("executor: an undo that fails is not forgotten when the ban that follo
     CHECK(bench.executor->ban_count() == 0);
 }
 
-TEST_CASE("executor: what was unbanned and cannot be undone yet is not banned again by a restart") {
+TEST_CASE("executor: a restart does not renew a ban whose undo has failed") {
     Bench bench;
     bench.respond("firewall-drop", "192.0.2.1", 0);
     bench.runner.result = {false, "busy"};
@@ -89,7 +89,7 @@ TEST_CASE("executor: a ban whose answer was lost is undone, and listed until the
     CHECK(bench.executor->ban_count() == 0);
 }
 
-TEST_CASE("executor: what a responder blocks and no ban explains is listed, logged and released") {
+TEST_CASE("executor: a block that no ban explains is listed, logged and released") {
     Bench bench;
     bench.runner.answer = {HeldAnswer::Complete, {}};
     bench.runner.held = {{"192.0.2.1", seconds(600)},
@@ -124,7 +124,7 @@ TEST_CASE("executor: what a responder blocks and no ban explains is listed, logg
     CHECK(bench.log.count("INFO: the responders block only addresses of bans of this home") == 1);
 }
 
-TEST_CASE("executor: a hold is released as what it is, so that no ban goes with it") {
+TEST_CASE("executor: a hold is released as a hold, so that no ban ends with it") {
     Bench bench;
     bench.runner.answer = {HeldAnswer::Complete, {}};
     bench.runner.held = {{"192.0.2.1", seconds(2), base::BlockKind::Hard, true}};
@@ -173,7 +173,7 @@ TEST_CASE(
     CHECK(bench.runner.held.empty());
 }
 
-TEST_CASE("executor: nothing is said of what a responder cannot say, and a failure is reported") {
+TEST_CASE("executor: a responder without lists is not asked, and a failure is reported") {
     Bench bench;
     bench.runner.held = {{"203.0.113.77", std::nullopt}};
     base::Reply reply;
@@ -232,7 +232,7 @@ TEST_CASE("executor: responders are asked what they block once the bans are undo
     CHECK(is_answered);
 }
 
-TEST_CASE("executor: a responder whose command is not configured any more is asked, too") {
+TEST_CASE("executor: a responder whose command is no longer configured is asked, too") {
     Bench bench;
     bench.respond("firewall-drop", "192.0.2.1");
     bench.config = {};
@@ -241,7 +241,7 @@ TEST_CASE("executor: a responder whose command is not configured any more is ask
     CHECK(bench.runner.questions == Texts{"firewall-drop -"});
 }
 
-TEST_CASE("executor: a flush of very many bans lets others pass") {
+TEST_CASE("executor: a flush of very many bans does not delay other requests") {
     auto config = execd_test::test_config();
     config.max_bans_per_minute = 1'000'000;
     Bench bench(config);
@@ -262,7 +262,7 @@ TEST_CASE("executor: a flush of very many bans lets others pass") {
     CHECK(bench.executor->ban_count() == 1);
 }
 
-TEST_CASE("executor: a flush ends, also if what is released is there again") {
+TEST_CASE("executor: a flush ends, also if released addresses are blocked again") {
     Bench bench;
     bench.runner.answer = {HeldAnswer::Complete, {}};
     bench.runner.releases_nothing = true;
@@ -275,7 +275,7 @@ TEST_CASE("executor: a flush ends, also if what is released is there again") {
     CHECK(reply.text.find("1000 more are still blocked") != std::string::npos);
 }
 
-TEST_CASE("executor: a list is continued though another client has asked anew meanwhile") {
+TEST_CASE("executor: a list continues, also if another client has asked in the meantime") {
     Bench bench;
     bench.runner.answer = {HeldAnswer::Complete, {}};
     for (int i = 100; i < 200; ++i) {
@@ -293,7 +293,7 @@ TEST_CASE("executor: a list is continued though another client has asked anew me
     CHECK(reply.blocks.front().address > last);
 }
 
-TEST_CASE("executor: what a responder reports twice counts once") {
+TEST_CASE("executor: an address that a responder reports twice counts once") {
     Bench bench;
     bench.runner.answer = {HeldAnswer::Complete, {}};
     for (int i = 0; i < 2400; ++i) {

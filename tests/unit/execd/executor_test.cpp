@@ -25,7 +25,7 @@ TEST_CASE("executor: a response is executed, recorded, and undone when its time 
     CHECK_FALSE(bench.executor->next_due().has_value());
 }
 
-TEST_CASE("executor: what the configuration does not bind, or is no address, is refused") {
+TEST_CASE("executor: a request without a binding or without an IP address is refused") {
     const struct {
         const char* command;
         const char* address;
@@ -129,7 +129,7 @@ TEST_CASE("executor: a script is not run twice, but renewed before its own timeo
     CHECK(bench.executor->ban_count() == 0);
 }
 
-TEST_CASE("executor: users are told apart, also where the command knows no address") {
+TEST_CASE("executor: each user has a ban, also if the command expects no address") {
     Bench bench;
     bench.respond("disable-account", "-", 60, "alice");
     bench.respond("disable-account", "-", 60, "bob");
@@ -167,7 +167,7 @@ TEST_CASE("executor: repeated offenders are banned by the steps, also after the 
     }
 }
 
-TEST_CASE("executor: a scan that continues prolongs its ban, and is no further offence") {
+TEST_CASE("executor: a scan that continues prolongs its ban, and does not count as an offence") {
     auto config = test_config();
     config.repeated_offenders = {std::chrono::minutes(30), std::chrono::minutes(60)};
     config.max_bans_per_minute = 1;
@@ -209,7 +209,7 @@ TEST_CASE("executor: a ban with less than a second left is not renewed without a
     CHECK(std::count(jobs.begin(), jobs.end(), "add 192.0.2.1 0") == 0);
 }
 
-TEST_CASE("executor: whatever ended a ban, the next request bans anew") {
+TEST_CASE("executor: after each kind of end the next request bans again") {
     const struct {
         const char* what;
         void (*end)(Bench&);
@@ -318,7 +318,7 @@ TEST_CASE("executor: beyond max_bans_per_minute bans wait, and there is one loud
     CHECK(bench.runner.take() == Texts{"add 192.0.2.3 480"});
 }
 
-TEST_CASE("executor: beyond max_bans nothing new is banned until one is undone") {
+TEST_CASE("executor: beyond max_bans no address is banned until one is released") {
     auto config = test_config();
     config.max_bans = 1;
     Bench bench(config);
@@ -342,7 +342,7 @@ TEST_CASE("executor: a dry run records everything and runs nothing") {
                 "192.0.2.1 dry-run: timeout is over (dry run: no command was run)"});
 }
 
-TEST_CASE("executor: a dry run still undoes what was really banned before it") {
+TEST_CASE("executor: a dry run still undoes real bans") {
     Bench bench;
     bench.respond("firewall-drop", "192.0.2.1");
     bench.runner.take();
@@ -355,7 +355,7 @@ TEST_CASE("executor: a dry run still undoes what was really banned before it") {
     CHECK(bench.runner.take() == Texts{"delete 192.0.2.1"});
 }
 
-TEST_CASE("executor: after kill -9 live bans are applied for what is left, dead ones undone") {
+TEST_CASE("executor: after kill -9 live bans are applied for the time left, dead ones undone") {
     Bench bench;
     bench.respond("firewall-drop", "192.0.2.1");
     bench.respond("script-drop", "192.0.2.2");
@@ -392,7 +392,7 @@ TEST_CASE("executor: a crash between the journal and the command loses no ban") 
     CHECK(bench.runner.take() == Texts{"add 192.0.2.1 600", "add 192.0.2.1 600"});
 }
 
-TEST_CASE("executor: a clock that was set back makes no ban longer than it was to be") {
+TEST_CASE("executor: a clock that was set back does not make a ban longer than its timeout") {
     Bench bench;
     bench.respond("firewall-drop", "192.0.2.1");
     bench.clock.advance(-std::chrono::hours(24));
@@ -401,7 +401,7 @@ TEST_CASE("executor: a clock that was set back makes no ban longer than it was t
     CHECK(bench.executor->next_due() == bench.clock.now() + seconds(600));
 }
 
-TEST_CASE("executor: a ban that the responder refuses is not in force") {
+TEST_CASE("executor: a ban that the responder refuses is not listed") {
     Bench bench;
     bench.runner.result = {false, "no CAP_NET_ADMIN"};
     bench.respond("firewall-drop", "192.0.2.1");
@@ -443,7 +443,7 @@ TEST_CASE("executor: an offence while the undo is under way begins a new ban") {
     CHECK(bench.executor->ban_count() == 1);
 }
 
-TEST_CASE("executor: the administrator's words are carried out and answered") {
+TEST_CASE("executor: the administrator's requests are carried out and answered") {
     Bench bench;
     CHECK(bench.ban("2001:DB8::1", 60).text == "2001:db8::1: executed: banned by hand for 60 s");
     CHECK(bench.ban("localhost", 60).text == "localhost: refused: not an IP address");
@@ -495,7 +495,7 @@ TEST_CASE("executor: the list is paged and complete") {
     CHECK(pages > 3);
 }
 
-TEST_CASE("executor: a clock that is set leaves every ban the time that it had left") {
+TEST_CASE("executor: a step of the clock leaves every ban the time that it had left") {
     const std::chrono::nanoseconds jumps[] = {std::chrono::hours(24 * 365 * 30),
                                               -std::chrono::hours(24 * 365)};
     for (const auto jump : jumps) {
@@ -510,7 +510,7 @@ TEST_CASE("executor: a clock that is set leaves every ban the time that it had l
         bench.executor->clock_jumped(jump, bench.clock.now());
         bench.pass(seconds(499));
         CHECK(bench.runner.take().empty());
-        bench.start();  // the journal was told
+        bench.start();  // the journal has the new times
         bench.pass(seconds(1));
         CHECK(bench.runner.take() == Texts{"delete 192.0.2.2", "delete 192.0.2.1"});
         CHECK(bench.executor->ban_count() == 1);
@@ -536,7 +536,7 @@ TEST_CASE("executor: however often a ban is prolonged, one request to the respon
     CHECK(bench.executor->next_due() == bench.clock.now() - milliseconds(500) + seconds(600));
 }
 
-TEST_CASE("executor: what was prolonged while it was asked for can be lifted and banned anew") {
+TEST_CASE("executor: a ban that was prolonged during its add can be lifted and banned again") {
     Bench bench;
     bench.runner.is_slow = true;
     bench.respond("firewall-drop", "192.0.2.1");

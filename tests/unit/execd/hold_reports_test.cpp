@@ -90,7 +90,7 @@ TEST_CASE("hold_reports: beyond the limit of a minute there is one sum") {
     CHECK(bench.records.take().size() == 1);
 }
 
-TEST_CASE("hold_reports: holds that find no room are counted all the same") {
+TEST_CASE("hold_reports: holds beyond the table are counted, too") {
     Reports bench;
     for (std::uint32_t i = 0; i < HoldReports::kMaxKnown + 100; ++i) {
         bench.reports.take_held(

@@ -125,7 +125,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "hold: without a persistent firewall-drop nothing is asked, and what was there is removed") {
+    "hold: without a persistent firewall-drop nothing is asked, and earlier holds are removed") {
     auto config = Bench::config(HoldMode::Yes);
     config.commands[0].is_persistent = false;
     Bench bench;

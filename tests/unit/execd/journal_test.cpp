@@ -42,7 +42,7 @@ TEST_CASE("journal: what was put is there at the next start, what was undone is 
         longer.timeout = seconds(0);
         longer.until = kNever;
         CHECK(journal.put(longer));
-        CHECK(journal.undone({"firewall-drop", "192.0.2.1", "-"}));
+        CHECK(journal.put_undone({"firewall-drop", "192.0.2.1", "-"}));
         CHECK(journal.put(Offender{{"firewall-drop", "192.0.2.1", "-"}, 2, longer.since}));
         CHECK(journal.needs_sync());
         journal.sync();

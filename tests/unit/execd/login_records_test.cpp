@@ -78,7 +78,7 @@ TEST_CASE("login_records: the addresses of logins of the last days, and of nothi
     CHECK(meaning("192.0.2.8") != "");
 }
 
-TEST_CASE("login_records: a file that is no wtmp gives nobody a pass") {
+TEST_CASE("login_records: a file that is not a wtmp protects no address") {
     const test::TemporaryFolder root;
     std::filesystem::create_directories(root / "var/log");
     std::filesystem::create_directories(root / "var/log/wtmp.1");  // a folder

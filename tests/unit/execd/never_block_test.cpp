@@ -185,7 +185,7 @@ TEST_CASE("never_block: a network is widened by its bits, whatever their number"
     CHECK(by(128, false) == target.to_string());
 }
 
-TEST_CASE("never_block: what becomes protected is so at once, and is told") {
+TEST_CASE("never_block: an address is protected at once, and the change is reported") {
     if (!make_host()) {
         WARN("SKIPPED: no network namespace can be made here (not root)");
         return;

@@ -101,7 +101,7 @@ TEST_CASE("outbound_peers: a connection that we opened counts once it is a minut
     socklen_t size = sizeof own;
     ::getsockname(pair.client.get(), reinterpret_cast<sockaddr*>(&own), &size);
     CHECK(text->find("local port " + std::to_string(ntohs(own.sin_port)) + ",") == 0);
-    // It is reported as a change once it counts, and once it does not any more.
+    // It is reported as a change when it begins to count, and when it no longer counts.
     peers.look(now);
     CHECK(peers.take_changed());
     peers.look(now + 20s);

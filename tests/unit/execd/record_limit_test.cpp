@@ -140,7 +140,7 @@ TEST_CASE("record_limit: a clock that is set back ends the minute, a late record
     CHECK(sink.count(Outcome::Refused) == 2);
 }
 
-TEST_CASE("record_limit: what was left out is said when it ends") {
+TEST_CASE("record_limit: the end of a limit writes the counts of missing records") {
     const test::FakeClock clock;
     Sink sink;
     {

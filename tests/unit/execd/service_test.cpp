@@ -501,7 +501,7 @@ TEST_CASE("service: rules that somebody takes out of the table are put back") {
     CHECK(is_dropped("198.51.100.7"));
 }
 
-TEST_CASE("service: a script is told the kind of block and its time") {
+TEST_CASE("service: a script gets the kind of block and its time") {
     auto config = config_of("says.sh", false, 600);
     config.bindings = {{"firewall-drop", seconds(600), base::BlockChoice::Auto, seconds(120)}};
     Bench bench(config);
@@ -613,7 +613,7 @@ TEST_CASE("service: the never-block list comes in pages, whole and in order") {
     CHECK(rows[20].reason == std::string(20, '"'));
     CHECK(rows[499].reason.size() == 300);  // cut
     CHECK(rows[500].network == "203.0.113.0/24");
-    // A cursor that was made up, and what is no address.
+    // An invented cursor, and a text that is not an address.
     CHECK(bench.ask(base::ProtectedRequest{"99999999999999999999", {}}).protected_entries.empty());
     CHECK_FALSE(bench.ask(base::ProtectedRequest{{}, "nobody"}).ok);
     CHECK(bench.ask(base::ProtectedRequest{{}, "192.0.2.1"}).text == "not protected");

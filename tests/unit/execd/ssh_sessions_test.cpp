@@ -208,8 +208,7 @@ TEST_CASE("ssh_watch: who has just logged in is found by the very next question"
         return;
     }
     if (watch.fd() < 0) {
-        WARN(
-            "SKIPPED in part: this kernel does not tell of processes, so that nothing is followed");
+        WARN("SKIPPED in part: this kernel does not report processes, so that nothing is followed");
     }
     const Sshd sshd;
     const base::UniqueFd mere = connect_to("127.0.0.2", 2222);
@@ -264,7 +263,7 @@ TEST_CASE("ssh_sessions: sshd that a local user runs under any title spares nobo
     const base::UniqueFd accepted = connect_to("127.0.0.1", 2222);
     REQUIRE(accepted);
     // Its peer is 127.0.0.1, by root's real program, stopped at its first instruction: nothing but
-    // who started it tells that this is no login.
+    // its parent process shows that this is not a login.
     const auto forge = [&](uid_t uid) {
         const pid_t child = ::fork();
         if (child == 0) {

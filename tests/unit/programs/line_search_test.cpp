@@ -63,7 +63,7 @@ TEST_CASE("line_search: lines come from the last to the first, whole") {
     CHECK(search(path, kPlenty).lines == expected);
 }
 
-TEST_CASE("line_search: it stops where it is told to, and at its limit") {
+TEST_CASE("line_search: it stops when the caller says so, and at its limit") {
     const test::TemporaryFolder folder;
     const std::string path = folder / "log";
     std::string text;
