@@ -107,6 +107,26 @@ std::string search_text(const Rule& rule, const SearchReport& search) {
     return out;
 }
 
+std::string stateful_text(const rules::StatefulCondition& condition) {
+    switch (condition.test) {
+        case rules::StatefulCondition::Test::DiffersFromLast:
+            return "check_diff does not hold: the log is the first of this host, or as the last";
+        case rules::StatefulCondition::Test::FirstTimeSeen:
+            return fmt::format(
+                "{} does not hold: its key is known already, or the decoder has no <fts>",
+                condition.element);
+        case rules::StatefulCondition::Test::FromCrawler:
+            break;
+    }
+    return fmt::format("{} '{}' does not hold", condition.element, condition.demand);
+}
+
+Json condition_json(const rules::ConditionText& condition) {
+    return {{"condition", base::to_utf8(condition.element)},
+            {"demand", base::to_utf8(condition.demand)},
+            {"value", nullptr}};
+}
+
 }  // namespace
 
 std::string shown_place(const base::SourcePlace& place) {
@@ -157,28 +177,22 @@ std::string rule_miss_text(const Rule& rule, const Miss& miss, const event::Even
                                rule.minimum_log_size, event.log.size());
         case Miss::What::EarlierEvents:
             return search_text(rule, miss.search);
+        case Miss::What::StatefulCondition:
+            return stateful_text(rule.stateful_conditions[miss.condition]);
         case Miss::What::Condition:
             break;
     }
     const rules::Condition& condition = rule.conditions[miss.condition];
-    if (condition.changes_state) {
-        return condition.element == "check_diff"
-                   ? "check_diff does not hold: the log is the first of this host, or as the last"
-                   : fmt::format(
-                         "{} does not hold: its key is known already, or the decoder has no "
-                         "<fts>",
-                         condition.element);
-    }
-    if (!condition.value) {
+    if (condition.subject.kind == rules::Subject::Kind::None) {
         return fmt::format("{} '{}' does not hold", condition.element, condition.demand);
     }
-    const auto value = condition.value(event);
+    const auto value = rules::value_text(condition, event);
     if (!value) {
         return fmt::format("{} '{}': the event has no such value", condition.element,
                            condition.demand);
     }
-    if (condition.pattern) {
-        return pattern_miss_text(condition.element, *condition.pattern, *value, indent, scratch);
+    if (const pattern::Pattern* pattern = rules::pattern_of(condition)) {
+        return pattern_miss_text(condition.element, *pattern, *value, indent, scratch);
     }
     return fmt::format("{} '{}' does not hold for '{}'", condition.element, condition.demand,
                        *value);
@@ -205,16 +219,17 @@ Json rule_miss_json(const Rule& rule, const Miss& miss, const event::Event& even
                     {"counted", miss.search.counted},
                     {"seen", miss.search.seen},
                     {"stopped_by", stopped_by(miss.search.end)}};
+        case Miss::What::StatefulCondition:
+            return condition_json(rule.stateful_conditions[miss.condition]);
         case Miss::What::Condition:
             break;
     }
     const rules::Condition& condition = rule.conditions[miss.condition];
-    Json json{{"condition", base::to_utf8(condition.element)},
-              {"demand", base::to_utf8(condition.demand)}};
-    const auto value = condition.value ? condition.value(event) : std::nullopt;
+    Json json = condition_json(condition);
+    const auto value = rules::value_text(condition, event);
     json["value"] = value ? Json(base::to_utf8(*value)) : Json(nullptr);
-    if (value && condition.pattern) {
-        json["reach"] = pattern_miss_json(*condition.pattern, *value, scratch);
+    if (const pattern::Pattern* pattern = rules::pattern_of(condition); value && pattern) {
+        json["reach"] = pattern_miss_json(*pattern, *value, scratch);
     }
     return json;
 }

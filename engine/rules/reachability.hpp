@@ -3,12 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <vector>
 
 #include "engine/rules/rule_lint.hpp"
 #include "engine/rules/rule_set.hpp"
-#include "engine/rules/written_rule.hpp"
 
 namespace portcullis::rules {
 
@@ -28,7 +26,6 @@ struct Unreachable {
 // In order of loading. A rule that hangs in several places is unreachable if it is so in each of
 // them; what is merely below an unreachable rule is not told.
 std::vector<Unreachable> find_unreachable_rules(const RuleSet& rules,
-                                                const std::map<int, WrittenRule>& written,
                                                 const RuleLintOptions& options);
 
 }  // namespace portcullis::rules

@@ -58,14 +58,23 @@ struct SettingRow {
     OnOverwrite on_overwrite;
     void (*apply)(const xml::Node& node, RuleReader& reader);
     std::string_view help;
+    std::optional<pattern::Language> language = {};  // of its text; nullopt = it is not a pattern
 };
+
+// Whether several elements of the same name are one condition or one each.
+enum class Repeated : std::uint8_t { Together, OneByOne };
 
 struct ConditionRow {
     std::string_view name;
     OnOverwrite on_overwrite;
-    // `nodes`: all occurrences, at least one, in document order.
-    void (*compile)(std::span<const xml::Node> nodes, RuleReader& reader);
+    // `nodes`: all occurrences, at least one, in document order; one of Repeated::OneByOne.
+    void (*compile)(const ConditionRow& row, std::span<const xml::Node> nodes, RuleReader& reader);
     std::string_view help;
+    Subject subject = {};                            // None: the row's function decides
+    std::optional<pattern::Language> language = {};  // of its text; nullopt = it is not a pattern
+    Repeated repeated = Repeated::Together;
+    // If the rule has an element of this name, this one is ignored; empty = there is none.
+    std::string_view ignored_beside = {};
 };
 
 struct AttributeRow {
@@ -85,6 +94,10 @@ struct RuleDraft {
         const ConditionRow* condition;
         OnOverwrite on_overwrite() const {
             return setting != nullptr ? setting->on_overwrite : condition->on_overwrite;
+        }
+        // Of the pattern that it holds; nullopt = it holds something else.
+        std::optional<pattern::Language> language() const {
+            return setting != nullptr ? setting->language : condition->language;
         }
     };
 
@@ -132,15 +145,14 @@ class RuleReader {
     // Compiles `text`; reports what is wrong with it. nullopt = it was reported.
     std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
                                                     const GluedText& text);
-    // Adds a check of the row that is being compiled. `looked_at` is what it sees of the event, for
-    // people; element and demand are filled in from the XML.
-    void add_check(Check check, Condition looked_at = {});
+    // Adds a condition of `row`; its name, element and demand are taken from `row` and `nodes`.
+    void add(Condition condition, const ConditionRow& row, std::span<const xml::Node> nodes);
+    void add(StatefulCondition condition, const ConditionRow& row,
+             std::span<const xml::Node> nodes);
 
   private:
     void read_attributes(const xml::Node& node);
     void collect_elements(const xml::Node& node);
-    // Says what the checks from `first` on demand, which `nodes` gave.
-    void describe_checks(std::span<const xml::Node> nodes, std::size_t first);
     // Applies the collected elements to the rule.
     void compile();
     void finish_composite();

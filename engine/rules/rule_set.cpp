@@ -1,11 +1,47 @@
 #include "engine/rules/rule_set.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "engine/rules/correlator.hpp"
 
 namespace portcullis::rules {
+namespace {
+
+enum class StateChange { Allowed, Avoided };
+
+struct Failure {
+    Miss::What what = Miss::What::Nothing;
+    std::size_t condition = 0;
+};
+
+// The first condition of `rule` that does not hold, in the order of evaluation. If a change of
+// state is to be avoided, the conditions that would make one are taken to hold.
+Failure find_failure(const Rule& rule, const EventView& view, Correlator& correlator,
+                     StateChange state_change) {
+    std::size_t next = 0;
+    const auto stateless_hold = [&](std::size_t end) {
+        while (next < end && evaluate(rule.conditions[next], view)) {
+            ++next;
+        }
+        return next == end;
+    };
+    for (const StatefulCondition& condition : rule.stateful_conditions) {
+        if (!stateless_hold(condition.position)) {
+            return {Miss::What::Condition, next};
+        }
+        if (state_change == StateChange::Avoided && condition.changes_state()) {
+            continue;
+        }
+        if (!evaluate(condition, rule, view.event, correlator)) {
+            return {Miss::What::StatefulCondition,
+                    static_cast<std::size_t>(&condition - rule.stateful_conditions.data())};
+        }
+    }
+    return stateless_hold(rule.conditions.size()) ? Failure{}
+                                                  : Failure{Miss::What::Condition, next};
+}
+
+}  // namespace
 
 RuleSet::RuleSet(std::vector<Rule> rules, std::vector<Node> nodes,
                  std::vector<HistorySpec> histories)
@@ -41,13 +77,8 @@ Miss RuleSet::find_miss(const Rule& rule, const event::Event& event, pattern::Ma
     if (event.log.size() < rule.minimum_log_size) {
         return {Miss::What::Size, 0, {}};
     }
-    const CheckContext context{event, rule, scratch, correlator};
-    for (std::size_t i = 0; i < rule.checks.size(); ++i) {
-        if (!rule.conditions[i].changes_state && !rule.checks[i](context)) {
-            return {Miss::What::Condition, i, {}};
-        }
-    }
-    return {};
+    const Failure failure = find_failure(rule, {event, scratch}, correlator, StateChange::Avoided);
+    return {failure.what, failure.condition, {}};
 }
 
 struct RuleSet::Evaluation {
@@ -70,12 +101,10 @@ struct RuleSet::Evaluation {
         if (event.log.size() < rule.minimum_log_size) {
             return fails(miss, Miss::What::Size);
         }
-        const CheckContext context{event, rule, scratch, correlator};
-        const auto failed = std::find_if(rule.checks.begin(), rule.checks.end(),
-                                         [&](const Check& holds) { return !holds(context); });
-        if (failed != rule.checks.end()) {
-            return fails(miss, Miss::What::Condition,
-                         static_cast<std::size_t>(failed - rule.checks.begin()));
+        const Failure failure =
+            find_failure(rule, {event, scratch}, correlator, StateChange::Allowed);
+        if (failure.what != Miss::What::Nothing) {
+            return fails(miss, failure.what, failure.condition);
         }
         if (rule.composite &&
             !correlator.search(rule, event, scratch, miss == nullptr ? nullptr : &miss->search)) {

@@ -46,8 +46,8 @@ class RuleSet {
     const std::vector<HistorySpec>& histories() const { return histories_; }
 
     // The result for `event`: the first rule, depth first, that matches, has no matching child and
-    // is not `noalert`; nullptr = none. Checks with side effects act on `correlator`, which must
-    // have been told of this set. `trace`, if given, is appended to.
+    // is not `noalert`; nullptr = none. Stateful conditions act on `correlator`. `trace`, if
+    // given, is appended to. REQUIRES: correlator.use(*this) was called.
     const Rule* evaluate(const event::Event& event, pattern::MatchScratch& scratch,
                          Correlator& correlator, Trace* trace) const;
 

@@ -34,10 +34,17 @@ struct SearchReport {
 
 // The first demand of a rule that an event did not meet.
 struct Miss {
-    enum class What : std::uint8_t { Nothing, DecodedAs, Size, Condition, EarlierEvents };
+    enum class What : std::uint8_t {
+        Nothing,
+        DecodedAs,
+        Size,
+        Condition,          // Rule::conditions[condition]
+        StatefulCondition,  // Rule::stateful_conditions[condition]
+        EarlierEvents,
+    };
     What what = What::Nothing;
-    std::size_t condition = 0;  // index in Rule::conditions
-    SearchReport search;        // of EarlierEvents, and of a composite rule that fired
+    std::size_t condition = 0;
+    SearchReport search;  // of EarlierEvents, and of a composite rule that fired
 };
 
 struct Trace {

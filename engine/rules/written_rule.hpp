@@ -22,8 +22,6 @@ struct WrittenRule {
     // for nothing although they differ.
     std::vector<xml::Node> lost;
 
-    // All elements of that row, in document order.
-    std::vector<xml::Node> all(const ConditionRow& row) const;
     // The first element of that name (in any case); nullptr = none.
     const xml::Node* find(std::string_view name) const;
 };

@@ -20,13 +20,13 @@ TEST_CASE("trace: the first condition that fails is named, with what it saw") {
     const Condition& address = engine.rules().find(100)->conditions.at(by_address.condition);
     CHECK(address.element == "srcip");
     CHECK(address.demand == "192.0.2.1, 10.0.0.0/8");
-    CHECK(address.value(engine.event()) == std::nullopt);
+    CHECK(value_text(address, engine.event()) == std::nullopt);
 
     const Condition& regex = engine.rules().find(100)->conditions.at(1);
     CHECK(regex.element == "regex");
     CHECK(regex.demand == "by \\w+ with");
-    REQUIRE(regex.pattern);
-    CHECK(regex.value(engine.event()) == "denied by hand with no address");
+    REQUIRE(pattern_of(regex) != nullptr);
+    CHECK(value_text(regex, engine.event()) == "denied by hand with no address");
 
     const Miss by_field = engine.miss(101);
     REQUIRE(by_field.what == Miss::What::Condition);
@@ -38,7 +38,7 @@ TEST_CASE("trace: the first condition that fails is named, with what it saw") {
     engine.process({.log = "denied", .fields = {{FieldId::DstUser, "bob"}}, .decoder_id = 0});
     CHECK(engine.miss(100).what == Miss::What::DecodedAs);
     CHECK(engine.rules().find(100)->decoded_as == "gate");
-    CHECK(engine.rules().find(103)->conditions.at(0).value(engine.event()) == "bob");
+    CHECK(value_text(engine.rules().find(103)->conditions.at(0), engine.event()) == "bob");
 }
 
 TEST_CASE("trace: a composite rule says how many events counted and why others did not") {
