@@ -9,12 +9,12 @@ ObservedAnalyzer::ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration
                                    Observation observation)
     : analyzer_(std::move(configuration), std::move(options), store), observation_(observation) {}
 
-const pipeline::Outcome& ObservedAnalyzer::process(std::string_view line, base::Timestamp now,
-                                                   std::string_view location) {
+pipeline::Outcome& ObservedAnalyzer::process(std::string_view line, base::Timestamp now,
+                                             std::string_view location) {
     const bool covers = observation_.coverage != nullptr;
     decoding_.clear();
     trace_.steps.clear();
-    const pipeline::Outcome& outcome =
+    pipeline::Outcome& outcome =
         analyzer_.process(line, location, now, observation_.rules || covers ? &trace_ : nullptr,
                           observation_.decoding || covers ? &decoding_ : nullptr);
     if (covers) {

@@ -33,8 +33,8 @@ class ObservedAnalyzer {
                      Observation observation);
 
     // `location` must live as long as the outcome is looked at.
-    const pipeline::Outcome& process(std::string_view line, base::Timestamp now,
-                                     std::string_view location = kLocation);
+    pipeline::Outcome& process(std::string_view line, base::Timestamp now,
+                               std::string_view location = kLocation);
     // Forgets what lines share; the store is its owner's.
     void reset_state() { analyzer_.reset_state(); }
     rules::Miss find_miss(const rules::Rule& rule) { return analyzer_.find_miss(rule); }

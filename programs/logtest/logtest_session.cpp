@@ -147,7 +147,7 @@ void LogtestSession::analyse(std::string_view line) {
         store_.clear();
     }
     const auto begin = std::chrono::steady_clock::now();
-    const pipeline::Outcome& outcome = analyzer_.process(line, clock_.now(), options_.location);
+    pipeline::Outcome& outcome = analyzer_.process(line, clock_.now(), options_.location);
     if (options_.debug > 0) {
         const std::chrono::duration<double, std::micro> taken =
             std::chrono::steady_clock::now() - begin;
@@ -158,9 +158,8 @@ void LogtestSession::analyse(std::string_view line) {
     bool is_written = true;
     if (options_.prints_alerts_only) {
         if (outcome.is_logged()) {
-            alert::Alert alert = *outcome.alert;
-            alert.id = ++alert_count_;
-            is_written = records_.write(alert::alert_as_text(alert));
+            outcome.alert->id = ++alert_count_;
+            is_written = records_.write(alert::alert_as_text(*outcome.alert));
         }
     } else if (options_.prints_json) {
         is_written = records_.write(json_of(outcome));

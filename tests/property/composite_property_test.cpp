@@ -498,5 +498,47 @@ TEST_CASE("composite: random rules decide random lines as a naive model of the w
     CHECK(seen.ignored > 300);
 }
 
+// Lines that are prepared in batches, each batch backwards, with a reload in between at times.
+void compare_batches(unsigned seed, int batches) {
+    CAPTURE(seed);
+    Generator generate(seed);
+    const std::vector<ModelRule> rules = generate.rules();
+    pipeline::AnalyzerOptions options;
+    options.record_ignored = true;
+    options.rearm_ignore_after_alert = true;
+    rules::MemoryStateStore store;
+    rules::MemoryStateStore store_of_batches;
+    pipeline::Analyzer one_by_one(load(rules), options, store);
+    pipeline::Analyzer in_batches(load(rules), options, store_of_batches);
+    int second = 1'000'000;
+    for (int batch = 0; batch < batches; ++batch) {
+        std::vector<Line> lines;
+        std::vector<base::Timestamp> times;
+        for (int left = generate.draw(1, 8); left > 0; --left) {
+            second += generate.draw(0, 2);
+            lines.push_back(generate.line(second));
+            times.emplace_back(std::chrono::seconds(second));
+        }
+        std::vector<pipeline::PreparedLine> prepared(lines.size());
+        for (std::size_t i = lines.size(); i-- > 0;) {
+            in_batches.prepare(lines[i].text, "test", times[i], prepared[i]);
+        }
+        if (generate.chance(5)) {
+            in_batches.replace(load(rules));
+        }
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            CAPTURE(batch, lines[i].text);
+            const Decision expected = decide(one_by_one.process(lines[i].text, "test", times[i]));
+            REQUIRE(decide(in_batches.commit(prepared[i])) == expected);
+        }
+    }
+}
+
+TEST_CASE("composite: lines prepared in any order and committed in order are decided the same") {
+    for (unsigned seed = 1; seed <= 40; ++seed) {
+        compare_batches(seed, 60);
+    }
+}
+
 }  // namespace
 }  // namespace portcullis
