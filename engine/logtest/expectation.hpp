@@ -33,14 +33,14 @@ enum class Verdict {
 Verdict judge(const Expectation& expected, const pipeline::Outcome& outcome);
 
 // One thing that is not as expected.
-struct Mismatch {
+struct Difference {
     std::string what;  // "decoder", "rule", "level"
     std::string expected;
     std::string actual;  // "none" = there is no such thing
 };
 
 // All of them, whatever the verdict is; empty = Alike.
-std::vector<Mismatch> find_mismatches(const Expectation& expected,
-                                      const pipeline::Outcome& outcome);
+std::vector<Difference> find_differences(const Expectation& expected,
+                                         const pipeline::Outcome& outcome);
 
 }  // namespace portcullis::logtest

@@ -12,12 +12,12 @@
 namespace portcullis::logtest {
 
 struct TestResult {
-    std::string name;                  // within its file
-    base::SourcePlace place;           // of the test
-    std::string line;                  // that was analysed; of several the one that decides
-    std::vector<Mismatch> mismatches;  // empty = passed
+    std::string name;                     // within its file
+    base::SourcePlace place;              // of the test
+    std::string line;                     // that was analysed; of several the one that decides
+    std::vector<Difference> differences;  // empty = passed
 
-    bool has_passed() const { return mismatches.empty(); }
+    bool has_passed() const { return differences.empty(); }
 };
 
 struct TestFileReport {

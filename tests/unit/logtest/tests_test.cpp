@@ -87,7 +87,7 @@ TEST_CASE("test_runner: an entry passes as -U would, without state from the one 
           "    level    expected 5, got none\n");
     CHECK(failure_text(report.results[5]).find("another decoder, rule or level") !=
           std::string::npos);
-    CHECK(report.results[6].mismatches.at(0).what == "level");
+    CHECK(report.results[6].differences.at(0).what == "level");
 
     CHECK(bench.coverage.decoders().reached == 2);
     const Coverage::Kind rules = bench.coverage.rules();
