@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 #include "engine/rules/rule_set.hpp"
 
 namespace portcullis::logtest {

@@ -20,7 +20,7 @@ std::string explanation_text(const DecodingRecord& decoding, const rules::RuleSe
                              pattern::MatchScratch& scratch);
 
 // {"decoders_tried": [{decoder, place, step, matched, reach}], "rules_tried": [{rule, place,
-// matched, miss}]}; `reach` and `miss` as in miss.hpp, null after a match.
+// matched, miss}]}; `reach` and `miss` as in mismatch.hpp, null after a match.
 nlohmann::ordered_json explanation_json(const DecodingRecord& decoding, const rules::Trace& trace,
                                         const pipeline::Outcome& outcome,
                                         pattern::MatchScratch& scratch);

@@ -37,7 +37,7 @@ class ObservedAnalyzer {
                                std::string_view location = kLocation);
     // Forgets what lines share; the store is its owner's.
     void reset_state() { analyzer_.reset_state(); }
-    rules::Miss find_miss(const rules::Rule& rule) { return analyzer_.find_miss(rule); }
+    rules::Mismatch find_mismatch(const rules::Rule& rule) { return analyzer_.find_mismatch(rule); }
 
     const pipeline::Configuration& configuration() const { return analyzer_.configuration(); }
     const pipeline::Counters& counters() const { return analyzer_.counters(); }

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 
 namespace portcullis::logtest {
 namespace {

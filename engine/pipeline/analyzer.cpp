@@ -224,10 +224,10 @@ Outcome& Analyzer::process(std::string_view line, std::string_view location, bas
     return commit(impl_->line, trace);
 }
 
-rules::Miss Analyzer::find_miss(const Rule& rule) {
+rules::Mismatch Analyzer::find_mismatch(const Rule& rule) {
     PreparedLine& line = *impl_->committed;
-    return impl_->configuration->rules->find_miss(rule, line.event_, line.scratch_,
-                                                  impl_->correlator);
+    return impl_->configuration->rules->find_mismatch(rule, line.event_, line.scratch_,
+                                                      impl_->correlator);
 }
 
 void Analyzer::replace(std::shared_ptr<const Configuration> configuration) {

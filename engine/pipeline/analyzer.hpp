@@ -132,8 +132,8 @@ class Analyzer {
                      rules::Trace* trace = nullptr, decode::DecodeObserver* observer = nullptr);
 
     // The first demand of `rule` that the last committed event does not meet, as far as that can be
-    // asked without a change of state (RuleSet::find_miss).
-    rules::Miss find_miss(const rules::Rule& rule);
+    // asked without a change of state (RuleSet::find_mismatch).
+    rules::Mismatch find_mismatch(const rules::Rule& rule);
 
     // The next line that is committed gets another configuration, or other options (reload).
     void replace(std::shared_ptr<const Configuration> configuration);

@@ -10,7 +10,7 @@ namespace {
 enum class StateChange { Allowed, Avoided };
 
 struct Failure {
-    Miss::What what = Miss::What::Nothing;
+    Mismatch::What what = Mismatch::What::Nothing;
     std::size_t condition = 0;
 };
 
@@ -27,18 +27,18 @@ Failure find_failure(const Rule& rule, const EventView& view, Correlator& correl
     };
     for (const StatefulCondition& condition : rule.stateful_conditions) {
         if (!stateless_hold(condition.position)) {
-            return {Miss::What::Condition, next};
+            return {Mismatch::What::Condition, next};
         }
         if (state_change == StateChange::Avoided && condition.changes_state()) {
             continue;
         }
         if (!evaluate(condition, rule, view.event, correlator)) {
-            return {Miss::What::StatefulCondition,
+            return {Mismatch::What::StatefulCondition,
                     static_cast<std::size_t>(&condition - rule.stateful_conditions.data())};
         }
     }
     return stateless_hold(rule.conditions.size()) ? Failure{}
-                                                  : Failure{Miss::What::Condition, next};
+                                                  : Failure{Mismatch::What::Condition, next};
 }
 
 }  // namespace
@@ -69,13 +69,13 @@ std::vector<std::uint32_t> RuleSet::path_to(std::uint32_t node) const {
     return path;
 }
 
-Miss RuleSet::find_miss(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
-                        Correlator& correlator) const {
+Mismatch RuleSet::find_mismatch(const Rule& rule, const event::Event& event,
+                                pattern::MatchScratch& scratch, Correlator& correlator) const {
     if (rule.decoder_id != 0 && rule.decoder_id != event.decoder_id) {
-        return {Miss::What::DecodedAs, 0, {}};
+        return {Mismatch::What::DecodedAs, 0, {}};
     }
     if (event.log.size() < rule.minimum_log_size) {
-        return {Miss::What::Size, 0, {}};
+        return {Mismatch::What::Size, 0, {}};
     }
     const Failure failure = find_failure(rule, {event, scratch}, correlator, StateChange::Avoided);
     return {failure.what, failure.condition, {}};
@@ -93,30 +93,31 @@ struct RuleSet::Evaluation {
         }
     }
 
-    // `miss`: where to say what the event lacks; nullptr = nowhere.
-    bool matches(const Node& node, const Rule& rule, Miss* miss) const {
+    // `mismatch`: where to say what the event lacks; nullptr = nowhere.
+    bool matches(const Node& node, const Rule& rule, Mismatch* mismatch) const {
         if (node.decoder_id != 0 && node.decoder_id != event.decoder_id) {
-            return fails(miss, Miss::What::DecodedAs);
+            return fails(mismatch, Mismatch::What::DecodedAs);
         }
         if (event.log.size() < rule.minimum_log_size) {
-            return fails(miss, Miss::What::Size);
+            return fails(mismatch, Mismatch::What::Size);
         }
         const Failure failure =
             find_failure(rule, {event, scratch}, correlator, StateChange::Allowed);
-        if (failure.what != Miss::What::Nothing) {
-            return fails(miss, failure.what, failure.condition);
+        if (failure.what != Mismatch::What::Nothing) {
+            return fails(mismatch, failure.what, failure.condition);
         }
         if (rule.composite &&
-            !correlator.search(rule, event, scratch, miss == nullptr ? nullptr : &miss->search)) {
-            return fails(miss, Miss::What::EarlierEvents);
+            !correlator.search(rule, event, scratch,
+                               mismatch == nullptr ? nullptr : &mismatch->search)) {
+            return fails(mismatch, Mismatch::What::EarlierEvents);
         }
         return true;
     }
 
-    static bool fails(Miss* miss, Miss::What what, std::size_t condition = 0) {
-        if (miss != nullptr) {
-            miss->what = what;
-            miss->condition = condition;
+    static bool fails(Mismatch* mismatch, Mismatch::What what, std::size_t condition = 0) {
+        if (mismatch != nullptr) {
+            mismatch->what = what;
+            mismatch->condition = condition;
         }
         return false;
     }
@@ -142,7 +143,8 @@ const Rule* RuleSet::descend(std::uint32_t index, Evaluation& evaluation) const 
     const Rule& rule = rules_[node.rule];
     evaluation.note(Trace::What::Tried, rule, index);
     Trace* const trace = evaluation.trace;
-    if (!evaluation.matches(node, rule, trace == nullptr ? nullptr : &trace->steps.back().miss)) {
+    if (!evaluation.matches(node, rule,
+                            trace == nullptr ? nullptr : &trace->steps.back().mismatch)) {
         return nullptr;
     }
     evaluation.note(Trace::What::Matched, rule, index);

@@ -53,8 +53,8 @@ class RuleSet {
 
     // The first demand of `rule` that `event` does not meet, wherever the rule hangs. Left out is
     // what cannot be asked without a change of state: if_fts, check_diff, earlier events.
-    Miss find_miss(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
-                   Correlator& correlator) const;
+    Mismatch find_mismatch(const Rule& rule, const event::Event& event,
+                           pattern::MatchScratch& scratch, Correlator& correlator) const;
 
   private:
     struct Evaluation;

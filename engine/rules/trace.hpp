@@ -33,7 +33,7 @@ struct SearchReport {
 };
 
 // The first demand of a rule that an event did not meet.
-struct Miss {
+struct Mismatch {
     enum class What : std::uint8_t {
         Nothing,
         DecodedAs,
@@ -57,7 +57,7 @@ struct Trace {
         What what;
         const Rule* rule;
         std::uint32_t node;  // in RuleSet::nodes()
-        Miss miss;           // of Tried
+        Mismatch mismatch;   // of Tried
     };
     std::vector<Step> steps;
 };

@@ -214,7 +214,7 @@ std::string LogtestSession::text_of(const pipeline::Outcome& outcome) {
     }
     if (why_not_ != nullptr) {
         const auto why_not = logtest::find_why_not(*why_not_, rules, analyzer_.trace(), outcome,
-                                                   analyzer_.find_miss(*why_not_));
+                                                   analyzer_.find_mismatch(*why_not_));
         text += logtest::why_not_text(why_not, *why_not_, rules, outcome, scratch_);
     }
     return text;
@@ -231,7 +231,7 @@ std::string LogtestSession::json_of(const pipeline::Outcome& outcome) {
     }
     if (why_not_ != nullptr) {
         const auto why_not = logtest::find_why_not(*why_not_, rules, analyzer_.trace(), outcome,
-                                                   analyzer_.find_miss(*why_not_));
+                                                   analyzer_.find_mismatch(*why_not_));
         json["why_not"] = logtest::why_not_json(why_not, *why_not_, rules, outcome, scratch_);
     }
     return json.dump() + '\n';

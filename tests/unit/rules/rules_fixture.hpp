@@ -112,10 +112,10 @@ class Engine {
     // Earlier lines of the last result, newest first.
     const std::vector<std::string>& previous_lines() const { return previous_lines_; }
     // The first demand of rule `id` that the last line did not meet.
-    Miss miss(int id) const {
+    Mismatch mismatch(int id) const {
         for (const Trace::Step& step : trace_.steps) {
             if (step.what == Trace::What::Tried && step.rule->id == id) {
-                return step.miss;
+                return step.mismatch;
             }
         }
         return {};

@@ -15,7 +15,7 @@
 
 namespace portcullis::logtest {
 
-// Indentation of the two marked lines of a miss, in the texts of --explain and --why-not.
+// Indentation of the two marked lines of a mismatch, in the texts of --explain and --why-not.
 inline constexpr std::string_view kMarkIndent = "           ";
 
 // "etc/decoder.xml:12"; "built in" if the place is not known.
@@ -27,21 +27,23 @@ std::string shown_place(const base::SourcePlace& place);
 //                         ^
 //     text     denied from 192.0.2.1 prt 22
 //                     ~~~~~~~~~~~~~~~~^
-std::string pattern_miss_text(std::string_view element, const pattern::Pattern& pattern,
-                              std::string_view subject, std::string_view indent,
-                              pattern::MatchScratch& scratch);
+std::string pattern_mismatch_text(std::string_view element, const pattern::Pattern& pattern,
+                                  std::string_view subject, std::string_view indent,
+                                  pattern::MatchScratch& scratch);
 // {"pattern", "text", "pattern_begin", "pattern_end", "text_begin", "text_end"}, offsets in bytes:
 // as in pattern::Reach; null where it cannot be told.
-nlohmann::ordered_json pattern_miss_json(const pattern::Pattern& pattern, std::string_view subject,
-                                         pattern::MatchScratch& scratch);
+nlohmann::ordered_json pattern_mismatch_json(const pattern::Pattern& pattern,
+                                             std::string_view subject,
+                                             pattern::MatchScratch& scratch);
 
 // Why `rule` does not match: the first demand that `event` does not meet. Lines as above.
-std::string rule_miss_text(const rules::Rule& rule, const rules::Miss& miss,
-                           const event::Event& event, std::string_view indent,
-                           pattern::MatchScratch& scratch);
+std::string rule_mismatch_text(const rules::Rule& rule, const rules::Mismatch& mismatch,
+                               const event::Event& event, std::string_view indent,
+                               pattern::MatchScratch& scratch);
 // {"condition", "demand", "value"} and, for a pattern, "reach" as above; or {"condition":
 // "earlier events", "needed", "counted", "seen", "stopped_by"}.
-nlohmann::ordered_json rule_miss_json(const rules::Rule& rule, const rules::Miss& miss,
-                                      const event::Event& event, pattern::MatchScratch& scratch);
+nlohmann::ordered_json rule_mismatch_json(const rules::Rule& rule, const rules::Mismatch& mismatch,
+                                          const event::Event& event,
+                                          pattern::MatchScratch& scratch);
 
 }  // namespace portcullis::logtest

@@ -1,4 +1,4 @@
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 namespace portcullis::logtest {
 namespace {
 
-using rules::Miss;
+using rules::Mismatch;
 using rules::Rule;
 using rules::SearchReport;
 using Json = nlohmann::ordered_json;
@@ -133,9 +133,9 @@ std::string shown_place(const base::SourcePlace& place) {
     return place.file.empty() ? "built in" : fmt::format("{}:{}", place.file, place.line);
 }
 
-std::string pattern_miss_text(std::string_view element, const pattern::Pattern& pattern,
-                              std::string_view subject, std::string_view indent,
-                              pattern::MatchScratch& scratch) {
+std::string pattern_mismatch_text(std::string_view element, const pattern::Pattern& pattern,
+                                  std::string_view subject, std::string_view indent,
+                                  pattern::MatchScratch& scratch) {
     const auto reach = pattern::find_reach(pattern, subject, scratch);
     const bool fits_partly = reach && !reach->is_match && reach->text_end > reach->text_begin;
     if (!fits_partly) {
@@ -148,8 +148,8 @@ std::string pattern_miss_text(std::string_view element, const pattern::Pattern& 
         marked("text", subject, reach->text_begin, reach->text_end, reach->text_end, indent));
 }
 
-Json pattern_miss_json(const pattern::Pattern& pattern, std::string_view subject,
-                       pattern::MatchScratch& scratch) {
+Json pattern_mismatch_json(const pattern::Pattern& pattern, std::string_view subject,
+                           pattern::MatchScratch& scratch) {
     Json json{{"pattern", base::to_utf8(pattern.text())}, {"text", base::to_utf8(subject)}};
     const auto reach = pattern::find_reach(pattern, subject, scratch);
     const auto add = [&](const char* key, std::size_t pattern::Reach::*offset) {
@@ -162,27 +162,28 @@ Json pattern_miss_json(const pattern::Pattern& pattern, std::string_view subject
     return json;
 }
 
-std::string rule_miss_text(const Rule& rule, const Miss& miss, const event::Event& event,
-                           std::string_view indent, pattern::MatchScratch& scratch) {
-    switch (miss.what) {
-        case Miss::What::Nothing:
+std::string rule_mismatch_text(const Rule& rule, const Mismatch& mismatch,
+                               const event::Event& event, std::string_view indent,
+                               pattern::MatchScratch& scratch) {
+    switch (mismatch.what) {
+        case Mismatch::What::Nothing:
             return "all conditions hold";
-        case Miss::What::DecodedAs:
+        case Mismatch::What::DecodedAs:
             return event.decoder_name.empty()
                        ? fmt::format("decoded_as '{}': no decoder took the event", rule.decoded_as)
                        : fmt::format("decoded_as '{}': the event's decoder is '{}'",
                                      rule.decoded_as, event.decoder_name);
-        case Miss::What::Size:
+        case Mismatch::What::Size:
             return fmt::format("maxsize=\"{}\" is a minimum: the log has {} bytes",
                                rule.minimum_log_size, event.log.size());
-        case Miss::What::EarlierEvents:
-            return search_text(rule, miss.search);
-        case Miss::What::StatefulCondition:
-            return stateful_text(rule.stateful_conditions[miss.condition]);
-        case Miss::What::Condition:
+        case Mismatch::What::EarlierEvents:
+            return search_text(rule, mismatch.search);
+        case Mismatch::What::StatefulCondition:
+            return stateful_text(rule.stateful_conditions[mismatch.condition]);
+        case Mismatch::What::Condition:
             break;
     }
-    const rules::Condition& condition = rule.conditions[miss.condition];
+    const rules::Condition& condition = rule.conditions[mismatch.condition];
     if (condition.subject.kind == rules::Subject::Kind::None) {
         return fmt::format("{} '{}' does not hold", condition.element, condition.demand);
     }
@@ -192,44 +193,44 @@ std::string rule_miss_text(const Rule& rule, const Miss& miss, const event::Even
                            condition.demand);
     }
     if (const pattern::Pattern* pattern = rules::pattern_of(condition)) {
-        return pattern_miss_text(condition.element, *pattern, *value, indent, scratch);
+        return pattern_mismatch_text(condition.element, *pattern, *value, indent, scratch);
     }
     return fmt::format("{} '{}' does not hold for '{}'", condition.element, condition.demand,
                        *value);
 }
 
-Json rule_miss_json(const Rule& rule, const Miss& miss, const event::Event& event,
-                    pattern::MatchScratch& scratch) {
-    switch (miss.what) {
-        case Miss::What::Nothing:
+Json rule_mismatch_json(const Rule& rule, const Mismatch& mismatch, const event::Event& event,
+                        pattern::MatchScratch& scratch) {
+    switch (mismatch.what) {
+        case Mismatch::What::Nothing:
             return nullptr;
-        case Miss::What::DecodedAs:
+        case Mismatch::What::DecodedAs:
             return {
                 {"condition", "decoded_as"},
                 {"demand", base::to_utf8(rule.decoded_as)},
                 {"value", event.decoder_name.empty() ? Json(nullptr)
                                                      : Json(base::to_utf8(event.decoder_name))}};
-        case Miss::What::Size:
+        case Mismatch::What::Size:
             return {{"condition", "maxsize"},
                     {"demand", std::to_string(rule.minimum_log_size)},
                     {"value", std::to_string(event.log.size())}};
-        case Miss::What::EarlierEvents:
+        case Mismatch::What::EarlierEvents:
             return {{"condition", "earlier events"},
                     {"needed", rule.frequency + 1},
-                    {"counted", miss.search.counted},
-                    {"seen", miss.search.seen},
-                    {"stopped_by", stopped_by(miss.search.end)}};
-        case Miss::What::StatefulCondition:
-            return condition_json(rule.stateful_conditions[miss.condition]);
-        case Miss::What::Condition:
+                    {"counted", mismatch.search.counted},
+                    {"seen", mismatch.search.seen},
+                    {"stopped_by", stopped_by(mismatch.search.end)}};
+        case Mismatch::What::StatefulCondition:
+            return condition_json(rule.stateful_conditions[mismatch.condition]);
+        case Mismatch::What::Condition:
             break;
     }
-    const rules::Condition& condition = rule.conditions[miss.condition];
+    const rules::Condition& condition = rule.conditions[mismatch.condition];
     Json json = condition_json(condition);
     const auto value = rules::value_text(condition, event);
     json["value"] = value ? Json(base::to_utf8(*value)) : Json(nullptr);
     if (const pattern::Pattern* pattern = rules::pattern_of(condition); value && pattern) {
-        json["reach"] = pattern_miss_json(*pattern, *value, scratch);
+        json["reach"] = pattern_mismatch_json(*pattern, *value, scratch);
     }
     return json;
 }
