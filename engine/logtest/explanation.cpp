@@ -8,7 +8,7 @@
 
 #include "base/utf8.hpp"
 #include "engine/logtest/mismatch.hpp"
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 namespace portcullis::logtest {
 namespace {
@@ -38,8 +38,9 @@ std::string attempt_text(const Attempt& attempt, pattern::MatchScratch& scratch)
                                      kMarkIndent, scratch);
     }
     std::string_view matched = attempt.subject;
-    if (const auto reach = pattern::find_reach(attempt.pattern, attempt.subject, scratch)) {
-        matched = matched.substr(reach->text_begin, reach->text_end - reach->text_begin);
+    if (const auto furthest =
+            pattern::find_furthest_match(attempt.pattern, attempt.subject, scratch)) {
+        matched = matched.substr(furthest->text_begin, furthest->text_end - furthest->text_begin);
     }
     return fmt::format("{} '{}' matches '{}'", element_of(attempt), attempt.pattern.text(),
                        matched);

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 namespace portcullis::logtest {
 namespace {
@@ -136,29 +136,30 @@ std::string shown_place(const base::SourcePlace& place) {
 std::string pattern_mismatch_text(std::string_view element, const pattern::Pattern& pattern,
                                   std::string_view subject, std::string_view indent,
                                   pattern::MatchScratch& scratch) {
-    const auto reach = pattern::find_reach(pattern, subject, scratch);
-    const bool fits_partly = reach && !reach->is_match && reach->text_end > reach->text_begin;
+    const auto furthest = pattern::find_furthest_match(pattern, subject, scratch);
+    const bool fits_partly =
+        furthest && !furthest->is_match && furthest->text_end > furthest->text_begin;
     if (!fits_partly) {
         return fmt::format("{} '{}' does not match '{}'", element, pattern.text(), subject);
     }
-    return fmt::format(
-        "{} does not match; this is how far it gets:{}{}", element,
-        marked("pattern", pattern.text(), reach->pattern_begin, reach->pattern_begin,
-               reach->pattern_end, indent),
-        marked("text", subject, reach->text_begin, reach->text_end, reach->text_end, indent));
+    return fmt::format("{} does not match; this is how far it gets:{}{}", element,
+                       marked("pattern", pattern.text(), furthest->pattern_begin,
+                              furthest->pattern_begin, furthest->pattern_end, indent),
+                       marked("text", subject, furthest->text_begin, furthest->text_end,
+                              furthest->text_end, indent));
 }
 
 Json pattern_mismatch_json(const pattern::Pattern& pattern, std::string_view subject,
                            pattern::MatchScratch& scratch) {
     Json json{{"pattern", base::to_utf8(pattern.text())}, {"text", base::to_utf8(subject)}};
-    const auto reach = pattern::find_reach(pattern, subject, scratch);
-    const auto add = [&](const char* key, std::size_t pattern::Reach::*offset) {
-        json[key] = reach ? Json((*reach).*offset) : Json(nullptr);
+    const auto furthest = pattern::find_furthest_match(pattern, subject, scratch);
+    const auto add = [&](const char* key, std::size_t pattern::FurthestMatch::*offset) {
+        json[key] = furthest ? Json((*furthest).*offset) : Json(nullptr);
     };
-    add("pattern_begin", &pattern::Reach::pattern_begin);
-    add("pattern_end", &pattern::Reach::pattern_end);
-    add("text_begin", &pattern::Reach::text_begin);
-    add("text_end", &pattern::Reach::text_end);
+    add("pattern_begin", &pattern::FurthestMatch::pattern_begin);
+    add("pattern_end", &pattern::FurthestMatch::pattern_end);
+    add("text_begin", &pattern::FurthestMatch::text_begin);
+    add("text_end", &pattern::FurthestMatch::text_end);
     return json;
 }
 

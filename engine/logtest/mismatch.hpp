@@ -31,7 +31,7 @@ std::string pattern_mismatch_text(std::string_view element, const pattern::Patte
                                   std::string_view subject, std::string_view indent,
                                   pattern::MatchScratch& scratch);
 // {"pattern", "text", "pattern_begin", "pattern_end", "text_begin", "text_end"}, offsets in bytes:
-// as in pattern::Reach; null where it cannot be told.
+// as in pattern::FurthestMatch; null where it cannot be told.
 nlohmann::ordered_json pattern_mismatch_json(const pattern::Pattern& pattern,
                                              std::string_view subject,
                                              pattern::MatchScratch& scratch);
