@@ -64,8 +64,8 @@ void Correlator::begin_event() {
 }
 
 // The walk of spec: rules, section 7.2.
-bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScratch& scratch,
-                        SearchReport* wanted_report) {
+bool Correlator::consume_matches(const Rule& rule, const Event& event,
+                                 pattern::MatchScratch& scratch, SearchReport* wanted_report) {
     SearchReport unwanted;
     SearchReport& report = wanted_report == nullptr ? unwanted : *wanted_report;
     report = {};

@@ -59,8 +59,8 @@ class Correlator {
     // The search of a composite rule for `event`. On a match the events that made it up are marked
     // so that counting starts again, and previous_lines() are theirs.
     // `report`, if given, says what the search saw.
-    bool search(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
-                SearchReport* report = nullptr);
+    bool consume_matches(const Rule& rule, const event::Event& event,
+                         pattern::MatchScratch& scratch, SearchReport* report = nullptr);
     // <if_fts>: its key is new. Stored at once.
     bool is_first_time(const event::Event& event);
     // <check_diff>: the log differs from the last one stored, which previous_output() then is.

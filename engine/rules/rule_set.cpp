@@ -107,8 +107,8 @@ struct RuleSet::Evaluation {
             return fails(mismatch, failure.what, failure.condition);
         }
         if (rule.composite &&
-            !correlator.search(rule, event, scratch,
-                               mismatch == nullptr ? nullptr : &mismatch->search)) {
+            !correlator.consume_matches(rule, event, scratch,
+                                        mismatch == nullptr ? nullptr : &mismatch->search)) {
             return fails(mismatch, Mismatch::What::EarlierEvents);
         }
         return true;
