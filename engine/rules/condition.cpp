@@ -87,7 +87,7 @@ bool evaluate(const StatefulCondition& condition, const Rule& rule, const Event&
               Correlator& correlator) {
     switch (condition.test) {
         case StatefulCondition::Test::FirstTimeSeen:
-            return correlator.is_first_time(event);
+            return correlator.take_first_time(event);
         case StatefulCondition::Test::DiffersFromLast:
             return correlator.differs_from_last(rule, event);
         case StatefulCondition::Test::FromCrawler:

@@ -238,7 +238,7 @@ void Correlator::forget_oldest() {
     ++forgotten_;
 }
 
-bool Correlator::is_first_time(const Event& event) {
+bool Correlator::take_first_time(const Event& event) {
     if (!event.fts) {
         return false;
     }

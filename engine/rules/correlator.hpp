@@ -62,7 +62,7 @@ class Correlator {
     bool consume_matches(const Rule& rule, const event::Event& event,
                          pattern::MatchScratch& scratch, SearchReport* report = nullptr);
     // <if_fts>: its key is new. Stored at once.
-    bool is_first_time(const event::Event& event);
+    bool take_first_time(const event::Event& event);
     // <check_diff>: the log differs from the last one stored, which previous_output() then is.
     bool differs_from_last(const Rule& rule, const event::Event& event);
 
