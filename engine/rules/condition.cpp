@@ -89,7 +89,7 @@ bool evaluate(const StatefulCondition& condition, const Rule& rule, const Event&
         case StatefulCondition::Test::FirstTimeSeen:
             return correlator.take_first_time(event);
         case StatefulCondition::Test::DiffersFromLast:
-            return correlator.differs_from_last(rule, event);
+            return correlator.replace_last_log(rule, event);
         case StatefulCondition::Test::FromCrawler:
             return comes_from_crawler(event, correlator.crawler_names());
     }

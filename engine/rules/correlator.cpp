@@ -284,7 +284,7 @@ bool Correlator::is_similar_to_recent_keys(std::string_view key) const {
            kSimilarKeys;
 }
 
-bool Correlator::differs_from_last(const Rule& rule, const Event& event) {
+bool Correlator::replace_last_log(const Rule& rule, const Event& event) {
     if (event.log.size() >= kMaxDiffBytes) {
         return false;
     }

@@ -64,7 +64,7 @@ class Correlator {
     // <if_fts>: its key is new. Stored at once.
     bool take_first_time(const event::Event& event);
     // <check_diff>: the log differs from the last one stored, which previous_output() then is.
-    bool differs_from_last(const Rule& rule, const event::Event& event);
+    bool replace_last_log(const Rule& rule, const event::Event& event);
 
     // Counts a result; returns how often the rule has been one.
     std::uint32_t count(const Rule& rule);
