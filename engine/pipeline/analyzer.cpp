@@ -88,7 +88,7 @@ void Analyzer::Impl::settle(Event& event, const Rule& rule) {
     }
     const auto rearm =
         options.rearm_ignore_after_alert ? Correlator::Rearm::Live : Correlator::Rearm::Once;
-    if (correlator.is_silenced(rule, event.received, rearm) || is_ignored(event, rule)) {
+    if (!correlator.admit_and_silence(rule, event.received, rearm) || is_ignored(event, rule)) {
         ++counters.ignored;
         outcome.ignored = true;
         return;

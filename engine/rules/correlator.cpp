@@ -299,25 +299,25 @@ bool Correlator::replace_last_log(const Rule& rule, const Event& event) {
 
 std::uint32_t Correlator::count(const Rule& rule) { return ++rule_states_[rule.id].fired; }
 
-bool Correlator::is_silenced(const Rule& rule, base::Timestamp now, Rearm rearm) {
+bool Correlator::admit_and_silence(const Rule& rule, base::Timestamp now, Rearm rearm) {
     if (!rule.silence) {
-        return false;
+        return true;
     }
     std::optional<base::Timestamp>& since = rule_states_[rule.id].silent_since;
     if (!since) {
         since = now;
-        return false;
+        return true;
     }
     // A clock that was set back must not prolong the silence.
     if (now >= *since && seconds_of(now) - seconds_of(*since) < *rule.silence) {
-        return true;
+        return false;
     }
     if (rearm == Rearm::Live) {
         since = now;
     } else {
         since.reset();
     }
-    return false;
+    return true;
 }
 
 }  // namespace portcullis::rules

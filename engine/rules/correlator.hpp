@@ -68,8 +68,9 @@ class Correlator {
 
     // Counts a result; returns how often the rule has been one.
     std::uint32_t count(const Rule& rule);
-    // True if ignore="N" silences this result of `rule`.
-    bool is_silenced(const Rule& rule, base::Timestamp now, Rearm rearm);
+    // Whether ignore="N" of `rule` lets this result alert; if so, it silences the next ones. True
+    // if the rule has no such attribute.
+    bool admit_and_silence(const Rule& rule, base::Timestamp now, Rearm rearm);
     // Remembers an event whose result is `rule`, for later searches.
     void remember(const Rule& rule, const event::Event& event);
 
