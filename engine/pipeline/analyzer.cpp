@@ -49,7 +49,8 @@ struct Analyzer::Impl {
     }
 
     void count_limit_hits(PreparedLine& of);
-    bool passes_live_filters(const PreparedLine& of);
+    // Whether the line passes the filters of the daemon; remembers it for those after it.
+    bool admit_and_remember(const PreparedLine& of);
     void settle(Event& event, const Rule& rule);
     // The key of <ignore> and <check_if_ignored> (spec: rules, section 9).
     const std::string& ignore_key(const Event& event, const rules::IgnoreParts& parts);
@@ -74,9 +75,9 @@ void Analyzer::Impl::count_limit_hits(PreparedLine& of) {
     of.counted_limit_hits_ = of.scratch_.limit_hits();
 }
 
-bool Analyzer::Impl::passes_live_filters(const PreparedLine& of) {
+bool Analyzer::Impl::admit_and_remember(const PreparedLine& of) {
     return !of.is_incomplete_ &&
-           !(options.drop_repeated_messages && repeats.is_repeated(of.event_));
+           (!options.drop_repeated_messages || repeats.admit_and_remember(of.event_));
 }
 
 // From the result to what is done about it, in the order of spec: rules, section 11.
@@ -194,7 +195,7 @@ Outcome& Analyzer::commit(PreparedLine& line, rules::Trace* trace) {
     if (trace != nullptr) {
         trace->steps.clear();
     }
-    if (!self.passes_live_filters(line)) {
+    if (!self.admit_and_remember(line)) {
         self.count_limit_hits(line);
         ++counters.dropped;
         outcome.dropped = true;

@@ -13,8 +13,9 @@ namespace portcullis::pipeline {
 // thread.
 class RepeatFilter {
   public:
-    // True if `event` is of type syslog and its full log equals one of them; else it is remembered.
-    bool is_repeated(const event::Event& event);
+    // False if `event` is of type syslog and its full log equals one of them; else a syslog event
+    // is remembered.
+    bool admit_and_remember(const event::Event& event);
     void clear();
 
   private:
