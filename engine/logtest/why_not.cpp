@@ -77,7 +77,7 @@ class Search {
                 return found;
             }
         }
-        settle_match(found, node);
+        explain_match(found, node);
         return found;
     }
 
@@ -99,7 +99,7 @@ class Search {
     }
 
     // The rule itself matched.
-    void settle_match(WhyNot& found, std::uint32_t node) const {
+    void explain_match(WhyNot& found, std::uint32_t node) const {
         if (result_node_ == node) {
             found.reason = Reason::IsResult;
         } else if (result_node_ && contains(node, *result_node_)) {

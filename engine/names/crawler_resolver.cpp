@@ -92,11 +92,11 @@ void CrawlerResolver::on_name(const base::IpAddress& address, base::DnsStatus st
                               const std::string& name) {
     if (status == base::DnsStatus::Failed) {
         ++counters_.failed;
-        settle(address, false, settings_.failure_lifetime);
+        store_answer(address, false, settings_.failure_lifetime);
         return;
     }
     if (!is_crawler_name(name)) {
-        settle(address, false, settings_.other_lifetime);
+        store_answer(address, false, settings_.other_lifetime);
         return;
     }
     channel_->ask_addresses(
@@ -104,17 +104,18 @@ void CrawlerResolver::on_name(const base::IpAddress& address, base::DnsStatus st
         [this, address](base::DnsStatus forward, const std::vector<base::IpAddress>& addresses) {
             if (forward == base::DnsStatus::Failed) {
                 ++counters_.failed;
-                settle(address, false, settings_.failure_lifetime);
+                store_answer(address, false, settings_.failure_lifetime);
                 return;
             }
             const bool is_crawler =
                 std::find(addresses.begin(), addresses.end(), address) != addresses.end();
-            settle(address, is_crawler,
-                   is_crawler ? settings_.crawler_lifetime : settings_.other_lifetime);
+            store_answer(address, is_crawler,
+                         is_crawler ? settings_.crawler_lifetime : settings_.other_lifetime);
         });
 }
 
-void CrawlerResolver::settle(const base::IpAddress& address, bool is_crawler, seconds lifetime) {
+void CrawlerResolver::store_answer(const base::IpAddress& address, bool is_crawler,
+                                   seconds lifetime) {
     open_.erase(address);
     const Known known{is_crawler, Clock::now() + lifetime};
     if (!known_.insert_or_assign(address, known).second) {

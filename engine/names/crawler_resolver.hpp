@@ -69,7 +69,8 @@ class CrawlerResolver final : public rules::CrawlerNames {
     bool may_ask();
     void send_waiting();
     void on_name(const base::IpAddress& address, base::DnsStatus status, const std::string& name);
-    void settle(const base::IpAddress& address, bool is_crawler, std::chrono::seconds lifetime);
+    void store_answer(const base::IpAddress& address, bool is_crawler,
+                      std::chrono::seconds lifetime);
 
     base::EventLoop& loop_;
     ResolverSettings settings_;

@@ -51,7 +51,7 @@ struct Analyzer::Impl {
     void count_limit_hits(PreparedLine& of);
     // Whether the line passes the filters of the daemon; remembers it for those after it.
     bool admit_and_remember(const PreparedLine& of);
-    void settle(Event& event, const Rule& rule);
+    void apply_result(const Event& event, const Rule& rule);
     // The key of <ignore> and <check_if_ignored> (spec: rules, section 9).
     const std::string& ignore_key(const Event& event, const rules::IgnoreParts& parts);
     bool is_ignored(const Event& event, const Rule& rule);
@@ -81,7 +81,7 @@ bool Analyzer::Impl::admit_and_remember(const PreparedLine& of) {
 }
 
 // From the result to what is done about it, in the order of spec: rules, section 11.
-void Analyzer::Impl::settle(Event& event, const Rule& rule) {
+void Analyzer::Impl::apply_result(const Event& event, const Rule& rule) {
     ++counters.rules_matched;
     const std::uint32_t fired_times = correlator.count(rule);
     if (rule.level == 0) {
@@ -210,7 +210,7 @@ Outcome& Analyzer::commit(PreparedLine& line, rules::Trace* trace) {
                        ? rules.find(*event.forwarded_rule)
                        : rules.evaluate(event, line.scratch_, self.correlator, trace);
     if (outcome.rule != nullptr) {
-        self.settle(event, *outcome.rule);
+        self.apply_result(event, *outcome.rule);
     }
     self.count_limit_hits(line);
     counters.forgotten_events = self.correlator.forgotten();
