@@ -28,7 +28,7 @@ bool is_crawler_name(std::string_view name) {
 }
 
 base::Result<std::unique_ptr<CrawlerResolver>> CrawlerResolver::start(
-    base::EventLoop& loop, const ResolverSettings& settings) {
+    base::EventLoop& loop, const CrawlerResolverSettings& settings) {
     auto channel = base::DnsChannel::open(loop, settings.dns);
     if (!channel) {
         return base::fail(channel.error());
@@ -37,7 +37,7 @@ base::Result<std::unique_ptr<CrawlerResolver>> CrawlerResolver::start(
         new CrawlerResolver(loop, settings, std::move(*channel)));
 }
 
-CrawlerResolver::CrawlerResolver(base::EventLoop& loop, ResolverSettings settings,
+CrawlerResolver::CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings settings,
                                  std::unique_ptr<base::DnsChannel> channel)
     : loop_(loop),
       settings_(std::move(settings)),

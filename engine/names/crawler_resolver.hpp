@@ -28,7 +28,7 @@ namespace portcullis::names {
 // `name` is googlebot.com or ends in .googlebot.com, in any case, with or without a final dot.
 bool is_crawler_name(std::string_view name);
 
-struct ResolverSettings {
+struct CrawlerResolverSettings {
     base::DnsSettings dns;
     std::size_t max_known = 4'096;
     std::size_t max_questions = 64;  // open at a time
@@ -41,8 +41,8 @@ struct ResolverSettings {
 class CrawlerResolver final : public rules::CrawlerNames {
   public:
     // `loop` must outlive it. Error "no-resolver".
-    static base::Result<std::unique_ptr<CrawlerResolver>> start(base::EventLoop& loop,
-                                                                const ResolverSettings& settings);
+    static base::Result<std::unique_ptr<CrawlerResolver>> start(
+        base::EventLoop& loop, const CrawlerResolverSettings& settings);
     ~CrawlerResolver() override = default;
     CrawlerResolver(const CrawlerResolver&) = delete;
     CrawlerResolver& operator=(const CrawlerResolver&) = delete;
@@ -64,7 +64,7 @@ class CrawlerResolver final : public rules::CrawlerNames {
         Clock::time_point until;
     };
 
-    CrawlerResolver(base::EventLoop& loop, ResolverSettings settings,
+    CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings settings,
                     std::unique_ptr<base::DnsChannel> channel);
     bool may_ask();
     void send_waiting();
@@ -73,7 +73,7 @@ class CrawlerResolver final : public rules::CrawlerNames {
                       std::chrono::seconds lifetime);
 
     base::EventLoop& loop_;
-    ResolverSettings settings_;
+    CrawlerResolverSettings settings_;
     std::map<base::IpAddress, Known> known_;
     std::deque<base::IpAddress> order_;  // of known_, the oldest first
     std::set<base::IpAddress> open_;     // waiting or asked

@@ -45,7 +45,7 @@ struct Lab {
     FakeServer server{loop};
     std::unique_ptr<CrawlerResolver> resolver;
 
-    explicit Lab(ResolverSettings settings = {}) {
+    explicit Lab(CrawlerResolverSettings settings = {}) {
         settings.dns.servers = {{*base::IpAddress::parse("127.0.0.1"), server.dns.port()}};
         settings.dns.timeout = std::chrono::milliseconds(50);
         settings.dns.tries = 1;
@@ -128,7 +128,7 @@ TEST_CASE("crawler_resolver: without an answer an address is no crawler's for a 
 }
 
 TEST_CASE("crawler_resolver: what strangers can make it ask and remember is bounded") {
-    ResolverSettings settings;
+    CrawlerResolverSettings settings;
     settings.max_questions = 3;
     settings.questions_a_second = 1'000'000;
     settings.max_known = 2;
