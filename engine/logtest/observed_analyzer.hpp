@@ -19,7 +19,7 @@ namespace portcullis::logtest {
 // The location of a line for which none is given (spec: logtest, section 2).
 inline constexpr std::string_view kLocation = "stdin";
 
-struct Observation {
+struct RecordingOptions {
     bool rules = false;            // trace()
     bool decoding = false;         // decoding()
     Coverage* coverage = nullptr;  // is told of each line; must outlive the analyzer
@@ -30,7 +30,7 @@ class ObservedAnalyzer {
     // `store` must outlive this.
     ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration> configuration,
                      pipeline::AnalyzerOptions options, rules::StateStore& store,
-                     Observation observation);
+                     RecordingOptions recording);
 
     // `location` must live as long as the outcome is looked at.
     pipeline::Outcome& process(std::string_view line, base::Timestamp now,
@@ -46,7 +46,7 @@ class ObservedAnalyzer {
 
   private:
     pipeline::Analyzer analyzer_;
-    Observation observation_;
+    RecordingOptions recording_;
     rules::Trace trace_;
     DecodingRecord decoding_;
 };

@@ -35,8 +35,8 @@ pipeline::AnalyzerOptions analyzer_options(const LogtestOptions& options,
                             options.is_live ? Behaviour::Live : Behaviour::Test);
 }
 
-logtest::Observation observation(const LogtestOptions& options,
-                                 std::optional<logtest::Coverage>& coverage) {
+logtest::RecordingOptions recording_options(const LogtestOptions& options,
+                                            std::optional<logtest::Coverage>& coverage) {
     return {.rules = options.traces || options.explains || options.why_not,
             .decoding = options.explains,
             .coverage = coverage ? &*coverage : nullptr};
@@ -63,7 +63,7 @@ LogtestSession::LogtestSession(const LogtestOptions& options,
       coverage_(make_coverage(options, configuration)),
       analyzer_(Configuration::analysis_of(configuration),
                 analyzer_options(options, *configuration), store_,
-                observation(options, coverage_)) {
+                recording_options(options, coverage_)) {
     if (!options.is_fresh) {
         base::Diagnostics diagnostics;
         store_.load(diagnostics);
