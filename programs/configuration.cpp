@@ -106,7 +106,7 @@ std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig&
 
 }  // namespace
 
-std::shared_ptr<const pipeline::Configuration> Configuration::analysis_of(
+std::shared_ptr<const pipeline::AnalyzerConfig> Configuration::analysis_of(
     const std::shared_ptr<const Configuration>& configuration) {
     return {configuration, &configuration->analysis};
 }

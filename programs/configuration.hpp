@@ -16,11 +16,11 @@ namespace portcullis::programs {
 
 struct Configuration {
     config::EngineConfig engine;
-    pipeline::Configuration analysis;
+    pipeline::AnalyzerConfig analysis;
     std::vector<std::string> decoder_files;  // that were loaded, as ossec.conf names them
 
     // For an Analyzer: shares ownership of the whole.
-    static std::shared_ptr<const pipeline::Configuration> analysis_of(
+    static std::shared_ptr<const pipeline::AnalyzerConfig> analysis_of(
         const std::shared_ptr<const Configuration>& configuration);
 };
 

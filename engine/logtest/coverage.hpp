@@ -23,7 +23,7 @@ namespace portcullis::logtest {
 class Coverage {
   public:
     // Keeps `configuration` alive.
-    explicit Coverage(std::shared_ptr<const pipeline::Configuration> configuration);
+    explicit Coverage(std::shared_ptr<const pipeline::AnalyzerConfig> configuration);
 
     // What one line reached.
     void add(const DecodingRecord& decoding, const rules::Trace& trace);
@@ -46,7 +46,7 @@ class Coverage {
     Kind rules() const;
 
   private:
-    std::shared_ptr<const pipeline::Configuration> configuration_;
+    std::shared_ptr<const pipeline::AnalyzerConfig> configuration_;
     std::unordered_set<const decode::Decoder*> decoders_;
     std::unordered_set<const rules::Rule*> rules_;
 };

@@ -4,7 +4,7 @@
 
 namespace portcullis::logtest {
 
-ObservedAnalyzer::ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration> configuration,
+ObservedAnalyzer::ObservedAnalyzer(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                                    pipeline::AnalyzerOptions options, rules::StateStore& store,
                                    RecordingOptions recording)
     : analyzer_(std::move(configuration), std::move(options), store), recording_(recording) {}

@@ -28,7 +28,7 @@ struct RecordingOptions {
 class ObservedAnalyzer {
   public:
     // `store` must outlive this.
-    ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration> configuration,
+    ObservedAnalyzer(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                      pipeline::AnalyzerOptions options, rules::StateStore& store,
                      RecordingOptions recording);
 
@@ -39,7 +39,7 @@ class ObservedAnalyzer {
     void reset_state() { analyzer_.reset_state(); }
     rules::Mismatch find_mismatch(const rules::Rule& rule) { return analyzer_.find_mismatch(rule); }
 
-    const pipeline::Configuration& configuration() const { return analyzer_.configuration(); }
+    const pipeline::AnalyzerConfig& configuration() const { return analyzer_.configuration(); }
     const pipeline::Counters& counters() const { return analyzer_.counters(); }
     const rules::Trace& trace() const { return trace_; }
     const DecodingRecord& decoding() const { return decoding_; }

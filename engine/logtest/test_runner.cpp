@@ -34,13 +34,13 @@ Difference first_difference(const std::vector<std::string>& expected,
     return {"output", text(want, expected.end()), text(got, actual.end())};
 }
 
-bool has_program_decoders(const pipeline::Configuration& configuration) {
+bool has_program_decoders(const pipeline::AnalyzerConfig& configuration) {
     return !configuration.decoders->program_decoders().empty();
 }
 
 }  // namespace
 
-TestRunner::TestRunner(std::shared_ptr<const pipeline::Configuration> configuration,
+TestRunner::TestRunner(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                        pipeline::AnalyzerOptions options,
                        const std::vector<respond::ActiveResponseConfig>& responses,
                        const base::Clock& clock, Coverage* coverage)

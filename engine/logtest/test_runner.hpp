@@ -20,7 +20,7 @@ class TestRunner {
     // `options` are those of OSSEC's test files: golden files have a host and a time of their own.
     // `responses`: the blocks that Outcome::responses counts. `coverage`: nullptr = not wanted.
     // What is referred to must outlive the runner.
-    TestRunner(std::shared_ptr<const pipeline::Configuration> configuration,
+    TestRunner(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                pipeline::AnalyzerOptions options,
                const std::vector<respond::ActiveResponseConfig>& responses,
                const base::Clock& clock, Coverage* coverage);
@@ -38,7 +38,7 @@ class TestRunner {
     std::vector<std::string> shown(const pipeline::Outcome& outcome, const rules::Trace* trace,
                                    std::string_view location) const;
 
-    std::shared_ptr<const pipeline::Configuration> configuration_;
+    std::shared_ptr<const pipeline::AnalyzerConfig> configuration_;
     pipeline::AnalyzerOptions options_;
     const std::vector<respond::ActiveResponseConfig>& responses_;
     const base::Clock& clock_;

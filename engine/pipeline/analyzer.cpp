@@ -38,7 +38,7 @@ AnalyzerOptions live_options(std::string local_hostname) {
 }
 
 struct Analyzer::Impl {
-    Impl(std::shared_ptr<const Configuration> with, AnalyzerOptions given,
+    Impl(std::shared_ptr<const AnalyzerConfig> with, AnalyzerOptions given,
          rules::StateStore& state_store)
         : options(std::move(given)),
           store(state_store),
@@ -59,7 +59,7 @@ struct Analyzer::Impl {
     AnalyzerOptions options;
     rules::StateStore& store;
     Correlator correlator;
-    std::shared_ptr<const Configuration> configuration;
+    std::shared_ptr<const AnalyzerConfig> configuration;
     std::uint64_t generation = 1;  // changes with `configuration` and `options`
     decode::Accumulator accumulator;
     RepeatFilter repeats;
@@ -148,7 +148,7 @@ const std::string& Analyzer::Impl::ignore_key(const Event& event, const rules::I
     return key;
 }
 
-Analyzer::Analyzer(std::shared_ptr<const Configuration> configuration, AnalyzerOptions options,
+Analyzer::Analyzer(std::shared_ptr<const AnalyzerConfig> configuration, AnalyzerOptions options,
                    rules::StateStore& store)
     : impl_(std::make_unique<Impl>(std::move(configuration), std::move(options), store)) {}
 
@@ -231,7 +231,7 @@ rules::Mismatch Analyzer::find_mismatch(const Rule& rule) {
                                                       impl_->correlator);
 }
 
-void Analyzer::replace(std::shared_ptr<const Configuration> configuration) {
+void Analyzer::replace(std::shared_ptr<const AnalyzerConfig> configuration) {
     ++impl_->generation;
     impl_->outcome = Outcome{};
     impl_->committed = &impl_->line;
@@ -253,7 +253,7 @@ void Analyzer::reset_state() {
     impl_->repeats.clear();
 }
 
-const Configuration& Analyzer::configuration() const { return *impl_->configuration; }
+const AnalyzerConfig& Analyzer::configuration() const { return *impl_->configuration; }
 
 const Counters& Analyzer::counters() const { return impl_->counters; }
 

@@ -45,7 +45,7 @@ class StateStore;
 namespace portcullis::pipeline {
 
 // What lines are analysed with; all of it belongs together and is replaced together.
-struct Configuration {
+struct AnalyzerConfig {
     std::shared_ptr<const decode::DecoderSet> decoders;  // never null
     std::shared_ptr<const rules::RuleSet> rules;         // never null
     // For each rule (by its index in the RuleSet) the active-response blocks that it is bound to,
@@ -111,7 +111,7 @@ struct Counters {
 class Analyzer {
   public:
     // `store` must outlive the Analyzer.
-    Analyzer(std::shared_ptr<const Configuration> configuration, AnalyzerOptions options,
+    Analyzer(std::shared_ptr<const AnalyzerConfig> configuration, AnalyzerOptions options,
              rules::StateStore& store);
     ~Analyzer();
     Analyzer(const Analyzer&) = delete;
@@ -136,13 +136,13 @@ class Analyzer {
     rules::Mismatch find_mismatch(const rules::Rule& rule);
 
     // The next line that is committed gets another configuration, or other options (reload).
-    void replace(std::shared_ptr<const Configuration> configuration);
+    void replace(std::shared_ptr<const AnalyzerConfig> configuration);
     void set_options(AnalyzerOptions options);
 
     // Forgets all state but the counters (logtest --fresh).
     void reset_state();
 
-    const Configuration& configuration() const;
+    const AnalyzerConfig& configuration() const;
     const Counters& counters() const;
 
   private:

@@ -27,8 +27,8 @@ double resident_mib() {
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
 }
 
-std::shared_ptr<const pipeline::Configuration> load(const std::string& decoders,
-                                                    const std::vector<std::string>& rules) {
+std::shared_ptr<const pipeline::AnalyzerConfig> load(const std::string& decoders,
+                                                     const std::vector<std::string>& rules) {
     std::vector<test::XmlSource> rule_files;
     for (const std::string& path : rules) {
         rule_files.push_back({path, test::read_file(path)});

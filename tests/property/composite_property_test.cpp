@@ -420,7 +420,7 @@ class Generator {
     std::mt19937 random_;
 };
 
-std::shared_ptr<const pipeline::Configuration> load(const std::vector<ModelRule>& rules) {
+std::shared_ptr<const pipeline::AnalyzerConfig> load(const std::vector<ModelRule>& rules) {
     std::string text = "<group name=\"test,\">";
     for (const ModelRule& rule : rules) {
         text += rule.xml();

@@ -59,7 +59,7 @@ TEST_CASE("ossec_tests: what is wrong with a file is said with its line") {
 struct Runner {
     test::FakeClock clock;
     std::vector<respond::ActiveResponseConfig> responses;
-    std::shared_ptr<const pipeline::Configuration> configuration = make_configuration();
+    std::shared_ptr<const pipeline::AnalyzerConfig> configuration = make_configuration();
     Coverage coverage{configuration};
     TestRunner runner{configuration, {.local_hostname = "host"}, responses, clock, &coverage};
 };

@@ -50,7 +50,7 @@ constexpr std::string_view kRules = R"(
     <check_if_ignored>data</check_if_ignored></rule>
 </group>)";
 
-std::shared_ptr<const Configuration> configuration(std::string_view rules = kRules) {
+std::shared_ptr<const AnalyzerConfig> configuration(std::string_view rules = kRules) {
     base::Diagnostics diagnostics;
     auto made = test::make_analysis({{"decoders.xml", std::string(kDecoders)}},
                                     {{"rules.xml", std::string(rules)}}, diagnostics);
@@ -222,7 +222,7 @@ TEST_CASE("analyzer: in the steady state a line without an alert allocates nothi
 }
 
 TEST_CASE("analyzer: an alert of another host is one of the rule of that number here") {
-    auto with_responses = std::make_shared<Configuration>(*configuration());
+    auto with_responses = std::make_shared<AnalyzerConfig>(*configuration());
     with_responses->responses_of_rule.assign(with_responses->rules->rules().size(), {0});
     rules::MemoryStateStore store;
     Analyzer analyzer(with_responses, {}, store);

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr base::Timestamp kStart{std::chrono::seconds(1'795'510'794)};
 
-std::shared_ptr<const pipeline::Configuration> load_stock(const std::string& list) {
+std::shared_ptr<const pipeline::AnalyzerConfig> load_stock(const std::string& list) {
     const auto folder = test::conformance_path("ossec/ruleset");
     std::vector<test::XmlSource> rule_files;
     for (const std::string& name :
