@@ -25,7 +25,7 @@ class Coverage {
     // Keeps `configuration` alive.
     explicit Coverage(std::shared_ptr<const pipeline::AnalyzerConfig> configuration);
 
-    // What one line reached.
+    // Adds the decoders and rules that one line reached.
     void add(const DecodingRecord& decoding, const rules::Trace& trace);
 
     struct Unreached {

@@ -1,5 +1,5 @@
 // Explanation (--explain): each decoder and rule that was tried for an event, and whether it
-// matched or what it lacked. Pure functions of what was recorded while the event was analysed.
+// matched or why not. Pure functions of the records that were made while the event was analysed.
 #pragma once
 
 #include <string>

@@ -26,13 +26,13 @@ inline constexpr std::string_view kGoldenHost = "localhost";
 
 struct GoldenFile {
     struct Step {
-        std::string input;  // as it stands in the file, with its "> " or "@ +"
+        std::string input;  // as in the file, with its "> " or "@ +"
         base::SourcePlace place;
         std::vector<std::string> expected;  // lines
 
         bool is_line() const { return input.front() == '>'; }
         std::string_view line() const { return std::string_view(input).substr(2); }
-        std::chrono::seconds pause() const;  // of a step that is no line
+        std::chrono::seconds pause() const;  // of a step that is not a line
     };
     std::vector<std::string> header;
     bool is_traced = false;

@@ -31,12 +31,13 @@ std::string pattern_mismatch_text(std::string_view element, const pattern::Patte
                                   std::string_view subject, std::string_view indent,
                                   pattern::MatchScratch& scratch);
 // {"pattern", "text", "pattern_begin", "pattern_end", "text_begin", "text_end"}, offsets in bytes:
-// as in pattern::FurthestMatch; null where it cannot be told.
+// as in pattern::FurthestMatch; null where it is not known.
 nlohmann::ordered_json pattern_mismatch_json(const pattern::Pattern& pattern,
                                              std::string_view subject,
                                              pattern::MatchScratch& scratch);
 
-// Why `rule` does not match: the first demand that `event` does not meet. Lines as above.
+// Why `rule` does not match: `mismatch`, the first demand that `event` does not meet. Lines as
+// above.
 std::string rule_mismatch_text(const rules::Rule& rule, const rules::Mismatch& mismatch,
                                const event::Event& event, std::string_view indent,
                                pattern::MatchScratch& scratch);

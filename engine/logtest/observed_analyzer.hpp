@@ -1,7 +1,7 @@
-// ObservedAnalyzer: the Analyzer, with what happens on the way recorded as far as somebody wants to
-// know it. What logtest does with a line, from wherever it comes, goes through here.
+// ObservedAnalyzer: the Analyzer, and a record of its steps for each line. All lines of logtest and
+// of its tests go through here.
 //
-// One thread. What process() records is valid until the next line.
+// Used by one thread. The records of process() are valid until the next line.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ inline constexpr std::string_view kLocation = "stdin";
 struct RecordingOptions {
     bool rules = false;            // trace()
     bool decoding = false;         // decoding()
-    Coverage* coverage = nullptr;  // is told of each line; must outlive the analyzer
+    Coverage* coverage = nullptr;  // each line is added; must outlive the analyzer
 };
 
 class ObservedAnalyzer {
@@ -35,7 +35,7 @@ class ObservedAnalyzer {
     // `location` must live as long as the outcome is looked at.
     pipeline::Outcome& process(std::string_view line, base::Timestamp now,
                                std::string_view location = kLocation);
-    // Forgets what lines share; the store is its owner's.
+    // Forgets the state that lines share, except the content of the store.
     void reset_state() { analyzer_.reset_state(); }
     rules::Mismatch find_mismatch(const rules::Rule& rule) { return analyzer_.find_mismatch(rule); }
 

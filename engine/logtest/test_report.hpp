@@ -1,4 +1,4 @@
-// TestReport: what --run found out, and how it is told: to a person, as JUnit XML, as JSON.
+// TestReport: the results of --run, and their rendering as text, JUnit XML and JSON.
 #pragma once
 
 #include <string>

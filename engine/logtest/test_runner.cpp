@@ -16,7 +16,7 @@
 namespace portcullis::logtest {
 namespace {
 
-// Shorter lines are no events (spec: logtest, section 2).
+// Shorter lines are not events (spec: logtest, section 2).
 constexpr std::size_t kMinLine = 2;
 
 // The first line in which `expected` and `actual` differ.

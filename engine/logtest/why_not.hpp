@@ -1,6 +1,6 @@
-// WhyNot (--why-not RULE): why a rule is not the result for an event. Follows the way from the root
-// to the rule and finds where the event leaves it: another category, a parent that does not match,
-// a sibling that matched before, the rule itself.
+// WhyNot (--why-not RULE): why a rule is not the result for an event. Follows the path from the
+// root to the rule to the first step that fails: another category, a parent that does not match, a
+// sibling that matched before, or the rule itself.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct WhyNot {
     // Of the place in the tree where the event got farthest: the nodes from its root to the rule.
     std::vector<std::uint32_t> path;
     std::size_t stopped_at = 0;  // index in path
-    std::size_t places = 0;      // where the rule hangs
+    std::size_t places = 0;      // of the rule in the tree
     const rules::Rule* other = nullptr;
     rules::Mismatch mismatch;  // of Mismatch and ParentMismatch
     rules::Mismatch

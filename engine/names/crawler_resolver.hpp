@@ -1,11 +1,12 @@
-// CrawlerResolver: asks DNS whether addresses are a search engine's, without ever being waited for.
+// CrawlerResolver: asks DNS whether addresses are a search engine's. The analysis never waits for
+// it.
 //
 //   analysis ── is_crawler(address) ──▶ cache ── not known: asked in the next round of the loop
 //                                        ▲        PTR of the address, then the addresses of the
 //                                        name └──── answer, good for a time
 //
-// Whoever writes into a log decides what is asked, so everything is bounded: addresses that are
-// known, questions that are open, questions in a second. Single-threaded, on the owner's loop.
+// Anyone who can write a log line can cause a query, so everything is bounded: known addresses,
+// open queries, queries per second. Used by one thread, on the owner's loop.
 #pragma once
 
 #include <chrono>

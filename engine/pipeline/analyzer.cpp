@@ -80,7 +80,7 @@ bool Analyzer::Impl::admit_and_remember(const PreparedLine& of) {
            (!options.drop_repeated_messages || repeats.admit_and_remember(of.event_));
 }
 
-// From the result to what is done about it, in the order of spec: rules, section 11.
+// Ignore times, alert, responses and memory, in the order of spec: rules, section 11.
 void Analyzer::Impl::apply_result(const Event& event, const Rule& rule) {
     ++counters.rules_matched;
     const std::uint32_t fired_times = correlator.count(rule);
@@ -99,8 +99,8 @@ void Analyzer::Impl::apply_result(const Event& event, const Rule& rule) {
     }
     ++counters.alerts;
     outcome.alert = compose_alert(event, rule, fired_times, correlator);
-    // Who can write a log line can forge a forwarded alert and name any address in it: it is
-    // reported, but nothing is done to that address.
+    // Anyone who can write a log line can forge a forwarded alert with any address in it. So it is
+    // reported, but no response is bound to it.
     if (!event.forwarded_rule && rule.index < configuration->responses_of_rule.size()) {
         outcome.responses = configuration->responses_of_rule[rule.index];
     }

@@ -44,7 +44,8 @@ class StateStore;
 
 namespace portcullis::pipeline {
 
-// What lines are analysed with; all of it belongs together and is replaced together.
+// The decoders, rules and responses for the analysis of lines. They refer to each other by id and
+// index, so they are replaced together.
 struct AnalyzerConfig {
     std::shared_ptr<const decode::DecoderSet> decoders;  // never null
     std::shared_ptr<const rules::RuleSet> rules;         // never null
@@ -55,12 +56,13 @@ struct AnalyzerConfig {
 
 struct AnalyzerOptions {
     std::string local_hostname = {};  // of a line whose header names no host
-    // Whom is_valid_crawler asks; must outlive the Analyzer or the next set_options(). nullptr =
-    // nobody.
+    // The DNS look-ups of is_valid_crawler; must live until the next set_options(). nullptr = DNS
+    // is not asked.
     rules::CrawlerNames* crawler_names = nullptr;
-    rules::CorrelatorLimits limits = {};  // of what composite rules and first-time-seen remember
+    rules::CorrelatorLimits limits = {};  // of the memory of composite rules and first-time-seen
 
-    // What the daemon does and logtest does not (spec: logtest, section 6); kLive has all of it.
+    // What the daemon does and logtest does not (spec: logtest, section 6); live_options() sets
+    // all.
     bool drop_repeated_messages = false;    // equal to one of the last three (rules, section 11.0)
     bool normalize_firewall = false;        // (decoders, section 10)
     bool rearm_ignore_after_alert = false;  // ignore="N" stamps again when it alerts again (9)
@@ -76,10 +78,10 @@ struct Outcome {
     const event::Event* event = nullptr;  // never null
     // The result of the rule tree, also of level 0; null = no rule matched.
     const rules::Rule* rule = nullptr;
-    // Live only: repeated message or incomplete firewall event; no rule was tried, nothing is
-    // archived.
+    // Live only: a repeated message or an incomplete firewall event. No rule was tried, and the
+    // event is not archived.
     bool dropped = false;
-    // The decoder's <accumulate> was at work: fields may come from earlier lines.
+    // The decoder has <accumulate>: fields may come from earlier lines.
     bool accumulated = false;
     // A rule matched but an ignore time or check_if_ignored silences it: no alert, no response.
     bool ignored = false;
@@ -139,7 +141,7 @@ class Analyzer {
     void replace(std::shared_ptr<const AnalyzerConfig> configuration);
     void set_options(AnalyzerOptions options);
 
-    // Forgets all state but the counters (logtest --fresh).
+    // Forgets all state except the counters (logtest --fresh).
     void reset_state();
 
     const AnalyzerConfig& configuration() const;

@@ -1,4 +1,4 @@
-// What the daemon does to an event between decoding and rules, and logtest does not.
+// Filters of the daemon between decoding and rules; logtest does not use them.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace portcullis::pipeline {
 
-// Remembers the last three distinct syslog messages (spec: rules, section 11.0). State of one
+// Remembers the last three distinct syslog messages (spec: rules, section 11.0). Used by one
 // thread.
 class RepeatFilter {
   public:

@@ -1,8 +1,8 @@
 // BoundedKeys: a set of texts in the order in which they came; when it is full, the oldest make
 // room.
 //
-// Each key has a number, in that order, so that whoever writes the keys down knows which of them
-// are new. Single-threaded.
+// Each key has a number, in that order, so that a writer of the keys knows which of them are
+// new. Single-threaded.
 #pragma once
 
 #include <cstddef>

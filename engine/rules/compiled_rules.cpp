@@ -77,8 +77,8 @@ constexpr std::array kCompiledRules{
 
 // OSSEC-COMPAT: other addresses are looked up in DNS only if that is switched on. Until the answer
 // is there they are not a crawler's: an attacker's line must not make the analysis wait for the
-// attacker's name server (test "is_valid_crawler knows networks, and names only of those it was
-// told").
+// attacker's name server (test "is_valid_crawler knows networks, and only the names that were
+// looked up").
 bool comes_from_crawler(const Event& event, CrawlerNames* names) {
     static constexpr std::array<std::string_view, 7> kNetworks{
         "72.14.", "209.85.", "65.55.", "207.46.", "74.6.", "72.30.", "67.195."};

@@ -13,13 +13,13 @@
 namespace portcullis::rules {
 namespace {
 
-// What a rule demands of an event, each condition a number: two rules with the same numbers match
-// the same events. Sorted.
+// The conditions of a rule, each as a number: two rules with the same numbers match the same
+// events. Sorted.
 using Facts = std::vector<int>;
 
 struct RuleFacts {
     Facts facts;
-    // Whether `facts` are all that it takes: not if earlier events or stored state count as well.
+    // Whether `facts` alone decide: not if earlier events or stored state count as well.
     bool is_stateless = true;
 };
 
@@ -109,7 +109,7 @@ class Walk {
         bool is_reachable = false;
         std::optional<Unreachable> reason;
     };
-    // What is known of an event that has come to a node.
+    // Facts about every event for which a node is evaluated.
     struct Known {
         event::EventType category;
         Facts facts;

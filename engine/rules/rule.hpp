@@ -1,8 +1,7 @@
 // Rule: one <rule>, compiled; part of an immutable RuleSet.
 //
-// What a rule demands of one event alone are its `conditions`; what it demands of stored state are
-// its `stateful_conditions`; what it demands of earlier events is its `composite` part, which the
-// Correlator searches. Rules hold no state.
+// `conditions` examine the event alone, `stateful_conditions` also stored state, and the
+// `composite` part counts earlier events, which the Correlator holds. Rules hold no state.
 #pragma once
 
 #include <bitset>
@@ -20,12 +19,12 @@
 
 namespace portcullis::rules {
 
-// What an earlier event must share with the current one (<same_source_ip /> etc.). A field that is
-// missing on either side makes them unequal.
+// The fields that an earlier event must share with the current one (<same_source_ip /> etc.). A
+// field that is missing on either side counts as different.
 enum class Shared : std::uint8_t { Id, SrcIp, SrcPort, DstPort, User, Location };
 inline constexpr std::size_t kSharedCount = 6;
 
-// The part of a rule that searches earlier events (spec: rules, section 7).
+// The part of a rule that counts earlier events (spec: rules, section 7).
 struct Composite {
     enum class History : std::uint8_t {
         Sid,    // events whose result was rule `sid`

@@ -31,7 +31,7 @@ std::string lower(std::string_view text) {
 // The name of a file without its folders.
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// not_same_* and what each takes back.
+// not_same_* and the element that each cancels.
 struct Cancelling {
     std::string_view name;
     std::string_view cancels;
@@ -107,7 +107,7 @@ void RuleLint::run() {
     for (const Rule& rule : rules_.rules()) {
         const auto found = written_.find(rule.id);
         if (found == written_.end()) {
-            continue;  // a root that stands in
+            continue;  // a built-in root rule
         }
         const WrittenRule& written = found->second;
         look_at_attributes(rule, written);

@@ -1,4 +1,4 @@
-// RuleDraft and RuleReader: one <rule> while it is read. Internal to the loader.
+// RuleDraft and RuleReader: one <rule> while it is read. Used by the loader and by lint.
 //
 // Elements are rows of two tables: settings (rule_settings.cpp) are applied one by one in document
 // order; conditions (conditions.cpp) are compiled in the order in which the rule will evaluate
@@ -22,7 +22,7 @@ namespace portcullis::rules {
 
 class RuleReader;
 
-// Content of a repeated element, glued without separator, that still knows where it came from.
+// The texts of a repeated element, joined without a separator, with the place of each piece.
 class GluedText {
   public:
     void append(const xml::Node& node);
@@ -44,7 +44,7 @@ class GluedText {
     std::vector<Piece> pieces_;
 };
 
-// What becomes of the original rule's element when it is overwritten (spec: rules, section 6).
+// Whether an overwriting rule replaces an element of the original (spec: rules, section 6).
 enum class OnOverwrite : std::uint8_t { Replaced, Kept };
 inline constexpr auto kReplaced = OnOverwrite::Replaced;
 // OSSEC-COMPAT: overwriting leaves the PCRE2 patterns, fields and lists of the original as they
@@ -106,7 +106,7 @@ struct RuleDraft {
     std::vector<Element> elements;
     bool has_errors = false;
 
-    // What reading made of it:
+    // Results of reading:
     Rule rule;
     bool has_id = false;
     bool has_level = false;
@@ -120,7 +120,7 @@ struct RuleDraft {
     bool has_frequency = false;
     // The first element that only a composite rule may have.
     std::optional<xml::Node> composite_only;
-    // What <options> say, the last one of a pair wins; nullopt = the level decides.
+    // Set by <options>; the last one of a pair wins. nullopt = the level decides.
     std::optional<bool> log;
     std::optional<bool> mail;
 };
@@ -130,9 +130,9 @@ class RuleReader {
     RuleReader(const RuleOptions& options, base::Diagnostics& diagnostics)
         : options_(options), diagnostics_(diagnostics) {}
 
-    // Reads <rule> `node`; what is wrong is reported, and draft.has_errors set.
+    // Reads <rule> `node`. Reports errors, and sets has_errors of the draft.
     RuleDraft read(const xml::Node& node, std::string group_name);
-    // `original` overwritten by `replacement`: a draft of its own, at the place of the replacement.
+    // A new draft: `original` overwritten by `replacement`, at the place of the replacement.
     RuleDraft overwrite(const RuleDraft& original, const RuleDraft& replacement);
 
     // For the rows of the tables:
@@ -142,7 +142,7 @@ class RuleReader {
     // Reports `diagnostic` in the context of this rule and, if given, one of its elements.
     void report(base::Diagnostic diagnostic, std::string_view element = {});
     bool has_element(std::string_view name) const;
-    // Compiles `text`; reports what is wrong with it. nullopt = it was reported.
+    // Compiles `text`. nullopt = it is not a valid pattern, which was reported.
     std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
                                                     const GluedText& text);
     // Adds a condition of `row`; its name, element and demand are taken from `row` and `nodes`.
@@ -160,7 +160,7 @@ class RuleReader {
     const RuleOptions& options_;
     base::Diagnostics& diagnostics_;
     RuleDraft* draft_ = nullptr;
-    bool is_rereading_ = false;  // its warnings have been given
+    bool is_rereading_ = false;  // its warnings were reported before
 };
 
 // Digits only, at most `max_digits` of them; nullopt = something else.

@@ -19,16 +19,16 @@ namespace portcullis::state {
 
 class KeyFile {
   public:
-    // A longer line of the file is no key (spec: quirks, section 6).
+    // A longer line of the file is not a key (spec: quirks, section 6).
     static constexpr std::size_t kMaxKeyBytes = 255;
     // One flush() writes about as much at most to each of the two files.
     static constexpr std::size_t kFlushBytes = 65'536;
 
     KeyFile(std::string path, rules::BoundedKeys::Limits limits);
 
-    // Reads the file. What is no key is passed over: a last line without its newline (a kill tore
-    // it off), one that is too long or empty or has a NUL. Error "unreadable-file"; a missing file
-    // is empty.
+    // Reads the file. Lines that are not keys are skipped: a last line without its newline (a kill
+    // tore it off), one that is too long or empty or has a NUL. Error "unreadable-file"; a missing
+    // file is empty.
     base::Result<void> load();
 
     bool contains(std::string_view key) const;

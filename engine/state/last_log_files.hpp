@@ -19,7 +19,7 @@
 
 namespace portcullis::state {
 
-// What stands for `host` in a path: itself if it is a plain name; other bytes than letters, digits,
+// The folder name of `host`: the name itself if it is plain; other bytes than letters, digits,
 // '-', '_', ':' and '.' (and a '.' at the beginning) are written as "%2F", and of a long one the
 // end is a hash. So no name leads out of the folder, and different names stay different.
 std::string folder_name_of(std::string_view host);
@@ -33,7 +33,7 @@ class LastLogFiles {
 
     LastLogFiles(std::string folder, rules::LastLogs::Limits limits);
 
-    // Reads the files, the newest last. What is no file of this kind is passed over. Error
+    // Reads the files, the newest last. Files of other kinds are skipped. Error
     // "unreadable-file"; a missing folder is empty.
     base::Result<void> load();
 

@@ -89,7 +89,7 @@ struct LineEditor::Impl {
         }
     }
 
-    // A history that cannot be kept is no reason to complain.
+    // Errors are ignored: a history is not essential.
     void add(const std::string& line) const {
         HistEvent event{};
         ::history(history.get(), &event, H_ENTER, line.c_str());

@@ -71,7 +71,7 @@ struct Lab {
         server.records.insert({test::dns_name(owner), test::DnsRecord{kTypeA, 60, address}});
     }
     bool ask(std::string_view address) { return resolver->is_crawler(*IpAddress::parse(address)); }
-    // Runs until so many questions were received and answered.
+    // Runs until this number of questions was received and answered.
     template <class Holds>
     void run_until(Holds holds) {
         const auto deadline = std::chrono::steady_clock::now() + kDeadline;
@@ -97,7 +97,9 @@ TEST_CASE("crawler_resolver: an address is a crawler's once its name leads back 
     lab.run_until([&] { return lab.ask("2001:db8::6"); });
 }
 
-TEST_CASE("crawler_resolver: a name that proves nothing is no crawler's, and is not asked again") {
+TEST_CASE(
+    "crawler_resolver: a name that proves nothing does not make a crawler, and is not asked "
+    "again") {
     Lab lab;
     for (const char* address :
          {"192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "2001:db8::1"}) {
@@ -116,7 +118,7 @@ TEST_CASE("crawler_resolver: a name that proves nothing is no crawler's, and is 
     CHECK(lab.resolver->counters().failed == 0);
 }
 
-TEST_CASE("crawler_resolver: without an answer an address is no crawler's for a time") {
+TEST_CASE("crawler_resolver: without an answer an address is not a crawler's for a time") {
     Lab lab;
     lab.server.is_silent = true;
     CHECK_FALSE(lab.ask("192.0.2.1"));

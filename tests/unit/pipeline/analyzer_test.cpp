@@ -240,7 +240,7 @@ TEST_CASE("analyzer: an alert of another host is one of the rule of that number 
     CHECK(outcome.alert->full_log == "denied there");
     CHECK(outcome.alert->location == "/var/log/fw|web->/var/log/a");
     CHECK(outcome.alert->field(FieldId::SrcIp) == "192.0.2.1");
-    CHECK(outcome.responses.empty());  // whoever can write a line could name any address
+    CHECK(outcome.responses.empty());  // a forged line could name any address
 
     CHECK(forwarded("102").rule->id == 102);
     CHECK_FALSE(forwarded("102").alert);         // level 0

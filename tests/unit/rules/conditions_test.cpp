@@ -158,7 +158,7 @@ TEST_CASE("conditions: check_diff matches when the log of a host changes") {
     CHECK(engine.process({.log = "ports: 22 80"}) == 0);
 }
 
-TEST_CASE("conditions: is_valid_crawler knows networks, and names only of those it was told") {
+TEST_CASE("conditions: is_valid_crawler knows networks, and only the names that were looked up") {
     struct Told final : CrawlerNames {
         bool is_crawler(const base::IpAddress& address) override {
             asked.push_back(address.to_string());
