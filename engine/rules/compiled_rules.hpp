@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "engine/event/event.hpp"
-#include "engine/rules/condition.hpp"
+#include "engine/rules/conditions.hpp"
 #include "engine/rules/crawler_names.hpp"
 
 namespace portcullis::rules {

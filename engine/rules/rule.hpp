@@ -15,7 +15,7 @@
 #include "base/diagnostic.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
-#include "engine/rules/condition.hpp"
+#include "engine/rules/conditions.hpp"
 
 namespace portcullis::rules {
 
