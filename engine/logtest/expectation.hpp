@@ -1,5 +1,5 @@
-// Expectation: what -U RULE:LEVEL:DECODER, and an entry of an OSSEC test file, demand of an event
-// (spec: logtest, section 4). A value.
+// Expectation: the rule, level and decoder that an event must have, by -U RULE:LEVEL:DECODER or by
+// an entry of an OSSEC test file (spec: logtest, section 4). A value.
 #pragma once
 
 #include <optional>

@@ -1,8 +1,8 @@
-// The project's own test format, *.logtest: lines in, what logtest says of them out.
+// GoldenFile: the project's own test format, *.logtest: lines, and logtest's output for each.
 //
 //   # description: what the file shows       header, up to the first line of another kind
 //   # trace: yes                             with the rule trace of -v
-//   # location: /var/log/iplog               the file that the lines are taken to be from (stdin)
+//   # location: /var/log/iplog               the file that the lines are said to be from (stdin)
 //   @ +10                                    ten seconds pass
 //   > Nov 14 18:09:12 TCP: SYN scan …        a line; the phases follow, then the responses
 //
@@ -43,7 +43,7 @@ struct GoldenFile {
     static base::Result<GoldenFile> parse(const std::string& file, std::string_view text);
 };
 
-// The lines of `text`; what is behind the last newline is one, too, unless it is empty.
+// The lines of `text`. Text behind the last newline is a line unless it is empty.
 std::vector<std::string> lines_of(std::string_view text);
 
 }  // namespace portcullis::logtest

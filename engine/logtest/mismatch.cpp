@@ -18,7 +18,7 @@ using rules::Rule;
 using rules::SearchReport;
 using Json = nlohmann::ordered_json;
 
-// Of a long text only what is around the place of interest is shown.
+// Bytes of a long text that are shown before and behind the place of interest.
 constexpr std::size_t kShownBefore = 70;
 constexpr std::size_t kShownBehind = 50;
 constexpr std::string_view kCut = "...";

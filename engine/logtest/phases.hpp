@@ -1,4 +1,4 @@
-// What portcullis-logtest prints for one line: OSSEC's three phases as text, byte for byte (spec:
+// The output of portcullis-logtest for one line: OSSEC's three phases as text, byte for byte (spec:
 // logtest, section 3), or an object. Pure functions of an Outcome.
 #pragma once
 

@@ -111,8 +111,8 @@ bool Analyzer::Impl::is_ignored(const Event& event, const Rule& rule) {
     if (rule.check_if_ignored.none()) {
         return false;
     }
-    // OSSEC-COMPAT: whether the data belongs to the key is said by the rule's <ignore>, which it
-    // must have as well (test "check_if_ignored takes the data only if <ignore> names it").
+    // OSSEC-COMPAT: the rule's <ignore> decides whether the data belongs to the key, so the rule
+    // must have one as well (test "check_if_ignored takes the data only if <ignore> names it").
     constexpr auto kData = static_cast<std::size_t>(IgnorePart::Data);
     rules::IgnoreParts parts = rule.check_if_ignored;
     parts[kData] = rule.ignore[kData];

@@ -1,4 +1,4 @@
-// Analyzer: one way from a log line to what is to be done about it.
+// Analyzer: one way from a log line to its alert and responses.
 //
 //   prepare   line → pre-decode → decode → PreparedLine                      no shared state
 //   commit    PreparedLine → rules → Outcome (event, rule, alert, bound responses)   in line order
@@ -61,7 +61,7 @@ struct AnalyzerOptions {
     rules::CrawlerNames* crawler_names = nullptr;
     rules::CorrelatorLimits limits = {};  // of the memory of composite rules and first-time-seen
 
-    // What the daemon does and logtest does not (spec: logtest, section 6); live_options() sets
+    // Steps of the daemon that logtest leaves out (spec: logtest, section 6); live_options() sets
     // all.
     bool drop_repeated_messages = false;    // equal to one of the last three (rules, section 11.0)
     bool normalize_firewall = false;        // (decoders, section 10)
@@ -72,7 +72,7 @@ struct AnalyzerOptions {
 // The options of the daemon.
 AnalyzerOptions live_options(std::string local_hostname);
 
-// What became of one line. Valid until the next call of process(), commit() or replace(), and only
+// The result for one line. Valid until the next call of process(), commit() or replace(), and only
 // as long as the PreparedLine is. The caller owns the alert and may move it out.
 struct Outcome {
     const event::Event* event = nullptr;  // never null

@@ -54,7 +54,7 @@ bool is_simple_http_request(const Event& event) {
            url->find('?') == std::string_view::npos;
 }
 
-// The address that the event is about: its srcip, else what the log begins with.
+// The address of the event: its srcip, else the first word of the log.
 std::optional<base::IpAddress> address_of(const Event& event) {
     const auto& source = event.field(FieldId::SrcIp);
     return parse_numeric_address(source ? *source : event.log.substr(0, event.log.find(' ')));

@@ -280,7 +280,7 @@ constexpr Subject kTimeOfDay{Subject::Kind::TimeOfDay};
 constexpr Subject kWeekday{Subject::Kind::Weekday};
 constexpr Subject subject_of(FieldId field) { return {Subject::Kind::Field, field}; }
 
-// What <list field="…"> can name.
+// The fields of <list field="…">.
 struct ListField {
     std::string_view name;
     Subject subject;

@@ -1,7 +1,7 @@
 // Condition: one demand of a rule on one event, as data (spec: rules, sections 3 and 4).
 //
 // A Condition examines the event alone, so its answer is the same on any thread and at any time. A
-// StatefulCondition also needs what is remembered between events, and may change it. Evaluation,
+// StatefulCondition also needs state that is kept between events, and may change it. Evaluation,
 // explanations and lint read the same data; conditions.cpp makes it from the XML.
 #pragma once
 

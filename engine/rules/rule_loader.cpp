@@ -168,8 +168,8 @@ void Loader::stand_in_for_missing_roots(const std::vector<RuleDraft>& drafts) {
     }
 }
 
-// Each rule that overwrites stands where the rule stood that it overwrites, as if somebody had
-// edited the file. One without such a rule before it stays, and is reported.
+// Moves each overwriting rule to the place of the rule that it overwrites, as if the file had been
+// edited. An overwriting rule without an original before it stays, and is reported.
 std::vector<RuleDraft> Loader::replaced_in_place(std::vector<RuleDraft> drafts) {
     std::vector<RuleDraft> kept;
     std::unordered_map<int, std::size_t> place_of;

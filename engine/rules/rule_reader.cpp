@@ -105,7 +105,7 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
     draft.has_errors = original.has_errors || replacement.has_errors;
     if (draft.has_errors) {  // reported already, and not worth another look
         draft.rule = replacement.rule;
-        draft.rule.composite.reset();  // its history is sought by elements that the draft lacks
+        draft.rule.composite.reset();  // the elements that name its history are missing here
         draft_ = nullptr;
         return draft;
     }

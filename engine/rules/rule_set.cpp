@@ -93,7 +93,7 @@ struct RuleSet::Evaluation {
         }
     }
 
-    // `mismatch`: where to say what the event lacks; nullptr = nowhere.
+    // `mismatch`, if given, is set to the first demand that the event does not meet.
     bool matches(const Node& node, const Rule& rule, Mismatch* mismatch) const {
         if (node.decoder_id != 0 && node.decoder_id != event.decoder_id) {
             return fails(mismatch, Mismatch::What::DecodedAs);

@@ -1,5 +1,5 @@
-// What loading decoders and rules costs: time from the files to what analyses lines, and the memory
-// that the process has afterwards. "full" and "stock" are OSSEC's own, of the conformance data.
+// The cost of loading decoders and rules: time from the files to a configuration, and the memory of
+// the process afterwards. "full" and "stock" are OSSEC's own, from the conformance data.
 //
 //   build/release/bin/load_bench
 #include <benchmark/benchmark.h>
@@ -70,7 +70,7 @@ void BM_load_shipped(benchmark::State& state) {
     run(state, PORTCULLIS_SOURCE_DIR "/decoders/iplog_decoders.xml",
         {PORTCULLIS_SOURCE_DIR "/rules/iplog_rules.xml"});
 }
-// The largest first: memory that it gives back would hide what the others take.
+// The largest first: otherwise its memory would be hidden by memory that the others have freed.
 BENCHMARK(BM_load_full)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_load_stock)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_load_shipped)->Unit(benchmark::kMillisecond);

@@ -1,7 +1,7 @@
 // Random rule sets and lines through the Analyzer, against a naive model of spec: rules, sections
-// 4, 5, 7 and 9, that keeps the whole past and looks at all of it for every event.
+// 4, 5, 7 and 9, that keeps all events and searches all of them for each event.
 //
-// In play: if_matched_sid, _group and _regex, with every same_*, different_url and not_same_*;
+// Covered: if_matched_sid, _group and _regex, with every same_*, different_url and not_same_*;
 // level 0, no_log, ignore times, <ignore> and <check_if_ignored>; composite rules below composite
 // rules; histories of limited length; reloads in between.
 #include <catch2/catch.hpp>
@@ -445,7 +445,7 @@ Decision decide(const pipeline::Outcome& outcome) {
     return decision;
 }
 
-// What the generated lines brought about, so that the test cannot become one of nothing.
+// Counts of results, to check that the generated lines exercise every kind of rule.
 struct Seen {
     std::map<Kind, int> results;
     int ignored = 0;

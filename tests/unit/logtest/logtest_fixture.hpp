@@ -1,4 +1,4 @@
-// One configuration and what is recorded of lines that it analyses, for tests of the logtest stage.
+// One configuration, and the records of the lines that it analyses, for tests of the logtest stage.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// The surprises of OSSEC, and those that are mended, as rows: what to load, lines, and the rule
-// that is the result of each. docs/compatibility.md speaks of the mended ones.
+// Surprising behaviour of OSSEC, kept or fixed, as rows: XML to load, lines, and the rule that is
+// the result of each. docs/compatibility.md describes the fixed ones.
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/rule.hpp"
 #include "engine/rules/state_store.hpp"

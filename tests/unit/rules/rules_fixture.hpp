@@ -51,7 +51,7 @@ inline RuleSet load_group(const std::string& body, RuleOptions options = {}) {
     return rules;
 }
 
-// What a test says of an event; texts must outlive it.
+// An event as a test gives it; the texts must outlive it.
 struct Line {
     std::string_view log = "denied";
     std::map<event::FieldId, std::string_view> fields = {};
