@@ -44,7 +44,7 @@ CrawlerResolver::CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings 
       send_timer_(base::EventLoop::no_source()),
       channel_(std::move(channel)) {}
 
-bool CrawlerResolver::is_crawler(const base::IpAddress& address) {
+bool CrawlerResolver::look_up_crawler(const base::IpAddress& address) {
     const auto known = known_.find(address);
     if (known != known_.end() && Clock::now() < known->second.until) {
         return known->second.is_crawler;
@@ -52,7 +52,7 @@ bool CrawlerResolver::is_crawler(const base::IpAddress& address) {
     if (!base::special_use_of(address).empty() || open_.contains(address)) {
         return false;
     }
-    if (open_.size() >= settings_.max_questions || !may_ask()) {
+    if (open_.size() >= settings_.max_questions || !take_question()) {
         ++counters_.not_asked;
         return false;
     }
@@ -64,7 +64,7 @@ bool CrawlerResolver::is_crawler(const base::IpAddress& address) {
     return false;
 }
 
-bool CrawlerResolver::may_ask() {
+bool CrawlerResolver::take_question() {
     const auto now = Clock::now();
     if (now >= second_began_ + seconds(1)) {
         second_began_ = now;

@@ -1,9 +1,9 @@
 // CrawlerResolver: asks DNS whether addresses are a search engine's. The analysis never waits for
 // it.
 //
-//   analysis ── is_crawler(address) ──▶ cache ── not known: asked in the next round of the loop
-//                                        ▲        PTR of the address, then the addresses of the
-//                                        name └──── answer, good for a time
+//   analysis ── look_up_crawler() ──▶ cache ── not known: asked in the next round of the loop
+//                                       ▲        PTR of the address, then the addresses of the
+//                                       └─────── name; the answer is kept for a time
 //
 // Anyone who can write a log line can cause a query, so everything is bounded: known addresses,
 // open queries, queries per second. Used by one thread, on the owner's loop.
@@ -48,7 +48,7 @@ class CrawlerResolver final : public rules::CrawlerNames {
     CrawlerResolver(const CrawlerResolver&) = delete;
     CrawlerResolver& operator=(const CrawlerResolver&) = delete;
 
-    bool is_crawler(const base::IpAddress& address) override;
+    bool look_up_crawler(const base::IpAddress& address) override;
 
     struct Counters {
         std::uint64_t asked = 0;      // addresses
@@ -67,7 +67,8 @@ class CrawlerResolver final : public rules::CrawlerNames {
 
     CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings settings,
                     std::unique_ptr<base::DnsChannel> channel);
-    bool may_ask();
+    // Takes one of the questions of this second; false = there are none left.
+    bool take_question();
     void send_waiting();
     void on_name(const base::IpAddress& address, base::DnsStatus status, const std::string& name);
     void store_answer(const base::IpAddress& address, bool is_crawler,

@@ -87,7 +87,7 @@ bool comes_from_crawler(const Event& event, CrawlerNames* names) {
         return true;
     }
     const auto address = names == nullptr ? std::nullopt : address_of(event);
-    return address && names->is_crawler(*address);
+    return address && names->look_up_crawler(*address);
 }
 
 std::span<const CompiledRule> compiled_rules() { return kCompiledRules; }

@@ -12,7 +12,7 @@ class CrawlerNames {
 
     // Whether the name of `address` is in googlebot.com and leads back to the address. Never waits:
     // the answer for an address that is not known yet is false, and DNS is asked in the background.
-    virtual bool is_crawler(const base::IpAddress& address) = 0;
+    virtual bool look_up_crawler(const base::IpAddress& address) = 0;
 };
 
 }  // namespace portcullis::rules

@@ -70,7 +70,9 @@ struct Lab {
     void add_address(std::string_view owner, const Bytes& address) {
         server.records.insert({test::dns_name(owner), test::DnsRecord{kTypeA, 60, address}});
     }
-    bool ask(std::string_view address) { return resolver->is_crawler(*IpAddress::parse(address)); }
+    bool ask(std::string_view address) {
+        return resolver->look_up_crawler(*IpAddress::parse(address));
+    }
     // Runs until this number of questions was received and answered.
     template <class Holds>
     void run_until(Holds holds) {

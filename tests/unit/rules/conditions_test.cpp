@@ -163,7 +163,7 @@ TEST_CASE("conditions: check_diff matches when the log of a host changes") {
 
 TEST_CASE("conditions: is_valid_crawler knows networks, and only the names that were looked up") {
     struct Told final : CrawlerNames {
-        bool is_crawler(const base::IpAddress& address) override {
+        bool look_up_crawler(const base::IpAddress& address) override {
             asked.push_back(address.to_string());
             return address.to_string() == "192.0.2.1";
         }
