@@ -1,7 +1,7 @@
 // Analyzer: one way from a log line to its alert and responses.
 //
-//   prepare   line → pre-decode → decode → PreparedLine                      no shared state
-//   commit    PreparedLine → rules → Outcome (event, rule, alert, bound responses)   in line order
+//   prepare (no shared state)   line → pre-decode → decode → PreparedLine
+//   commit (in line order)      PreparedLine → rules → Outcome (event, rule, alert, responses)
 //
 // process() is both, one after the other. The daemon, logtest, the golden tests, the fuzzers and
 // the benches all go this way; there is no second path. The Analyzer holds the state that lines
