@@ -14,20 +14,31 @@ struct Failure {
     std::size_t condition = 0;
 };
 
+using Conditions = std::vector<Condition>;
+
+// The first condition in [first, last) that does not hold; `last` = all hold.
+Conditions::const_iterator find_false(Conditions::const_iterator first,
+                                      Conditions::const_iterator last, const EventView& view) {
+    while (first != last && evaluate(*first, view)) {
+        ++first;
+    }
+    return first;
+}
+
 // The first condition of `rule` that does not hold, in the order of evaluation. If a change of
 // state is to be avoided, the conditions that would make one are taken to hold.
 Failure find_failure(const Rule& rule, const EventView& view, Correlator& correlator,
                      StateChange state_change) {
-    std::size_t next = 0;
-    const auto stateless_hold = [&](std::size_t end) {
-        while (next < end && evaluate(rule.conditions[next], view)) {
-            ++next;
-        }
-        return next == end;
+    const auto begin = rule.conditions.begin();
+    auto next = begin;
+    const auto failure_at_next = [&] {
+        return Failure{Mismatch::What::Condition, static_cast<std::size_t>(next - begin)};
     };
     for (const StatefulCondition& condition : rule.stateful_conditions) {
-        if (!stateless_hold(condition.position)) {
-            return {Mismatch::What::Condition, next};
+        const auto position = begin + static_cast<std::ptrdiff_t>(condition.position);
+        next = find_false(next, position, view);
+        if (next != position) {
+            return failure_at_next();
         }
         if (state_change == StateChange::Avoided && condition.changes_state()) {
             continue;
@@ -37,8 +48,8 @@ Failure find_failure(const Rule& rule, const EventView& view, Correlator& correl
                     static_cast<std::size_t>(&condition - rule.stateful_conditions.data())};
         }
     }
-    return stateless_hold(rule.conditions.size()) ? Failure{}
-                                                  : Failure{Mismatch::What::Condition, next};
+    next = find_false(next, rule.conditions.end(), view);
+    return next == rule.conditions.end() ? Failure{} : failure_at_next();
 }
 
 }  // namespace
