@@ -106,7 +106,7 @@ std::vector<std::vector<std::size_t>> bind_responses(const config::EngineConfig&
 
 }  // namespace
 
-std::shared_ptr<const pipeline::Configuration> HomeConfiguration::analysis_of(
+std::shared_ptr<const pipeline::AnalyzerConfig> HomeConfiguration::analysis_of(
     const std::shared_ptr<const HomeConfiguration>& configuration) {
     return {configuration, &configuration->analysis};
 }

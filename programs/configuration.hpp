@@ -17,11 +17,11 @@ namespace portcullis::programs {
 
 struct HomeConfiguration {
     config::EngineConfig engine;
-    pipeline::Configuration analysis;
-    std::vector<std::string> decoder_files;  // the loaded ones, with the paths in ossec.conf
+    pipeline::AnalyzerConfig analysis;
+    std::vector<std::string> decoder_files;  // that were loaded, as ossec.conf names them
 
     // For an Analyzer: shares ownership of the whole.
-    static std::shared_ptr<const pipeline::Configuration> analysis_of(
+    static std::shared_ptr<const pipeline::AnalyzerConfig> analysis_of(
         const std::shared_ptr<const HomeConfiguration>& configuration);
 };
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 #include "engine/rules/rule_set.hpp"
 
 namespace portcullis::logtest {
@@ -46,7 +46,7 @@ Json kind_json(const Coverage::Kind& kind, bool are_rules) {
 
 }  // namespace
 
-Coverage::Coverage(std::shared_ptr<const pipeline::Configuration> configuration)
+Coverage::Coverage(std::shared_ptr<const pipeline::AnalyzerConfig> configuration)
     : configuration_(std::move(configuration)) {}
 
 void Coverage::add(const DecodingRecord& decoding, const rules::Trace& trace) {

@@ -1,7 +1,7 @@
 // Coverage (--coverage): which decoders and rules of a configuration lines have reached.
 //
 // A decoder is reached when an event becomes one of it, a rule when all its conditions hold, also
-// if one of its children is the result. Built-in stand-ins do not count.
+// if one of its children is the result. Built-in root rules do not count.
 #pragma once
 
 #include <cstddef>
@@ -23,9 +23,9 @@ namespace portcullis::logtest {
 class Coverage {
   public:
     // Keeps `configuration` alive.
-    explicit Coverage(std::shared_ptr<const pipeline::Configuration> configuration);
+    explicit Coverage(std::shared_ptr<const pipeline::AnalyzerConfig> configuration);
 
-    // What one line reached.
+    // Adds the decoders and rules that one line reached.
     void add(const DecodingRecord& decoding, const rules::Trace& trace);
 
     struct Unreached {
@@ -46,12 +46,12 @@ class Coverage {
     Kind rules() const;
 
   private:
-    std::shared_ptr<const pipeline::Configuration> configuration_;
+    std::shared_ptr<const pipeline::AnalyzerConfig> configuration_;
     std::unordered_set<const decode::Decoder*> decoders_;
     std::unordered_set<const rules::Rule*> rules_;
 };
 
-// "Decoders reached: 2 of 3 (66.7 %)", then those that were not, one a line; the same for rules.
+// "Decoders reached: 2 of 3 (66.7 %)", then the others, one per line; the same for rules.
 std::string coverage_text(const Coverage& coverage);
 // {"decoders": {"total", "reached", "percent", "unreached": [{"name", "file", "line"}]}, "rules":
 // the same with "id" and "description" in place of "name"}

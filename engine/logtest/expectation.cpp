@@ -43,23 +43,23 @@ Verdict judge(const Expectation& expected, const pipeline::Outcome& outcome) {
                                                                  : Verdict::OtherLevel;
 }
 
-std::vector<Mismatch> find_mismatches(const Expectation& expected,
-                                      const pipeline::Outcome& outcome) {
+std::vector<Difference> find_differences(const Expectation& expected,
+                                         const pipeline::Outcome& outcome) {
     const rules::Rule* rule = outcome.rule;
     const std::string id = rule != nullptr ? std::to_string(rule->id) : "none";
     const std::string level = rule != nullptr ? std::to_string(rule->level) : "none";
     const std::string decoder(outcome.event->decoder_name);
-    std::vector<Mismatch> mismatches;
+    std::vector<Difference> differences;
     if (!is_decoder_alike(expected, outcome)) {
-        mismatches.push_back({"decoder", expected.decoder, decoder.empty() ? "none" : decoder});
+        differences.push_back({"decoder", expected.decoder, decoder.empty() ? "none" : decoder});
     }
     if (rule == nullptr || id != expected.rule) {
-        mismatches.push_back({"rule", expected.rule, id});
+        differences.push_back({"rule", expected.rule, id});
     }
     if (rule == nullptr || level != expected.level) {
-        mismatches.push_back({"level", expected.level, level});
+        differences.push_back({"level", expected.level, level});
     }
-    return mismatches;
+    return differences;
 }
 
 }  // namespace portcullis::logtest

@@ -1,5 +1,5 @@
-// Expectation: what -U RULE:LEVEL:DECODER, and an entry of an OSSEC test file, demand of an event
-// (spec: logtest, section 4). A value.
+// Expectation: the rule, level and decoder that an event must have, by -U RULE:LEVEL:DECODER or by
+// an entry of an OSSEC test file (spec: logtest, section 4). A value.
 #pragma once
 
 #include <optional>
@@ -33,14 +33,14 @@ enum class Verdict {
 Verdict judge(const Expectation& expected, const pipeline::Outcome& outcome);
 
 // One thing that is not as expected.
-struct Mismatch {
+struct Difference {
     std::string what;  // "decoder", "rule", "level"
     std::string expected;
     std::string actual;  // "none" = there is no such thing
 };
 
 // All of them, whatever the verdict is; empty = Alike.
-std::vector<Mismatch> find_mismatches(const Expectation& expected,
-                                      const pipeline::Outcome& outcome);
+std::vector<Difference> find_differences(const Expectation& expected,
+                                         const pipeline::Outcome& outcome);
 
 }  // namespace portcullis::logtest

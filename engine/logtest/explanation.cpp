@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/logtest/miss.hpp"
-#include "engine/pattern/reach.hpp"
+#include "engine/logtest/mismatch.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 namespace portcullis::logtest {
 namespace {
@@ -34,12 +34,13 @@ std::string_view element_of(const Attempt& attempt) {
 
 std::string attempt_text(const Attempt& attempt, pattern::MatchScratch& scratch) {
     if (!attempt.matched) {
-        return pattern_miss_text(element_of(attempt), attempt.pattern, attempt.subject, kMarkIndent,
-                                 scratch);
+        return pattern_mismatch_text(element_of(attempt), attempt.pattern, attempt.subject,
+                                     kMarkIndent, scratch);
     }
     std::string_view matched = attempt.subject;
-    if (const auto reach = pattern::find_reach(attempt.pattern, attempt.subject, scratch)) {
-        matched = matched.substr(reach->text_begin, reach->text_end - reach->text_begin);
+    if (const auto furthest =
+            pattern::find_furthest_match(attempt.pattern, attempt.subject, scratch)) {
+        matched = matched.substr(furthest->text_begin, furthest->text_end - furthest->text_begin);
     }
     return fmt::format("{} '{}' matches '{}'", element_of(attempt), attempt.pattern.text(),
                        matched);
@@ -82,11 +83,11 @@ std::string explanation_text(const DecodingRecord& decoding, const rules::RuleSe
             continue;
         }
         const std::string indent(2 + 2 * rules.path_to(step.node).size(), ' ');
-        const bool is_match = step.miss.what == rules::Miss::What::Nothing;
-        const std::string why = is_match
-                                    ? "matches"
-                                    : rule_miss_text(*step.rule, step.miss, *outcome.event,
-                                                     indent + std::string(kMarkIndent), scratch);
+        const bool is_match = step.mismatch.what == rules::Mismatch::What::Nothing;
+        const std::string why =
+            is_match ? "matches"
+                     : rule_mismatch_text(*step.rule, step.mismatch, *outcome.event,
+                                          indent + std::string(kMarkIndent), scratch);
         out += fmt::format("{}{} ({}): {}\n", indent, step.rule->id, shown_place(step.rule->place),
                            why);
     }
@@ -107,7 +108,7 @@ Json explanation_json(const DecodingRecord& decoding, const Trace& trace,
         tried["matched"] = attempt.matched;
         tried["reach"] = attempt.matched
                              ? Json(nullptr)
-                             : pattern_miss_json(attempt.pattern, attempt.subject, scratch);
+                             : pattern_mismatch_json(attempt.pattern, attempt.subject, scratch);
         decoders.push_back(std::move(tried));
     }
     Json rules = Json::array();
@@ -116,8 +117,8 @@ Json explanation_json(const DecodingRecord& decoding, const Trace& trace,
             Json tried;
             tried["rule"] = step.rule->id;
             tried["place"] = base::to_utf8(shown_place(step.rule->place));
-            tried["matched"] = step.miss.what == rules::Miss::What::Nothing;
-            tried["miss"] = rule_miss_json(*step.rule, step.miss, *outcome.event, scratch);
+            tried["matched"] = step.mismatch.what == rules::Mismatch::What::Nothing;
+            tried["miss"] = rule_mismatch_json(*step.rule, step.mismatch, *outcome.event, scratch);
             rules.push_back(std::move(tried));
         }
     }

@@ -1,5 +1,5 @@
 // Explanation (--explain): each decoder and rule that was tried for an event, and whether it
-// matched or what it lacked. Pure functions of what was recorded while the event was analysed.
+// matched or why not. Pure functions of the records that were made while the event was analysed.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ std::string explanation_text(const DecodingRecord& decoding, const rules::RuleSe
                              pattern::MatchScratch& scratch);
 
 // {"decoders_tried": [{decoder, place, step, matched, reach}], "rules_tried": [{rule, place,
-// matched, miss}]}; `reach` and `miss` as in miss.hpp, null after a match.
+// matched, miss}]}; `reach` and `miss` as in mismatch.hpp, null after a match.
 nlohmann::ordered_json explanation_json(const DecodingRecord& decoding, const rules::Trace& trace,
                                         const pipeline::Outcome& outcome,
                                         pattern::MatchScratch& scratch);

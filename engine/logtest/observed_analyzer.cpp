@@ -4,21 +4,21 @@
 
 namespace portcullis::logtest {
 
-ObservedAnalyzer::ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration> configuration,
+ObservedAnalyzer::ObservedAnalyzer(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                                    pipeline::AnalyzerOptions options, rules::StateStore& store,
-                                   Observation observation)
-    : analyzer_(std::move(configuration), std::move(options), store), observation_(observation) {}
+                                   RecordingOptions recording)
+    : analyzer_(std::move(configuration), std::move(options), store), recording_(recording) {}
 
-const pipeline::Outcome& ObservedAnalyzer::process(std::string_view line, base::Timestamp now,
-                                                   std::string_view location) {
-    const bool covers = observation_.coverage != nullptr;
+pipeline::Outcome& ObservedAnalyzer::process(std::string_view line, base::Timestamp now,
+                                             std::string_view location) {
+    const bool covers = recording_.coverage != nullptr;
     decoding_.clear();
     trace_.steps.clear();
-    const pipeline::Outcome& outcome =
-        analyzer_.process(line, location, now, observation_.rules || covers ? &trace_ : nullptr,
-                          observation_.decoding || covers ? &decoding_ : nullptr);
+    pipeline::Outcome& outcome =
+        analyzer_.process(line, location, now, recording_.rules || covers ? &trace_ : nullptr,
+                          recording_.decoding || covers ? &decoding_ : nullptr);
     if (covers) {
-        observation_.coverage->add(decoding_, trace_);
+        recording_.coverage->add(decoding_, trace_);
     }
     return outcome;
 }

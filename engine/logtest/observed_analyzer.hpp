@@ -1,7 +1,7 @@
-// ObservedAnalyzer: the Analyzer, with what happens on the way recorded as far as somebody wants to
-// know it. What logtest does with a line, from wherever it comes, goes through here.
+// ObservedAnalyzer: the Analyzer, and a record of its steps for each line. All lines of logtest and
+// of its tests go through here.
 //
-// One thread. What process() records is valid until the next line.
+// Used by one thread. The records of process() are valid until the next line.
 #pragma once
 
 #include <memory>
@@ -19,34 +19,34 @@ namespace portcullis::logtest {
 // The location of a line for which none is given (spec: logtest, section 2).
 inline constexpr std::string_view kLocation = "stdin";
 
-struct Observation {
+struct RecordingOptions {
     bool rules = false;            // trace()
     bool decoding = false;         // decoding()
-    Coverage* coverage = nullptr;  // is told of each line; must outlive the analyzer
+    Coverage* coverage = nullptr;  // each line is added; must outlive the analyzer
 };
 
 class ObservedAnalyzer {
   public:
     // `store` must outlive this.
-    ObservedAnalyzer(std::shared_ptr<const pipeline::Configuration> configuration,
+    ObservedAnalyzer(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                      pipeline::AnalyzerOptions options, rules::StateStore& store,
-                     Observation observation);
+                     RecordingOptions recording);
 
     // `location` must live as long as the outcome is looked at.
-    const pipeline::Outcome& process(std::string_view line, base::Timestamp now,
-                                     std::string_view location = kLocation);
-    // Forgets what lines share; the store is its owner's.
+    pipeline::Outcome& process(std::string_view line, base::Timestamp now,
+                               std::string_view location = kLocation);
+    // Forgets the state that lines share, except the content of the store.
     void reset_state() { analyzer_.reset_state(); }
-    rules::Miss find_miss(const rules::Rule& rule) { return analyzer_.find_miss(rule); }
+    rules::Mismatch find_mismatch(const rules::Rule& rule) { return analyzer_.find_mismatch(rule); }
 
-    const pipeline::Configuration& configuration() const { return analyzer_.configuration(); }
+    const pipeline::AnalyzerConfig& configuration() const { return analyzer_.configuration(); }
     const pipeline::Counters& counters() const { return analyzer_.counters(); }
     const rules::Trace& trace() const { return trace_; }
     const DecodingRecord& decoding() const { return decoding_; }
 
   private:
     pipeline::Analyzer analyzer_;
-    Observation observation_;
+    RecordingOptions recording_;
     rules::Trace trace_;
     DecodingRecord decoding_;
 };

@@ -30,7 +30,7 @@ bool is_comment(std::string_view line) {
             (line.size() == 3 || kBlanks.find(line[3]) != std::string_view::npos));
 }
 
-// "value ; comment" → "value". Only the first ';' is looked at.
+// "value ; comment" → "value". Only the first ';' counts.
 std::string_view without_comment(std::string_view value) {
     const std::size_t at = value.find(';');
     const bool is_one = at != std::string_view::npos && at > 0 &&

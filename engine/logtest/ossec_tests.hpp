@@ -1,5 +1,5 @@
-// The .ini test files of OSSEC (spec: logtest, section 5), read as the ConfigParser of Python 2
-// reads them, which is what they are written for:
+// The .ini test files of OSSEC (spec: logtest, section 5), read as by the ConfigParser of Python 2,
+// for which they were written:
 //
 //   ; comment                     a line that begins with ; or #
 //   [failed password]
@@ -9,8 +9,8 @@
 //   alert = 5
 //   decoder = sshd
 //
-// A ';' behind a blank begins a comment in a value, too. Of an entry that is given twice the last
-// one counts. Each entry is analysed on its own, nothing is remembered from one to the next.
+// A ';' behind a blank begins a comment in a value, too. If an entry is given twice, the last one
+// counts. Each entry is analysed alone: no state is kept from one to the next.
 #pragma once
 
 #include <string>
@@ -33,8 +33,7 @@ struct OssecTest {
     std::string name() const { return section + ", " + entry; }
 };
 
-// What is wrong with the file is in `diagnostics`; a section that lacks rule, alert or decoder is
-// an error.
+// Errors and warnings go to `diagnostics`. A section without rule, alert or decoder is an error.
 std::vector<OssecTest> parse_ossec_tests(const std::string& file, std::string_view text,
                                          base::Diagnostics& diagnostics);
 

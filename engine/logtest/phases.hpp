@@ -1,4 +1,4 @@
-// What portcullis-logtest prints for one line: OSSEC's three phases as text, byte for byte (spec:
+// The output of portcullis-logtest for one line: OSSEC's three phases as text, byte for byte (spec:
 // logtest, section 3), or an object. Pure functions of an Outcome.
 #pragma once
 
@@ -18,7 +18,7 @@ std::string phases_text(const pipeline::Outcome& outcome, const rules::Trace* tr
 
 // Keys: full_event_fields {full_event, hostname, program_name, log}, decoder, fields (labels as in
 // the text; the last value of a label), rule, level, description, info, groups, alert; null where
-// there is none. Valid JSON for any bytes: what is no UTF-8 is replaced by U+FFFD.
+// there is none. Valid JSON for any bytes: bytes that are not UTF-8 become U+FFFD.
 nlohmann::ordered_json phases_json(const pipeline::Outcome& outcome);
 
 }  // namespace portcullis::logtest

@@ -1,5 +1,5 @@
-// What the responses that a rule is bound to make of its event: whether they fire, and which block
-// fits the evidence. Pure functions of an Outcome.
+// The responses that are bound to a rule: whether each fires for the event, and the block that fits
+// the evidence. Pure functions of an Outcome.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ namespace portcullis::logtest {
 //   **Response: firewall-drop for 120 s, soft block (forgeable evidence)
 //   **No response: firewall-drop: not from /var/log/iplog
 //   **No response: firewall-drop: doubtful evidence
-// `responses` are those that Outcome::responses counts; `source` is the file of the event.
+// Outcome::responses holds indices into `responses`; `source` is the file of the event.
 std::vector<std::string> response_lines(const pipeline::Outcome& outcome,
                                         const std::vector<respond::ActiveResponseConfig>& responses,
                                         std::string_view source);

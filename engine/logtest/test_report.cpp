@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 
 namespace portcullis::logtest {
 namespace {
@@ -47,9 +47,9 @@ std::string xml_escaped(std::string_view text) {
     return out;
 }
 
-std::string mismatch_text(const Mismatch& mismatch) {
-    return fmt::format("{}: expected {}, got {}", mismatch.what, mismatch.expected,
-                       mismatch.actual);
+std::string difference_text(const Difference& difference) {
+    return fmt::format("{}: expected {}, got {}", difference.what, difference.expected,
+                       difference.actual);
 }
 
 std::string plural(std::size_t count, std::string_view what) {
@@ -83,9 +83,9 @@ bool TestReport::is_success() const {
 std::string failure_text(const TestResult& result) {
     std::string out = fmt::format("{}: failed: {}\n    {:<8} {}\n", shown_place(result.place),
                                   result.name, "line", result.line);
-    for (const Mismatch& mismatch : result.mismatches) {
-        out += fmt::format("    {:<8} expected {}, got {}\n", mismatch.what, mismatch.expected,
-                           mismatch.actual);
+    for (const Difference& difference : result.differences) {
+        out += fmt::format("    {:<8} expected {}, got {}\n", difference.what, difference.expected,
+                           difference.actual);
     }
     return out;
 }
@@ -131,7 +131,7 @@ std::string junit_xml(const TestReport& report) {
                 continue;
             }
             out += fmt::format("><failure message=\"{}\">{}</failure></testcase>\n",
-                               xml_escaped(mismatch_text(result.mismatches.front())),
+                               xml_escaped(difference_text(result.differences.front())),
                                xml_escaped(failure_text(result)));
         }
         out += "  </testsuite>\n";
@@ -159,10 +159,10 @@ Json report_json(const TestReport& report) {
                          {"name", base::to_utf8(result.name)},
                          {"line", base::to_utf8(result.line)},
                          {"mismatches", Json::array()}};
-            for (const Mismatch& mismatch : result.mismatches) {
-                failure["mismatches"].push_back({{"what", mismatch.what},
-                                                 {"expected", base::to_utf8(mismatch.expected)},
-                                                 {"actual", base::to_utf8(mismatch.actual)}});
+            for (const Difference& difference : result.differences) {
+                failure["mismatches"].push_back({{"what", difference.what},
+                                                 {"expected", base::to_utf8(difference.expected)},
+                                                 {"actual", base::to_utf8(difference.actual)}});
             }
             json["failures"].push_back(std::move(failure));
         }

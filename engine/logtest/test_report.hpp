@@ -1,4 +1,4 @@
-// TestReport: what --run found out, and how it is told: to a person, as JUnit XML, as JSON.
+// TestReport: the results of --run, and their rendering as text, JUnit XML and JSON.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@
 namespace portcullis::logtest {
 
 struct TestResult {
-    std::string name;                  // within its file
-    base::SourcePlace place;           // of the test
-    std::string line;                  // that was analysed; of several the one that decides
-    std::vector<Mismatch> mismatches;  // empty = passed
+    std::string name;                     // within its file
+    base::SourcePlace place;              // of the test
+    std::string line;                     // that was analysed; of several the one that decides
+    std::vector<Difference> differences;  // empty = passed
 
-    bool has_passed() const { return mismatches.empty(); }
+    bool has_passed() const { return differences.empty(); }
 };
 
 struct TestFileReport {

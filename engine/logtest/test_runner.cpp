@@ -16,12 +16,12 @@
 namespace portcullis::logtest {
 namespace {
 
-// Shorter lines are no events (spec: logtest, section 2).
+// Shorter lines are not events (spec: logtest, section 2).
 constexpr std::size_t kMinLine = 2;
 
 // The first line in which `expected` and `actual` differ.
-Mismatch first_difference(const std::vector<std::string>& expected,
-                          const std::vector<std::string>& actual) {
+Difference first_difference(const std::vector<std::string>& expected,
+                            const std::vector<std::string>& actual) {
     const auto [want, got] =
         std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
     const auto text = [](auto line, auto end) {
@@ -34,13 +34,13 @@ Mismatch first_difference(const std::vector<std::string>& expected,
     return {"output", text(want, expected.end()), text(got, actual.end())};
 }
 
-bool has_program_decoders(const pipeline::Configuration& configuration) {
+bool has_program_decoders(const pipeline::AnalyzerConfig& configuration) {
     return !configuration.decoders->program_decoders().empty();
 }
 
 }  // namespace
 
-TestRunner::TestRunner(std::shared_ptr<const pipeline::Configuration> configuration,
+TestRunner::TestRunner(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                        pipeline::AnalyzerOptions options,
                        const std::vector<respond::ActiveResponseConfig>& responses,
                        const base::Clock& clock, Coverage* coverage)
@@ -76,12 +76,12 @@ TestFileReport TestRunner::run_ossec_tests(const std::string& file, std::string_
             const pipeline::Outcome& outcome = analyzer.process(line, clock_.now());
             verdict = judge(test.expected, outcome);
             result.line = line;
-            result.mismatches = find_mismatches(test.expected, outcome);
+            result.differences = find_differences(test.expected, outcome);
         }
         if (test.must_differ) {
-            result.mismatches.clear();
+            result.differences.clear();
             if (verdict == Verdict::Alike) {
-                result.mismatches.push_back(
+                result.differences.push_back(
                     {"entry", "another decoder, rule or level",
                      fmt::format("decoder {}, rule {}, level {}", test.expected.decoder,
                                  test.expected.rule, test.expected.level)});
@@ -122,7 +122,7 @@ TestRunner::Golden TestRunner::run_golden(const std::string& file, std::string_v
         lines.insert(lines.end(), actual.begin(), actual.end());
         TestResult result{std::string(step.line()), step.place, std::string(step.line()), {}};
         if (actual != step.expected) {
-            result.mismatches.push_back(first_difference(step.expected, actual));
+            result.differences.push_back(first_difference(step.expected, actual));
             // Where the lines begin to differ.
             const auto at = std::mismatch(actual.begin(), actual.end(), step.expected.begin(),
                                           step.expected.end());
@@ -137,7 +137,7 @@ TestRunner::Golden TestRunner::run_golden(const std::string& file, std::string_v
         std::all_of(golden.report.results.begin(), golden.report.results.end(),
                     [](const auto& each) { return each.has_passed(); })) {
         TestResult whole{"the file as a whole", {file, 1, 0}, {}, {}};
-        whole.mismatches.push_back(first_difference(lines_of(text), lines));
+        whole.differences.push_back(first_difference(lines_of(text), lines));
         golden.report.results.push_back(std::move(whole));
     }
     return golden;

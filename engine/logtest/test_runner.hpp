@@ -1,5 +1,5 @@
 // TestRunner: runs test files against a loaded configuration (--run). One load serves any number of
-// files; each file, and of an OSSEC file each entry, begins without any state.
+// files. Each golden file and each entry of an OSSEC file begins without any state.
 #pragma once
 
 #include <memory>
@@ -17,10 +17,10 @@ namespace portcullis::logtest {
 
 class TestRunner {
   public:
-    // `options` are those of OSSEC's test files: golden files have a host and a time of their own.
-    // `responses`: the blocks that Outcome::responses counts. `coverage`: nullptr = not wanted.
-    // What is referred to must outlive the runner.
-    TestRunner(std::shared_ptr<const pipeline::Configuration> configuration,
+    // `options` are for OSSEC's test files: golden files have their own host and time.
+    // Outcome::responses holds indices into `responses`. `coverage`: nullptr = not wanted. The
+    // references must outlive the runner.
+    TestRunner(std::shared_ptr<const pipeline::AnalyzerConfig> configuration,
                pipeline::AnalyzerOptions options,
                const std::vector<respond::ActiveResponseConfig>& responses,
                const base::Clock& clock, Coverage* coverage);
@@ -38,7 +38,7 @@ class TestRunner {
     std::vector<std::string> shown(const pipeline::Outcome& outcome, const rules::Trace* trace,
                                    std::string_view location) const;
 
-    std::shared_ptr<const pipeline::Configuration> configuration_;
+    std::shared_ptr<const pipeline::AnalyzerConfig> configuration_;
     pipeline::AnalyzerOptions options_;
     const std::vector<respond::ActiveResponseConfig>& responses_;
     const base::Clock& clock_;

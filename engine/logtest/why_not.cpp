@@ -8,13 +8,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 #include "engine/rules/rule.hpp"
 
 namespace portcullis::logtest {
 namespace {
 
-using rules::Miss;
+using rules::Mismatch;
 using rules::Rule;
 using rules::RuleSet;
 using rules::Trace;
@@ -69,15 +69,15 @@ class Search {
                 found.other = result_node_ ? sibling_with_result(found.path, i) : nullptr;
                 return found;
             }
-            if (tried->miss.what != Miss::What::Nothing) {
+            if (tried->mismatch.what != Mismatch::What::Nothing) {
                 const bool is_own = i + 1 == found.path.size();
-                found.reason = is_own ? Reason::Miss : Reason::ParentMiss;
+                found.reason = is_own ? Reason::Mismatch : Reason::ParentMismatch;
                 found.other = is_own ? nullptr : tried->rule;
-                found.miss = tried->miss;
+                found.mismatch = tried->mismatch;
                 return found;
             }
         }
-        settle_match(found, node);
+        explain_match(found, node);
         return found;
     }
 
@@ -99,7 +99,7 @@ class Search {
     }
 
     // The rule itself matched.
-    void settle_match(WhyNot& found, std::uint32_t node) const {
+    void explain_match(WhyNot& found, std::uint32_t node) const {
         if (result_node_ == node) {
             found.reason = Reason::IsResult;
         } else if (result_node_ && contains(node, *result_node_)) {
@@ -136,9 +136,9 @@ std::string result_text(const Rule& rule, const pipeline::Outcome& outcome) {
     return out;
 }
 
-std::string miss_text(const Rule& rule, const Miss& miss, const pipeline::Outcome& outcome,
-                      pattern::MatchScratch& scratch) {
-    return rule_miss_text(rule, miss, *outcome.event, kMarkIndent, scratch);
+std::string mismatch_text(const Rule& rule, const Mismatch& mismatch,
+                          const pipeline::Outcome& outcome, pattern::MatchScratch& scratch) {
+    return rule_mismatch_text(rule, mismatch, *outcome.event, kMarkIndent, scratch);
 }
 
 std::string reason_text(const WhyNot& why_not, const Rule& rule, const Rule& stopped_at,
@@ -152,11 +152,11 @@ std::string reason_text(const WhyNot& why_not, const Rule& rule, const Rule& sto
         case Reason::NoAlert:
             return "It matches, but noalert keeps it from being a result, and none below it is "
                    "one.";
-        case Reason::Miss:
-            return miss_text(rule, why_not.miss, outcome, scratch);
-        case Reason::ParentMiss:
+        case Reason::Mismatch:
+            return mismatch_text(rule, why_not.mismatch, outcome, scratch);
+        case Reason::ParentMismatch:
             return fmt::format("Its parent, {}, does not match: {}", named(*why_not.other),
-                               miss_text(*why_not.other, why_not.miss, outcome, scratch));
+                               mismatch_text(*why_not.other, why_not.mismatch, outcome, scratch));
         case Reason::Category:
             return fmt::format("Only events of type {} come there; this one is of type {}{}.",
                                event::name_of(stopped_at.category),
@@ -173,14 +173,14 @@ std::string reason_text(const WhyNot& why_not, const Rule& rule, const Rule& sto
     }
     const std::string tried =
         stopped_at.id == rule.id ? "It" : fmt::format("Its parent, {},", named(stopped_at));
-    const bool is_own_match = why_not.own_miss.what == Miss::What::Nothing;
+    const bool is_own_match = why_not.own_mismatch.what == Mismatch::What::Nothing;
     return fmt::format(
         "{} is not tried: {} comes before it (level {} before level {}, else in the order of the "
         "files) and matches, which ends the search among siblings.\n{}{}",
         tried, named(*why_not.other), why_not.other->level, stopped_at.level, kIndent,
         is_own_match ? std::string("Its own conditions on this event hold.")
                      : "Its own conditions do not hold either: " +
-                           miss_text(rule, why_not.own_miss, outcome, scratch));
+                           mismatch_text(rule, why_not.own_mismatch, outcome, scratch));
 }
 
 std::string path_text(const WhyNot& why_not, const RuleSet& rules) {
@@ -199,7 +199,7 @@ std::string path_text(const WhyNot& why_not, const RuleSet& rules) {
 }  // namespace
 
 WhyNot find_why_not(const Rule& rule, const RuleSet& rules, const Trace& trace,
-                    const pipeline::Outcome& outcome, const Miss& own_miss) {
+                    const pipeline::Outcome& outcome, const Mismatch& own_mismatch) {
     const Search search(rules, trace, outcome);
     WhyNot best;
     std::size_t places = 0;
@@ -217,7 +217,7 @@ WhyNot find_why_not(const Rule& rule, const RuleSet& rules, const Trace& trace,
         ++places;
     }
     best.places = places;
-    best.own_miss = own_miss;
+    best.own_mismatch = own_mismatch;
     return best;
 }
 
@@ -244,8 +244,8 @@ Json why_not_json(const WhyNot& why_not, const Rule& rule, const RuleSet& rules,
         json["path"].push_back(rules.rules()[rules.nodes()[node].rule].id);
     }
     json["other"] = why_not.other == nullptr ? Json(nullptr) : Json(why_not.other->id);
-    json["miss"] = rule_miss_json(missing, why_not.miss, *outcome.event, scratch);
-    json["own_miss"] = rule_miss_json(rule, why_not.own_miss, *outcome.event, scratch);
+    json["miss"] = rule_mismatch_json(missing, why_not.mismatch, *outcome.event, scratch);
+    json["own_miss"] = rule_mismatch_json(rule, why_not.own_mismatch, *outcome.event, scratch);
     json["ignored"] = outcome.ignored && outcome.rule == &rule;
     return json;
 }

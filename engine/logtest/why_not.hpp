@@ -1,6 +1,6 @@
-// WhyNot (--why-not RULE): why a rule is not the result for an event. Follows the way from the root
-// to the rule and finds where the event leaves it: another category, a parent that does not match,
-// a sibling that matched before, the rule itself.
+// WhyNot (--why-not RULE): why a rule is not the result for an event. Follows the path from the
+// root to the rule to the first step that fails: another category, a parent that does not match, a
+// sibling that matched before, or the rule itself.
 #pragma once
 
 #include <cstddef>
@@ -18,28 +18,29 @@ namespace portcullis::logtest {
 
 struct WhyNot {
     enum class Reason : std::uint8_t {
-        IsResult,       // it is the result
-        ChildIsResult,  // it matches, and so does `other` below it
-        NoAlert,        // it matches, and noalert keeps it from being the result
-        Miss,           // it does not match
-        ParentMiss,     // its ancestor `other` does not match
-        Shadowed,       // `other`, a sibling of it or of an ancestor, matched before
-        Category,       // its root is for another type of events
+        IsResult,        // it is the result
+        ChildIsResult,   // it matches, and so does `other` below it
+        NoAlert,         // it matches, and noalert keeps it from being the result
+        Mismatch,        // it does not match
+        ParentMismatch,  // its ancestor `other` does not match
+        Shadowed,        // `other`, a sibling of it or of an ancestor, matched before
+        Category,        // its root is for another type of events
     };
     Reason reason = Reason::Category;
     // Of the place in the tree where the event got farthest: the nodes from its root to the rule.
     std::vector<std::uint32_t> path;
     std::size_t stopped_at = 0;  // index in path
-    std::size_t places = 0;      // where the rule hangs
+    std::size_t places = 0;      // of the rule in the tree
     const rules::Rule* other = nullptr;
-    rules::Miss miss;      // of Miss and ParentMiss
-    rules::Miss own_miss;  // what the rule would lack if it were tried (RuleSet::find_miss)
+    rules::Mismatch mismatch;  // of Mismatch and ParentMismatch
+    rules::Mismatch
+        own_mismatch;  // what the rule would lack if it were tried (RuleSet::find_mismatch)
 };
 
-// REQUIRES: `outcome` and `trace` are of the same event, `rule` is one of `rules`; `own_miss` as
-// Analyzer::find_miss gives it.
+// REQUIRES: `outcome` and `trace` are of the same event, `rule` is one of `rules`; `own_mismatch`
+// as Analyzer::find_mismatch gives it.
 WhyNot find_why_not(const rules::Rule& rule, const rules::RuleSet& rules, const rules::Trace& trace,
-                    const pipeline::Outcome& outcome, const rules::Miss& own_miss);
+                    const pipeline::Outcome& outcome, const rules::Mismatch& own_mismatch);
 
 // The section "**Why not rule 5716:", begun by an empty line.
 std::string why_not_text(const WhyNot& why_not, const rules::Rule& rule,

@@ -27,7 +27,7 @@ bool is_crawler_name(std::string_view name) {
 }
 
 base::Result<std::unique_ptr<CrawlerResolver>> CrawlerResolver::start(
-    base::EventLoop& loop, const ResolverSettings& settings) {
+    base::EventLoop& loop, const CrawlerResolverSettings& settings) {
     auto channel = base::DnsChannel::open(loop, settings.dns);
     if (!channel) {
         return base::fail(channel.error());
@@ -36,14 +36,14 @@ base::Result<std::unique_ptr<CrawlerResolver>> CrawlerResolver::start(
         new CrawlerResolver(loop, settings, std::move(*channel)));
 }
 
-CrawlerResolver::CrawlerResolver(base::EventLoop& loop, ResolverSettings settings,
+CrawlerResolver::CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings settings,
                                  std::unique_ptr<base::DnsChannel> channel)
     : loop_(loop),
       settings_(std::move(settings)),
       send_timer_(base::EventLoop::no_source()),
       channel_(std::move(channel)) {}
 
-bool CrawlerResolver::is_crawler(const base::IpAddress& address) {
+bool CrawlerResolver::look_up_crawler(const base::IpAddress& address) {
     const auto known = known_.find(address);
     if (known != known_.end() && Clock::now() < known->second.until) {
         return known->second.is_crawler;
@@ -51,7 +51,7 @@ bool CrawlerResolver::is_crawler(const base::IpAddress& address) {
     if (!base::special_use_of(address).empty() || open_.contains(address)) {
         return false;
     }
-    if (open_.size() >= settings_.max_questions || !may_ask()) {
+    if (open_.size() >= settings_.max_questions || !take_question()) {
         ++counters_.not_asked;
         return false;
     }
@@ -63,7 +63,7 @@ bool CrawlerResolver::is_crawler(const base::IpAddress& address) {
     return false;
 }
 
-bool CrawlerResolver::may_ask() {
+bool CrawlerResolver::take_question() {
     const auto now = Clock::now();
     if (now >= second_began_ + seconds(1)) {
         second_began_ = now;
@@ -89,11 +89,11 @@ void CrawlerResolver::on_name(const base::IpAddress& address, base::DnsStatus st
                               const std::string& name) {
     if (status == base::DnsStatus::Failed) {
         ++counters_.failed;
-        settle(address, false, settings_.failure_lifetime);
+        store_answer(address, false, settings_.failure_lifetime);
         return;
     }
     if (!is_crawler_name(name)) {
-        settle(address, false, settings_.other_lifetime);
+        store_answer(address, false, settings_.other_lifetime);
         return;
     }
     channel_->ask_addresses(
@@ -101,17 +101,18 @@ void CrawlerResolver::on_name(const base::IpAddress& address, base::DnsStatus st
         [this, address](base::DnsStatus forward, const std::vector<base::IpAddress>& addresses) {
             if (forward == base::DnsStatus::Failed) {
                 ++counters_.failed;
-                settle(address, false, settings_.failure_lifetime);
+                store_answer(address, false, settings_.failure_lifetime);
                 return;
             }
             const bool is_crawler =
                 std::find(addresses.begin(), addresses.end(), address) != addresses.end();
-            settle(address, is_crawler,
-                   is_crawler ? settings_.crawler_lifetime : settings_.other_lifetime);
+            store_answer(address, is_crawler,
+                         is_crawler ? settings_.crawler_lifetime : settings_.other_lifetime);
         });
 }
 
-void CrawlerResolver::settle(const base::IpAddress& address, bool is_crawler, seconds lifetime) {
+void CrawlerResolver::store_answer(const base::IpAddress& address, bool is_crawler,
+                                   seconds lifetime) {
     open_.erase(address);
     const Known known{is_crawler, Clock::now() + lifetime};
     if (!known_.insert_or_assign(address, known).second) {

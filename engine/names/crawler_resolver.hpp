@@ -1,11 +1,12 @@
-// CrawlerResolver: asks DNS whether addresses are a search engine's, without ever being waited for.
+// CrawlerResolver: asks DNS whether addresses are a search engine's. The analysis never waits for
+// it.
 //
-//   analysis ── is_crawler(address) ──▶ cache ── not known: asked in the next round of the loop
-//                                        ▲        PTR of the address, then the addresses of the
-//                                        name └──── answer, good for a time
+//   analysis ── look_up_crawler() ──▶ cache ── not known: asked in the next round of the loop
+//                                       ▲        PTR of the address, then the addresses of the
+//                                       └─────── name; the answer is kept for a time
 //
-// Whoever writes into a log decides what is asked, so everything is bounded: addresses that are
-// known, questions that are open, questions in a second. Single-threaded, on the owner's loop.
+// Anyone who can write a log line can cause a query, so everything is bounded: known addresses,
+// open queries, queries per second. Used by one thread, on the owner's loop.
 #pragma once
 
 #include <chrono>
@@ -28,7 +29,7 @@ namespace portcullis::names {
 // `name` is googlebot.com or ends in .googlebot.com, in any case, with or without a final dot.
 bool is_crawler_name(std::string_view name);
 
-struct ResolverSettings {
+struct CrawlerResolverSettings {
     base::DnsSettings dns;
     std::size_t max_known = 4'096;
     std::size_t max_questions = 64;  // open at a time
@@ -41,13 +42,13 @@ struct ResolverSettings {
 class CrawlerResolver final : public rules::CrawlerNames {
   public:
     // `loop` must outlive it. Error "no-resolver".
-    static base::Result<std::unique_ptr<CrawlerResolver>> start(base::EventLoop& loop,
-                                                                const ResolverSettings& settings);
+    static base::Result<std::unique_ptr<CrawlerResolver>> start(
+        base::EventLoop& loop, const CrawlerResolverSettings& settings);
     ~CrawlerResolver() override = default;
     CrawlerResolver(const CrawlerResolver&) = delete;
     CrawlerResolver& operator=(const CrawlerResolver&) = delete;
 
-    bool is_crawler(const base::IpAddress& address) override;
+    bool look_up_crawler(const base::IpAddress& address) override;
 
     struct Counters {
         std::uint64_t asked = 0;      // addresses
@@ -64,15 +65,17 @@ class CrawlerResolver final : public rules::CrawlerNames {
         Clock::time_point until;
     };
 
-    CrawlerResolver(base::EventLoop& loop, ResolverSettings settings,
+    CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings settings,
                     std::unique_ptr<base::DnsChannel> channel);
-    bool may_ask();
+    // Takes one of the questions of this second; false = there are none left.
+    bool take_question();
     void send_waiting();
     void on_name(const base::IpAddress& address, base::DnsStatus status, const std::string& name);
-    void settle(const base::IpAddress& address, bool is_crawler, std::chrono::seconds lifetime);
+    void store_answer(const base::IpAddress& address, bool is_crawler,
+                      std::chrono::seconds lifetime);
 
     base::EventLoop& loop_;
-    ResolverSettings settings_;
+    CrawlerResolverSettings settings_;
     std::map<base::IpAddress, Known> known_;
     std::deque<base::IpAddress> order_;  // of known_, the oldest first
     std::set<base::IpAddress> open_;     // waiting or asked

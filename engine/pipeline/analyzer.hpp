@@ -1,12 +1,17 @@
-// Analyzer: one function from a log line to what is to be done about it.
+// Analyzer: one way from a log line to its alert and responses.
 //
-//   line → pre-decode → decode → rules → Outcome (event, rule, alert, bound responses)
+//   prepare (no shared state)   line → pre-decode → decode → PreparedLine
+//   commit (in line order)      PreparedLine → rules → Outcome (event, rule, alert, responses)
 //
-// The daemon, logtest, the golden tests, the fuzzers and the benches all call process(); there is
-// no second path. It holds the state that lines share (composite rules, first-time-seen keys,
-// ignore times, counters); the configuration is immutable and can be replaced whole between two
-// lines, the state survives by rule id. One thread at a time. No files, no clock: what must
-// persist goes through rules::StateStore, time is a parameter.
+// process() is both, one after the other. The daemon, logtest, the golden tests, the fuzzers and
+// the benches all go this way; there is no second path. The Analyzer holds the state that lines
+// share (composite rules, first-time-seen keys, ignore times, counters). The configuration is
+// immutable and can be replaced whole between two lines; the state survives by rule id. No files,
+// no clock: what must persist goes through rules::StateStore, time is a parameter.
+//
+// Threads: prepare() may run on several threads at once, each with its own PreparedLine, also while
+// another thread is in commit(). Everything else is for one thread at a time, and not during a
+// prepare().
 #pragma once
 
 #include <cstddef>
@@ -21,6 +26,7 @@
 #include "base/clock.hpp"
 #include "engine/alert/alert.hpp"
 #include "engine/event/event.hpp"
+#include "engine/pipeline/prepared_line.hpp"
 #include "engine/rules/correlator_limits.hpp"
 #include "engine/rules/trace.hpp"
 
@@ -38,8 +44,9 @@ class StateStore;
 
 namespace portcullis::pipeline {
 
-// What lines are analysed with; all of it belongs together and is replaced together.
-struct Configuration {
+// The decoders, rules and responses for the analysis of lines. They refer to each other by id and
+// index, so they are replaced together.
+struct AnalyzerConfig {
     std::shared_ptr<const decode::DecoderSet> decoders;  // never null
     std::shared_ptr<const rules::RuleSet> rules;         // never null
     // For each rule (by its index in the RuleSet) the active-response blocks that it is bound to,
@@ -49,12 +56,13 @@ struct Configuration {
 
 struct AnalyzerOptions {
     std::string local_hostname = {};  // of a line whose header names no host
-    // Whom is_valid_crawler asks; must outlive the Analyzer or the next set_options(). nullptr =
-    // nobody.
+    // The DNS look-ups of is_valid_crawler; must live until the next set_options(). nullptr = DNS
+    // is not asked.
     rules::CrawlerNames* crawler_names = nullptr;
-    rules::CorrelatorLimits limits = {};  // of what composite rules and first-time-seen remember
+    rules::CorrelatorLimits limits = {};  // of the memory of composite rules and first-time-seen
 
-    // What the daemon does and logtest does not (spec: logtest, section 6); kLive has all of it.
+    // Steps of the daemon that logtest leaves out (spec: logtest, section 6); live_options() sets
+    // all.
     bool drop_repeated_messages = false;    // equal to one of the last three (rules, section 11.0)
     bool normalize_firewall = false;        // (decoders, section 10)
     bool rearm_ignore_after_alert = false;  // ignore="N" stamps again when it alerts again (9)
@@ -64,21 +72,21 @@ struct AnalyzerOptions {
 // The options of the daemon.
 AnalyzerOptions live_options(std::string local_hostname);
 
-// What became of one line. Everything in it is valid until the next call of process() or
-// replace(); move the alert out to keep it.
+// The result for one line. Valid until the next call of process(), commit() or replace(), and only
+// as long as the PreparedLine is. The caller owns the alert and may move it out.
 struct Outcome {
     const event::Event* event = nullptr;  // never null
     // The result of the rule tree, also of level 0; null = no rule matched.
     const rules::Rule* rule = nullptr;
-    // Live only: repeated message or incomplete firewall event; no rule was tried, nothing is
-    // archived.
+    // Live only: a repeated message or an incomplete firewall event. No rule was tried, and the
+    // event is not archived.
     bool dropped = false;
-    // The decoder's <accumulate> was at work: fields may come from earlier lines.
+    // The decoder has <accumulate>: fields may come from earlier lines.
     bool accumulated = false;
     // A rule matched but an ignore time or check_if_ignored silences it: no alert, no response.
     bool ignored = false;
     // Set when the rule's level is > 0 and it is not ignored. alert->log says whether it belongs
-    // in alerts.log and alerts.json. Its id is 0: whoever writes alerts numbers them.
+    // in alerts.log and alerts.json. Its id is 0: the writer of the alerts numbers them.
     std::optional<alert::Alert> alert;
     // Active-response blocks to fire, in order: indices into EngineConfig::active_responses.
     // Only together with an alert (also one that is not logged).
@@ -105,36 +113,45 @@ struct Counters {
 class Analyzer {
   public:
     // `store` must outlive the Analyzer.
-    Analyzer(std::shared_ptr<const Configuration> configuration, AnalyzerOptions options,
+    Analyzer(std::shared_ptr<const AnalyzerConfig> configuration, AnalyzerOptions options,
              rules::StateStore& store);
     ~Analyzer();
     Analyzer(const Analyzer&) = delete;
     Analyzer& operator=(const Analyzer&) = delete;
 
-    // Analyses one line (without its newline; any bytes). `location` is where it was read
-    // ("/var/log/iplog", "stdin") and must live as long as the Outcome is looked at; `now` is the
-    // time of reception and should not go backwards. `trace`, if given, is overwritten; `observer`
-    // is told how the decoder was found.
-    const Outcome& process(std::string_view line, std::string_view location, base::Timestamp now,
-                           rules::Trace* trace = nullptr,
-                           decode::DecodeObserver* observer = nullptr);
+    // Decodes one line (without its newline; any bytes) into `into`. `location` is where it was
+    // read ("/var/log/iplog", "stdin") and must live as long as `into` is used; `now` is the time
+    // of reception. `observer`, if given, sees how the decoder is found.
+    void prepare(std::string_view line, std::string_view location, base::Timestamp now,
+                 PreparedLine& into, decode::DecodeObserver* observer = nullptr) const;
+    // Analyses a line that this Analyzer has prepared, once, in the order of lines: the times of
+    // reception should not go backwards. A line that was prepared before a replace() or
+    // set_options() is decoded anew. `trace`, if given, is overwritten. `line` must live as long as
+    // the Outcome is used.
+    Outcome& commit(PreparedLine& line, rules::Trace* trace = nullptr);
+    // Both for one line.
+    Outcome& process(std::string_view line, std::string_view location, base::Timestamp now,
+                     rules::Trace* trace = nullptr, decode::DecodeObserver* observer = nullptr);
 
-    // The first demand of `rule` that the last event does not meet, as far as that can be asked
-    // without a change of state (RuleSet::find_miss).
-    rules::Miss find_miss(const rules::Rule& rule);
+    // The first demand of `rule` that the last committed event does not meet, as far as that can be
+    // asked without a change of state (RuleSet::find_mismatch).
+    rules::Mismatch find_mismatch(const rules::Rule& rule);
 
-    // From the next line on another configuration and other options are in force (reload).
-    void replace(std::shared_ptr<const Configuration> configuration);
+    // The next line that is committed gets another configuration, or other options (reload).
+    void replace(std::shared_ptr<const AnalyzerConfig> configuration);
     void set_options(AnalyzerOptions options);
 
-    // Forgets all state but the counters (logtest --fresh).
+    // Forgets all state except the counters (logtest --fresh).
     void reset_state();
 
-    const Configuration& configuration() const;
+    const AnalyzerConfig& configuration() const;
     const Counters& counters() const;
 
   private:
     struct Impl;
+    // The part of prepare() that depends on configuration and options.
+    void decode(PreparedLine& line, decode::DecodeObserver* observer) const;
+
     std::unique_ptr<Impl> impl_;
 };
 

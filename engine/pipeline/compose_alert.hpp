@@ -1,4 +1,4 @@
-// compose_alert: the Alert that an event and its rule make, as a value that owns its text.
+// compose_alert: makes the Alert of an event and its rule, a value that owns its text.
 #pragma once
 
 #include <cstdint>

@@ -34,16 +34,16 @@ std::string_view normal_action(std::string_view action) {
 
 }  // namespace
 
-bool RepeatFilter::is_repeated(const Event& event) {
+bool RepeatFilter::admit_and_remember(const Event& event) {
     if (event.type != event::EventType::Syslog || event.full_log.empty()) {
-        return false;
+        return true;
     }
     if (std::find(last_.begin(), last_.end(), event.full_log) != last_.end()) {
-        return true;
+        return false;
     }
     last_[next_] = event.full_log;
     next_ = (next_ + 1) % last_.size();
-    return false;
+    return true;
 }
 
 void RepeatFilter::clear() {

@@ -1,4 +1,4 @@
-// What the daemon does to an event between decoding and rules, and logtest does not.
+// Filters of the daemon between decoding and rules; logtest does not use them.
 #pragma once
 
 #include <array>
@@ -9,12 +9,13 @@
 
 namespace portcullis::pipeline {
 
-// Remembers the last three distinct syslog messages (spec: rules, section 11.0). State of one
+// Remembers the last three distinct syslog messages (spec: rules, section 11.0). Used by one
 // thread.
 class RepeatFilter {
   public:
-    // True if `event` is of type syslog and its full log equals one of them; else it is remembered.
-    bool is_repeated(const event::Event& event);
+    // False if `event` is of type syslog and its full log equals one of them; else a syslog event
+    // is remembered.
+    bool admit_and_remember(const event::Event& event);
     void clear();
 
   private:

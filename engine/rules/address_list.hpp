@@ -9,18 +9,18 @@
 
 namespace portcullis::rules {
 
-// An address as the system's resolver reads it without asking anyone: as IpAddress::parse(), and
-// also the short forms of IPv4 ("1.2.3" is 1.2.0.3). nullopt = not an address.
+// An address in a numeric form that the system's resolver accepts: those of IpAddress::parse(), and
+// the short forms of IPv4 ("1.2.3" is 1.2.0.3). nullopt = not an address. Makes no DNS query.
 std::optional<base::IpAddress> parse_numeric_address(std::string_view text);
 
 class AddressList {
   public:
-    // "10.0.0.0/8", "::1", "any", each with an optional leading '!'. False = none of these;
-    // nothing was added.
+    // Adds "10.0.0.0/8", "::1" or "any", each with an optional leading '!'. False = it is none of
+    // these, and nothing was added.
     bool add(std::string_view entry);
 
-    // The first entry that covers `text` decides (a '!' makes it a no); none does: yes only if
-    // the last entry was negated. A text that is no address is never matched, '!' or not.
+    // The first entry that covers `text` decides: true, or false if it has a '!'. If none covers
+    // it, the result is whether the last entry has a '!'. False for a text that is not an address.
     bool matches(std::string_view text) const;
 
   private:

@@ -1,8 +1,7 @@
-// BoundedKeys: a set of texts in the order in which they came; when it is full, the oldest make
-// room.
+// BoundedKeys: a set of texts in the order of insertion; when it is full, the oldest are evicted.
 //
-// Each key has a number, in that order, so that whoever writes the keys down knows which of them
-// are new. Single-threaded.
+// Each key has a number, in that order, so that a writer of the keys knows which of them are
+// new. Used by one thread.
 #pragma once
 
 #include <cstddef>

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "engine/rules/address_list.hpp"
-#include "engine/rules/correlator.hpp"
 
 namespace portcullis::rules {
 namespace {
@@ -55,47 +54,41 @@ bool is_simple_http_request(const Event& event) {
            url->find('?') == std::string_view::npos;
 }
 
-// The address that the event is about: its srcip, else what the log begins with.
+// The address of the event: its srcip, else the first word of the log.
 std::optional<base::IpAddress> address_of(const Event& event) {
     const auto& source = event.field(FieldId::SrcIp);
     return parse_numeric_address(source ? *source : event.log.substr(0, event.log.find(' ')));
 }
 
-// OSSEC-COMPAT: other addresses are looked up in DNS only if that is switched on, and are no
-// crawler's until the answer is there: an attacker's line must not make the analysis wait for his
-// name server (test "is_valid_crawler knows networks, and names only of those it was told").
-bool comes_from_crawler(const CheckContext& context) {
-    static constexpr std::array<std::string_view, 7> kNetworks{
-        "72.14.", "209.85.", "65.55.", "207.46.", "74.6.", "72.30.", "67.195."};
-    const std::string_view log = context.event.log;
-    if (std::any_of(kNetworks.begin(), kNetworks.end(),
-                    [&](std::string_view network) { return log.starts_with(network); })) {
-        return true;
-    }
-    CrawlerNames* names = context.correlator.crawler_names();
-    const auto address = names == nullptr ? std::nullopt : address_of(context.event);
-    return address && names->is_crawler(*address);
-}
-
-// For what looks at the event alone.
-template <bool (*Holds)(const Event&)>
-bool of_event(const CheckContext& context) {
-    return Holds(context.event);
-}
-
 constexpr std::array kCompiledRules{
-    CompiledRule{"comp_srcuser_dstuser", of_event<users_agree>,
+    CompiledRule{"comp_srcuser_dstuser", SatisfiesFunction{users_agree},
                  "the two users are equal or one is missing"},
-    CompiledRule{"check_id_size", of_event<has_long_id>, "the id has ten characters or more"},
-    CompiledRule{"comp_mswin_targetuser_calleruser_diff", of_event<windows_users_differ>,
+    CompiledRule{"check_id_size", SatisfiesFunction{has_long_id},
+                 "the id has ten characters or more"},
+    CompiledRule{"comp_mswin_targetuser_calleruser_diff", SatisfiesFunction{windows_users_differ},
                  R"("Target Account Name" and "Caller User Name" differ)"},
-    CompiledRule{"is_simple_http_request", of_event<is_simple_http_request>,
+    CompiledRule{"is_simple_http_request", SatisfiesFunction{is_simple_http_request},
                  "a GET of a url without a query"},
-    CompiledRule{"is_valid_crawler", comes_from_crawler,
+    CompiledRule{"is_valid_crawler", StatefulCondition::Test::FromCrawler,
                  "the log starts with an address of a known search engine, or DNS says so"},
 };
 
 }  // namespace
+
+// OSSEC-COMPAT: other addresses are looked up in DNS only if that is switched on. Until the answer
+// is there they are not a crawler's: an attacker's line must not make the analysis wait for the
+// attacker's name server (test "is_valid_crawler knows networks, and only the names that were
+// looked up").
+bool comes_from_crawler(const Event& event, CrawlerNames* names) {
+    static constexpr std::array<std::string_view, 7> kNetworks{
+        "72.14.", "209.85.", "65.55.", "207.46.", "74.6.", "72.30.", "67.195."};
+    if (std::any_of(kNetworks.begin(), kNetworks.end(),
+                    [&](std::string_view network) { return event.log.starts_with(network); })) {
+        return true;
+    }
+    const auto address = names == nullptr ? std::nullopt : address_of(event);
+    return address && names->look_up_crawler(*address);
+}
 
 std::span<const CompiledRule> compiled_rules() { return kCompiledRules; }
 

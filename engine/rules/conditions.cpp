@@ -1,18 +1,21 @@
-// The conditions that a rule can put on one event, in the order in which they are evaluated (spec:
-// rules, sections 3 and 4). To add one, add a row; a pattern on a field needs nothing else.
+// How conditions are evaluated, and the table of the elements that make them, in the order of their
+// evaluation (spec: rules, sections 3 and 4). A pattern on a field is one row. Another kind of test
+// is a struct in conditions.hpp, and here a row and a function that makes the test from the XML.
+#include "engine/rules/conditions.hpp"
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/did_you_mean.hpp"
-#include "engine/rules/address_list.hpp"
 #include "engine/rules/compiled_rules.hpp"
 #include "engine/rules/correlator.hpp"
 #include "engine/rules/rule_reader.hpp"
-#include "engine/rules/time_window.hpp"
 
 namespace portcullis::rules {
 namespace {
@@ -22,85 +25,147 @@ using event::FieldId;
 using pattern::Language;
 using Nodes = std::span<const xml::Node>;
 using Value = std::optional<std::string_view>;
-using ValueOf = Value (*)(const Event&);
 
-// What a pattern or list can look at.
-Value log_of(const Event& event) { return event.log; }
-Value hostname_of(const Event& event) { return event.hostname; }
-Value program_name_of(const Event& event) { return event.program_name; }
-template <FieldId Id>
-Value field_of(const Event& event) {
-    return event.field(Id);
-}
-Value user_of(const Event& event) {
-    const Value& target = event.field(FieldId::DstUser);
-    return target ? target : event.field(FieldId::SrcUser);
-}
-// OSSEC-COMPAT: lists look at the other user first.
-Value list_user_of(const Event& event) {
-    const Value& source = event.field(FieldId::SrcUser);
-    return source ? source : event.field(FieldId::DstUser);
+Value find_dynamic(const Event& event, std::string_view name) {
+    const auto& fields = event.dynamic_fields();
+    const auto found =
+        std::find_if(fields.begin(), fields.end(), [&](const event::DynamicField& candidate) {
+            return equals_ignoring_case(candidate.name, name);
+        });
+    return found == fields.end() ? std::nullopt : Value(found->value);
 }
 
-// What a check looks at, for people.
-template <class ValueOf>
-Condition looking_at(ValueOf value_of, std::optional<pattern::Pattern> pattern = std::nullopt) {
-    Condition condition;
-    condition.value = [value_of](const Event& event) -> std::optional<std::string> {
-        const Value value = value_of(event);
-        return value ? std::optional<std::string>(*value) : std::nullopt;
-    };
-    condition.pattern = std::move(pattern);
-    return condition;
+Value first_of(const Event& event, FieldId first, FieldId second) {
+    const Value& value = event.field(first);
+    return value ? value : event.field(second);
 }
 
-Condition changing_state() {
-    Condition condition;
-    condition.changes_state = true;
-    return condition;
+// The text of the subject; nullopt = the event has none. An empty text for a subject of another
+// kind.
+inline Value find_value(const Condition& condition, const Event& event) {
+    switch (condition.subject.kind) {
+        case Subject::Kind::Log:
+            return event.log;
+        case Subject::Kind::Hostname:
+            return event.hostname;
+        case Subject::Kind::ProgramName:
+            return event.program_name;
+        case Subject::Kind::Field:
+            return event.field(condition.subject.field);
+        case Subject::Kind::DynamicField:
+            return find_dynamic(event, condition.dynamic_field);
+        case Subject::Kind::TargetUser:
+            return first_of(event, FieldId::DstUser, FieldId::SrcUser);
+        case Subject::Kind::SourceUser:
+            return first_of(event, FieldId::SrcUser, FieldId::DstUser);
+        case Subject::Kind::None:
+        case Subject::Kind::TimeOfDay:
+        case Subject::Kind::Weekday:
+            break;
+    }
+    return std::string_view();
 }
 
-enum class Empty : std::uint8_t { Allowed, Error };
+std::tm local_time_of(const Event& event) {
+    const std::time_t seconds =
+        std::chrono::floor<std::chrono::seconds>(event.received).time_since_epoch().count();
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    return local;
+}
 
-// A null value does not match.
-template <ValueOf value_of, Language language, Empty empty = Empty::Allowed>
-void compile_pattern(Nodes nodes, RuleReader& reader) {
-    // Of an element and its _pcre2 twin the first one counts; url and url_pcre2 both do.
-    constexpr std::string_view kSuffix = "pcre2";
-    const std::string_view name = nodes.front().name();
-    if (language == Language::Pcre2 && !equals_ignoring_case(name, "url_pcre2")) {
-        const std::string_view twin = equals_ignoring_case(name, kSuffix)
-                                          ? std::string_view("regex")
-                                          : name.substr(0, name.size() - kSuffix.size() - 1);
-        if (reader.has_element(twin)) {
-            return;
+}  // namespace
+
+bool IsInTimeWindow::holds(std::string_view /*value*/, const EventView& view) const {
+    const std::tm local = local_time_of(view.event);
+    return window.contains(local.tm_hour * 60 + local.tm_min);
+}
+
+bool IsOnWeekday::holds(std::string_view /*value*/, const EventView& view) const {
+    return days.contains(local_time_of(view.event).tm_wday);
+}
+
+bool evaluate_any(const Condition& condition, const EventView& view) {
+    const Value value = find_value(condition, view.event);
+    return value && std::visit([&](const auto& test) { return test.holds(*value, view); },
+                               condition.test) != condition.is_negated;
+}
+
+bool evaluate(const StatefulCondition& condition, const Rule& rule, const Event& event,
+              Correlator& correlator) {
+    switch (condition.test) {
+        case StatefulCondition::Test::FirstTimeSeen:
+            return correlator.take_first_time(event);
+        case StatefulCondition::Test::DiffersFromLast:
+            return correlator.replace_last_log(rule, event);
+        case StatefulCondition::Test::FromCrawler:
+            return comes_from_crawler(event, correlator.crawler_names());
+    }
+    return false;
+}
+
+std::optional<std::string> value_text(const Condition& condition, const Event& event) {
+    static constexpr std::array<const char*, 7> kDays{"sunday",   "monday", "tuesday", "wednesday",
+                                                      "thursday", "friday", "saturday"};
+    switch (condition.subject.kind) {
+        case Subject::Kind::None:
+            return std::nullopt;
+        case Subject::Kind::TimeOfDay: {
+            const std::tm local = local_time_of(event);
+            return fmt::format("{:02}:{:02}", local.tm_hour, local.tm_min);
         }
+        case Subject::Kind::Weekday:
+            return std::string(kDays[static_cast<std::size_t>(local_time_of(event).tm_wday)]);
+        default:
+            break;
+    }
+    const Value value = find_value(condition, event);
+    return value ? std::optional<std::string>(*value) : std::nullopt;
+}
+
+const pattern::Pattern* pattern_of(const Condition& condition) {
+    const auto* test = std::get_if<MatchesPattern>(&condition.test);
+    return test == nullptr ? nullptr : &test->pattern;
+}
+
+namespace {
+
+Condition make_condition(Subject subject, Test test) {
+    Condition condition;
+    condition.subject = subject;
+    condition.test = std::move(test);
+    return condition;
+}
+
+StatefulCondition make_stateful(StatefulCondition::Test test) {
+    StatefulCondition condition;
+    condition.test = test;
+    return condition;
+}
+
+void compile_pattern(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
+    if (!row.ignored_beside.empty() && reader.has_element(row.ignored_beside)) {
+        return;
     }
     const JoinedText text = join(nodes);
     if (text.text().empty()) {
-        if (empty == Empty::Error || language == Language::Pcre2) {
+        if (*row.language != Language::OsMatch) {
+            const std::string_view name = nodes.front().name();
             reader.report(
                 nodes.front().error("empty-pattern",
                                     fmt::format("<{}> is empty: it would match everything", name)),
                 name);
             return;
         }
-        reader.add_check(
-            [](const CheckContext& context) { return value_of(context.event).has_value(); },
-            looking_at(value_of));
+        reader.add(make_condition(row.subject, HasValue{}), row, nodes);
         return;
     }
-    if (const auto compiled = reader.compile_pattern(language, text)) {
-        reader.add_check(
-            [pattern = *compiled](const CheckContext& context) {
-                const Value value = value_of(context.event);
-                return value && pattern.matches(*value, context.scratch);
-            },
-            looking_at(value_of, *compiled));
+    if (auto compiled = reader.compile_pattern(*row.language, text)) {
+        reader.add(make_condition(row.subject, MatchesPattern{*std::move(compiled)}), row, nodes);
     }
 }
 
-void compile_decoded_as(Nodes nodes, RuleReader& reader) {
+void compile_decoded_as(const ConditionRow& /*row*/, Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();  // the last one wins
     if (const auto id = reader.options().find_decoder_id(node.text())) {
         reader.rule().decoder_id = *id;
@@ -115,46 +180,26 @@ void compile_decoded_as(Nodes nodes, RuleReader& reader) {
     reader.report(std::move(diagnostic), node.name());
 }
 
-void compile_action(Nodes nodes, RuleReader& reader) {
-    reader.add_check(
-        [text = join(nodes).text()](const CheckContext& context) {
-            return context.event.field(FieldId::Action) == std::string_view(text);
-        },
-        looking_at(field_of<FieldId::Action>));
+void compile_text(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
+    reader.add(make_condition(row.subject, EqualsText{join(nodes).text()}), row, nodes);
 }
 
-void compile_field(Nodes nodes, RuleReader& reader) {
-    for (const xml::Node& node : nodes) {
-        const xml::Attribute* name = node.find_attribute("name");
-        if (name == nullptr) {
-            reader.report(node.error("missing-attribute", "<field> needs the name of a field"),
-                          node.name());
-            continue;
-        }
-        const JoinedText text = join({&node, 1});
-        const auto compiled = reader.compile_pattern(Language::OsRegex, text);
-        if (!compiled) {
-            continue;
-        }
-        const auto value_of = [field = name->value](const Event& event) -> Value {
-            const auto& fields = event.dynamic_fields();
-            const auto found = std::find_if(fields.begin(), fields.end(),
-                                            [&](const event::DynamicField& candidate) {
-                                                return equals_ignoring_case(candidate.name, field);
-                                            });
-            return found == fields.end() ? std::nullopt : Value(found->value);
-        };
-        reader.add_check(
-            [pattern = *compiled, value_of](const CheckContext& context) {
-                const Value value = value_of(context.event);
-                return value && pattern.matches(*value, context.scratch);
-            },
-            looking_at(value_of, *compiled));
+void compile_field(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
+    const xml::Node& node = nodes.front();
+    const xml::Attribute* name = node.find_attribute("name");
+    if (name == nullptr) {
+        reader.report(node.error("missing-attribute", "<field> needs the name of a field"),
+                      node.name());
+        return;
+    }
+    if (auto compiled = reader.compile_pattern(*row.language, join(nodes))) {
+        Condition condition = make_condition(row.subject, MatchesPattern{*std::move(compiled)});
+        condition.dynamic_field = name->value;
+        reader.add(std::move(condition), row, nodes);
     }
 }
 
-template <FieldId Id>
-void compile_addresses(Nodes nodes, RuleReader& reader) {
+void compile_addresses(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
     AddressList list;
     for (const xml::Node& node : nodes) {
         if (!list.add(node.text())) {
@@ -167,24 +212,23 @@ void compile_addresses(Nodes nodes, RuleReader& reader) {
             reader.report(std::move(diagnostic), node.name());
         }
     }
-    reader.add_check(
-        [list = std::move(list)](const CheckContext& context) {
-            const Value value = context.event.field(Id);
-            return value && list.matches(*value);
-        },
-        looking_at(field_of<Id>));
+    reader.add(make_condition(row.subject, MatchesAddress{std::move(list)}), row, nodes);
 }
 
-void compile_compiled_rule(Nodes nodes, RuleReader& reader) {
+void compile_compiled_rule(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();
     if (const CompiledRule* compiled = find_compiled_rule(node.text())) {
-        reader.add_check(
-            [holds = compiled->holds](const CheckContext& context) { return holds(context); });
+        if (const auto* function = std::get_if<SatisfiesFunction>(&compiled->test)) {
+            reader.add(make_condition(row.subject, *function), row, nodes);
+        } else {
+            reader.add(make_stateful(std::get<StatefulCondition::Test>(compiled->test)), row,
+                       nodes);
+        }
         return;
     }
     std::vector<std::string_view> names;
-    for (const CompiledRule& row : compiled_rules()) {
-        names.push_back(row.name);
+    for (const CompiledRule& each : compiled_rules()) {
+        names.push_back(each.name);
     }
     base::Diagnostic diagnostic = node.error_in_text(
         "unknown-compiled-rule", fmt::format("there is no compiled rule \"{}\"", node.text()), 0,
@@ -193,28 +237,10 @@ void compile_compiled_rule(Nodes nodes, RuleReader& reader) {
     reader.report(std::move(diagnostic), node.name());
 }
 
-std::tm local_time_of(const Event& event) {
-    const std::time_t seconds =
-        std::chrono::floor<std::chrono::seconds>(event.received).time_since_epoch().count();
-    std::tm local{};
-    localtime_r(&seconds, &local);
-    return local;
-}
-
-void compile_time(Nodes nodes, RuleReader& reader) {
+void compile_time(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();
     if (const auto window = TimeWindow::parse(node.text())) {
-        Condition condition;
-        condition.value = [](const Event& event) {
-            const std::tm local = local_time_of(event);
-            return fmt::format("{:02}:{:02}", local.tm_hour, local.tm_min);
-        };
-        reader.add_check(
-            [window = *window](const CheckContext& context) {
-                const std::tm local = local_time_of(context.event);
-                return window.contains(local.tm_hour * 60 + local.tm_min);
-            },
-            std::move(condition));
+        reader.add(make_condition(row.subject, IsInTimeWindow{*window}), row, nodes);
         return;
     }
     base::Diagnostic diagnostic = node.error_in_text(
@@ -223,20 +249,10 @@ void compile_time(Nodes nodes, RuleReader& reader) {
     reader.report(std::move(diagnostic), node.name());
 }
 
-void compile_weekday(Nodes nodes, RuleReader& reader) {
+void compile_weekday(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
     const xml::Node& node = nodes.back();
     if (const auto days = Weekdays::parse(node.text())) {
-        Condition condition;
-        condition.value = [](const Event& event) {
-            static constexpr std::array<const char*, 7> kDays{
-                "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
-            return std::string(kDays[static_cast<std::size_t>(local_time_of(event).tm_wday)]);
-        };
-        reader.add_check(
-            [days = *days](const CheckContext& context) {
-                return days.contains(local_time_of(context.event).tm_wday);
-            },
-            std::move(condition));
+        reader.add(make_condition(row.subject, IsOnWeekday{*days}), row, nodes);
         return;
     }
     base::Diagnostic diagnostic = node.error_in_text(
@@ -245,38 +261,43 @@ void compile_weekday(Nodes nodes, RuleReader& reader) {
     reader.report(std::move(diagnostic), node.name());
 }
 
-void compile_check_diff(Nodes /*nodes*/, RuleReader& reader) {
+void compile_check_diff(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
     reader.rule().checks_difference = true;
-    reader.add_check(
-        [](const CheckContext& context) {
-            return context.correlator.differs_from_last(context.rule, context.event);
-        },
-        changing_state());
+    reader.add(make_stateful(StatefulCondition::Test::DiffersFromLast), row, nodes);
 }
 
-void compile_if_fts(Nodes /*nodes*/, RuleReader& reader) {
-    reader.add_check(
-        [](const CheckContext& context) { return context.correlator.is_first_time(context.event); },
-        changing_state());
+void compile_if_fts(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
+    reader.add(make_stateful(StatefulCondition::Test::FirstTimeSeen), row, nodes);
 }
 
-// What <list field="…"> can name.
+constexpr Subject kLog{Subject::Kind::Log};
+constexpr Subject kHostname{Subject::Kind::Hostname};
+constexpr Subject kProgramName{Subject::Kind::ProgramName};
+constexpr Subject kDynamicField{Subject::Kind::DynamicField};
+constexpr Subject kTargetUser{Subject::Kind::TargetUser};
+constexpr Subject kSourceUser{Subject::Kind::SourceUser};
+constexpr Subject kTimeOfDay{Subject::Kind::TimeOfDay};
+constexpr Subject kWeekday{Subject::Kind::Weekday};
+constexpr Subject subject_of(FieldId field) { return {Subject::Kind::Field, field}; }
+
+// The fields of <list field="…">.
 struct ListField {
     std::string_view name;
-    ValueOf value_of;
+    Subject subject;
 };
 constexpr std::array kListFields{
-    ListField{"srcip", field_of<FieldId::SrcIp>},
-    ListField{"srcport", field_of<FieldId::SrcPort>},
-    ListField{"dstip", field_of<FieldId::DstIp>},
-    ListField{"dstport", field_of<FieldId::DstPort>},
-    ListField{"user", list_user_of},
-    ListField{"url", field_of<FieldId::Url>},
-    ListField{"id", field_of<FieldId::Id>},
-    ListField{"hostname", hostname_of},
-    ListField{"program_name", program_name_of},
-    ListField{"status", field_of<FieldId::Status>},
-    ListField{"action", field_of<FieldId::Action>},
+    ListField{"srcip", subject_of(FieldId::SrcIp)},
+    ListField{"srcport", subject_of(FieldId::SrcPort)},
+    ListField{"dstip", subject_of(FieldId::DstIp)},
+    ListField{"dstport", subject_of(FieldId::DstPort)},
+    // OSSEC-COMPAT: lists prefer the source user, <user> the target user.
+    ListField{"user", kSourceUser},
+    ListField{"url", subject_of(FieldId::Url)},
+    ListField{"id", subject_of(FieldId::Id)},
+    ListField{"hostname", kHostname},
+    ListField{"program_name", kProgramName},
+    ListField{"status", subject_of(FieldId::Status)},
+    ListField{"action", subject_of(FieldId::Action)},
 };
 
 struct ListLookup {
@@ -315,7 +336,8 @@ auto find_row(const Table& table, const xml::Node& node, const xml::Attribute& a
     return nullptr;
 }
 
-void compile_list(const xml::Node& node, RuleReader& reader) {
+void compile_list(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
+    const xml::Node& node = nodes.front();
     const xml::Attribute* field = node.find_attribute("field");
     if (field == nullptr) {
         reader.report(node.error("missing-attribute", "<list> needs a field"), node.name());
@@ -348,98 +370,100 @@ void compile_list(const xml::Node& node, RuleReader& reader) {
     }
     const auto& find_list = reader.options().find_list;
     std::shared_ptr<const KeyValueList> list = find_list ? find_list(node.text()) : nullptr;
-    reader.add_check(
-        [list = std::move(list), lookup, value_of = list_field->value_of,
-         value_pattern](const CheckContext& context) {
-            const Value key = value_of(context.event);
-            if (!key || list == nullptr) {
-                return false;
-            }
-            const auto found = lookup->by_address ? list->find_address(*key) : list->find(*key);
-            const bool holds = found && (!lookup->checks_value ||
-                                         value_pattern->matches(found->value, context.scratch));
-            return holds != lookup->is_negated;
-        },
-        looking_at(list_field->value_of));
-}
-
-void compile_lists(Nodes nodes, RuleReader& reader) {
-    for (const xml::Node& node : nodes) {
-        compile_list(node, reader);
+    if (list == nullptr) {
+        reader.add(make_condition(list_field->subject, Never{}), row, nodes);
+        return;
     }
+    IsInList test{std::move(list), lookup->by_address, std::nullopt};
+    if (lookup->checks_value) {
+        test.value_pattern = std::move(value_pattern);
+    }
+    Condition condition = make_condition(list_field->subject, std::move(test));
+    condition.is_negated = lookup->is_negated;
+    reader.add(std::move(condition), row, nodes);
 }
 
 // Builds without GeoIP: the value is never known.
-void compile_never(Nodes nodes, RuleReader& reader) {
+void compile_never(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
     base::Diagnostic warning = nodes.front().error(
         "no-geoip", fmt::format("the rule never matches: <{}> needs the place of an address, which "
                                 "is not looked up",
                                 nodes.front().name()));
     warning.severity = base::Severity::Warning;
     reader.report(std::move(warning), nodes.front().name());
-    reader.add_check([](const CheckContext&) { return false; });
+    reader.add(make_condition(row.subject, Never{}), row, nodes);
 }
 
 constexpr auto kOsMatch = Language::OsMatch;
 constexpr auto kOsRegex = Language::OsRegex;
-constexpr auto kPcre2 = Language::Pcre2;
+
+constexpr ConditionRow pattern_row(std::string_view name, Subject subject, Language language,
+                                   std::string_view help) {
+    return {name, kReplaced, compile_pattern, help, subject, language};
+}
+
+// OSSEC-COMPAT: of an element and its PCRE2 twin only the first one counts.
+constexpr ConditionRow twin_row(std::string_view name, Subject subject, std::string_view twin) {
+    return {name,    kKept,           compile_pattern,    "(PCRE2)",
+            subject, Language::Pcre2, Repeated::Together, twin};
+}
+
+constexpr ConditionRow geoip_row(std::string_view name) {
+    return {name, kKept, compile_never, "never matches: no GeoIP"};
+}
+
+constexpr ConditionRow geoip_twin_row(std::string_view name, std::string_view twin) {
+    ConditionRow row = geoip_row(name);
+    row.language = Language::Pcre2;
+    row.ignored_beside = twin;
+    return row;
+}
 
 constexpr std::array kConditions{
     ConditionRow{"decoded_as", kReplaced, compile_decoded_as, "name of the event's decoder"},
-    ConditionRow{"program_name", kReplaced, compile_pattern<program_name_of, kOsMatch>,
-                 "program of the log header (OS_Match)"},
-    ConditionRow{"program_name_pcre2", kKept, compile_pattern<program_name_of, kPcre2>, "(PCRE2)"},
-    ConditionRow{"id", kReplaced, compile_pattern<field_of<FieldId::Id>, kOsMatch>,
-                 "decoded id (OS_Match)"},
-    ConditionRow{"id_pcre2", kKept, compile_pattern<field_of<FieldId::Id>, kPcre2>, "(PCRE2)"},
-    ConditionRow{"match", kReplaced, compile_pattern<log_of, kOsMatch>,
-                 "the log without its header (OS_Match)"},
-    ConditionRow{"match_pcre2", kKept, compile_pattern<log_of, kPcre2>, "(PCRE2)"},
-    ConditionRow{"regex", kReplaced, compile_pattern<log_of, kOsRegex, Empty::Error>,
-                 "the log without its header (OS_Regex)"},
-    ConditionRow{"pcre2", kKept, compile_pattern<log_of, kPcre2>, "(PCRE2)"},
-    ConditionRow{"action", kReplaced, compile_action, "decoded action, exactly"},
-    ConditionRow{"url", kReplaced, compile_pattern<field_of<FieldId::Url>, kOsMatch>,
-                 "decoded url (OS_Match)"},
-    ConditionRow{"url_pcre2", kKept, compile_pattern<field_of<FieldId::Url>, kPcre2>, "(PCRE2)"},
-    ConditionRow{"field", kKept, compile_field, "dynamic field of that name (OS_Regex)"},
-    ConditionRow{"srcip", kReplaced, compile_addresses<FieldId::SrcIp>,
-                 "address or network of srcip, '!' negates"},
-    ConditionRow{"dstip", kReplaced, compile_addresses<FieldId::DstIp>,
-                 "address or network of dstip, '!' negates"},
-    ConditionRow{"srcport", kReplaced, compile_pattern<field_of<FieldId::SrcPort>, kOsMatch>,
-                 "decoded srcport (OS_Match)"},
-    ConditionRow{"srcport_pcre2", kKept, compile_pattern<field_of<FieldId::SrcPort>, kPcre2>,
-                 "(PCRE2)"},
-    ConditionRow{"dstport", kReplaced, compile_pattern<field_of<FieldId::DstPort>, kOsMatch>,
-                 "decoded dstport (OS_Match)"},
-    ConditionRow{"dstport_pcre2", kKept, compile_pattern<field_of<FieldId::DstPort>, kPcre2>,
-                 "(PCRE2)"},
+    pattern_row("program_name", kProgramName, kOsMatch, "program of the log header (OS_Match)"),
+    twin_row("program_name_pcre2", kProgramName, "program_name"),
+    pattern_row("id", subject_of(FieldId::Id), kOsMatch, "decoded id (OS_Match)"),
+    twin_row("id_pcre2", subject_of(FieldId::Id), "id"),
+    pattern_row("match", kLog, kOsMatch, "the log without its header (OS_Match)"),
+    twin_row("match_pcre2", kLog, "match"),
+    pattern_row("regex", kLog, kOsRegex, "the log without its header (OS_Regex)"),
+    twin_row("pcre2", kLog, "regex"),
+    ConditionRow{"action", kReplaced, compile_text, "decoded action, exactly",
+                 subject_of(FieldId::Action)},
+    pattern_row("url", subject_of(FieldId::Url), kOsMatch, "decoded url (OS_Match)"),
+    twin_row("url_pcre2", subject_of(FieldId::Url), {}),  // OSSEC-COMPAT: it counts beside <url>
+    ConditionRow{"field", kKept, compile_field, "dynamic field of that name (OS_Regex)",
+                 kDynamicField, kOsRegex, Repeated::OneByOne},
+    ConditionRow{"srcip", kReplaced, compile_addresses, "address or network of srcip, '!' negates",
+                 subject_of(FieldId::SrcIp)},
+    ConditionRow{"dstip", kReplaced, compile_addresses, "address or network of dstip, '!' negates",
+                 subject_of(FieldId::DstIp)},
+    pattern_row("srcport", subject_of(FieldId::SrcPort), kOsMatch, "decoded srcport (OS_Match)"),
+    twin_row("srcport_pcre2", subject_of(FieldId::SrcPort), "srcport"),
+    pattern_row("dstport", subject_of(FieldId::DstPort), kOsMatch, "decoded dstport (OS_Match)"),
+    twin_row("dstport_pcre2", subject_of(FieldId::DstPort), "dstport"),
     ConditionRow{"compiled_rule", kReplaced, compile_compiled_rule, "a function of that name"},
-    ConditionRow{"user", kReplaced, compile_pattern<user_of, kOsMatch>,
-                 "dstuser, else srcuser (OS_Match)"},
-    ConditionRow{"user_pcre2", kKept, compile_pattern<user_of, kPcre2>, "(PCRE2)"},
-    ConditionRow{"srcgeoip", kKept, compile_never, "never matches: no GeoIP"},
-    ConditionRow{"srcgeoip_pcre2", kKept, compile_never, "never matches: no GeoIP"},
-    ConditionRow{"dstgeoip", kKept, compile_never, "never matches: no GeoIP"},
-    ConditionRow{"dstgeoip_pcre2", kKept, compile_never, "never matches: no GeoIP"},
-    ConditionRow{"time", kReplaced, compile_time, "local time of reception"},
-    ConditionRow{"weekday", kReplaced, compile_weekday, "local weekday of reception"},
-    ConditionRow{"extra_data", kReplaced, compile_pattern<field_of<FieldId::ExtraData>, kOsMatch>,
-                 "decoded extra_data (OS_Match)"},
-    ConditionRow{"extra_data_pcre2", kKept, compile_pattern<field_of<FieldId::ExtraData>, kPcre2>,
-                 "(PCRE2)"},
-    ConditionRow{"hostname", kReplaced, compile_pattern<hostname_of, kOsMatch>,
-                 "host of the log header, else this one (OS_Match)"},
-    ConditionRow{"hostname_pcre2", kKept, compile_pattern<hostname_of, kPcre2>, "(PCRE2)"},
-    ConditionRow{"status", kReplaced, compile_pattern<field_of<FieldId::Status>, kOsMatch>,
-                 "decoded status (OS_Match)"},
-    ConditionRow{"status_pcre2", kKept, compile_pattern<field_of<FieldId::Status>, kPcre2>,
-                 "(PCRE2)"},
+    pattern_row("user", kTargetUser, kOsMatch, "dstuser, else srcuser (OS_Match)"),
+    twin_row("user_pcre2", kTargetUser, "user"),
+    geoip_row("srcgeoip"),
+    geoip_twin_row("srcgeoip_pcre2", "srcgeoip"),
+    geoip_row("dstgeoip"),
+    geoip_twin_row("dstgeoip_pcre2", "dstgeoip"),
+    ConditionRow{"time", kReplaced, compile_time, "local time of reception", kTimeOfDay},
+    ConditionRow{"weekday", kReplaced, compile_weekday, "local weekday of reception", kWeekday},
+    pattern_row("extra_data", subject_of(FieldId::ExtraData), kOsMatch,
+                "decoded extra_data (OS_Match)"),
+    twin_row("extra_data_pcre2", subject_of(FieldId::ExtraData), "extra_data"),
+    pattern_row("hostname", kHostname, kOsMatch,
+                "host of the log header, else this one (OS_Match)"),
+    twin_row("hostname_pcre2", kHostname, "hostname"),
+    pattern_row("status", subject_of(FieldId::Status), kOsMatch, "decoded status (OS_Match)"),
+    twin_row("status_pcre2", subject_of(FieldId::Status), "status"),
     ConditionRow{"check_diff", kKept, compile_check_diff,
                  "the log differs from the last one of this host and rule"},
     ConditionRow{"if_fts", kKept, compile_if_fts, "the key of the decoder's <fts> is new"},
-    ConditionRow{"list", kKept, compile_lists, "look-up in a list"},
+    ConditionRow{"list", kKept, compile_list, "look-up in a list", {}, {}, Repeated::OneByOne},
 };
 
 }  // namespace

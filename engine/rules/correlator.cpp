@@ -64,8 +64,8 @@ void Correlator::begin_event() {
 }
 
 // The walk of spec: rules, section 7.2.
-bool Correlator::search(const Rule& rule, const Event& event, pattern::MatchScratch& scratch,
-                        SearchReport* wanted_report) {
+bool Correlator::consume_matches(const Rule& rule, const Event& event,
+                                 pattern::MatchScratch& scratch, SearchReport* wanted_report) {
     SearchReport unwanted;
     SearchReport& report = wanted_report == nullptr ? unwanted : *wanted_report;
     report = {};
@@ -238,7 +238,7 @@ void Correlator::forget_oldest() {
     ++forgotten_;
 }
 
-bool Correlator::is_first_time(const Event& event) {
+bool Correlator::take_first_time(const Event& event) {
     if (!event.fts) {
         return false;
     }
@@ -284,7 +284,7 @@ bool Correlator::is_similar_to_recent_keys(std::string_view key) const {
            kSimilarKeys;
 }
 
-bool Correlator::differs_from_last(const Rule& rule, const Event& event) {
+bool Correlator::replace_last_log(const Rule& rule, const Event& event) {
     if (event.log.size() >= kMaxDiffBytes) {
         return false;
     }
@@ -299,25 +299,25 @@ bool Correlator::differs_from_last(const Rule& rule, const Event& event) {
 
 std::uint32_t Correlator::count(const Rule& rule) { return ++rule_states_[rule.id].fired; }
 
-bool Correlator::is_silenced(const Rule& rule, base::Timestamp now, Rearm rearm) {
+bool Correlator::admit_and_silence(const Rule& rule, base::Timestamp now, Rearm rearm) {
     if (!rule.silence) {
-        return false;
+        return true;
     }
     std::optional<base::Timestamp>& since = rule_states_[rule.id].silent_since;
     if (!since) {
         since = now;
-        return false;
+        return true;
     }
     // A clock that was set back must not prolong the silence.
     if (now >= *since && seconds_of(now) - seconds_of(*since) < *rule.silence) {
-        return true;
+        return false;
     }
     if (rearm == Rearm::Live) {
         since = now;
     } else {
         since.reset();
     }
-    return false;
+    return true;
 }
 
 }  // namespace portcullis::rules

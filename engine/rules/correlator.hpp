@@ -1,9 +1,9 @@
-// Correlator: what the rules remember from one event to the next.
+// Correlator: the state of the rules between one event and the next.
 //
-// Holds the recent events with a result (for composite rules), first-time-seen keys of similar
-// events, ignore times and counters by rule id. It survives a reload: use() attaches it to another
-// RuleSet. Single-threaded, in the order of lines; bounded by a number of events and of bytes, the
-// oldest are forgotten and counted. Time is that of the events.
+// Holds the recent events with a result (for composite rules), recent first-time-seen keys of ids
+// events, and ignore times and counters by rule id. It survives a reload: use() attaches it to
+// another RuleSet. Used by one thread, in the order of lines. The events are bounded by number and
+// by bytes: the oldest are forgotten and counted. Time is that of the events.
 #pragma once
 
 #include <array>
@@ -34,49 +34,53 @@ class Correlator {
     static constexpr std::size_t kMaxPreviousLines = 11;
     static constexpr std::size_t kMinMemory = 2048;
 
-    // What happens when the time of ignore="N" is over: the rule alerts, and the next N seconds
-    // are silent again (Live), or the event after it alerts too (Once, as logtest does).
+    // After the time of ignore="N" the rule alerts again. Live: the next N seconds are silent
+    // again. Once (as logtest does): the event after it alerts too.
     enum class Rearm : std::uint8_t { Live, Once };
 
     // `limits.events` is raised to kMinMemory. `store` must outlive this.
     Correlator(CorrelatorLimits limits, StateStore& store);
-    // From now on (reload); what is beyond smaller limits goes with the next event.
+    // Replaces the limits (reload). Events beyond smaller limits are forgotten with the next
+    // remember().
     void set_limits(CorrelatorLimits limits);
 
-    // For is_valid_crawler; must live until the next call. nullptr = nobody is asked.
+    // For is_valid_crawler; must live until the next call. nullptr = DNS is not asked.
     void set_crawler_names(CrawlerNames* names) { crawler_names_ = names; }
     CrawlerNames* crawler_names() const { return crawler_names_; }
 
-    // From now on the rules are those of `rules`, which must live until the next use(). What is
-    // remembered moves over by rule id; state of rules that are gone is dropped.
+    // Replaces the rules by `rules`, which must live until the next use(). Remembered events and
+    // state move over by rule id; state of rules that no longer exist is dropped.
     void use(const RuleSet& rules);
-    // Forgets everything (the StateStore is its owner's).
+    // Forgets everything except the content of the StateStore.
     void clear();
 
-    // Before an event is evaluated.
+    // Call it before each event is evaluated.
     void begin_event();
 
-    // The search of a composite rule for `event`. On a match the events that made it up are marked
-    // so that counting starts again, and previous_lines() are theirs.
-    // `report`, if given, says what the search saw.
-    bool search(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
-                SearchReport* report = nullptr);
-    // <if_fts>: its key is new. Stored at once.
-    bool is_first_time(const event::Event& event);
-    // <check_diff>: the log differs from the last one stored, which previous_output() then is.
-    bool differs_from_last(const Rule& rule, const event::Event& event);
+    // Searches the earlier events that composite rule `rule` counts for `event`. True = there are
+    // enough: they are marked as used up, so that counting starts again, and previous_lines() are
+    // theirs. `report`, if given, is filled with the events that were examined.
+    bool consume_matches(const Rule& rule, const event::Event& event,
+                         pattern::MatchScratch& scratch, SearchReport* report = nullptr);
+    // <if_fts>: stores the key of `event`. True = the key is new.
+    bool take_first_time(const event::Event& event);
+    // <check_diff>: stores the log as the last one of its host and rule. True = it differs from the
+    // one before, which is then previous_output().
+    bool replace_last_log(const Rule& rule, const event::Event& event);
 
-    // Counts a result; returns how often the rule has been one.
+    // Counts a result of `rule`; returns the number of its results so far.
     std::uint32_t count(const Rule& rule);
-    // True if ignore="N" silences this result of `rule`.
-    bool is_silenced(const Rule& rule, base::Timestamp now, Rearm rearm);
-    // Remembers an event whose result is `rule`, for later searches.
+    // Whether ignore="N" of `rule` lets this result alert; if so, it silences the next ones. True
+    // if the rule has no such attribute.
+    bool admit_and_silence(const Rule& rule, base::Timestamp now, Rearm rearm);
+    // Remembers an event whose result is `rule`, for later composite rules.
     void remember(const Rule& rule, const event::Event& event);
 
-    // Of the last successful search of this event, newest first; the views die with remember().
+    // The lines of the events that the last composite rule of this event used up, newest first.
+    // Valid until remember().
     std::span<const std::string_view> previous_lines() const { return previous_lines_; }
     const std::optional<std::string>& previous_output() const { return previous_output_; }
-    // Events that left the memory because it was full.
+    // Events that were forgotten because the memory was full.
     std::uint64_t forgotten() const { return forgotten_; }
     std::size_t remembered() const { return events_.size(); }
     std::size_t remembered_bytes() const { return bytes_; }
@@ -100,7 +104,7 @@ class Correlator {
         std::chrono::sys_seconds time;
         event::EventType type = event::EventType::Syslog;
         int rule_id = 0;
-        int matched_level = 0;  // the highest composite rule that this event was used up for
+        int matched_level = 0;  // of the highest composite rule that used this event up
         std::string text;
         Parts parts;  // views into text
         std::size_t bytes() const { return sizeof(Remembered) + text.size(); }

@@ -7,11 +7,11 @@ namespace portcullis::rules {
 
 struct CorrelatorLimits {
     std::size_t events = 8192;  // memory_size: recent events with a result, 2048 at least
-    // … and the bytes of those events, their records included; one is always kept.
+    // Bytes of those events, with their records; the newest event is always kept.
     std::size_t bytes = std::size_t{16} << 20;
-    std::size_t sid_history = 128;  // of them in the history of one if_matched_sid
-    // First-time-seen keys of events of type ids: with how many recent ones a new one is compared,
-    // and the length of the common beginning beyond which two are similar.
+    std::size_t sid_history = 128;  // events in the history of one if_matched_sid
+    // First-time-seen keys of events of type ids: the number of recent keys that a new one is
+    // compared with, and the length of the common beginning beyond which two keys are similar.
     std::size_t recent_keys = 32;
     std::size_t similar_prefix = 14;
 };

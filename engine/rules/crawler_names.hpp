@@ -10,9 +10,9 @@ class CrawlerNames {
   public:
     virtual ~CrawlerNames() = default;
 
-    // The name of `address` is one of googlebot.com, and leads back to the address. Never waits: of
-    // an address that is not known yet the answer is no, and it is asked for in the background.
-    virtual bool is_crawler(const base::IpAddress& address) = 0;
+    // Whether the name of `address` is in googlebot.com and leads back to the address. Never waits:
+    // the answer for an address that is not known yet is false, and DNS is asked in the background.
+    virtual bool look_up_crawler(const base::IpAddress& address) = 0;
 };
 
 }  // namespace portcullis::rules

@@ -150,7 +150,7 @@ base::Result<KeyValueList> KeyValueList::from_cdb(std::string bytes) {
         return base::fail(damage(fmt::format("{} bytes are no CDB file, whose header alone has {}",
                                              list.image_.size(), kHeaderBytes)));
     }
-    // Tables and records of a sound file do not overlap, so together they are no larger than it;
+    // Tables and records of a sound file do not overlap, so together they are not larger than it;
     // without this check a small file could cost hours.
     std::uint64_t claimed = kHeaderBytes;
     for (std::size_t table = 0; table < kTables; ++table) {

@@ -12,7 +12,7 @@
 //   hash   = 5381, then for each byte: hash * 33 xor byte; table hash % 256, first slot hash / 256
 //
 // In memory both are one CDB: a look-up costs the same for any size, and a list of a million lines
-// takes little more than its file. Of a key that is there twice the first value counts.
+// takes little more than its file. If a key occurs twice, its first value counts.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,8 @@
 
 namespace portcullis::rules {
 
-// By which rules and ossec.conf name a list: its path, without the ".cdb" that either may write.
+// The name of a list in rules and in ossec.conf: its path without the ".cdb", which is optional in
+// both.
 inline std::string_view list_name(std::string_view path) {
     constexpr std::string_view kSuffix = ".cdb";
     return path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path;
@@ -50,16 +51,16 @@ void for_each_list_line(std::string_view text, const Take& take) {
 
 class KeyValueList {
   public:
-    // Files beyond this are for the loader to refuse: positions have 32 bits.
+    // The loader refuses larger files: positions have 32 bits.
     static constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
 
     // REQUIRES: text.size() <= kMaxFileBytes.
     static KeyValueList parse(std::string_view text);
-    // Looks at every slot and record before it says yes. Error "damaged-list".
+    // Checks every slot and record. Error "damaged-list".
     static base::Result<KeyValueList> from_cdb(std::string bytes);
 
     struct Found {
-        std::string_view key;  // as it stands in the list: the part of an address that was found
+        std::string_view key;  // as in the list: the part of an address that was found
         std::string_view value;
     };
     // The views live as long as this list. nullopt = not in it.
@@ -71,7 +72,7 @@ class KeyValueList {
     std::size_t size() const { return size_; }
     // Lines of the text without a ':', comments and empty ones aside.
     std::size_t skipped_lines() const { return skipped_lines_; }
-    // Entries that are never found, since their key stands earlier, too.
+    // Entries that are never found, since an earlier entry has the same key.
     std::size_t repeated_keys() const;
 
   private:
@@ -84,7 +85,7 @@ class KeyValueList {
     bool has_bytes(std::uint64_t position, std::uint64_t count) const {
         return position <= image_.size() && count <= image_.size() - position;
     }
-    // nullopt = it is not wholly inside the file.
+    // nullopt = part of it is outside the file.
     std::optional<Found> record_at(std::uint32_t position) const;
 
     std::string image_;

@@ -1,7 +1,6 @@
 // LastLogs: the last log of each host and rule, for <check_diff> (spec: rules, section 10).
 //
-// Bounded by number and bytes: the one that was looked at least recently makes room.
-// Single-threaded.
+// Bounded by number and bytes: the least recently used log is evicted. Used by one thread.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +23,7 @@ class LastLogs {
     };
     using Evicted = std::function<void(std::string_view host, int rule_id)>;
 
-    // `on_evicted`, if given, is told who made room; it must not call back.
+    // `on_evicted`, if given, is called with each log that is evicted; it must not call back.
     explicit LastLogs(Limits limits, Evicted on_evicted = {})
         : limits_(limits), on_evicted_(std::move(on_evicted)) {}
     LastLogs(const LastLogs&) = delete;

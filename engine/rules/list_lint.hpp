@@ -1,8 +1,8 @@
 // lint_list: keys of a list's text that no look-up of a rule can find, such as networks and IPv6
 // addresses (spec: rules, section 3.3).
 //
-// For portcullis-control list check and portcullis-logtest --lint. All it finds are warnings;
-// docs/diagnostics.md explains them.
+// For portcullis-control list check and portcullis-logtest --lint. It reports only warnings, which
+// docs/diagnostics.md explains.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace portcullis::rules {
 
-// Of one list no more keys than this are shown; one more warning says how many are left.
+// Number of keys of a list that are shown; one more warning gives the number of the others.
 inline constexpr std::size_t kMaxUnfindableKeys = 10;
 
 // `file`: the name to show. `text`: as KeyValueList::parse() takes it.

@@ -1,86 +1,75 @@
 #include "engine/rules/reachability.hpp"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
 namespace portcullis::rules {
 namespace {
 
-// What a rule demands of an event, each condition a number: two rules with the same numbers match
-// the same events. Sorted.
+// The conditions of a rule, each as a number: two rules with the same numbers match the same
+// events. Sorted.
 using Facts = std::vector<int>;
 
 struct RuleFacts {
     Facts facts;
-    // Whether `facts` are all that it takes: not if earlier events or stored state count as well.
+    // Whether `facts` alone decide: not if earlier events or stored state count as well.
     bool is_stateless = true;
 };
 
-// Conditions that look at more than the event.
-constexpr std::array<std::string_view, 2> kStatefulConditions{"check_diff", "if_fts"};
-
-// An OS_* element makes its twin of no account; url is the exception (spec: rules, section 3).
-bool is_ignored_twin(const WrittenRule& rule, std::string_view row) {
-    constexpr std::string_view kSuffix = "pcre2";
-    if (!row.ends_with(kSuffix) || row == "url_pcre2") {
-        return false;
-    }
-    const std::string_view twin =
-        row == kSuffix ? std::string_view("regex") : row.substr(0, row.size() - kSuffix.size() - 1);
-    return rule.find(twin) != nullptr;
-}
-
 class FactTable {
   public:
-    RuleFacts facts_of(const Rule& rule, const WrittenRule* written) {
+    RuleFacts facts_of(const Rule& rule) {
         RuleFacts out;
-        out.is_stateless = !rule.composite.has_value();
+        const auto& stateful = rule.stateful_conditions;
+        out.is_stateless =
+            !rule.composite && std::none_of(stateful.begin(), stateful.end(),
+                                            [](const auto& each) { return each.changes_state(); });
         if (rule.minimum_log_size > 0) {
             out.facts.push_back(number_of(fmt::format("maxsize {}", rule.minimum_log_size)));
         }
         if (rule.decoder_id != 0) {
             out.facts.push_back(number_of(fmt::format("decoder {}", rule.decoder_id)));
         }
-        if (written != nullptr) {
-            add_conditions(*written, out);
-        }
+        add_facts(rule.conditions, out.facts);
+        add_facts(stateful, out.facts);
         std::sort(out.facts.begin(), out.facts.end());
         return out;
     }
 
   private:
-    void add_conditions(const WrittenRule& written, RuleFacts& out) {
-        for (const ConditionRow& row : condition_rows()) {
-            const std::vector<xml::Node> nodes = written.all(row);
-            if (nodes.empty() || row.name == "decoded_as" || is_ignored_twin(written, row.name)) {
-                continue;
+    static bool always_holds(const Condition& condition) {
+        return condition.subject.kind == Subject::Kind::Log &&
+               std::holds_alternative<HasValue>(condition.test);
+    }
+    static bool always_holds(const StatefulCondition& /*condition*/) { return false; }
+
+    // Conditions of one name, which are neighbours, are one fact.
+    template <class Conditions>
+    void add_facts(const Conditions& conditions, Facts& facts) {
+        for (auto first = conditions.begin(); first != conditions.end();) {
+            auto next = first;
+            std::string fact;
+            for (; next != conditions.end() && next->name == first->name; ++next) {
+                fact += text_of(*next);
             }
-            out.is_stateless &= std::find(kStatefulConditions.begin(), kStatefulConditions.end(),
-                                          row.name) == kStatefulConditions.end();
-            std::string fact(row.name);
-            for (const xml::Node& node : nodes) {
-                fact += has_separate_elements(row.name) ? "\n" : "";
-                for (const xml::Attribute& attribute : node.attributes()) {
-                    fact += fmt::format(" {}={}", attribute.name, attribute.value);
-                }
-                fact += node.text();
+            if (!always_holds(*first)) {
+                facts.push_back(number_of(fact));
             }
-            // An empty pattern on the log holds for all.
-            if (fact != "match" && fact != "match_pcre2") {
-                out.facts.push_back(number_of(fact));
-            }
+            first = next;
         }
     }
 
-    // Repeated elements of these are several conditions, not one that is joined.
-    static bool has_separate_elements(std::string_view row) {
-        return row == "srcip" || row == "dstip" || row == "field" || row == "list";
+    // Equal for conditions that are written alike, whatever the case of the element's name.
+    static std::string text_of(const ConditionText& text) {
+        const std::size_t name_end = std::min(text.element.find(' '), text.element.size());
+        return fmt::format("{}{}\n{}\n", text.name, text.element.substr(name_end), text.demand);
     }
 
     int number_of(const std::string& fact) {
@@ -92,14 +81,11 @@ class FactTable {
 
 class Walk {
   public:
-    Walk(const RuleSet& rules, const std::map<int, WrittenRule>& written,
-         const RuleLintOptions& options)
+    Walk(const RuleSet& rules, const RuleLintOptions& options)
         : rules_(rules), options_(options), states_(rules.rules().size()) {
         FactTable table;
         for (const Rule& rule : rules.rules()) {
-            const auto found = written.find(rule.id);
-            facts_.push_back(
-                table.facts_of(rule, found == written.end() ? nullptr : &found->second));
+            facts_.push_back(table.facts_of(rule));
         }
     }
 
@@ -123,7 +109,7 @@ class Walk {
         bool is_reachable = false;
         std::optional<Unreachable> reason;
     };
-    // What is known of an event that has come to a node.
+    // Facts about every event for which a node is evaluated.
     struct Known {
         event::EventType category;
         Facts facts;
@@ -199,9 +185,8 @@ class Walk {
 }  // namespace
 
 std::vector<Unreachable> find_unreachable_rules(const RuleSet& rules,
-                                                const std::map<int, WrittenRule>& written,
                                                 const RuleLintOptions& options) {
-    return Walk(rules, written, options).run();
+    return Walk(rules, options).run();
 }
 
 }  // namespace portcullis::rules

@@ -1,14 +1,12 @@
-// find_unreachable_rules: rules of the tree that no event can ever have as its result or on the way
-// to it. Load time of --lint only.
+// find_unreachable_rules: rules of the tree that are never evaluated as true for any event. Only
+// --lint calls it.
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <vector>
 
 #include "engine/rules/rule_lint.hpp"
 #include "engine/rules/rule_set.hpp"
-#include "engine/rules/written_rule.hpp"
 
 namespace portcullis::rules {
 
@@ -25,10 +23,9 @@ struct Unreachable {
     event::EventType category = event::EventType::Syslog;  // of the root above
 };
 
-// In order of loading. A rule that hangs in several places is unreachable if it is so in each of
-// them; what is merely below an unreachable rule is not told.
+// In order of loading. A rule with several parents is unreachable if it is so below each of them.
+// Rules that are unreachable only because a parent is are not reported.
 std::vector<Unreachable> find_unreachable_rules(const RuleSet& rules,
-                                                const std::map<int, WrittenRule>& written,
                                                 const RuleLintOptions& options);
 
 }  // namespace portcullis::rules

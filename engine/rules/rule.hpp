@@ -1,14 +1,13 @@
 // Rule: one <rule>, compiled; part of an immutable RuleSet.
 //
-// What a rule demands of one event alone are its `checks`; what it demands of earlier events is
-// its `composite` part, which the Correlator searches. Rules hold no state.
+// `conditions` examine the event alone, `stateful_conditions` also stored state, and the
+// `composite` part counts earlier events, which the Correlator holds. Rules hold no state.
 #pragma once
 
 #include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,41 +15,16 @@
 #include "base/diagnostic.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pattern/pattern.hpp"
+#include "engine/rules/conditions.hpp"
 
 namespace portcullis::rules {
 
-class Correlator;
-struct Rule;
-
-// What the checks of a rule look at. Checks with a side effect (first-time-seen, check_diff) reach
-// the state through `correlator`.
-struct CheckContext {
-    const event::Event& event;
-    const Rule& rule;
-    pattern::MatchScratch& scratch;
-    Correlator& correlator;
-};
-
-// One condition; true = it holds.
-using Check = std::function<bool(const CheckContext&)>;
-
-// What a check demands, so that a person can be told why it does not hold.
-struct Condition {
-    std::string element;  // as in the XML, with its attributes: match, field name="x"
-    std::string demand;   // its text
-    // What the check looks at: nullopt = the event has no such thing. No function: there is
-    // nothing that could be shown.
-    std::function<std::optional<std::string>(const event::Event&)> value;
-    std::optional<pattern::Pattern> pattern;  // that the value must match
-    bool changes_state = false;               // asking it twice would give another answer
-};
-
-// What an earlier event must share with the current one (<same_source_ip /> etc.). A field that is
-// missing on either side makes them unequal.
+// The fields that an earlier event must share with the current one (<same_source_ip /> etc.). A
+// field that is missing on either side counts as different.
 enum class Shared : std::uint8_t { Id, SrcIp, SrcPort, DstPort, User, Location };
 inline constexpr std::size_t kSharedCount = 6;
 
-// The part of a rule that searches earlier events (spec: rules, section 7).
+// The part of a rule that counts earlier events (spec: rules, section 7).
 struct Composite {
     enum class History : std::uint8_t {
         Sid,    // events whose result was rule `sid`
@@ -92,8 +66,10 @@ struct Rule {
     int decoder_id = 0;                // decoded_as; 0 = any
     std::string decoded_as;            // its name
     std::size_t minimum_log_size = 0;  // maxsize="N"
-    std::vector<Check> checks;  // in the order of evaluation, without decoded_as and the composite
-    std::vector<Condition> conditions;  // what each of them demands
+    // In the order of evaluation, without decoded_as and the composite part. A stateful condition
+    // is evaluated after the first `position` of the others.
+    std::vector<Condition> conditions;
+    std::vector<StatefulCondition> stateful_conditions;
     std::optional<Composite> composite;
     bool checks_difference = false;  // has <check_diff>
 

@@ -19,36 +19,14 @@
 namespace portcullis::rules {
 namespace {
 
-using pattern::Language;
-
 constexpr int kHighestLevel = 16;
-
-// Elements that hold a pattern and are neither PCRE2 (told by their name) nor OS_Match.
-constexpr std::array<std::string_view, 3> kOsRegexElements{"regex", "field", "if_matched_regex"};
-constexpr std::array<std::string_view, 11> kOsMatchElements{
-    "match",        "id",         "url",     "user",    "status",          "hostname",
-    "program_name", "extra_data", "srcport", "dstport", "if_matched_group"};
 
 using base::lower;
 
 // The name of a file without its folders.
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-std::optional<Language> language_of(std::string_view element) {
-    const std::string name = lower(element);
-    const auto is_in = [&](const auto& names) {
-        return std::find(names.begin(), names.end(), name) != names.end();
-    };
-    if (name.ends_with("pcre2")) {
-        return Language::Pcre2;
-    }
-    if (is_in(kOsRegexElements)) {
-        return Language::OsRegex;
-    }
-    return is_in(kOsMatchElements) ? std::optional(Language::OsMatch) : std::nullopt;
-}
-
-// not_same_* and what each takes back.
+// not_same_* and the element that each cancels.
 struct Cancelling {
     std::string_view name;
     std::string_view cancels;
@@ -124,7 +102,7 @@ void RuleLint::run() {
     for (const Rule& rule : rules_.rules()) {
         const auto found = written_.find(rule.id);
         if (found == written_.end()) {
-            continue;  // a root that stands in
+            continue;  // a built-in root rule
         }
         const WrittenRule& written = found->second;
         look_at_attributes(rule, written);
@@ -137,7 +115,7 @@ void RuleLint::run() {
         look_at_group(written);
         look_at_composite(rule, written);
     }
-    for (const Unreachable& found : find_unreachable_rules(rules_, written_, options_)) {
+    for (const Unreachable& found : find_unreachable_rules(rules_, options_)) {
         report_unreachable(found);
     }
 }
@@ -204,42 +182,45 @@ void RuleLint::look_at_elements_without_effect(const WrittenRule& written) {
 }
 
 void RuleLint::look_at_twins(const WrittenRule& written) {
-    constexpr std::string_view kSuffix = "pcre2";
-    std::set<std::string> told;
+    std::set<const ConditionRow*> reported;
     for (const RuleDraft::Element& element : written.elements) {
-        const std::string name = lower(element.node.name());
-        if (!name.ends_with(kSuffix) || name == "url_pcre2" || !told.insert(name).second) {
+        const ConditionRow* row = element.condition;
+        if (row == nullptr || row->ignored_beside.empty() ||
+            written.find(row->ignored_beside) == nullptr || !reported.insert(row).second) {
             continue;
         }
-        const std::string twin =
-            name == kSuffix ? "regex" : name.substr(0, name.size() - kSuffix.size() - 1);
-        if (written.find(twin) != nullptr) {
-            warn(
-                written, name,
-                element.node.error("ignored-element", fmt::format("<{}> is ignored, since there is "
-                                                                  "a <{}>",
-                                                                  name, twin)));
-        }
+        warn(written, row->name,
+             element.node.error("ignored-element",
+                                fmt::format("<{}> is ignored, since there is a <{}>", row->name,
+                                            row->ignored_beside)));
     }
 }
 
-// Repeated elements are one pattern, but for <field>.
 void RuleLint::look_at_patterns(const WrittenRule& written) {
-    std::map<std::string, std::vector<xml::Node>> nodes_of;
+    struct WrittenPattern {
+        pattern::Language language;
+        JoinedText text;
+    };
+    std::map<std::string, WrittenPattern> patterns;
     for (const RuleDraft::Element& element : written.elements) {
-        const std::string name = lower(element.node.name());
-        if (language_of(name)) {
-            nodes_of[name == "field" ? fmt::format("field {}", nodes_of.size()) : name].push_back(
-                element.node);
+        const auto language = element.language();
+        if (!language) {
+            continue;
         }
+        std::string key = lower(element.node.name());
+        if (element.condition != nullptr && element.condition->repeated == Repeated::OneByOne) {
+            key += fmt::format(" {}", patterns.size());
+        }
+        auto& pattern =
+            patterns.try_emplace(std::move(key), WrittenPattern{*language, {}}).first->second;
+        pattern.text.append(element.node);
     }
-    for (const auto& [key, nodes] : nodes_of) {
-        const JoinedText text = join(nodes);
-        const Language language = *language_of(nodes.front().name());
+    for (const auto& [key, pattern] : patterns) {
+        const JoinedText& text = pattern.text;
         if (text.text().empty()) {
             continue;
         }
-        for (auto& finding : pattern::lint_pattern(language, text.text())) {
+        for (auto& finding : pattern::lint_pattern(pattern.language, text.text())) {
             const std::size_t length = finding.length == 0 ? text.text().size() : finding.length;
             warn(written, text.element(),
                  text.error(finding.code, finding.message, finding.offset, length), finding.hint);

@@ -1,8 +1,8 @@
-// lint_rules: what is allowed in rule files and most likely not meant.
+// lint_rules: warnings about rules that load but most likely do not do what the author meant.
 //
-// Runs when an author asks for it (portcullis-logtest -t, --lint), on rules that loaded without an
-// error; daemons never pay for it. All it finds are warnings; docs/diagnostics.md explains each.
-// rule_lint looks at one rule after the other, reachability at the tree as a whole.
+// Only portcullis-logtest -t and --lint call it, for rules that loaded without an error.
+// docs/diagnostics.md explains each warning. rule_lint checks one rule after the other,
+// reachability the tree as a whole.
 #pragma once
 
 #include <bitset>
@@ -19,21 +19,21 @@
 namespace portcullis::rules {
 
 struct RuleLintOptions {
-    // Of each decoder id that an event can have, the types (event::EventType) of its events. Ids
-    // that are missing are in no event, unless they are among `internal_decoders`.
+    // For each decoder id that an event can have: the types (event::EventType) of its events. An id
+    // that is missing here is in no event, unless it is in `internal_decoders`.
     std::map<int, std::bitset<8>> decoder_types;
-    // Ids of names that no log line has but events of the system itself may.
+    // Ids of decoders that only events of the system itself have.
     std::vector<int> internal_decoders;
     std::map<int, std::string> decoder_names;
-    // As RuleOptions has them.
+    // As in RuleOptions.
     bool replaces_whole_rules = false;
     std::size_t sid_history = 128;
-    // What list_name() makes of those that are configured; nullopt = not known.
+    // list_name() of the configured lists; nullopt = not known.
     std::optional<std::set<std::string, std::less<>>> lists;
 };
 
-// `documents` are the rule files in the order of loading and `rules` what load_rules() made of
-// them. REQUIRES: it found no error.
+// `documents` are the rule files in the order of loading, `rules` the result of load_rules() for
+// them. REQUIRES: load_rules() reported no error.
 void lint_rules(const std::vector<xml::Document>& documents, const RuleSet& rules,
                 const RuleLintOptions& options, base::Diagnostics& diagnostics);
 

@@ -16,7 +16,7 @@
 namespace portcullis::rules {
 namespace {
 
-// The root rule of a category that no file defines, so that a rule file works on its own.
+// The built-in root rule of a category, for a rule file that works without a root of its own.
 struct StandInRoot {
     int id;
     event::EventType category;
@@ -61,7 +61,7 @@ class Loader {
     const RuleOptions& options_;
     RuleReader reader_;
     RuleTree tree_;
-    std::vector<RuleDraft> drafts_;  // of the rules that are taken, by index
+    std::vector<RuleDraft> drafts_;  // of the accepted rules, by index
     std::unordered_map<int, std::size_t> index_of_;
     // By the index of a rule with if_matched_group: the rules whose results its history holds.
     std::map<std::size_t, std::vector<std::size_t>> group_feeders_;
@@ -168,8 +168,8 @@ void Loader::stand_in_for_missing_roots(const std::vector<RuleDraft>& drafts) {
     }
 }
 
-// Each rule that overwrites stands where the rule stood that it overwrites, as if somebody had
-// edited the file. One without such a rule before it stays, and is reported.
+// Moves each overwriting rule to the place of the rule that it overwrites, as if the file had been
+// edited. An overwriting rule without an original before it stays, and is reported.
 std::vector<RuleDraft> Loader::replaced_in_place(std::vector<RuleDraft> drafts) {
     std::vector<RuleDraft> kept;
     std::unordered_map<int, std::size_t> place_of;
@@ -252,7 +252,7 @@ void Loader::place_in_tree(RuleDraft& draft) {
     if (draft.if_sid.is_present()) {
         place_by_ids(draft, draft.if_sid);
     } else if (draft.if_matched_sid.is_present() && !has_parent) {
-        if (draft.rule.composite) {  // else it is no number, which was reported
+        if (draft.rule.composite) {  // else it is not a number, which was reported
             place_by_ids(draft, draft.if_matched_sid);
         }
     } else if (draft.if_level.is_present()) {

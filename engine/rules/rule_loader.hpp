@@ -2,7 +2,7 @@
 //
 // Reading has three steps, a file each: rule_reader (attributes and elements by the tables of
 // rule_attributes.cpp, rule_settings.cpp and conditions.cpp), rule_tree (where a rule hangs) and
-// rule_loader (overwrite, histories, root rules that stand in).
+// rule_loader (overwrite, histories, built-in root rules).
 #pragma once
 
 #include <chrono>
@@ -25,20 +25,22 @@ struct RuleOptions {
     std::function<std::optional<int>(std::string_view name)> find_decoder_id;
     // For hints at a misspelt decoded_as.
     std::vector<std::string> decoder_names;
-    // The list that a <list> element names by its path; nullptr = not configured: the element
-    // never matches (spec: rules, section 3.3). May be empty: there are no lists.
+    // The list that a <list> element names by its path; nullptr = it is not configured, and the
+    // element never matches (spec: rules, section 3.3). The function may be empty: there are no
+    // lists.
     std::function<std::shared_ptr<const KeyValueList>(std::string_view path)> find_list;
 
     int log_alert_level = 1;
     int email_alert_level = 7;
     std::chrono::seconds default_timeframe{360};
-    // overwrite="yes" replaces the rule as a whole, not only what OSSEC replaces (section 6).
+    // Whether overwrite="yes" replaces the rule as a whole; else only the parts that OSSEC replaces
+    // (section 6).
     bool replaces_whole_rules = false;
     std::size_t sid_history = 128;  // events that an if_matched_sid remembers
 };
 
-// `documents` in the order of ossec.conf. All that is wrong goes to `diagnostics`; the returned set
-// is to be used only if there is no error among it.
+// Loads `documents`, in the order of ossec.conf. All errors and warnings go to `diagnostics`. If
+// there is an error among them, the returned set must not be used.
 RuleSet load_rules(const std::vector<xml::Document>& documents, const RuleOptions& options,
                    base::Diagnostics& diagnostics);
 

@@ -12,6 +12,8 @@
 namespace portcullis::rules {
 namespace {
 
+using Nodes = std::span<const xml::Node>;
+
 // Of one occurrence of a repeated element (spec: rules, section 3).
 constexpr std::size_t kMaxPieceBytes = 2047;
 
@@ -25,6 +27,18 @@ void append_names(std::span<const Row> rows, std::vector<std::string_view>& name
     for (const Row& row : rows) {
         names.push_back(row.name);
     }
+}
+
+ConditionText describe(const ConditionRow& row, Nodes nodes, std::string_view separator) {
+    ConditionText text{row.name, std::string(nodes.front().name()), {}};
+    for (const xml::Attribute& attribute : nodes.front().attributes()) {
+        text.element += fmt::format(" {}=\"{}\"", attribute.name, attribute.value);
+    }
+    for (const xml::Node& node : nodes) {
+        text.demand += text.demand.empty() ? std::string_view() : separator;
+        text.demand += node.text();
+    }
+    return text;
 }
 
 }  // namespace
@@ -70,7 +84,7 @@ RuleDraft RuleReader::overwrite(const RuleDraft& original, const RuleDraft& repl
     draft.has_errors = original.has_errors || replacement.has_errors;
     if (draft.has_errors) {  // reported already, and not worth another look
         draft.rule = replacement.rule;
-        draft.rule.composite.reset();  // its history is sought by elements that the draft lacks
+        draft.rule.composite.reset();  // the elements that name its history are missing here
         draft_ = nullptr;
         return draft;
     }
@@ -192,34 +206,17 @@ void RuleReader::collect_elements(const xml::Node& node) {
     }
 }
 
-void RuleReader::add_check(Check check, Condition looked_at) {
-    rule().checks.push_back(std::move(check));
-    rule().conditions.push_back(std::move(looked_at));
+void RuleReader::add(Condition condition, const ConditionRow& row, Nodes nodes) {
+    // The pieces of a pattern are one text; of anything else there are several.
+    const std::string_view separator = pattern_of(condition) != nullptr ? "" : ", ";
+    static_cast<ConditionText&>(condition) = describe(row, nodes, separator);
+    rule().conditions.push_back(std::move(condition));
 }
 
-void RuleReader::describe_checks(std::span<const xml::Node> nodes, std::size_t first) {
-    const auto element_of = [](const xml::Node& node) {
-        std::string element(node.name());
-        for (const xml::Attribute& attribute : node.attributes()) {
-            element += fmt::format(" {}=\"{}\"", attribute.name, attribute.value);
-        }
-        return element;
-    };
-    std::vector<Condition>& conditions = rule().conditions;
-    const bool is_one_each = conditions.size() - first == nodes.size();
-    for (std::size_t i = first; i < conditions.size(); ++i) {
-        Condition& condition = conditions[i];
-        condition.element = element_of(is_one_each ? nodes[i - first] : nodes.front());
-        if (is_one_each) {
-            condition.demand = nodes[i - first].text();
-            continue;
-        }
-        // The pieces of a pattern are one text; of anything else there are several.
-        for (const xml::Node& node : nodes) {
-            condition.demand += condition.demand.empty() || condition.pattern ? "" : ", ";
-            condition.demand += node.text();
-        }
-    }
+void RuleReader::add(StatefulCondition condition, const ConditionRow& row, Nodes nodes) {
+    static_cast<ConditionText&>(condition) = describe(row, nodes, ", ");
+    condition.position = rule().conditions.size();
+    rule().stateful_conditions.push_back(std::move(condition));
 }
 
 void RuleReader::compile() {
@@ -238,10 +235,9 @@ void RuleReader::compile() {
                 nodes.push_back(element.node);
             }
         }
-        if (!nodes.empty()) {
-            const std::size_t first = result.checks.size();
-            row.compile(nodes, *this);
-            describe_checks(nodes, first);
+        const std::size_t step = row.repeated == Repeated::OneByOne ? 1 : nodes.size();
+        for (std::size_t i = 0; i < nodes.size(); i += step) {
+            row.compile(row, Nodes(nodes).subspan(i, step), *this);
         }
     }
     finish_composite();

@@ -1,4 +1,4 @@
-// RuleDraft and RuleReader: one <rule> while it is read. Internal to the loader.
+// RuleDraft and RuleReader: one <rule> while it is read. Used by the loader and by lint.
 //
 // Elements are rows of two tables: settings (rule_settings.cpp) are applied one by one in document
 // order; conditions (conditions.cpp) are compiled in the order in which the rule will evaluate
@@ -26,7 +26,7 @@ using xml::JoinedText;
 
 class RuleReader;
 
-// What becomes of the original rule's element when it is overwritten (spec: rules, section 6).
+// Whether an overwriting rule replaces an element of the original (spec: rules, section 6).
 enum class OnOverwrite : std::uint8_t { Replaced, Kept };
 inline constexpr auto kReplaced = OnOverwrite::Replaced;
 // OSSEC-COMPAT: overwriting leaves the PCRE2 patterns, fields and lists of the original as they
@@ -40,14 +40,23 @@ struct SettingRow {
     OnOverwrite on_overwrite;
     void (*apply)(const xml::Node& node, RuleReader& reader);
     std::string_view help;
+    std::optional<pattern::Language> language = {};  // of its text; nullopt = it is not a pattern
 };
+
+// Whether several elements of the same name are one condition or one each.
+enum class Repeated : std::uint8_t { Together, OneByOne };
 
 struct ConditionRow {
     std::string_view name;
     OnOverwrite on_overwrite;
-    // `nodes`: all occurrences, at least one, in document order.
-    void (*compile)(std::span<const xml::Node> nodes, RuleReader& reader);
+    // `nodes`: all occurrences, at least one, in document order; one of Repeated::OneByOne.
+    void (*compile)(const ConditionRow& row, std::span<const xml::Node> nodes, RuleReader& reader);
     std::string_view help;
+    Subject subject = {};                            // None: the row's function decides
+    std::optional<pattern::Language> language = {};  // of its text; nullopt = it is not a pattern
+    Repeated repeated = Repeated::Together;
+    // If the rule has an element of this name, this one is ignored; empty = there is none.
+    std::string_view ignored_beside = {};
 };
 
 struct AttributeRow {
@@ -68,6 +77,10 @@ struct RuleDraft {
         OnOverwrite on_overwrite() const {
             return setting != nullptr ? setting->on_overwrite : condition->on_overwrite;
         }
+        // Of the pattern that it holds; nullopt = it holds something else.
+        std::optional<pattern::Language> language() const {
+            return setting != nullptr ? setting->language : condition->language;
+        }
     };
 
     xml::Node node;
@@ -75,7 +88,7 @@ struct RuleDraft {
     std::vector<Element> elements;
     bool has_errors = false;
 
-    // What reading made of it:
+    // Results of reading:
     Rule rule;
     bool has_id = false;
     bool has_level = false;
@@ -89,7 +102,7 @@ struct RuleDraft {
     bool has_frequency = false;
     // The first element that only a composite rule may have.
     std::optional<xml::Node> composite_only;
-    // What <options> say, the last one of a pair wins; nullopt = the level decides.
+    // Set by <options>; the last one of a pair wins. nullopt = the level decides.
     std::optional<bool> log;
     std::optional<bool> mail;
 };
@@ -99,9 +112,9 @@ class RuleReader {
     RuleReader(const RuleOptions& options, base::Diagnostics& diagnostics)
         : options_(options), diagnostics_(diagnostics) {}
 
-    // Reads <rule> `node`; what is wrong is reported, and draft.has_errors set.
+    // Reads <rule> `node`. Reports errors, and sets has_errors of the draft.
     RuleDraft read(const xml::Node& node, std::string group_name);
-    // `original` overwritten by `replacement`: a draft of its own, at the place of the replacement.
+    // A new draft: `original` overwritten by `replacement`, at the place of the replacement.
     RuleDraft overwrite(const RuleDraft& original, const RuleDraft& replacement);
 
     // For the rows of the tables:
@@ -111,18 +124,17 @@ class RuleReader {
     // Reports `diagnostic` in the context of this rule and, if given, one of its elements.
     void report(base::Diagnostic diagnostic, std::string_view element = {});
     bool has_element(std::string_view name) const;
-    // Compiles `text`; reports what is wrong with it. nullopt = it was reported.
+    // Compiles `text`. nullopt = it is not a valid pattern, which was reported.
     std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
                                                     const JoinedText& text);
-    // Adds a check of the row that is being compiled. `looked_at` is what it sees of the event, for
-    // people; element and demand are filled in from the XML.
-    void add_check(Check check, Condition looked_at = {});
+    // Adds a condition of `row`; its name, element and demand are taken from `row` and `nodes`.
+    void add(Condition condition, const ConditionRow& row, std::span<const xml::Node> nodes);
+    void add(StatefulCondition condition, const ConditionRow& row,
+             std::span<const xml::Node> nodes);
 
   private:
     void read_attributes(const xml::Node& node);
     void collect_elements(const xml::Node& node);
-    // Says what the checks from `first` on demand, which `nodes` gave.
-    void describe_checks(std::span<const xml::Node> nodes, std::size_t first);
     // Applies the collected elements to the rule.
     void compile();
     void finish_composite();
@@ -130,7 +142,7 @@ class RuleReader {
     const RuleOptions& options_;
     base::Diagnostics& diagnostics_;
     RuleDraft* draft_ = nullptr;
-    bool is_rereading_ = false;  // its warnings have been given
+    bool is_rereading_ = false;  // its warnings were reported before
 };
 
 // Digits only, at most `max_digits` of them; nullopt = something else.

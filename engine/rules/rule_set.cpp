@@ -1,11 +1,58 @@
 #include "engine/rules/rule_set.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "engine/rules/correlator.hpp"
 
 namespace portcullis::rules {
+namespace {
+
+enum class StateChange { Allowed, Avoided };
+
+struct Failure {
+    Mismatch::What what = Mismatch::What::Nothing;
+    std::size_t condition = 0;
+};
+
+using Conditions = std::vector<Condition>;
+
+// The first condition in [first, last) that does not hold; `last` = all hold.
+Conditions::const_iterator find_false(Conditions::const_iterator first,
+                                      Conditions::const_iterator last, const EventView& view) {
+    while (first != last && evaluate(*first, view)) {
+        ++first;
+    }
+    return first;
+}
+
+// The first condition of `rule` that does not hold, in the order of evaluation. If a change of
+// state is to be avoided, the conditions that would make one are taken to hold.
+Failure find_failure(const Rule& rule, const EventView& view, Correlator& correlator,
+                     StateChange state_change) {
+    const auto begin = rule.conditions.begin();
+    auto next = begin;
+    const auto failure_at_next = [&] {
+        return Failure{Mismatch::What::Condition, static_cast<std::size_t>(next - begin)};
+    };
+    for (const StatefulCondition& condition : rule.stateful_conditions) {
+        const auto position = begin + static_cast<std::ptrdiff_t>(condition.position);
+        next = find_false(next, position, view);
+        if (next != position) {
+            return failure_at_next();
+        }
+        if (state_change == StateChange::Avoided && condition.changes_state()) {
+            continue;
+        }
+        if (!evaluate(condition, rule, view.event, correlator)) {
+            return {Mismatch::What::StatefulCondition,
+                    static_cast<std::size_t>(&condition - rule.stateful_conditions.data())};
+        }
+    }
+    next = find_false(next, rule.conditions.end(), view);
+    return next == rule.conditions.end() ? Failure{} : failure_at_next();
+}
+
+}  // namespace
 
 RuleSet::RuleSet(std::vector<Rule> rules, std::vector<Node> nodes,
                  std::vector<HistorySpec> histories)
@@ -33,21 +80,16 @@ std::vector<std::uint32_t> RuleSet::path_to(std::uint32_t node) const {
     return path;
 }
 
-Miss RuleSet::find_miss(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
-                        Correlator& correlator) const {
+Mismatch RuleSet::find_mismatch(const Rule& rule, const event::Event& event,
+                                pattern::MatchScratch& scratch, Correlator& correlator) const {
     if (rule.decoder_id != 0 && rule.decoder_id != event.decoder_id) {
-        return {Miss::What::DecodedAs, 0, {}};
+        return {Mismatch::What::DecodedAs, 0, {}};
     }
     if (event.log.size() < rule.minimum_log_size) {
-        return {Miss::What::Size, 0, {}};
+        return {Mismatch::What::Size, 0, {}};
     }
-    const CheckContext context{event, rule, scratch, correlator};
-    for (std::size_t i = 0; i < rule.checks.size(); ++i) {
-        if (!rule.conditions[i].changes_state && !rule.checks[i](context)) {
-            return {Miss::What::Condition, i, {}};
-        }
-    }
-    return {};
+    const Failure failure = find_failure(rule, {event, scratch}, correlator, StateChange::Avoided);
+    return {failure.what, failure.condition, {}};
 }
 
 struct RuleSet::Evaluation {
@@ -62,32 +104,31 @@ struct RuleSet::Evaluation {
         }
     }
 
-    // `miss`: where to say what the event lacks; nullptr = nowhere.
-    bool matches(const Node& node, const Rule& rule, Miss* miss) const {
+    // `mismatch`, if given, is set to the first demand that the event does not meet.
+    bool matches(const Node& node, const Rule& rule, Mismatch* mismatch) const {
         if (node.decoder_id != 0 && node.decoder_id != event.decoder_id) {
-            return fails(miss, Miss::What::DecodedAs);
+            return fails(mismatch, Mismatch::What::DecodedAs);
         }
         if (event.log.size() < rule.minimum_log_size) {
-            return fails(miss, Miss::What::Size);
+            return fails(mismatch, Mismatch::What::Size);
         }
-        const CheckContext context{event, rule, scratch, correlator};
-        const auto failed = std::find_if(rule.checks.begin(), rule.checks.end(),
-                                         [&](const Check& holds) { return !holds(context); });
-        if (failed != rule.checks.end()) {
-            return fails(miss, Miss::What::Condition,
-                         static_cast<std::size_t>(failed - rule.checks.begin()));
+        const Failure failure =
+            find_failure(rule, {event, scratch}, correlator, StateChange::Allowed);
+        if (failure.what != Mismatch::What::Nothing) {
+            return fails(mismatch, failure.what, failure.condition);
         }
         if (rule.composite &&
-            !correlator.search(rule, event, scratch, miss == nullptr ? nullptr : &miss->search)) {
-            return fails(miss, Miss::What::EarlierEvents);
+            !correlator.consume_matches(rule, event, scratch,
+                                        mismatch == nullptr ? nullptr : &mismatch->search)) {
+            return fails(mismatch, Mismatch::What::EarlierEvents);
         }
         return true;
     }
 
-    static bool fails(Miss* miss, Miss::What what, std::size_t condition = 0) {
-        if (miss != nullptr) {
-            miss->what = what;
-            miss->condition = condition;
+    static bool fails(Mismatch* mismatch, Mismatch::What what, std::size_t condition = 0) {
+        if (mismatch != nullptr) {
+            mismatch->what = what;
+            mismatch->condition = condition;
         }
         return false;
     }
@@ -113,7 +154,8 @@ const Rule* RuleSet::descend(std::uint32_t index, Evaluation& evaluation) const 
     const Rule& rule = rules_[node.rule];
     evaluation.note(Trace::What::Tried, rule, index);
     Trace* const trace = evaluation.trace;
-    if (!evaluation.matches(node, rule, trace == nullptr ? nullptr : &trace->steps.back().miss)) {
+    if (!evaluation.matches(node, rule,
+                            trace == nullptr ? nullptr : &trace->steps.back().mismatch)) {
         return nullptr;
     }
     evaluation.note(Trace::What::Matched, rule, index);

@@ -1,8 +1,8 @@
 // RuleSet: all rules and their tree, immutable after load_rules(), shared by threads and swapped
 // whole at a reload.
 //
-// A rule under several parents is several nodes of the tree, each with children of its own. The
-// tree is flattened in the order of evaluation (depth first, siblings as spec: rules, 5.3): the
+// A rule with several parents is several nodes of the tree, each with its own children. The tree is
+// flattened in the order of evaluation (depth first, siblings as spec: rules, 5.3): the
 // children of nodes[i] begin at i + 1, its next sibling is nodes[i].end.
 #pragma once
 
@@ -31,7 +31,7 @@ class RuleSet {
     struct Node {
         std::uint32_t rule;  // index in rules()
         std::uint32_t end;   // index behind the last node of its subtree
-        int decoder_id;      // of the rule; kept here so that most rules are passed over cheaply
+        int decoder_id;      // of the rule; a copy, so that most rules are skipped cheaply
     };
 
     RuleSet() = default;
@@ -46,15 +46,15 @@ class RuleSet {
     const std::vector<HistorySpec>& histories() const { return histories_; }
 
     // The result for `event`: the first rule, depth first, that matches, has no matching child and
-    // is not `noalert`; nullptr = none. Checks with side effects act on `correlator`, which must
-    // have been told of this set. `trace`, if given, is appended to.
+    // is not `noalert`; nullptr = none. Stateful conditions act on `correlator`. `trace`, if
+    // given, is appended to. REQUIRES: correlator.use(*this) was called.
     const Rule* evaluate(const event::Event& event, pattern::MatchScratch& scratch,
                          Correlator& correlator, Trace* trace) const;
 
-    // The first demand of `rule` that `event` does not meet, wherever the rule hangs. Left out is
-    // what cannot be asked without a change of state: if_fts, check_diff, earlier events.
-    Miss find_miss(const Rule& rule, const event::Event& event, pattern::MatchScratch& scratch,
-                   Correlator& correlator) const;
+    // The first condition of `rule` that does not hold for `event`, without its parents. Conditions
+    // that would change state are left out: if_fts, check_diff, earlier events.
+    Mismatch find_mismatch(const Rule& rule, const event::Event& event,
+                           pattern::MatchScratch& scratch, Correlator& correlator) const;
 
   private:
     struct Evaluation;

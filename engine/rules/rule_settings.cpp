@@ -1,6 +1,6 @@
-// The elements of <rule> that are no conditions on the event alone: where the rule hangs, what it
-// demands of earlier events, what is said and done when it fires (spec: rules, section 3). They
-// are applied one by one, in document order. To add one, add a function and a row.
+// The elements of <rule> that are not conditions on one event: its place in the tree, conditions on
+// earlier events, and the content of the alert (spec: rules, section 3). They are applied one by
+// one, in document order. To add one, add a function and a row.
 #include <algorithm>
 #include <array>
 
@@ -68,7 +68,7 @@ void demand_same(const xml::Node& node, RuleReader& reader) {
     composite_of(reader).shared.set(static_cast<std::size_t>(Field));
 }
 
-// OSSEC-COMPAT: not_same_* takes back an earlier same_* of the rule and demands nothing.
+// OSSEC-COMPAT: not_same_* cancels an earlier same_* of the rule and is not a condition itself.
 template <Shared Field>
 void cancel_same(const xml::Node& /*node*/, RuleReader& reader) {
     composite_of(reader).shared.reset(static_cast<std::size_t>(Field));
@@ -79,7 +79,7 @@ void demand_different_url(const xml::Node& node, RuleReader& reader) {
     composite_of(reader).different_url = true;
 }
 
-// OSSEC-COMPAT: accepted, never evaluated (lint warns of it).
+// OSSEC-COMPAT: accepted and never evaluated; lint warns about it.
 void accept_without_effect(const xml::Node& node, RuleReader& reader) {
     note_composite_only(node, reader);
 }
@@ -155,7 +155,7 @@ void apply_ignore(const xml::Node& node, RuleReader& reader) {
         std::string_view word;
         IgnorePart part;
     };
-    // A word counts wherever it stands in the text.
+    // A word counts anywhere in the text.
     static constexpr std::array kWords{
         Word{"user", IgnorePart::User},         Word{"srcip", IgnorePart::SrcIp},
         Word{"dstip", IgnorePart::DstIp},       Word{"id", IgnorePart::Id},
@@ -181,7 +181,7 @@ constexpr auto kAny = NameCase::Ignored;
 constexpr auto kExact = NameCase::Exact;
 
 constexpr std::array kSettings{
-    // Where the rule hangs.
+    // The place in the tree.
     SettingRow{"category", kAny, kKept, apply_category, "kind of log: picks the root rule"},
     SettingRow{"if_sid", kAny, kKept, append_ids<&RuleDraft::if_sid>, "child of these rules"},
     SettingRow{"if_level", kAny, kKept, append_ids<&RuleDraft::if_level>,
@@ -192,9 +192,9 @@ constexpr std::array kSettings{
     SettingRow{"if_matched_sid", kAny, kKept, append_ids<&RuleDraft::if_matched_sid>,
                "counts events whose result was this rule"},
     SettingRow{"if_matched_group", kAny, kKept, append_text<&RuleDraft::if_matched_group>,
-               "counts events whose result is of a group like this"},
+               "counts events whose result is of a group like this", pattern::Language::OsMatch},
     SettingRow{"if_matched_regex", kAny, kReplaced, append_text<&RuleDraft::if_matched_regex>,
-               "counts events whose log matches this OS_Regex"},
+               "counts events whose log matches this OS_Regex", pattern::Language::OsRegex},
     SettingRow{"same_source_ip", kAny, kReplaced, demand_same<Shared::SrcIp>,
                "counted events have the same srcip"},
     SettingRow{"same_src_port", kAny, kReplaced, demand_same<Shared::SrcPort>,
@@ -214,7 +214,7 @@ constexpr std::array kSettings{
     SettingRow{"not_same_agent", kAny, kReplaced, cancel_same<Shared::Location>,
                "takes back same_location"},
     SettingRow{"not_same_id", kExact, kReplaced, cancel_same<Shared::Id>, "takes back same_id"},
-    // What is said and done.
+    // The alert.
     SettingRow{"options", kAny, kReplaced, apply_options,
                "alert_by_email, no_email_alert, log_alert, no_log or no_ar"},
     SettingRow{"description", kAny, kReplaced, append_description, "what the alert says"},

@@ -1,4 +1,4 @@
-// RuleTree: where each rule hangs, while rules are being loaded (spec: rules, section 5). Internal
+// RuleTree: the parents and siblings of each rule during loading (spec: rules, section 5). Internal
 // to the loader; flatten() gives the form that is evaluated.
 #pragma once
 
@@ -18,12 +18,12 @@ namespace portcullis::rules {
 
 class RuleTree {
   public:
-    // Rules that hang under several parents multiply with their children; a tree beyond these
-    // limits is an error of the rule files.
+    // A rule with several parents has a node below each, and so have its children. A larger or
+    // deeper tree is an error of the rule files.
     static constexpr std::size_t kMaxNodes = 500'000;
     static constexpr std::size_t kMaxDepth = 128;
 
-    // What the tree knows of a rule.
+    // The facts about a rule that decide its place.
     struct Entry {
         int id = 0;
         // level * 100; level 0 counts as 99; not multiplied for accuracy="0" (section 5.3).
@@ -33,20 +33,21 @@ class RuleTree {
     };
     static int key_of(const Rule& rule);
 
-    // Makes rule `index` known and nothing else; indices count from 0 without gaps.
+    // Adds a rule without attaching it; rules are numbered from 0 in this order.
     void add(Entry entry);
     // New values of an overwritten rule; its places stay.
     void replace(std::size_t index, int key, std::string group);
 
-    // Each attaches the last rule added and returns the number of places where it hangs now
-    // because of this call; 0 = there is no such parent.
+    // Each attaches the last rule added and returns the number of nodes that this made; 0 = the
+    // rule has no such parent.
     void attach_root();
     std::size_t attach_by_sid(int sid);
     std::size_t attach_by_level(int level);
     std::size_t attach_by_group(std::string_view words);
     std::size_t attach_by_category(event::EventType category);
 
-    // The number of nodes or their depth has passed its limit; nothing is attached any more.
+    // Whether the number of nodes or their depth is beyond its limit; then nothing more is
+    // attached.
     bool is_too_large() const { return is_too_large_; }
 
     // In the order of evaluation, decoder ids are those of `rules` (by index).

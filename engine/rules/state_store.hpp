@@ -1,6 +1,6 @@
-// StateStore: the seam for what rules remember beyond one run: first-time-seen keys, the last log
-// of check_diff, the keys of <ignore>. The in-memory one serves tests and runs that must not depend
-// on the host; engine/state keeps the daemon's in files.
+// StateStore: the seam for the state of rules that outlives a run: first-time-seen keys, the last
+// logs of check_diff, the keys of <ignore>. MemoryStateStore is for tests and for runs that must
+// not depend on the host; engine/state keeps the daemon's state in files.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class StateStore {
     virtual void ignore(std::string_view key) = 0;
 };
 
-// Bounded: when a table is full, the oldest make room, and that is counted.
+// When a table is full, its oldest entries are evicted and counted.
 struct StateLimits {
     BoundedKeys::Limits first_times = {};
     BoundedKeys::Limits ignored = {};
@@ -61,7 +61,7 @@ class MemoryStateStore final : public StateStore {
         ignored_.clear();
         last_logs_.clear();
     }
-    // What made room for something newer.
+    // Entries that were evicted because a table was full.
     std::uint64_t evicted() const {
         return first_times_.evicted() + ignored_.evicted() + last_logs_.evicted();
     }

@@ -1,9 +1,9 @@
-// Trace: which rules were tried for one event, in order, and what those that did not match lacked
-// (portcullis-logtest -v, --explain, --why-not).
+// Trace: the rules that were tried for one event, in order, and the first condition of each that
+// did not hold (portcullis-logtest -v, --explain, --why-not).
 //
-// Filled by the evaluation of the rule tree when it is handed one; costs nothing otherwise. The
-// rules live as long as the RuleSet that was evaluated. Plain values: a Trace can be looked at
-// after the state that it speaks of has moved on.
+// RuleSet::evaluate() fills it if one is given; without one it costs nothing. The rules live as
+// long as the RuleSet that was evaluated. The rest are values, which stay valid when the state
+// changes.
 #pragma once
 
 #include <array>
@@ -15,16 +15,16 @@
 
 namespace portcullis::rules {
 
-// What the search of a composite rule saw (spec: rules, section 7.2).
+// The earlier events that a composite rule examined (spec: rules, section 7.2).
 struct SearchReport {
     enum class End : std::uint8_t {
         Fired,
-        Exhausted,  // there are no more earlier events
+        Exhausted,  // all earlier events were examined
         TooOld,     // the next one is older than the timeframe
-        UsedUp,     // the next one was counted already when a rule of this level or more fired
+        UsedUp,     // a rule of this level or more has used the next one up
     };
     End end = End::Exhausted;
-    int seen = 0;     // earlier events that were looked at
+    int seen = 0;     // earlier events that were examined
     int counted = 0;  // … that count; frequency + 1 are needed
     // … that do not, since one of these differs or is missing (by Shared)
     std::array<int, kSharedCount> differing{};
@@ -32,17 +32,24 @@ struct SearchReport {
     int other_text = 0;  // … since their type is another one or if_matched_regex does not match
 };
 
-// The first demand of a rule that an event did not meet.
-struct Miss {
-    enum class What : std::uint8_t { Nothing, DecodedAs, Size, Condition, EarlierEvents };
+// The first demand of a rule that an event does not meet.
+struct Mismatch {
+    enum class What : std::uint8_t {
+        Nothing,
+        DecodedAs,
+        Size,
+        Condition,          // Rule::conditions[condition]
+        StatefulCondition,  // Rule::stateful_conditions[condition]
+        EarlierEvents,
+    };
     What what = What::Nothing;
-    std::size_t condition = 0;  // index in Rule::conditions
-    SearchReport search;        // of EarlierEvents, and of a composite rule that fired
+    std::size_t condition = 0;
+    SearchReport search;  // of EarlierEvents, and of a composite rule that fired
 };
 
 struct Trace {
     enum class What : std::uint8_t {
-        Tried,           // the rule's conditions were looked at
+        Tried,           // the rule's conditions were evaluated
         Matched,         // … and all held
         TryingChildren,  // its children are next
     };
@@ -50,7 +57,7 @@ struct Trace {
         What what;
         const Rule* rule;
         std::uint32_t node;  // in RuleSet::nodes()
-        Miss miss;           // of Tried
+        Mismatch mismatch;   // of Tried
     };
     std::vector<Step> steps;
 };

@@ -62,16 +62,6 @@ WrittenRule overwrite(const WrittenRule& original, const WrittenRule& replacemen
 
 }  // namespace
 
-std::vector<xml::Node> WrittenRule::all(const ConditionRow& row) const {
-    std::vector<xml::Node> nodes;
-    for (const RuleDraft::Element& element : elements) {
-        if (element.condition == &row) {
-            nodes.push_back(element.node);
-        }
-    }
-    return nodes;
-}
-
 const xml::Node* WrittenRule::find(std::string_view name) const {
     const auto found =
         std::find_if(elements.begin(), elements.end(), [&](const RuleDraft::Element& element) {

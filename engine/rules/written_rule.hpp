@@ -1,7 +1,7 @@
-// WrittenRules: the elements that make up each rule, where they stand in the files.
+// WrittenRule: the XML elements of a rule, with their places in the files.
 //
-// A compiled Rule no longer knows how it was written; authors' warnings (rule_lint) point at
-// elements and compare them. Points into the documents. Load errors are not looked for.
+// A compiled Rule does not keep its XML; the warnings of rule_lint point at elements and compare
+// them. Nodes point into the documents. Load errors are not reported.
 #pragma once
 
 #include <map>
@@ -16,14 +16,13 @@ namespace portcullis::rules {
 struct WrittenRule {
     int id = 0;
     xml::Node node;  // of the last one that overwrites
-    // Those in force: an overwriting rule keeps some of the original's (spec: rules, section 6).
+    // The elements that count: an overwriting rule keeps some of the original's (spec: rules,
+    // section 6).
     std::vector<RuleDraft::Element> elements;
-    // Of an overwriting rule: elements of its own that the original's replace, so that they count
-    // for nothing although they differ.
+    // Of an overwriting rule: its own elements that do not count, since those of the original are
+    // kept, and that differ from these.
     std::vector<xml::Node> lost;
 
-    // All elements of that row, in document order.
-    std::vector<xml::Node> all(const ConditionRow& row) const;
     // The first element of that name (in any case); nullptr = none.
     const xml::Node* find(std::string_view name) const;
 };

@@ -1,8 +1,8 @@
-// FileStateStore: the state of rules as the daemon keeps it over restarts, in the files of
-// <home>/queue (docs/layout.md); logtest reads the same files and writes none.
+// FileStateStore: the state of rules that the daemon keeps over restarts, in the files of
+// <home>/queue (docs/layout.md). logtest reads the same files and does not write them.
 //
-// Calls of the analysis touch memory only. The owner calls flush() behind each batch of lines and
-// before it writes down how far it has read. One thread; not movable.
+// Calls of the analysis touch memory only. The owner calls flush() after each batch of lines, and
+// flush_keys() before it writes its read positions. Used by one thread; not movable.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class FileStateStore final : public rules::StateStore {
     // `queue`: the folder; below it fts/ and diff/ are made when there is something to write.
     explicit FileStateStore(const std::string& queue, const rules::StateLimits& limits = {});
 
-    // Reads the files; what cannot be read is a warning in `diagnostics`, and begins empty.
+    // Reads the files. A file that cannot be read is a warning in `diagnostics`, and its table is
+    // empty.
     void load(base::Diagnostics& diagnostics);
 
     bool knows_first_time(std::string_view key) const override {
@@ -36,24 +37,25 @@ class FileStateStore final : public rules::StateStore {
     }
     bool is_ignored(std::string_view key) const override { return ignored_.contains(key); }
     void ignore(std::string_view key) override { ignored_.insert(key); }
-    // Forgets, for this run only: the files stay.
+    // Forgets everything in memory; the files stay.
     void clear();
 
-    // There is something that the files do not have yet.
+    // Whether there are changes that are not in the files yet.
     bool has_pending() const;
-    // Writes a piece of it, waiting for no disk. False = something could not be written, which is
-    // logged when it begins and when it ends; nothing is lost, the next call tries again.
+    // Writes a piece of them without waiting for the disk. False = a file could not be written.
+    // That is logged when it begins and when it ends; nothing is lost, and the next call tries
+    // again.
     bool flush(base::Log& log);
-    // Writes all keys, so that what is written next (read positions) is not ahead of them.
+    // Writes all keys, so that read positions that are written afterwards are not ahead of them.
     bool flush_keys(base::Log& log);
-    // Writes everything, to survive the end of the machine: at a clean stop.
+    // Writes everything with fsync, so that it survives a power failure: at a clean stop.
     bool sync(base::Log& log);
 
     struct Counters {
         std::size_t first_time_keys = 0;
         std::size_t ignored_keys = 0;
         std::size_t last_logs = 0;
-        std::uint64_t evicted = 0;  // what made room for something newer
+        std::uint64_t evicted = 0;  // entries that left because a table was full
         std::uint64_t write_failures = 0;
     };
     Counters counters() const;

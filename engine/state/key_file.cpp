@@ -13,7 +13,7 @@
 namespace portcullis::state {
 namespace {
 
-// A file with fewer lines is not worth writing anew.
+// A file with fewer lines is not rewritten.
 constexpr std::uint64_t kMinDeadLines = 1'024;
 
 constexpr int kOpenFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
@@ -24,7 +24,7 @@ bool is_key(std::string_view line) {
            line.find('\0') == std::string_view::npos;
 }
 
-// Splits what is read into lines without holding more than one key of them.
+// Splits the content of a file into lines, holding at most one key.
 class LineSplitter {
   public:
     template <class OnLine>
@@ -131,8 +131,8 @@ base::Result<void> KeyFile::sync() {
     return {};
 }
 
-// Opens the file, cuts off what a kill or a full disk left of a last line, and notices when
-// somebody removed it: then all keys are written again.
+// Opens the file and cuts off the part of a last line that a kill or a full disk left. If the file
+// was removed, all keys are written again.
 base::Result<void> KeyFile::open() {
     struct stat status {};
     if (fd_ && ::fstat(fd_.get(), &status) == 0 && status.st_nlink > 0) {
@@ -181,7 +181,7 @@ base::Result<void> KeyFile::open() {
 
 std::string KeyFile::take_lines(std::uint64_t& next, std::uint64_t& lines) const {
     std::string text;
-    next = std::max(next, keys_.first_number());  // what made room needs no line
+    next = std::max(next, keys_.first_number());  // evicted keys need no line
     for (; next < keys_.end_number() && text.size() < kFlushBytes; ++next, ++lines) {
         text += keys_.at(next);
         text += '\n';

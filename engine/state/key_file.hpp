@@ -1,10 +1,10 @@
 // KeyFile: a table of keys and the text file that keeps it over a restart, one key a line
 // (queue/fts/fts-queue, queue/fts/ig-queue; OSSEC's format).
 //
-// The table is the truth; the file follows it when flush() is called, by appending. Nothing is
-// lost by a file that cannot be written: what is missing in it is written when it can be. Lines
-// of keys that made room stay in the file until half of it is such lines; then a new file is
-// written, a piece at each flush(), and renamed over it. One process writes, one thread.
+// The table is the truth; flush() appends the new keys to the file. If the file cannot be written,
+// nothing is lost: the missing keys are written when it can be. Lines of evicted keys stay in the
+// file until they are half of it. Then a new file is written, a piece at each flush(), and renamed
+// over it. One thread of one process writes.
 #pragma once
 
 #include <cstdint>
@@ -19,34 +19,34 @@ namespace portcullis::state {
 
 class KeyFile {
   public:
-    // A longer line of the file is no key (spec: quirks, section 6).
+    // A longer line of the file is not a key (spec: quirks, section 6).
     static constexpr std::size_t kMaxKeyBytes = 255;
-    // One flush() writes about as much at most to each of the two files.
+    // Bytes that one flush() writes at most, about, to each of the two files.
     static constexpr std::size_t kFlushBytes = 65'536;
 
     KeyFile(std::string path, rules::BoundedKeys::Limits limits);
 
-    // Reads the file. What is no key is passed over: a last line without its newline (a kill tore
-    // it off), one that is too long or empty or has a NUL. Error "unreadable-file"; a missing file
-    // is empty.
+    // Reads the file. Lines that are not keys are skipped: a last line without its newline (a kill
+    // tore it off), one that is too long or empty or has a NUL. Error "unreadable-file"; a missing
+    // file is empty.
     base::Result<void> load();
 
     bool contains(std::string_view key) const;
-    // At most kMaxKeyBytes of it; a newline counts as a blank.
+    // Keeps at most kMaxKeyBytes of `key`; a newline counts as a blank.
     void insert(std::string_view key);
-    // Of this run only: the file stays.
+    // Forgets the keys in memory; the file stays.
     void clear() { keys_.clear(); }
 
     bool has_pending() const { return next_ < keys_.end_number() || rewrite_.fd; }
-    // Appends a piece of what is new. No disk is waited for. Error "unwritable-file".
+    // Appends a piece of the new keys, without waiting for the disk. Error "unwritable-file".
     base::Result<void> flush();
-    // All that is new, to survive the end of the machine.
+    // Appends all new keys with fsync, so that they survive a power failure.
     base::Result<void> sync();
 
     const rules::BoundedKeys& keys() const { return keys_; }
 
   private:
-    // A new file that is to replace the old one.
+    // A new file that will replace the old one.
     struct Rewrite {
         base::UniqueFd fd;
         std::uint64_t next = 0;  // number of the first key that is not in it

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFileName = "last-entry";
 // Names of folders have at most 255 bytes.
 constexpr std::size_t kMaxFolderName = 200;
-// A folder that somebody filled with more is not walked to its end.
+// Entries of a folder beyond this number are ignored.
 constexpr std::size_t kMaxFoldersRead = 100'000;
 
 bool is_plain(char c) {
@@ -225,7 +225,7 @@ std::string LastLogFiles::path_of(const Key& key) const {
 base::Result<void> LastLogFiles::write(const Key& key, base::Durability durability) {
     if (const std::string* log = logs_.find(key.first, key.second)) {
         for (const std::string& folder : {folder_, folder_ + "/" + key.first, rule_folder(key)}) {
-            ::mkdir(folder.c_str(), 0750);  // what is missing then is noticed below
+            ::mkdir(folder.c_str(), 0750);  // an error shows below
         }
         auto written = base::write_file_atomically(path_of(key), *log, 0640, durability);
         if (!written) {

@@ -1,9 +1,9 @@
-// LastLogFiles: the logs of <check_diff> and the files that keep them over a restart, as OSSEC lays
-// them out: queue/diff/<host>/<rule id>/last-entry holds the log and nothing else.
+// LastLogFiles: the logs of <check_diff> and the files that keep them over a restart, in OSSEC's
+// layout: queue/diff/<host>/<rule id>/last-entry holds the log and nothing else.
 //
-// The table is the truth; the files follow it when flush() is called, some at a time, each replaced
-// as a whole. Host names come out of logs, so out of anybody's hands: see folder_name_of(). One
-// process writes, one thread.
+// The table is the truth; flush() writes some of the changed files, each replaced as a whole. Host
+// names come from logs, which strangers write: see folder_name_of(). One thread of one process
+// writes.
 #pragma once
 
 #include <cstdint>
@@ -19,33 +19,33 @@
 
 namespace portcullis::state {
 
-// What stands for `host` in a path: itself if it is a plain name; other bytes than letters, digits,
+// The folder name of `host`: the name itself if it is plain; other bytes than letters, digits,
 // '-', '_', ':' and '.' (and a '.' at the beginning) are written as "%2F", and of a long one the
 // end is a hash. So no name leads out of the folder, and different names stay different.
 std::string folder_name_of(std::string_view host);
 
 class LastLogFiles {
   public:
-    // A flush() writes or removes at most as many files.
+    // Files that one flush() writes or removes at most.
     static constexpr std::size_t kFilesPerFlush = 16;
-    // check_diff looks at nothing longer (spec: rules, section 10).
+    // check_diff ignores longer logs (spec: rules, section 10).
     static constexpr std::size_t kMaxLogBytes = 8'192;
 
     LastLogFiles(std::string folder, rules::LastLogs::Limits limits);
 
-    // Reads the files, the newest last. What is no file of this kind is passed over. Error
+    // Reads the files, the newest last. Files of other kinds are skipped. Error
     // "unreadable-file"; a missing folder is empty.
     base::Result<void> load();
 
     // As StateStore::exchange_last_log().
     std::optional<std::string> exchange(std::string_view host, int rule_id, std::string_view log);
-    // Of this run only: the files stay.
+    // Forgets the logs in memory; the files stay.
     void clear() { logs_.clear(); }
 
     bool has_pending() const { return !changed_.empty() || !dead_.empty(); }
-    // Writes some of what has changed. Error "unwritable-file".
+    // Writes some of the changed files. Error "unwritable-file".
     base::Result<void> flush();
-    // All of it, to survive the end of the machine.
+    // Writes all of them with fsync, so that they survive a power failure.
     base::Result<void> sync();
 
     const rules::LastLogs& logs() const { return logs_; }

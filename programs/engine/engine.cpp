@@ -166,11 +166,11 @@ void Engine::follow_files() {
 
 void Engine::analyze(std::string_view line, std::string_view location) {
     const base::Timestamp now = clock_.now();
-    const pipeline::Outcome& outcome = analyzer_.process(line, location, now);
+    pipeline::Outcome& outcome = analyzer_.process(line, location, now);
     const alert::Alert* logged = nullptr;
     alert::Alert alert;
     if (outcome.alert) {
-        alert = *outcome.alert;
+        alert = std::move(*outcome.alert);
         alert.id = ++alerts_;
         respond(alert, outcome.responses, location);
         if (alert.log && alert_limit_.admit_and_count(alert)) {

@@ -18,8 +18,8 @@
 namespace portcullis::programs {
 namespace {
 
-// Only a plain file of this user is read or replaced: with sudo the folder may be somebody else's,
-// who could have put anything there.
+// Only a plain file of this user is read or replaced: with sudo the folder may belong to another
+// user, who could have put any file there.
 bool is_own_file(const std::string& path) {
     struct stat status {};
     return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
@@ -89,7 +89,7 @@ struct LineEditor::Impl {
         }
     }
 
-    // A history that cannot be kept is no reason to complain.
+    // Errors are ignored: a history is not essential.
     void add(const std::string& line) const {
         HistEvent event{};
         ::history(history.get(), &event, H_ENTER, line.c_str());
@@ -110,8 +110,8 @@ struct LineEditor::Impl {
     }
 };
 
-// By the time that a prompt is seen, what is typed is typed in raw mode. libedit itself would set
-// it a little later. Its signal handlers, which undo it, are there already.
+// Sets raw mode before the prompt appears, so that no key is typed before it. libedit would set it
+// a little later. Its signal handlers, which undo it, are already installed.
 char* LineEditor::Impl::prompt(EditLine* editor) {
     static char text[] = "> ";  // NOLINT(*-avoid-c-arrays): libedit takes a char*
     Impl* impl = nullptr;

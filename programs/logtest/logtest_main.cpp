@@ -1,8 +1,8 @@
-// portcullis-logtest: shows what the engine would make of log lines (spec: logtest;
+// portcullis-logtest: shows how the engine would decode and judge log lines (spec: logtest;
 // docs/logtest.md).
 //
-// Needs no privilege, touches no file but to read the configuration, and analyses with the same
-// Analyzer as the daemon.
+// It needs no privilege, only reads files of the configuration, and analyses with the same Analyzer
+// as the daemon.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -40,8 +40,8 @@ void say_what_is_loaded(const programs::LogtestOptions& options,
         std::chrono::duration_cast<std::chrono::milliseconds>(taken).count()));
 }
 
-// -t and --lint: prints what is wrong with the configuration. Only --lint tells warnings by its
-// exit status.
+// -t and --lint: prints the errors and warnings of the configuration. Only --lint has an exit
+// status for warnings.
 int show_diagnostics(const programs::LogtestOptions& options,
                      const base::Diagnostics& diagnostics) {
     if (options.diagnostics_as == "json") {

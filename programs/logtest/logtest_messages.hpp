@@ -1,5 +1,5 @@
-// What logtest says of itself, in OSSEC's words (spec: logtest, section 3): programs that drive
-// ossec-logtest wait for them. All to standard error.
+// logtest's own messages, in OSSEC's words (spec: logtest, section 3): programs that drive
+// ossec-logtest wait for them. All go to standard error.
 #pragma once
 
 #include <string_view>

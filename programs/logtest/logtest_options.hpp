@@ -39,8 +39,8 @@ struct LogtestOptions {
     std::string config_path() const { return config.empty() ? Home(home).config() : config; }
 };
 
-// nullopt = go on with `options`; otherwise the exit status: 0 for help and version, 1 for a
-// command line that is wrong, which has been said with the help.
+// nullopt = run with `options`; otherwise the exit status: 0 for help and version, 1 for a wrong
+// command line, which was reported together with the help.
 std::optional<int> parse_logtest_options(int argc, char** argv, LogtestOptions& options);
 
 }  // namespace portcullis::programs

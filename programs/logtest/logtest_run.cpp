@@ -40,7 +40,7 @@ bool is_test_file(const fs::path& path) {
     return path.extension() == kOssecSuffix || path.extension() == kGoldenSuffix;
 }
 
-// The test files below `folder`, in order; a home is no test.
+// The test files below `folder`, in order; the folder of a home is skipped.
 void collect(const fs::path& folder, std::vector<fs::path>& files) {
     std::vector<fs::path> entries;
     std::error_code error;

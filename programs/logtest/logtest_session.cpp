@@ -35,8 +35,8 @@ pipeline::AnalyzerOptions analyzer_options(const LogtestOptions& options,
                             options.is_live ? Behaviour::Live : Behaviour::Test);
 }
 
-logtest::Observation observation(const LogtestOptions& options,
-                                 std::optional<logtest::Coverage>& coverage) {
+logtest::RecordingOptions recording_options(const LogtestOptions& options,
+                                            std::optional<logtest::Coverage>& coverage) {
     return {.rules = options.traces || options.explains || options.why_not,
             .decoding = options.explains,
             .coverage = coverage ? &*coverage : nullptr};
@@ -63,7 +63,7 @@ LogtestSession::LogtestSession(const LogtestOptions& options,
       coverage_(make_coverage(options, configuration)),
       analyzer_(HomeConfiguration::analysis_of(configuration),
                 analyzer_options(options, *configuration), store_,
-                observation(options, coverage_)) {
+                recording_options(options, coverage_)) {
     if (!options.is_fresh) {
         base::Diagnostics diagnostics;
         store_.load(diagnostics);
@@ -147,7 +147,7 @@ void LogtestSession::analyse(std::string_view line) {
         store_.clear();
     }
     const auto begin = std::chrono::steady_clock::now();
-    const pipeline::Outcome& outcome = analyzer_.process(line, clock_.now(), options_.location);
+    pipeline::Outcome& outcome = analyzer_.process(line, clock_.now(), options_.location);
     if (options_.debug > 0) {
         const std::chrono::duration<double, std::micro> taken =
             std::chrono::steady_clock::now() - begin;
@@ -158,9 +158,8 @@ void LogtestSession::analyse(std::string_view line) {
     bool is_written = true;
     if (options_.prints_alerts_only) {
         if (outcome.is_logged()) {
-            alert::Alert alert = *outcome.alert;
-            alert.id = ++alert_count_;
-            is_written = records_.write(alert::alert_as_text(alert));
+            outcome.alert->id = ++alert_count_;
+            is_written = records_.write(alert::alert_as_text(*outcome.alert));
         }
     } else if (options_.prints_json) {
         is_written = records_.write(json_of(outcome));
@@ -215,7 +214,7 @@ std::string LogtestSession::text_of(const pipeline::Outcome& outcome) {
     }
     if (why_not_ != nullptr) {
         const auto why_not = logtest::find_why_not(*why_not_, rules, analyzer_.trace(), outcome,
-                                                   analyzer_.find_miss(*why_not_));
+                                                   analyzer_.find_mismatch(*why_not_));
         text += logtest::why_not_text(why_not, *why_not_, rules, outcome, scratch_);
     }
     return text;
@@ -232,7 +231,7 @@ std::string LogtestSession::json_of(const pipeline::Outcome& outcome) {
     }
     if (why_not_ != nullptr) {
         const auto why_not = logtest::find_why_not(*why_not_, rules, analyzer_.trace(), outcome,
-                                                   analyzer_.find_miss(*why_not_));
+                                                   analyzer_.find_mismatch(*why_not_));
         json["why_not"] = logtest::why_not_json(why_not, *why_not_, rules, outcome, scratch_);
     }
     return json.dump() + '\n';

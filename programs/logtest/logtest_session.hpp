@@ -1,4 +1,4 @@
-// LogtestSession: lines of one input through the Analyzer, and what is printed of each.
+// LogtestSession: sends the lines of one input through the Analyzer and prints the result of each.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ class LogtestSession {
     TerminalText text_;     // OSSEC's text: standard error
     TerminalText records_;  // alerts, JSON: standard output
     base::SystemClock clock_;
-    state::FileStateStore store_;  // what the engine remembers is read, and never written
+    state::FileStateStore store_;  // the engine's state is read, and never written
     std::optional<logtest::Coverage> coverage_;
     logtest::ObservedAnalyzer analyzer_;
     pattern::MatchScratch scratch_;

@@ -1,5 +1,4 @@
-// What logtest does for a person at a terminal and for nobody else: colours, and text that cannot
-// steer the terminal.
+// Output of logtest on a terminal: colours, and text without control sequences.
 #pragma once
 
 #include <cstdio>

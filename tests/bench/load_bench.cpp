@@ -1,5 +1,5 @@
-// What loading decoders and rules costs: time from the files to what analyses lines, and the memory
-// that the process has afterwards. "full" and "stock" are OSSEC's own, of the conformance data.
+// The cost of loading decoders and rules: time from the files to a configuration, and the memory of
+// the process afterwards. "full" and "stock" are OSSEC's own, from the conformance data.
 //
 //   build/release/bin/load_bench
 #include <benchmark/benchmark.h>
@@ -27,8 +27,8 @@ double resident_mib() {
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
 }
 
-std::shared_ptr<const pipeline::Configuration> load(const std::string& decoders,
-                                                    const std::vector<std::string>& rules) {
+std::shared_ptr<const pipeline::AnalyzerConfig> load(const std::string& decoders,
+                                                     const std::vector<std::string>& rules) {
     std::vector<test::XmlSource> rule_files;
     for (const std::string& path : rules) {
         rule_files.push_back({path, test::read_file(path)});
@@ -70,7 +70,7 @@ void BM_load_shipped(benchmark::State& state) {
     run(state, PORTCULLIS_SOURCE_DIR "/decoders/iplog_decoders.xml",
         {PORTCULLIS_SOURCE_DIR "/rules/iplog_rules.xml"});
 }
-// The largest first: memory that it gives back would hide what the others take.
+// The largest first: otherwise its memory would be hidden by memory that the others have freed.
 BENCHMARK(BM_load_full)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_load_stock)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_load_shipped)->Unit(benchmark::kMillisecond);

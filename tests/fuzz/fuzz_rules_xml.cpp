@@ -1,4 +1,5 @@
-// Any text as a rule file: it loads or is refused with diagnostics, and what loads evaluates.
+// Any text as a rule file: it loads, or is rejected with diagnostics. Rules that load are
+// evaluated.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -6,7 +6,7 @@
 
 #include "engine/logtest/golden_file.hpp"
 #include "engine/logtest/ossec_tests.hpp"
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 using namespace portcullis;
 
@@ -34,9 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto language = static_cast<pattern::Language>(size % 3);
     const std::string_view subject = text.substr(newline + 1, 200);
     if (const auto pattern = pattern::Pattern::compile(language, text.substr(0, newline))) {
-        const auto reach = pattern::find_reach(*pattern, subject, scratch);
-        if (reach && (reach->text_begin > reach->text_end || reach->text_end > subject.size() ||
-                      reach->pattern_begin > reach->pattern_end || reach->pattern_end > newline)) {
+        const auto furthest = pattern::find_furthest_match(*pattern, subject, scratch);
+        if (furthest &&
+            (furthest->text_begin > furthest->text_end || furthest->text_end > subject.size() ||
+             furthest->pattern_begin > furthest->pattern_end || furthest->pattern_end > newline)) {
             std::abort();
         }
     }

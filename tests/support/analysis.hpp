@@ -1,4 +1,4 @@
-// Makes a pipeline::Configuration from XML texts or files, for tests of everything behind it.
+// Makes a pipeline::AnalyzerConfig from XML texts or files, for tests of everything behind it.
 #pragma once
 
 #include <memory>
@@ -34,10 +34,10 @@ inline std::vector<xml::Document> parse_all(const std::vector<XmlSource>& source
 }
 
 // nullptr if something is wrong; `diagnostics` says what.
-inline std::shared_ptr<const pipeline::Configuration> make_analysis(
+inline std::shared_ptr<const pipeline::AnalyzerConfig> make_analysis(
     const std::vector<XmlSource>& decoder_files, const std::vector<XmlSource>& rule_files,
     base::Diagnostics& diagnostics) {
-    auto configuration = std::make_shared<pipeline::Configuration>();
+    auto configuration = std::make_shared<pipeline::AnalyzerConfig>();
     auto decoders = decode::load_decoders(parse_all(decoder_files, diagnostics), diagnostics);
     if (!decoders) {
         return nullptr;

@@ -93,7 +93,7 @@ TEST_CASE("why_not: each way in which a rule is not the result") {
         }
         const rules::Rule& rule = *bench.rules().find(row.rule);
         const WhyNot why_not = find_why_not(rule, bench.rules(), bench.analyzer.trace(), *outcome,
-                                            bench.analyzer.find_miss(rule));
+                                            bench.analyzer.find_mismatch(rule));
         const std::string text =
             why_not_text(why_not, rule, bench.rules(), *outcome, bench.scratch);
         CAPTURE(row.rule, row.lines.back(), text);

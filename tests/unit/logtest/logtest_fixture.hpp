@@ -1,4 +1,4 @@
-// One configuration and what is recorded of lines that it analyses, for tests of the logtest stage.
+// One configuration, and the records of the lines that it analyses, for tests of the logtest stage.
 #pragma once
 
 #include <memory>
@@ -34,7 +34,7 @@ constexpr std::string_view kRules = R"(<group name="gate,">
   <rule id="107" level="2"><match>smoke and fire</match></rule>
 </group>)";
 
-inline std::shared_ptr<const pipeline::Configuration> make_configuration(
+inline std::shared_ptr<const pipeline::AnalyzerConfig> make_configuration(
     std::string_view decoders = kDecoders, std::string_view rules = kRules) {
     base::Diagnostics diagnostics;
     auto made = test::make_analysis({{"d.xml", std::string(decoders)}},

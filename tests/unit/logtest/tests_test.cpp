@@ -59,7 +59,7 @@ TEST_CASE("ossec_tests: what is wrong with a file is said with its line") {
 struct Runner {
     test::FakeClock clock;
     std::vector<respond::ActiveResponseConfig> responses;
-    std::shared_ptr<const pipeline::Configuration> configuration = make_configuration();
+    std::shared_ptr<const pipeline::AnalyzerConfig> configuration = make_configuration();
     Coverage coverage{configuration};
     TestRunner runner{configuration, {.local_hostname = "host"}, responses, clock, &coverage};
 };
@@ -87,7 +87,7 @@ TEST_CASE("test_runner: an entry passes as -U would, without state from the one 
           "    level    expected 5, got none\n");
     CHECK(failure_text(report.results[5]).find("another decoder, rule or level") !=
           std::string::npos);
-    CHECK(report.results[6].mismatches.at(0).what == "level");
+    CHECK(report.results[6].differences.at(0).what == "level");
 
     CHECK(bench.coverage.decoders().reached == 2);
     const Coverage::Kind rules = bench.coverage.rules();

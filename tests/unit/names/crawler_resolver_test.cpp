@@ -45,7 +45,7 @@ struct Lab {
     FakeServer server{loop};
     std::unique_ptr<CrawlerResolver> resolver;
 
-    explicit Lab(ResolverSettings settings = {}) {
+    explicit Lab(CrawlerResolverSettings settings = {}) {
         settings.dns.servers = {{*base::IpAddress::parse("127.0.0.1"), server.dns.port()}};
         settings.dns.timeout = std::chrono::milliseconds(50);
         settings.dns.tries = 1;
@@ -70,8 +70,10 @@ struct Lab {
     void add_address(std::string_view owner, const Bytes& address) {
         server.records.insert({test::dns_name(owner), test::DnsRecord{kTypeA, 60, address}});
     }
-    bool ask(std::string_view address) { return resolver->is_crawler(*IpAddress::parse(address)); }
-    // Runs until so many questions were received and answered.
+    bool ask(std::string_view address) {
+        return resolver->look_up_crawler(*IpAddress::parse(address));
+    }
+    // Runs until this number of questions was received and answered.
     template <class Holds>
     void run_until(Holds holds) {
         const auto deadline = std::chrono::steady_clock::now() + kDeadline;
@@ -97,7 +99,9 @@ TEST_CASE("crawler_resolver: an address is a crawler's once its name leads back 
     lab.run_until([&] { return lab.ask("2001:db8::6"); });
 }
 
-TEST_CASE("crawler_resolver: a name that proves nothing is no crawler's, and is not asked again") {
+TEST_CASE(
+    "crawler_resolver: a name that proves nothing does not make a crawler, and is not asked "
+    "again") {
     Lab lab;
     for (const char* address :
          {"192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "2001:db8::1"}) {
@@ -116,7 +120,7 @@ TEST_CASE("crawler_resolver: a name that proves nothing is no crawler's, and is 
     CHECK(lab.resolver->counters().failed == 0);
 }
 
-TEST_CASE("crawler_resolver: without an answer an address is no crawler's for a time") {
+TEST_CASE("crawler_resolver: without an answer an address is not a crawler's for a time") {
     Lab lab;
     lab.server.is_silent = true;
     CHECK_FALSE(lab.ask("192.0.2.1"));
@@ -128,7 +132,7 @@ TEST_CASE("crawler_resolver: without an answer an address is no crawler's for a 
 }
 
 TEST_CASE("crawler_resolver: what strangers can make it ask and remember is bounded") {
-    ResolverSettings settings;
+    CrawlerResolverSettings settings;
     settings.max_questions = 3;
     settings.questions_a_second = 1'000'000;
     settings.max_known = 2;

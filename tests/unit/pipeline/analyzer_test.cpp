@@ -1,5 +1,10 @@
+#include <future>
+#include <thread>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/alert/record_formats.hpp"
 #include "engine/event/event.hpp"
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/rule.hpp"
@@ -45,7 +50,7 @@ constexpr std::string_view kRules = R"(
     <check_if_ignored>data</check_if_ignored></rule>
 </group>)";
 
-std::shared_ptr<const Configuration> configuration(std::string_view rules = kRules) {
+std::shared_ptr<const AnalyzerConfig> configuration(std::string_view rules = kRules) {
     base::Diagnostics diagnostics;
     auto made = test::make_analysis({{"decoders.xml", std::string(kDecoders)}},
                                     {{"rules.xml", std::string(rules)}}, diagnostics);
@@ -217,7 +222,7 @@ TEST_CASE("analyzer: in the steady state a line without an alert allocates nothi
 }
 
 TEST_CASE("analyzer: an alert of another host is one of the rule of that number here") {
-    auto with_responses = std::make_shared<Configuration>(*configuration());
+    auto with_responses = std::make_shared<AnalyzerConfig>(*configuration());
     with_responses->responses_of_rule.assign(with_responses->rules->rules().size(), {0});
     rules::MemoryStateStore store;
     Analyzer analyzer(with_responses, {}, store);
@@ -235,7 +240,7 @@ TEST_CASE("analyzer: an alert of another host is one of the rule of that number 
     CHECK(outcome.alert->full_log == "denied there");
     CHECK(outcome.alert->location == "/var/log/fw|web->/var/log/a");
     CHECK(outcome.alert->field(FieldId::SrcIp) == "192.0.2.1");
-    CHECK(outcome.responses.empty());  // whoever can write a line could name any address
+    CHECK(outcome.responses.empty());  // a forged line could name any address
 
     CHECK(forwarded("102").rule->id == 102);
     CHECK_FALSE(forwarded("102").alert);         // level 0
@@ -257,6 +262,109 @@ TEST_CASE("analyzer: options of a reload take effect with the next line") {
     CHECK_FALSE(bench.process("half deny").dropped);
     CHECK(bench.process("fw deny tcp 1.2.3.4 5.6.7.8").event->field(FieldId::Action) == "deny");
     CHECK_FALSE(bench.process("a line that is repeated").dropped);
+}
+
+// Lines whose outcomes depend on the lines before them.
+const std::vector<std::string_view> kDependentLines{
+    kDenied,
+    "burnt",
+    "text first abc",
+    kDenied,
+    "fw deny tcp 192.0.2.1 192.0.2.2",
+    "half deny",
+    "text both abc",
+    kDenied,
+    "Nov 14 18:09:13 host gate[1]: denied eve from 192.0.2.2",
+    "burnt",
+    "noise",
+    "echo 1",
+    "Nov 14 18:09:14 host gate[1]: denied bob from 192.0.2.1",
+    "Nov 14 18:09:15 host gate[1]: denied bob from 192.0.2.1",
+    "Nov 14 18:09:16 host gate[1]: denied bob from 192.0.2.1",
+    "secret \xff",
+    "Nov 14 18:09:16 host gate[1]: admitted bob",
+};
+
+std::string text_of(const Outcome& outcome) {
+    return fmt::format("{} {} {} {}", outcome.rule == nullptr ? 0 : outcome.rule->id,
+                       outcome.dropped ? "dropped" : "kept", outcome.ignored ? "ignored" : "-",
+                       outcome.alert ? alert::alert_as_text(*outcome.alert) : "no alert");
+}
+
+std::vector<std::string> processed_outcomes() {
+    Bench bench(live_options("here"));
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < kDependentLines.size(); ++i) {
+        texts.push_back(text_of(bench.process(kDependentLines[i], static_cast<int>(i))));
+    }
+    return texts;
+}
+
+void prepare_line(const Analyzer& analyzer, std::size_t index, PreparedLine& into) {
+    analyzer.prepare(kDependentLines[index], "/var/log/gate", at(static_cast<int>(index)), into);
+}
+
+TEST_CASE("analyzer: lines prepared backwards and committed in order have the same outcomes") {
+    Bench bench(live_options("here"));
+    std::vector<PreparedLine> lines(kDependentLines.size());
+    for (std::size_t i = lines.size(); i-- > 0;) {
+        prepare_line(bench.analyzer, i, lines[i]);
+    }
+    std::vector<std::string> texts;
+    for (PreparedLine& line : lines) {
+        texts.push_back(text_of(bench.analyzer.commit(line)));
+    }
+    CHECK(texts == processed_outcomes());
+    CHECK(bench.analyzer.counters().lines == kDependentLines.size());
+    CHECK(bench.analyzer.counters().lines_with_invalid_utf8 == 1);
+}
+
+TEST_CASE("analyzer: lines prepared on other threads during commits have the same outcomes") {
+    Bench bench(live_options("here"));
+    std::vector<PreparedLine> lines(kDependentLines.size());
+    std::vector<std::promise<void>> ready(lines.size());
+    const auto prepare_every_third = [&](std::size_t first) {
+        for (std::size_t i = first; i < lines.size(); i += 3) {
+            prepare_line(bench.analyzer, i, lines[i]);
+            ready[i].set_value();
+        }
+    };
+    std::vector<std::thread> threads;
+    for (std::size_t first = 0; first < 3; ++first) {
+        threads.emplace_back(prepare_every_third, first);
+    }
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        ready[i].get_future().wait();
+        texts.push_back(text_of(bench.analyzer.commit(lines[i])));
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    CHECK(texts == processed_outcomes());
+}
+
+TEST_CASE("analyzer: a line that was prepared before a reload is decided as after it") {
+    Bench bench(live_options("here"));
+    PreparedLine line;
+    PreparedLine incomplete;
+    bench.analyzer.prepare(kDenied, "/var/log/gate", at(0), line);
+    bench.analyzer.prepare("half deny", "/var/log/gate", at(1), incomplete);
+    std::string changed(kRules);
+    changed.replace(changed.find("<description>denied"), 19, "<description>DENIED");
+    bench.analyzer.replace(configuration(changed));
+    auto options = live_options("there");
+    options.normalize_firewall = false;
+    bench.analyzer.set_options(options);
+    const Outcome& outcome = bench.analyzer.commit(line);
+    REQUIRE(outcome.alert);
+    CHECK(outcome.alert->rule.description == "DENIED");
+    CHECK(outcome.alert->decoder_name == "gate");
+    CHECK(outcome.alert->location == "/var/log/gate");
+    CHECK(outcome.alert->time == at(0));
+    CHECK(outcome.alert->full_log == kDenied);
+    CHECK_FALSE(bench.analyzer.commit(incomplete).dropped);
+    CHECK(incomplete.event().hostname == "there");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr base::Timestamp kStart{std::chrono::seconds(1'795'510'794)};
 
-std::shared_ptr<const pipeline::Configuration> load_stock(const std::string& list) {
+std::shared_ptr<const pipeline::AnalyzerConfig> load_stock(const std::string& list) {
     const auto folder = test::conformance_path("ossec/ruleset");
     std::vector<test::XmlSource> rule_files;
     for (const std::string& name :
@@ -54,7 +54,7 @@ std::string without_times(std::string record) {
     record.erase(kMark.size(), record.find(':') - kMark.size());
     const std::size_t second = record.find('\n') + 1;
     record.erase(second, kTime);
-    // What OSSEC's logtest printed about later lines stands behind some recordings.
+    // Some recordings end with output of OSSEC's logtest about later lines.
     record.resize(std::min(record.find("\n**ACCUMULATOR"), record.size()));
     // What is cut at 1256 bytes may end in the middle of a character.
     return json::parse(json(record).dump(-1, ' ', false, json::error_handler_t::replace));

@@ -1,5 +1,5 @@
-// The surprises of OSSEC, and those that are mended, as rows: what to load, lines, and the rule
-// that is the result of each. docs/compatibility.md speaks of the mended ones.
+// Surprising behaviour of OSSEC, kept or fixed, as rows: XML to load, lines, and the rule that is
+// the result of each. docs/compatibility.md describes the fixed ones.
 #include "engine/pipeline/analyzer.hpp"
 #include "engine/rules/rule.hpp"
 #include "engine/rules/state_store.hpp"
@@ -35,7 +35,7 @@ const Quirk kQuirks[] = {
      rule(100, kFive, "<regex>\\t</regex>") + rule(101, kFive, "<match>ab</match>"),
      {"a\tb"},
      "101"},
-    {"dates are told by separators, not by digits",
+    {"dates are recognised by separators, not by digits",
      "",
      rule(100, kFive, "<program_name>^p$</program_name>"),
      {"Xov 99 88:77:66 host p: x", "Nov 4 18:09:12 host p: x", "<34>" + kHeader + "host p: x"},
@@ -66,7 +66,7 @@ const Quirk kQuirks[] = {
      rule(100, kFive + " maxsize=\"5\"", "<match>a</match>"),
      {kHeader + "host p: abcd", kHeader + "host p: abcde"},
      "- 100"},
-    {"the local host stands in for one that is missing",
+    {"a missing host name is replaced by that of the local host",
      "",
      rule(100, kFive, "<hostname>^local$</hostname>"),
      {"x"},
@@ -238,7 +238,7 @@ const Quirk kQuirks[] = {
      rule(100, kFive, "<user>^bob$</user>"),
      {"u bob eve", "u eve bob", "v bob"},
      "- 100 100"},
-    {"what is no address fails even !network",
+    {"a text that is not an address fails even !network",
      kFrom,
      rule(100, kFive, "<srcip>!10.0.0.0/8</srcip>"),
      {"from host", "from 11.1.1.1", "from 10.1.1.1"},

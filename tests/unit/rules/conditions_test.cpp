@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "engine/rules/key_value_list.hpp"
+#include "engine/rules/rule_reader.hpp"
 #include "engine/rules/time_window.hpp"
 #include "tests/unit/rules/rules_fixture.hpp"
 
@@ -158,9 +161,9 @@ TEST_CASE("conditions: check_diff matches when the log of a host changes") {
     CHECK(engine.process({.log = "ports: 22 80"}) == 0);
 }
 
-TEST_CASE("conditions: is_valid_crawler knows networks, and names only of those it was told") {
+TEST_CASE("conditions: is_valid_crawler knows networks, and only the names that were looked up") {
     struct Told final : CrawlerNames {
-        bool is_crawler(const base::IpAddress& address) override {
+        bool look_up_crawler(const base::IpAddress& address) override {
             asked.push_back(address.to_string());
             return address.to_string() == "192.0.2.1";
         }
@@ -218,6 +221,55 @@ TEST_CASE("conditions: lists are looked up by key, value and address prefix") {
     Engine unknown(load_group(
         R"(<rule id="100" level="5"><list field="srcip">rules/none</list></rule>)", options));
     CHECK(unknown.process(with(FieldId::SrcIp, "192.0.2.1")) == 0);
+}
+
+TEST_CASE("conditions: a negated look-up needs a value and a list") {
+    RuleOptions options;
+    options.find_list = [](std::string_view path) {
+        return path == "rules/hosts"
+                   ? std::make_shared<const KeyValueList>(KeyValueList::parse("192.0.2.1:bad\n"))
+                   : nullptr;
+    };
+    const auto result = [&](const std::string& path, const Line& line) {
+        return Engine(load_group("<rule id=\"100\" level=\"5\"><list field=\"srcip\" "
+                                 "lookup=\"not_match_key\">" +
+                                     path + "</list></rule>",
+                                 options))
+            .process(line);
+    };
+    CHECK(result("rules/hosts", with(FieldId::SrcIp, "192.0.2.2")) == 100);
+    CHECK(result("rules/hosts", {}) == 0);
+    CHECK(result("rules/none", with(FieldId::SrcIp, "192.0.2.2")) == 0);
+}
+
+TEST_CASE("conditions: a stateful one is evaluated at its place between the others") {
+    const auto result = [](const std::string& before, const std::string& behind) {
+        Engine engine(load_group("<rule id=\"100\" level=\"5\">" + before + "<if_fts />" + behind +
+                                 "</rule><rule id=\"101\" level=\"5\"><if_fts /></rule>"));
+        event::Event& event = engine.prepare({});
+        event.fts = event::FtsParts().set(static_cast<std::size_t>(event::FtsPart::Location));
+        const Rule* rule =
+            engine.rules().evaluate(event, engine.scratch(), engine.correlator(), nullptr);
+        return rule == nullptr ? 0 : rule->id;
+    };
+    CHECK(result("<hostname>host</hostname>", "") == 100);
+    CHECK(result("<hostname>other</hostname>", "") == 101);        // rule 100 does not take the key
+    CHECK(result("", R"(<list field="srcip">none</list>)") == 0);  // it does: a list comes later
+}
+
+TEST_CASE("conditions: each row of the table has a help text, and a pattern has a subject") {
+    const auto rows = condition_rows();
+    for (const ConditionRow& row : rows) {
+        CAPTURE(row.name);
+        CHECK_FALSE(row.help.empty());
+        const bool is_geoip = row.name.find("geoip") != std::string_view::npos;
+        CHECK((!row.language || is_geoip || row.subject.kind != Subject::Kind::None));
+        CHECK((row.ignored_beside.empty() ||
+               std::any_of(rows.begin(), rows.end(), [&](const ConditionRow& other) {
+                   return other.name == row.ignored_beside;
+               })));
+        CHECK(row.name.ends_with("pcre2") == (row.language == pattern::Language::Pcre2));
+    }
 }
 
 TEST_CASE("time_window: both ends belong to it, also with am and pm; over midnight they do not") {

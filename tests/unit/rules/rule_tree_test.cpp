@@ -49,7 +49,7 @@ TEST_CASE("rule_tree: a matching rule ends the search among its siblings, its ch
     CHECK(engine.process({.log = "denied even odd"}) == 103);
 }
 
-TEST_CASE("rule_tree: a noalert rule is never the result, the search goes on behind it") {
+TEST_CASE("rule_tree: a noalert rule is never the result, the rules after it are tried") {
     Engine engine(load_group(rule(100, "level=\"9\" noalert=\"1\"", "<match>denied</match>") +
                              rule(101, "level=\"5\"", "<match>denied</match>") +
                              rule(102, "level=\"3\"", "<if_sid>100</if_sid><match>odd</match>")));
@@ -95,7 +95,7 @@ TEST_CASE("rule_tree: a rule hangs under the root of its category and sees only 
     CHECK(engine.process({.log = "x", .type = event::EventType::HostInformation}) == 0);
 }
 
-TEST_CASE("rule_tree: roots of the files take the place of those that stand in") {
+TEST_CASE("rule_tree: roots in the files replace the built-in ones") {
     const RuleSet stand_in = load_group(rule(100, "level=\"5\"", "<match>x</match>"));
     REQUIRE(stand_in.find(1) != nullptr);
     CHECK(stand_in.find(1)->noalert);

@@ -51,7 +51,7 @@ inline RuleSet load_group(const std::string& body, RuleOptions options = {}) {
     return rules;
 }
 
-// What a test says of an event; texts must outlive it.
+// An event as a test gives it; the texts must outlive it.
 struct Line {
     std::string_view log = "denied";
     std::map<event::FieldId, std::string_view> fields = {};
@@ -112,10 +112,10 @@ class Engine {
     // Earlier lines of the last result, newest first.
     const std::vector<std::string>& previous_lines() const { return previous_lines_; }
     // The first demand of rule `id` that the last line did not meet.
-    Miss miss(int id) const {
+    Mismatch mismatch(int id) const {
         for (const Trace::Step& step : trace_.steps) {
             if (step.what == Trace::What::Tried && step.rule->id == id) {
-                return step.miss;
+                return step.mismatch;
             }
         }
         return {};

@@ -15,30 +15,30 @@ TEST_CASE("trace: the first condition that fails is named, with what it saw") {
         <rule id="103" level="1"><user>root</user></rule>)"));
     REQUIRE(engine.process({.log = "denied by hand with no address"}) == 0);
 
-    const Miss by_address = engine.miss(100);
-    REQUIRE(by_address.what == Miss::What::Condition);
+    const Mismatch by_address = engine.mismatch(100);
+    REQUIRE(by_address.what == Mismatch::What::Condition);
     const Condition& address = engine.rules().find(100)->conditions.at(by_address.condition);
     CHECK(address.element == "srcip");
     CHECK(address.demand == "192.0.2.1, 10.0.0.0/8");
-    CHECK(address.value(engine.event()) == std::nullopt);
+    CHECK(value_text(address, engine.event()) == std::nullopt);
 
     const Condition& regex = engine.rules().find(100)->conditions.at(1);
     CHECK(regex.element == "regex");
     CHECK(regex.demand == "by \\w+ with");
-    REQUIRE(regex.pattern);
-    CHECK(regex.value(engine.event()) == "denied by hand with no address");
+    REQUIRE(pattern_of(regex) != nullptr);
+    CHECK(value_text(regex, engine.event()) == "denied by hand with no address");
 
-    const Miss by_field = engine.miss(101);
-    REQUIRE(by_field.what == Miss::What::Condition);
+    const Mismatch by_field = engine.mismatch(101);
+    REQUIRE(by_field.what == Mismatch::What::Condition);
     CHECK(engine.rules().find(101)->conditions.at(by_field.condition).element ==
           "field name=\"zone\"");
-    CHECK(engine.miss(102).what == Miss::What::Size);
-    CHECK(engine.miss(103).what == Miss::What::Condition);
+    CHECK(engine.mismatch(102).what == Mismatch::What::Size);
+    CHECK(engine.mismatch(103).what == Mismatch::What::Condition);
 
     engine.process({.log = "denied", .fields = {{FieldId::DstUser, "bob"}}, .decoder_id = 0});
-    CHECK(engine.miss(100).what == Miss::What::DecodedAs);
+    CHECK(engine.mismatch(100).what == Mismatch::What::DecodedAs);
     CHECK(engine.rules().find(100)->decoded_as == "gate");
-    CHECK(engine.rules().find(103)->conditions.at(0).value(engine.event()) == "bob");
+    CHECK(value_text(engine.rules().find(103)->conditions.at(0), engine.event()) == "bob");
 }
 
 TEST_CASE("trace: a composite rule says how many events counted and why others did not") {
@@ -50,24 +50,24 @@ TEST_CASE("trace: a composite rule says how many events counted and why others d
         return engine.process({.fields = {{FieldId::SrcIp, from}}, .second = second});
     };
     CHECK(denied("192.0.2.1", 0) == 100);
-    CHECK(engine.miss(101).search.seen == 0);
+    CHECK(engine.mismatch(101).search.seen == 0);
     CHECK(denied("192.0.2.2", 1) == 100);
     CHECK(denied("192.0.2.1", 2) == 100);
-    Miss miss = engine.miss(101);
-    CHECK(miss.what == Miss::What::EarlierEvents);
-    CHECK(miss.search.end == SearchReport::End::Exhausted);
-    CHECK(miss.search.seen == 2);
-    CHECK(miss.search.counted == 1);
-    CHECK(miss.search.differing[static_cast<std::size_t>(Shared::SrcIp)] == 1);
+    Mismatch mismatch = engine.mismatch(101);
+    CHECK(mismatch.what == Mismatch::What::EarlierEvents);
+    CHECK(mismatch.search.end == SearchReport::End::Exhausted);
+    CHECK(mismatch.search.seen == 2);
+    CHECK(mismatch.search.counted == 1);
+    CHECK(mismatch.search.differing[static_cast<std::size_t>(Shared::SrcIp)] == 1);
 
     CHECK(denied("192.0.2.1", 3) == 100);
     CHECK(denied("192.0.2.1", 4) == 101);
-    CHECK(engine.miss(101).what == Miss::What::Nothing);
-    CHECK(engine.miss(101).search.end == SearchReport::End::Fired);
+    CHECK(engine.mismatch(101).what == Mismatch::What::Nothing);
+    CHECK(engine.mismatch(101).search.end == SearchReport::End::Fired);
     CHECK(denied("192.0.2.1", 5) == 100);
-    CHECK(engine.miss(101).search.end == SearchReport::End::UsedUp);
+    CHECK(engine.mismatch(101).search.end == SearchReport::End::UsedUp);
     CHECK(denied("192.0.2.1", 500) == 100);
-    CHECK(engine.miss(101).search.end == SearchReport::End::TooOld);
+    CHECK(engine.mismatch(101).search.end == SearchReport::End::TooOld);
 }
 
 TEST_CASE("trace: the path to each node leads from its root through its parents") {
@@ -95,13 +95,14 @@ TEST_CASE("rule_set: what a rule lacks can be asked wherever it hangs, without a
         <rule id="101" level="4"><match>denied</match><check_diff /><hostname>vault</hostname></rule>
         <rule id="102" level="4"><match>denied</match><if_fts /></rule>)"));
     REQUIRE(engine.process({}) == 100);
-    const auto miss_of = [&](int id) {
-        return engine.rules().find_miss(*engine.rules().find(id), engine.event(), engine.scratch(),
-                                        engine.correlator());
+    const auto mismatch_of = [&](int id) {
+        return engine.rules().find_mismatch(*engine.rules().find(id), engine.event(),
+                                            engine.scratch(), engine.correlator());
     };
-    CHECK(miss_of(101).what == Miss::What::Condition);
-    CHECK(engine.rules().find(101)->conditions.at(miss_of(101).condition).element == "hostname");
-    CHECK(miss_of(102).what == Miss::What::Nothing);
+    CHECK(mismatch_of(101).what == Mismatch::What::Condition);
+    CHECK(engine.rules().find(101)->conditions.at(mismatch_of(101).condition).element ==
+          "hostname");
+    CHECK(mismatch_of(102).what == Mismatch::What::Nothing);
 }
 
 }  // namespace

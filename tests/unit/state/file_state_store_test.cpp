@@ -135,7 +135,7 @@ TEST_CASE("last_log_files: what comes back before its file was removed keeps it"
     CHECK(content_of(folder / "diff/b/1/last-entry") == "two");
 }
 
-TEST_CASE("last_log_files: what is no last log is passed over") {
+TEST_CASE("last_log_files: files of other kinds are skipped") {
     const test::TemporaryFolder folder;
     const std::string diff = folder / "diff";
     for (const char* name : {"gate/533", "gate/534", "gate/x", "gate/-1", "other"}) {

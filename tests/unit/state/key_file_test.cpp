@@ -47,7 +47,7 @@ TEST_CASE("key_file: keys are lines of the file, and known in the next run") {
     CHECK(loaded(path).keys().size() == 3);
 }
 
-TEST_CASE("key_file: a line that a kill tore is no key, and does not spoil the next one") {
+TEST_CASE("key_file: a line that a kill tore is not a key, and does not spoil the next one") {
     const test::TemporaryFolder folder;
     const std::string path = folder / "keys";
     overwrite(path, "whole\nhal");
@@ -65,7 +65,7 @@ TEST_CASE("key_file: a line that a kill tore is no key, and does not spoil the n
     CHECK(content_of(path) == "next\n");
 }
 
-TEST_CASE("key_file: what is no key is passed over") {
+TEST_CASE("key_file: lines that are not keys are skipped") {
     const test::TemporaryFolder folder;
     const std::string path = folder / "keys";
     const std::string longest(KeyFile::kMaxKeyBytes, 'l');

@@ -1,9 +1,10 @@
-// Reach against its definition: of a pattern without alternatives, the longest prefix that matches.
+// FurthestMatch against its definition: of a pattern without alternatives, the longest prefix that
+// matches.
 #include <catch2/catch.hpp>
 
 #include <random>
 
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 namespace {
 
@@ -13,7 +14,7 @@ using namespace portcullis::pattern;
 constexpr std::array<std::string_view, 12> kElements{"a",    "b",   " ",    "\\d",   "\\w+", "\\S+",
                                                      "\\s*", "\\.", "\\.*", "(\\w)", ".",    "\\W"};
 
-TEST_CASE("reach: is the longest prefix of the pattern that matches anywhere") {
+TEST_CASE("furthest_match: is the longest prefix of the pattern that matches anywhere") {
     std::mt19937 random(20261124);  // NOLINT: the same patterns in every run
     const auto pick = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
     MatchScratch scratch;
@@ -31,13 +32,13 @@ TEST_CASE("reach: is the longest prefix of the pattern that matches anywhere") {
         }
         const auto pattern = Pattern::compile(Language::OsRegex, text);
         REQUIRE(pattern);
-        const auto reach = find_reach(*pattern, subject, scratch);
+        const auto furthest = find_furthest_match(*pattern, subject, scratch);
         CAPTURE(text, subject);
-        REQUIRE(reach);
-        CHECK(reach->is_match == pattern->matches(subject, scratch));
-        CHECK(reach->text_begin <= reach->text_end);
-        CHECK(reach->text_end <= subject.size());
-        if (reach->is_match) {
+        REQUIRE(furthest);
+        CHECK(furthest->is_match == pattern->matches(subject, scratch));
+        CHECK(furthest->text_begin <= furthest->text_end);
+        CHECK(furthest->text_end <= subject.size());
+        if (furthest->is_match) {
             continue;
         }
         ++stopped;
@@ -46,13 +47,14 @@ TEST_CASE("reach: is the longest prefix of the pattern that matches anywhere") {
                    Pattern::compile(Language::OsRegex, prefix)->matches(subject, scratch);
         };
         // The element that stopped it is not among those that match …
-        const auto stop = std::upper_bound(ends.begin(), ends.end(), reach->pattern_begin);
+        const auto stop = std::upper_bound(ends.begin(), ends.end(), furthest->pattern_begin);
         REQUIRE(stop != ends.end());
         CHECK_FALSE(matches(text.substr(0, *stop)));
         // … and all before it are, at the place that is given.
         const std::string prefix = text.substr(0, *(stop - 1));
         CHECK(matches(prefix));
-        const auto shown = subject.substr(reach->text_begin, reach->text_end - reach->text_begin);
+        const auto shown =
+            subject.substr(furthest->text_begin, furthest->text_end - furthest->text_begin);
         CHECK((prefix.empty() ? shown.empty()
                               : Pattern::compile(Language::OsRegex, "^" + prefix + "$")
                                     ->matches(shown, scratch)));

@@ -1,4 +1,4 @@
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -164,14 +164,14 @@ Owned<pcre2_code> compile_watched(const Pattern& pattern, const Translation& tra
 
 }  // namespace
 
-std::optional<Reach> find_reach(const Pattern& pattern, std::string_view subject,
-                                MatchScratch& scratch) {
+std::optional<FurthestMatch> find_furthest_match(const Pattern& pattern, std::string_view subject,
+                                                 MatchScratch& scratch) {
     const auto end_of_match = pattern.match(subject, scratch);
-    Reach reach;
-    reach.is_match = end_of_match.has_value();
-    if (reach.is_match) {
-        reach.pattern_begin = reach.pattern_end = pattern.text().size();
-        reach.text_end = *end_of_match;
+    FurthestMatch furthest;
+    furthest.is_match = end_of_match.has_value();
+    if (furthest.is_match) {
+        furthest.pattern_begin = furthest.pattern_end = pattern.text().size();
+        furthest.text_end = *end_of_match;
     }
     const auto translation = translate(pattern.language(), pattern.text());
     const bool has_text = translation && !translation->text.empty();
@@ -180,12 +180,12 @@ std::optional<Reach> find_reach(const Pattern& pattern, std::string_view subject
     const Owned<pcre2_match_data> match(pcre2_match_data_create(1, nullptr));
     const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
     if (code == nullptr || match == nullptr || context == nullptr) {
-        return reach.is_match ? std::optional(reach) : std::nullopt;
+        return furthest.is_match ? std::optional(furthest) : std::nullopt;
     }
     std::uint32_t all_options = 0;
     pcre2_pattern_info(code.get(), PCRE2_INFO_ALLOPTIONS, &all_options);
     if ((all_options & PCRE2_UTF) != 0 && !base::is_utf8(subject)) {
-        return reach.is_match ? std::optional(reach) : std::nullopt;
+        return furthest.is_match ? std::optional(furthest) : std::nullopt;
     }
 
     Elements elements;
@@ -196,26 +196,26 @@ std::optional<Reach> find_reach(const Pattern& pattern, std::string_view subject
     const int count =
         pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(subject.empty() ? "" : subject.data()),
                     subject.size(), 0, PCRE2_NO_UTF_CHECK, match.get(), context.get());
-    if (reach.is_match) {
+    if (furthest.is_match) {
         if (count >= 0) {
-            reach.text_begin =
-                std::min<std::size_t>(pcre2_get_ovector_pointer(match.get())[0], reach.text_end);
+            furthest.text_begin =
+                std::min<std::size_t>(pcre2_get_ovector_pointer(match.get())[0], furthest.text_end);
         }
-        return reach;
+        return furthest;
     }
     if (count != PCRE2_ERROR_NOMATCH || watch.depth == Element::kUnknown) {
         return std::nullopt;
     }
     const std::size_t position = watch.element;
     const std::size_t size = pattern.text().size();
-    reach.pattern_begin =
+    furthest.pattern_begin =
         position < translation->origins.size() ? translation->origins[position] : size;
-    reach.pattern_end = position < translation->origins.size()
-                            ? original_end(*translation, position, elements[position].end, size)
-                            : size;
-    reach.text_begin = watch.begin;
-    reach.text_end = watch.end;
-    return reach;
+    furthest.pattern_end = position < translation->origins.size()
+                               ? original_end(*translation, position, elements[position].end, size)
+                               : size;
+    furthest.text_begin = watch.begin;
+    furthest.text_end = watch.end;
+    return furthest;
 }
 
 }  // namespace portcullis::pattern

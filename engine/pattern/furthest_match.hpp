@@ -1,4 +1,4 @@
-// Reach: how far a pattern gets in a subject, for people who ask why it does not match.
+// FurthestMatch: how far a pattern gets in a subject, for people who ask why it does not match.
 //
 // Cold path: each call compiles the pattern once more, with a callout of PCRE2 before each of its
 // elements, and watches the match. The decision itself is always Pattern::match's.
@@ -12,7 +12,7 @@
 
 namespace portcullis::pattern {
 
-struct Reach {
+struct FurthestMatch {
     bool is_match = false;
     // The element that did not fit, as bytes of Pattern::text(). Both are its size after a match.
     std::size_t pattern_begin = 0;
@@ -26,7 +26,7 @@ struct Reach {
 // alternative; of several the one that matched most text, then the first. Without alternatives that
 // is the longest prefix of the pattern that matches anywhere in `subject`. nullopt = it cannot be
 // told: the match would take too many steps, or the subject does not have the pattern's encoding.
-std::optional<Reach> find_reach(const Pattern& pattern, std::string_view subject,
-                                MatchScratch& scratch);
+std::optional<FurthestMatch> find_furthest_match(const Pattern& pattern, std::string_view subject,
+                                                 MatchScratch& scratch);
 
 }  // namespace portcullis::pattern

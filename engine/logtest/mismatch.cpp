@@ -1,4 +1,4 @@
-#include "engine/logtest/miss.hpp"
+#include "engine/logtest/mismatch.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,17 +8,17 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 namespace portcullis::logtest {
 namespace {
 
-using rules::Miss;
+using rules::Mismatch;
 using rules::Rule;
 using rules::SearchReport;
 using Json = nlohmann::ordered_json;
 
-// Of a long text only what is around the place of interest is shown.
+// Bytes of a long text that are shown before and behind the place of interest.
 constexpr std::size_t kShownBefore = 70;
 constexpr std::size_t kShownBehind = 50;
 constexpr std::string_view kCut = "...";
@@ -107,114 +107,131 @@ std::string search_text(const Rule& rule, const SearchReport& search) {
     return out;
 }
 
+std::string stateful_text(const rules::StatefulCondition& condition) {
+    switch (condition.test) {
+        case rules::StatefulCondition::Test::DiffersFromLast:
+            return "check_diff does not hold: the log is the first of this host, or as the last";
+        case rules::StatefulCondition::Test::FirstTimeSeen:
+            return fmt::format(
+                "{} does not hold: its key is known already, or the decoder has no <fts>",
+                condition.element);
+        case rules::StatefulCondition::Test::FromCrawler:
+            break;
+    }
+    return fmt::format("{} '{}' does not hold", condition.element, condition.demand);
+}
+
+Json condition_json(const rules::ConditionText& condition) {
+    return {{"condition", base::to_utf8(condition.element)},
+            {"demand", base::to_utf8(condition.demand)},
+            {"value", nullptr}};
+}
+
 }  // namespace
 
 std::string shown_place(const base::SourcePlace& place) {
     return place.file.empty() ? "built in" : fmt::format("{}:{}", place.file, place.line);
 }
 
-std::string pattern_miss_text(std::string_view element, const pattern::Pattern& pattern,
-                              std::string_view subject, std::string_view indent,
-                              pattern::MatchScratch& scratch) {
-    const auto reach = pattern::find_reach(pattern, subject, scratch);
-    const bool fits_partly = reach && !reach->is_match && reach->text_end > reach->text_begin;
+std::string pattern_mismatch_text(std::string_view element, const pattern::Pattern& pattern,
+                                  std::string_view subject, std::string_view indent,
+                                  pattern::MatchScratch& scratch) {
+    const auto furthest = pattern::find_furthest_match(pattern, subject, scratch);
+    const bool fits_partly =
+        furthest && !furthest->is_match && furthest->text_end > furthest->text_begin;
     if (!fits_partly) {
         return fmt::format("{} '{}' does not match '{}'", element, pattern.text(), subject);
     }
-    return fmt::format(
-        "{} does not match; this is how far it gets:{}{}", element,
-        marked("pattern", pattern.text(), reach->pattern_begin, reach->pattern_begin,
-               reach->pattern_end, indent),
-        marked("text", subject, reach->text_begin, reach->text_end, reach->text_end, indent));
+    return fmt::format("{} does not match; this is how far it gets:{}{}", element,
+                       marked("pattern", pattern.text(), furthest->pattern_begin,
+                              furthest->pattern_begin, furthest->pattern_end, indent),
+                       marked("text", subject, furthest->text_begin, furthest->text_end,
+                              furthest->text_end, indent));
 }
 
-Json pattern_miss_json(const pattern::Pattern& pattern, std::string_view subject,
-                       pattern::MatchScratch& scratch) {
+Json pattern_mismatch_json(const pattern::Pattern& pattern, std::string_view subject,
+                           pattern::MatchScratch& scratch) {
     Json json{{"pattern", base::to_utf8(pattern.text())}, {"text", base::to_utf8(subject)}};
-    const auto reach = pattern::find_reach(pattern, subject, scratch);
-    const auto add = [&](const char* key, std::size_t pattern::Reach::*offset) {
-        json[key] = reach ? Json((*reach).*offset) : Json(nullptr);
+    const auto furthest = pattern::find_furthest_match(pattern, subject, scratch);
+    const auto add = [&](const char* key, std::size_t pattern::FurthestMatch::*offset) {
+        json[key] = furthest ? Json((*furthest).*offset) : Json(nullptr);
     };
-    add("pattern_begin", &pattern::Reach::pattern_begin);
-    add("pattern_end", &pattern::Reach::pattern_end);
-    add("text_begin", &pattern::Reach::text_begin);
-    add("text_end", &pattern::Reach::text_end);
+    add("pattern_begin", &pattern::FurthestMatch::pattern_begin);
+    add("pattern_end", &pattern::FurthestMatch::pattern_end);
+    add("text_begin", &pattern::FurthestMatch::text_begin);
+    add("text_end", &pattern::FurthestMatch::text_end);
     return json;
 }
 
-std::string rule_miss_text(const Rule& rule, const Miss& miss, const event::Event& event,
-                           std::string_view indent, pattern::MatchScratch& scratch) {
-    switch (miss.what) {
-        case Miss::What::Nothing:
+std::string rule_mismatch_text(const Rule& rule, const Mismatch& mismatch,
+                               const event::Event& event, std::string_view indent,
+                               pattern::MatchScratch& scratch) {
+    switch (mismatch.what) {
+        case Mismatch::What::Nothing:
             return "all conditions hold";
-        case Miss::What::DecodedAs:
+        case Mismatch::What::DecodedAs:
             return event.decoder_name.empty()
                        ? fmt::format("decoded_as '{}': no decoder took the event", rule.decoded_as)
                        : fmt::format("decoded_as '{}': the event's decoder is '{}'",
                                      rule.decoded_as, event.decoder_name);
-        case Miss::What::Size:
+        case Mismatch::What::Size:
             return fmt::format("maxsize=\"{}\" is a minimum: the log has {} bytes",
                                rule.minimum_log_size, event.log.size());
-        case Miss::What::EarlierEvents:
-            return search_text(rule, miss.search);
-        case Miss::What::Condition:
+        case Mismatch::What::EarlierEvents:
+            return search_text(rule, mismatch.search);
+        case Mismatch::What::StatefulCondition:
+            return stateful_text(rule.stateful_conditions[mismatch.condition]);
+        case Mismatch::What::Condition:
             break;
     }
-    const rules::Condition& condition = rule.conditions[miss.condition];
-    if (condition.changes_state) {
-        return condition.element == "check_diff"
-                   ? "check_diff does not hold: the log is the first of this host, or as the last"
-                   : fmt::format(
-                         "{} does not hold: its key is known already, or the decoder has no "
-                         "<fts>",
-                         condition.element);
-    }
-    if (!condition.value) {
+    const rules::Condition& condition = rule.conditions[mismatch.condition];
+    if (condition.subject.kind == rules::Subject::Kind::None) {
         return fmt::format("{} '{}' does not hold", condition.element, condition.demand);
     }
-    const auto value = condition.value(event);
+    const auto value = rules::value_text(condition, event);
     if (!value) {
         return fmt::format("{} '{}': the event has no such value", condition.element,
                            condition.demand);
     }
-    if (condition.pattern) {
-        return pattern_miss_text(condition.element, *condition.pattern, *value, indent, scratch);
+    if (const pattern::Pattern* pattern = rules::pattern_of(condition)) {
+        return pattern_mismatch_text(condition.element, *pattern, *value, indent, scratch);
     }
     return fmt::format("{} '{}' does not hold for '{}'", condition.element, condition.demand,
                        *value);
 }
 
-Json rule_miss_json(const Rule& rule, const Miss& miss, const event::Event& event,
-                    pattern::MatchScratch& scratch) {
-    switch (miss.what) {
-        case Miss::What::Nothing:
+Json rule_mismatch_json(const Rule& rule, const Mismatch& mismatch, const event::Event& event,
+                        pattern::MatchScratch& scratch) {
+    switch (mismatch.what) {
+        case Mismatch::What::Nothing:
             return nullptr;
-        case Miss::What::DecodedAs:
+        case Mismatch::What::DecodedAs:
             return {
                 {"condition", "decoded_as"},
                 {"demand", base::to_utf8(rule.decoded_as)},
                 {"value", event.decoder_name.empty() ? Json(nullptr)
                                                      : Json(base::to_utf8(event.decoder_name))}};
-        case Miss::What::Size:
+        case Mismatch::What::Size:
             return {{"condition", "maxsize"},
                     {"demand", std::to_string(rule.minimum_log_size)},
                     {"value", std::to_string(event.log.size())}};
-        case Miss::What::EarlierEvents:
+        case Mismatch::What::EarlierEvents:
             return {{"condition", "earlier events"},
                     {"needed", rule.frequency + 1},
-                    {"counted", miss.search.counted},
-                    {"seen", miss.search.seen},
-                    {"stopped_by", stopped_by(miss.search.end)}};
-        case Miss::What::Condition:
+                    {"counted", mismatch.search.counted},
+                    {"seen", mismatch.search.seen},
+                    {"stopped_by", stopped_by(mismatch.search.end)}};
+        case Mismatch::What::StatefulCondition:
+            return condition_json(rule.stateful_conditions[mismatch.condition]);
+        case Mismatch::What::Condition:
             break;
     }
-    const rules::Condition& condition = rule.conditions[miss.condition];
-    Json json{{"condition", base::to_utf8(condition.element)},
-              {"demand", base::to_utf8(condition.demand)}};
-    const auto value = condition.value ? condition.value(event) : std::nullopt;
+    const rules::Condition& condition = rule.conditions[mismatch.condition];
+    Json json = condition_json(condition);
+    const auto value = rules::value_text(condition, event);
     json["value"] = value ? Json(base::to_utf8(*value)) : Json(nullptr);
-    if (value && condition.pattern) {
-        json["reach"] = pattern_miss_json(*condition.pattern, *value, scratch);
+    if (const pattern::Pattern* pattern = rules::pattern_of(condition); value && pattern) {
+        json["reach"] = pattern_mismatch_json(*pattern, *value, scratch);
     }
     return json;
 }

@@ -1,10 +1,10 @@
-#include "engine/pattern/reach.hpp"
+#include "engine/pattern/furthest_match.hpp"
 
 namespace {
 
 using namespace portcullis::pattern;
 
-TEST_CASE("reach: the element that does not fit, and the text before it") {
+TEST_CASE("furthest_match: the element that does not fit, and the text before it") {
     struct Row {
         Language language;
         std::string_view pattern;
@@ -42,40 +42,42 @@ TEST_CASE("reach: the element that does not fit, and the text before it") {
     for (const Row& row : rows) {
         const auto pattern = Pattern::compile(row.language, row.pattern);
         REQUIRE(pattern);
-        const auto reach = find_reach(*pattern, row.subject, scratch);
+        const auto furthest = find_furthest_match(*pattern, row.subject, scratch);
         CAPTURE(row.pattern, row.subject);
-        REQUIRE(reach);
-        CHECK_FALSE(reach->is_match);
-        CHECK(row.pattern.substr(reach->pattern_begin, reach->pattern_end - reach->pattern_begin) ==
-              row.element);
-        CHECK(reach->text_begin == row.begin);
-        CHECK(row.subject.substr(reach->text_begin, reach->text_end - reach->text_begin) ==
+        REQUIRE(furthest);
+        CHECK_FALSE(furthest->is_match);
+        CHECK(row.pattern.substr(furthest->pattern_begin,
+                                 furthest->pattern_end - furthest->pattern_begin) == row.element);
+        CHECK(furthest->text_begin == row.begin);
+        CHECK(row.subject.substr(furthest->text_begin, furthest->text_end - furthest->text_begin) ==
               row.text);
     }
 }
 
-TEST_CASE("reach: of a match, where it is") {
+TEST_CASE("furthest_match: of a match, where it is") {
     MatchScratch scratch;
     for (const auto& [language, text] : {std::pair(Language::OsRegex, "f\\w+ (\\d+)"),
                                          std::pair(Language::Pcre2, "f[a-z]+ (?<n>[0-9]+)")}) {
-        const auto reach = find_reach(*Pattern::compile(language, text), "not from 17!", scratch);
-        REQUIRE(reach);
-        CHECK(reach->is_match);
-        CHECK(reach->text_begin == 4);
-        CHECK(reach->text_end == 11);
+        const auto furthest =
+            find_furthest_match(*Pattern::compile(language, text), "not from 17!", scratch);
+        REQUIRE(furthest);
+        CHECK(furthest->is_match);
+        CHECK(furthest->text_begin == 4);
+        CHECK(furthest->text_end == 11);
     }
-    const auto always = find_reach(*Pattern::compile(Language::OsMatch, "a|"), "x", scratch);
+    const auto always =
+        find_furthest_match(*Pattern::compile(Language::OsMatch, "a|"), "x", scratch);
     REQUIRE(always);
     CHECK(always->is_match);
 }
 
-TEST_CASE("reach: a pattern that takes for ever is not explained") {
+TEST_CASE("furthest_match: a pattern that takes for ever is not explained") {
     MatchScratch scratch;
     const auto pattern = Pattern::compile(Language::Pcre2, "(a+)+(a+)+(a+)+b");
-    CHECK_FALSE(find_reach(*pattern, std::string(200, 'a'), scratch));
+    CHECK_FALSE(find_furthest_match(*pattern, std::string(200, 'a'), scratch));
     const auto utf = Pattern::compile(Language::Pcre2, "(*UTF)a.b");
     REQUIRE(utf);
-    CHECK_FALSE(find_reach(*utf, "a\xe9", scratch));
+    CHECK_FALSE(find_furthest_match(*utf, "a\xe9", scratch));
 }
 
 }  // namespace
