@@ -134,7 +134,7 @@ void LiveSensor::set_up_fooler(bool is_wanted) {
         options_.fooler.reset();
     } else if (!options_.fooler) {
         const RawPrivilege privilege;
-        if (auto opened = sensor_fool::NmapFooler::open()) {
+        if (auto opened = sensor_fingerprint::NmapFooler::open()) {
             options_.fooler = std::move(*opened);
         } else {
             say(fmt::format("Warning: {}", opened.error().message));

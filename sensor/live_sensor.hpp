@@ -13,7 +13,7 @@
 
 #include "base/event_loop.hpp"
 #include "sensor/capture/return_path.hpp"
-#include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/fingerprint/nmap_fooler.hpp"
 #include "sensor/interfaces.hpp"
 #include "sensor/resolve/ident_client.hpp"
 #include "sensor/resolve/name_resolver.hpp"
@@ -44,7 +44,7 @@ class LiveSensor {
         std::function<std::vector<base::IpAddress>()> nameservers;
         // Called at the start, every few seconds and at the end.
         std::function<void(const SensorCounters&)> report_counters;
-        std::unique_ptr<sensor_fool::NmapFooler> fooler;  // opened while root, or nullptr
+        std::unique_ptr<sensor_fingerprint::NmapFooler> fooler;  // opened while root, or nullptr
     };
 
     // `sensor` must outlive it. `settings`: what the sensor has now.

@@ -15,7 +15,7 @@
 #include "sensor/config/command_line.hpp"
 #include "sensor/config/iplog_conf.hpp"
 #include "sensor/daemon.hpp"
-#include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/fingerprint/nmap_fooler.hpp"
 #include "sensor/live_sensor.hpp"
 #include "sensor/sensor.hpp"
 #include "sensor/status_file.hpp"
@@ -225,7 +225,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         say(fmt::format("Warning: {}", failure));
     }
     if (settings[Switch::FoolNmap]) {
-        auto fooler = sensor_fool::NmapFooler::open();
+        auto fooler = sensor_fingerprint::NmapFooler::open();
         if (!fooler) {
             pid_file->remove();
             return fatal(fooler.error().message);

@@ -19,7 +19,7 @@
 #include "base/result.hpp"
 #include "sensor/packet/packet.hpp"
 
-namespace portcullis::sensor_fool {
+namespace portcullis::sensor_fingerprint {
 
 // The probes that iplog 2.2.3 answers (spec section 7): ECE or CWR, PSH alone, no flag, SYN, FIN or
 // RST with URG, SYN with FIN or RST. REQUIRES: packet.transport == Tcp.
@@ -69,4 +69,4 @@ class NmapFooler {
     std::uint64_t answers_ = 0;
 };
 
-}  // namespace portcullis::sensor_fool
+}  // namespace portcullis::sensor_fingerprint

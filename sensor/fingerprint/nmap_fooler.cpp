@@ -1,4 +1,4 @@
-#include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/fingerprint/nmap_fooler.hpp"
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace portcullis::sensor_fool {
+namespace portcullis::sensor_fingerprint {
 namespace {
 
 using sensor_packet::kAck;
@@ -144,4 +144,4 @@ void NmapFooler::on_packet(const Packet& packet, base::Timestamp now) {
     }
 }
 
-}  // namespace portcullis::sensor_fool
+}  // namespace portcullis::sensor_fingerprint

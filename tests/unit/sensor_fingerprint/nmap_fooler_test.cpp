@@ -1,6 +1,6 @@
-#include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/fingerprint/nmap_fooler.hpp"
 
-using namespace portcullis::sensor_fool;
+using namespace portcullis::sensor_fingerprint;
 using namespace portcullis::sensor_packet;
 using portcullis::base::IpAddress;
 using portcullis::base::Timestamp;
