@@ -91,7 +91,7 @@ void LiveSensor::say(const std::string& text) {
 }
 
 void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
-    sensor_resolve::ResolverSettings resolver;
+    sensor_lookup::ResolverSettings resolver;
     if (settings[Switch::TcpResolve] || settings[Switch::UdpResolve] ||
         settings[Switch::IcmpResolve]) {
         for (const base::IpAddress& address : options_.nameservers()) {
@@ -102,7 +102,7 @@ void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
     base::Result<void> set;
     if (resolver_) {
         set = resolver_->set_settings(resolver);
-    } else if (auto started = sensor_resolve::NameResolver::start(loop_, resolver)) {
+    } else if (auto started = sensor_lookup::NameResolver::start(loop_, resolver)) {
         resolver_ = std::move(*started);
         sensor_.reporter().set_host_lookup(resolver_.get());
         sensor_.set_own_traffic([this](const sensor_packet::Packet& packet) {
@@ -115,7 +115,7 @@ void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
         say(fmt::format("Warning: {}", set.error().message));
     }
     if (settings[Switch::GetIdent] && !ident_) {
-        ident_ = std::make_unique<sensor_resolve::IdentClient>(
+        ident_ = std::make_unique<sensor_lookup::IdentClient>(
             loop_, [this](sensor_detect::Observation attempt, std::string_view user) {
                 attempt.time = clock_.now();
                 sensor_.reporter().report_attempt(attempt, user);

@@ -15,8 +15,8 @@
 #include "sensor/capture/return_path.hpp"
 #include "sensor/fingerprint/nmap_fooler.hpp"
 #include "sensor/interfaces.hpp"
-#include "sensor/resolve/ident_client.hpp"
-#include "sensor/resolve/name_resolver.hpp"
+#include "sensor/lookup/ident_client.hpp"
+#include "sensor/lookup/name_resolver.hpp"
 #include "sensor/sensor.hpp"
 
 namespace portcullis {
@@ -81,8 +81,8 @@ class LiveSensor {
     std::optional<base::Timestamp> armed_for_;
     base::EventLoop::Source timer_ = base::EventLoop::no_source();
     std::vector<base::EventLoop::Source> sources_;
-    std::unique_ptr<sensor_resolve::NameResolver> resolver_;
-    std::unique_ptr<sensor_resolve::IdentClient> ident_;
+    std::unique_ptr<sensor_lookup::NameResolver> resolver_;
+    std::unique_ptr<sensor_lookup::IdentClient> ident_;
     Interfaces interfaces_;
     HostReturnPath return_path_;
 };

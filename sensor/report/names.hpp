@@ -50,7 +50,7 @@ class HostNames {
     std::map<std::string, std::vector<base::IpAddress>, std::less<>> addresses_;
 };
 
-// Seam: names that the network knows (sensor/resolve). Never waits: what is not known now is asked
+// Seam: names that the network knows (sensor/lookup). Never waits: what is not known now is asked
 // for, and may be known to a later line.
 class HostLookup {
   public:
@@ -59,7 +59,7 @@ class HostLookup {
     virtual std::string_view name_of(const base::IpAddress& address) = 0;
 };
 
-// Seam: who at the other end opened a connection (sensor/resolve).
+// Seam: who at the other end opened a connection (sensor/lookup).
 class IdentLookup {
   public:
     virtual ~IdentLookup() = default;

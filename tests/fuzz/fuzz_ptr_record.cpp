@@ -2,10 +2,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "sensor/resolve/ident_client.hpp"
-#include "sensor/resolve/ptr_record.hpp"
+#include "sensor/lookup/ident_client.hpp"
+#include "sensor/lookup/ptr_record.hpp"
 
-using namespace portcullis::sensor_resolve;
+using namespace portcullis::sensor_lookup;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto answer = parse_ptr_answer({data, size});

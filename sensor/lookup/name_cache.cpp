@@ -1,8 +1,8 @@
-#include "sensor/resolve/name_cache.hpp"
+#include "sensor/lookup/name_cache.hpp"
 
 #include <utility>
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 
 std::optional<std::string_view> NameCache::find(const base::IpAddress& address, Time now) {
     const auto found = by_address_.find(address);
@@ -38,4 +38,4 @@ void NameCache::clear() {
     by_address_.clear();
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

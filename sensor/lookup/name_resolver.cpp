@@ -1,11 +1,11 @@
-#include "sensor/resolve/name_resolver.hpp"
+#include "sensor/lookup/name_resolver.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "sensor/resolve/ptr_record.hpp"
+#include "sensor/lookup/ptr_record.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 namespace {
 
 using std::chrono::seconds;
@@ -135,4 +135,4 @@ ResolverCounters NameResolver::counters() const {
     return counters;
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

@@ -19,10 +19,10 @@
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "sensor/detect/observation.hpp"
+#include "sensor/lookup/listening_ports.hpp"
 #include "sensor/report/names.hpp"
-#include "sensor/resolve/listening_ports.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 
 // The user in an answer to the question about `their_port` and `our_port`; nullopt: it names none,
 // or none that may be written.
@@ -76,4 +76,4 @@ class IdentClient final : public sensor_report::IdentLookup {
     IdentCounters counters_;
 };
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

@@ -1,8 +1,8 @@
-#include "sensor/resolve/ptr_record.hpp"
+#include "sensor/lookup/ptr_record.hpp"
 
 #include "tests/support/dns_message.hpp"
 
-using namespace portcullis::sensor_resolve;
+using namespace portcullis::sensor_lookup;
 using namespace portcullis::test;
 using portcullis::base::IpAddress;
 using std::chrono::seconds;

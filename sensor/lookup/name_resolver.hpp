@@ -15,11 +15,11 @@
 #include "base/event_loop.hpp"
 #include "base/ip_address.hpp"
 #include "base/result.hpp"
+#include "sensor/lookup/name_cache.hpp"
 #include "sensor/packet/packet.hpp"
 #include "sensor/report/names.hpp"
-#include "sensor/resolve/name_cache.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 
 struct ResolverSettings {
     base::DnsSettings dns;           // without servers nothing is ever asked
@@ -78,4 +78,4 @@ class NameResolver final : public sensor_report::HostLookup {
     std::unique_ptr<base::DnsChannel> channel_;  // last: it calls back into the rest
 };
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

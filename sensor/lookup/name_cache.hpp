@@ -15,7 +15,7 @@
 #include "base/ip_address.hpp"
 #include "base/keyed_hash.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 
 class NameCache {
   public:
@@ -52,4 +52,4 @@ class NameCache {
     std::uint64_t evictions_ = 0;
 };
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

@@ -14,7 +14,7 @@
 #include "base/ip_address.hpp"
 #include "base/result.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 
 struct PtrAnswer {
     std::string name;               // empty: the address has none, or none that may be written
@@ -29,4 +29,4 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message);
 // A host name as RFC 1123 section 2.1 has it, underscores allowed, whose last label is no number.
 bool is_host_name(std::string_view name);
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

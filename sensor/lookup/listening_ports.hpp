@@ -8,7 +8,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 
 class ListeningPorts {
   public:
@@ -24,4 +24,4 @@ class ListeningPorts {
     Time refreshed_;
 };
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

@@ -1,9 +1,9 @@
-#include "sensor/resolve/ptr_record.hpp"
+#include "sensor/lookup/ptr_record.hpp"
 
 #include <algorithm>
 #include <optional>
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 namespace {
 
 // RFC 1035 sections 3.2.2, 4.1.1 and 2.3.4.
@@ -229,4 +229,4 @@ base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message) 
     return PtrAnswer{{}, lifetime ? std::chrono::seconds(*lifetime) : kUnsaidLifetime};
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

@@ -1,11 +1,11 @@
-#include "sensor/resolve/name_resolver.hpp"
+#include "sensor/lookup/name_resolver.hpp"
 
 #include <deque>
 
 #include "tests/support/loopback_dns.hpp"
 
 using namespace portcullis;
-using namespace portcullis::sensor_resolve;
+using namespace portcullis::sensor_lookup;
 using namespace portcullis::test;
 using base::IpAddress;
 using std::chrono::milliseconds;

@@ -1,4 +1,4 @@
-#include "sensor/resolve/listening_ports.hpp"
+#include "sensor/lookup/listening_ports.hpp"
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -12,7 +12,7 @@
 
 #include "base/fd.hpp"
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 namespace {
 
 constexpr std::chrono::seconds kMaxAge{1};
@@ -71,4 +71,4 @@ void ListeningPorts::refresh() {
     }
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

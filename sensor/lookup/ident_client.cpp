@@ -1,4 +1,4 @@
-#include "sensor/resolve/ident_client.hpp"
+#include "sensor/lookup/ident_client.hpp"
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -12,7 +12,7 @@
 #include <cstring>
 #include <utility>
 
-namespace portcullis::sensor_resolve {
+namespace portcullis::sensor_lookup {
 namespace {
 
 // RFC 1413 section 6 allows 512 octets for a user; the log gets a name, not a story.
@@ -184,4 +184,4 @@ void IdentClient::give_up() {
     }
 }
 
-}  // namespace portcullis::sensor_resolve
+}  // namespace portcullis::sensor_lookup

@@ -1,4 +1,4 @@
-#include "sensor/resolve/ident_client.hpp"
+#include "sensor/lookup/ident_client.hpp"
 
 #include <arpa/inet.h>
 #include <sys/epoll.h>
@@ -9,7 +9,7 @@
 #include "base/fd.hpp"
 
 using namespace portcullis;
-using namespace portcullis::sensor_resolve;
+using namespace portcullis::sensor_lookup;
 using sensor_detect::Observation;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
