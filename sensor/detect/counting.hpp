@@ -1,6 +1,6 @@
 // Counting: what a probe adds to a counter, and when that is enough for a line.
 //
-// Shared by ProbeLedger (a counter for each pair of addresses) and WideScans (one for all targets
+// Shared by SourceTracker (a counter for each pair of addresses) and WideScans (one for all targets
 // of a source). Plain functions over Counter; single-threaded.
 #pragma once
 

@@ -1,7 +1,7 @@
 // ScanReports: how a detection becomes an Observation: the sources that scan in lock-step as one, a
 // scan with the tool that it looks like behind it.
 //
-// Between ProbeLedger, which detects, and the sink. Single-threaded.
+// Between SourceTracker, which detects, and the sink. Single-threaded.
 #pragma once
 
 #include <cstdint>

@@ -140,19 +140,19 @@ TrackerSettings::TrackerSettings() {
 
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings),
-      ledger_(settings_, handshakes_, sink),
+      sources_(settings_, handshakes_, sink),
       pending_(settings.max_pending_probes) {}
 
 void ScanTracker::set_time(base::Timestamp now) {
     now_ = now;
-    ledger_.set_time(now);
+    sources_.set_time(now);
 }
 
 Probe ScanTracker::probe_of(const Packet& packet, ProbeClass probe) {
     Probe made;
     made.arrival = now_;
-    made.pair = ledger_.pair_of(packet.source, packet.destination);
-    ledger_.prefetch_receive(made.pair);
+    made.pair = sources_.pair_of(packet.source, packet.destination);
+    sources_.prefetch_receive(made.pair);
     made.source = packet.source;
     made.destination = packet.destination;
     made.source_port = packet.source_port;
@@ -186,11 +186,11 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
             if (is_echo_request(packet)) {
                 on_echo_request(packet);
             } else if (is_echo_reply(packet)) {
-                ledger_.reports().report_packet(ObservationType::EchoReply, packet,
-                                                packet.payload_length);
+                sources_.reports().report_packet(ObservationType::EchoReply, packet,
+                                                 packet.payload_length);
             } else {
-                ledger_.reports().report_packet(ObservationType::IcmpMessage, packet,
-                                                packet.payload_length);
+                sources_.reports().report_packet(ObservationType::IcmpMessage, packet,
+                                                 packet.payload_length);
             }
             break;
         case Transport::Sctp:
@@ -205,15 +205,15 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
 void ScanTracker::on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
                                      base::Timestamp now) {
     advance(now);
-    ledger_.note_address_request(sender, target);
+    sources_.note_address_request(sender, target);
 }
 
 void ScanTracker::on_tcp(const Packet& packet) {
     const ProbeClass kind = classify_tcp(packet);
     if (settings_.bogus && has_contradictory_flags(packet) &&
-        ledger_.receive_bogus(probe_of(packet, ProbeClass::Bogus))) {
-        ledger_.reports().record_probe(packet);
-        ledger_.reports().report_packet(ObservationType::BogusFlags, packet, 0);
+        sources_.receive_bogus(probe_of(packet, ProbeClass::Bogus))) {
+        sources_.reports().record_probe(packet);
+        sources_.reports().report_packet(ObservationType::BogusFlags, packet, 0);
     }
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         on_connection_segment(packet);
@@ -232,24 +232,24 @@ void ScanTracker::on_tcp(const Packet& packet) {
             break;
     }
     if (packet.source_port < kFirstHighPort && is_asked_for(packet)) {
-        ledger_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
         return;
     }
     Probe probe = probe_of(packet, kind);
-    const auto reception = ledger_.receive(probe);
-    if (reception == ProbeLedger::Reception::Taken) {
+    const auto reception = sources_.receive(probe);
+    if (reception == SourceTracker::Reception::Taken) {
         return;
     }
-    ledger_.reports().record_probe(packet);
+    sources_.reports().record_probe(packet);
     await_answer(packet, probe);
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         return;
     }
-    const bool is_silent = reception == ProbeLedger::Reception::Silent ||
-                           (reception == ProbeLedger::Reception::NewSource &&
-                            ledger_.is_crowded(packet.destination, packet.destination_port));
+    const bool is_silent = reception == SourceTracker::Reception::Silent ||
+                           (reception == SourceTracker::Reception::NewSource &&
+                            sources_.is_crowded(packet.destination, packet.destination_port));
     if (!is_silent) {
-        ledger_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
     }
 }
 
@@ -261,16 +261,16 @@ void ScanTracker::on_connection_segment(const Packet& packet) {
         const Flow flow{packet.destination, packet.source, packet.destination_port,
                         packet.source_port, Transport::Tcp};
         if (handshakes_.complete(flow, packet.tcp_acknowledgement, second())) {
-            ledger_.note_proof(packet.source, packet.destination);
+            sources_.note_proof(packet.source, packet.destination);
         }
     }
     if (is_reset || (flags & sensor_packet::kFin) != 0) {
         const auto ended = pending_.end_connection(
-            ledger_.pair_of(packet.source, packet.destination), packet.source_port,
+            sources_.pair_of(packet.source, packet.destination), packet.source_port,
             packet.destination_port, packet.tcp_sequence, now_);
         const bool has_data = packet.payload_length > packet.tcp_header_length;
         if (ended && !has_data) {
-            ledger_.note_open_port(*ended);
+            sources_.note_open_port(*ended);
         }
         return;
     }
@@ -279,10 +279,10 @@ void ScanTracker::on_connection_segment(const Packet& packet) {
     if (counters_.outbound == 0 && (flags & sensor_packet::kAck) != 0 &&
         (flags & sensor_packet::kSyn) == 0) {
         const auto answered =
-            pending_.settle(ledger_.pair_of(packet.source, packet.destination), packet.source_port,
+            pending_.settle(sources_.pair_of(packet.source, packet.destination), packet.source_port,
                             packet.destination_port, Transport::Tcp, now_);
         if (answered && answered->was_counted) {
-            ledger_.take_back(*answered);
+            sources_.take_back(*answered);
         }
     }
 }
@@ -306,7 +306,7 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
     if (flows_.knows(flow_of(stray, Transport::Tcp), second(), kConnectionMemory)) {
         return;
     }
-    ledger_.reports().record_probe(packet);
+    sources_.reports().record_probe(packet);
     await_answer(packet, stray);
 }
 
@@ -318,10 +318,10 @@ void ScanTracker::on_syn_ack(const Packet& packet) {
     }
     const Flow unasked = unasked_flow(packet.destination, packet.source);
     if (!peers_.knows(unasked, second(), kUnaskedMemory)) {
-        ledger_.note_unasked(ScanKind::SynAckReflection, answer);
+        sources_.note_unasked(ScanKind::SynAckReflection, answer);
     }
     peers_.remember(unasked, second());
-    ledger_.reports().record_probe(packet);
+    sources_.reports().record_probe(packet);
     await_answer(packet, answer);
 }
 
@@ -349,7 +349,7 @@ bool ScanTracker::is_of_conversation(const Probe& probe) const {
 }
 
 void ScanTracker::on_datagram(const Packet& packet) {
-    ScanReports& reports = ledger_.reports();
+    ScanReports& reports = sources_.reports();
     Probe probe = probe_of(packet, classify_datagram(packet.source_port, packet.destination_port));
     if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory) ||
         is_of_conversation(probe) ||
@@ -360,14 +360,14 @@ void ScanTracker::on_datagram(const Packet& packet) {
         return;
     }
     if (settings_.traceroute) {
-        if (const auto is_line_due = ledger_.follow_traceroute(probe, packet.ttl)) {
+        if (const auto is_line_due = sources_.follow_traceroute(probe, packet.ttl)) {
             if (*is_line_due) {
                 reports.report_packet(ObservationType::Traceroute, packet, 0);
             }
             return;
         }
     }
-    if (ledger_.receive(probe) == ProbeLedger::Reception::Taken) {
+    if (sources_.receive(probe) == SourceTracker::Reception::Taken) {
         return;
     }
     await_answer(packet, probe);
@@ -377,17 +377,17 @@ void ScanTracker::on_datagram(const Packet& packet) {
 void ScanTracker::on_echo_request(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::EchoRequest);
     probe.is_bare = packet.payload_length <= sensor_packet::kIcmpHeader;
-    if (ledger_.seeks_hosts(probe.probe)) {
-        ledger_.note_host(probe);
+    if (sources_.seeks_hosts(probe.probe)) {
+        sources_.note_host(probe);
         // Monitoring pings many hosts all day, but with data. nmap -sn sends none.
         if (probe.is_bare) {
-            ledger_.note_slow_host(probe);
+            sources_.note_slow_host(probe);
         }
         await_answer(packet, probe);
     }
-    if (!ledger_.receive_echo(probe)) {
-        ledger_.reports().report_packet(ObservationType::EchoRequest, packet,
-                                        packet.payload_length);
+    if (!sources_.receive_echo(probe)) {
+        sources_.reports().report_packet(ObservationType::EchoRequest, packet,
+                                         packet.payload_length);
     }
 }
 
@@ -396,7 +396,7 @@ void ScanTracker::on_sctp(const Packet& packet) {
         return;
     }
     Probe probe = probe_of(packet, ProbeClass::SctpInit);
-    if (is_watched(probe.probe) && ledger_.receive(probe) != ProbeLedger::Reception::Taken) {
+    if (is_watched(probe.probe) && sources_.receive(probe) != SourceTracker::Reception::Taken) {
         await_answer(packet, probe);
     }
 }
@@ -405,7 +405,7 @@ void ScanTracker::on_other_protocol(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::Protocol);
     probe.source_port = 0;
     probe.destination_port = packet.protocol;
-    ledger_.note_protocol(probe);
+    sources_.note_protocol(probe);
 }
 
 void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
@@ -421,20 +421,20 @@ void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
     pending_.add(probe);
 }
 
-void ScanTracker::touch(const Probe& probe, ProbeLedger::Door door) {
+void ScanTracker::touch(const Probe& probe, SourceTracker::Door door) {
     if (!peers_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         peers_.knows(served_flow(probe.destination, probe.source, probe.destination_port), second(),
                      kServedMemory)) {
         return;
     }
-    ledger_.touch(probe, door);
+    sources_.touch(probe, door);
 }
 
 void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     ++counters_.outbound;
     const auto settle = [&](std::uint16_t their_port, std::uint16_t our_port) {
-        return pending_.settle(ledger_.pair_of(packet.destination, packet.source), their_port,
+        return pending_.settle(sources_.pair_of(packet.destination, packet.source), their_port,
                                our_port, packet.transport, now_);
     };
     switch (packet.transport) {
@@ -455,7 +455,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             peers_.remember(flow, second());
             const auto probe = settle(packet.destination_port, packet.source_port);
             if (probe && probe->was_counted) {
-                ledger_.take_back(*probe);
+                sources_.take_back(*probe);
             }
             break;
         }
@@ -474,12 +474,12 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
                 const auto probe = settle(packet.destination_port, packet.source_port);
                 if (packet.sctp_chunk == kSctpCookieAck) {
                     handshakes_.note_proof(packet.destination, second());
-                    ledger_.note_proof(packet.destination, packet.source);
+                    sources_.note_proof(packet.destination, packet.source);
                 }
                 if (probe && is_refusal && !probe->was_counted) {
-                    ledger_.touch(*probe, ProbeLedger::Door::Refuses);
+                    sources_.touch(*probe, SourceTracker::Door::Refuses);
                 } else if (probe && !is_refusal && probe->was_counted) {
-                    ledger_.take_back(*probe);
+                    sources_.take_back(*probe);
                 }
             }
             break;
@@ -495,7 +495,7 @@ void ScanTracker::on_unreachable(const Packet& packet) {
         return;  // protocols are counted as they come
     }
     auto probe =
-        pending_.settle(ledger_.pair_of(refused.source, refused.destination), refused.source_port,
+        pending_.settle(sources_.pair_of(refused.source, refused.destination), refused.source_port,
                         refused.destination_port, refused.transport, now_);
     if (!probe) {
         return;
@@ -512,7 +512,7 @@ void ScanTracker::on_unreachable(const Packet& packet) {
 // container or a virtual machine of this host and not over a wire, so nothing is doubtful about it.
 void ScanTracker::touch_refused(Probe& probe) {
     probe.is_partial = false;
-    touch(probe, ProbeLedger::Door::Refuses);
+    touch(probe, SourceTracker::Door::Refuses);
 }
 
 void ScanTracker::on_tcp_answer(const Packet& packet) {
@@ -522,9 +522,9 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         on_handshake(packet);
     } else if (!is_reset && (packet.tcp_flags & sensor_packet::kFin) != 0 &&
                handshakes_.has_offers() && handshakes_.confirm(flow_of(packet), second())) {
-        ledger_.note_proof(packet.destination, packet.source);
+        sources_.note_proof(packet.destination, packet.source);
     }
-    const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
+    const std::uint64_t pair = sources_.pair_of(packet.destination, packet.source);
     auto probe = is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
                                                 packet.tcp_acknowledgement, now_)
                               : pending_.settle(pair, packet.destination_port, packet.source_port,
@@ -535,10 +535,10 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         }
         if (!is_reset) {
             if (probe->was_counted) {
-                ledger_.take_back(*probe);
+                sources_.take_back(*probe);
             }
             if (is_handshake && probe->is_bare) {  // its sender completes no connection
-                ledger_.note_open_port(*probe);
+                sources_.note_open_port(*probe);
             }
         } else if (!probe->was_counted) {
             touch_refused(*probe);
@@ -547,7 +547,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     }
     const bool has_ack = (packet.tcp_flags & sensor_packet::kAck) != 0;
     if ((is_reset || is_handshake) &&
-        !ledger_.note_answer(pair, packet.destination, packet.source) && has_ack) {
+        !sources_.note_answer(pair, packet.destination, packet.source) && has_ack) {
         Probe hidden;  // by a filter; this answer is all that there is of it
         hidden.arrival = now_;
         hidden.pair = pair;
@@ -556,7 +556,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         hidden.source_port = packet.destination_port;
         hidden.destination_port = packet.source_port;
         hidden.packets = 0;
-        ledger_.note_beside_open_ports(hidden);
+        sources_.note_beside_open_ports(hidden);
     }
     // RFC 9293 section 3.10.7: a RST has no ACK if it answers a segment that had one. The kernel
     // filter keeps ACK segments from us, so the RST (whose SEQ is the ACK number of the segment) is
@@ -578,7 +578,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     unseen.source_port = packet.destination_port;
     unseen.destination_port = packet.source_port;
     unseen.bytes = kUnseenBytes;
-    touch(unseen, ProbeLedger::Door::Refuses);
+    touch(unseen, SourceTracker::Door::Refuses);
 }
 
 void ScanTracker::on_handshake(const Packet& packet) {
@@ -602,14 +602,14 @@ void ScanTracker::on_handshake(const Packet& packet) {
             peers_.remember(flow, second());  // further repetitions are of the same connection
             Probe unfinished;
             unfinished.arrival = now_;
-            unfinished.pair = ledger_.pair_of(packet.destination, packet.source);
+            unfinished.pair = sources_.pair_of(packet.destination, packet.source);
             unfinished.source = packet.destination;
             unfinished.destination = packet.source;
             unfinished.source_port = packet.destination_port;
             unfinished.destination_port = packet.source_port;
             unfinished.probe = ProbeClass::Connect;
-            ledger_.note_half_open(unfinished, false);
-            ledger_.note_open_port(unfinished);
+            sources_.note_half_open(unfinished, false);
+            sources_.note_open_port(unfinished);
         }
     }
     flows_.remember(flow, second());
@@ -617,7 +617,7 @@ void ScanTracker::on_handshake(const Packet& packet) {
 
 void ScanTracker::pop_overdue() {
     if (const Probe* later = pending_.prefetch(kProbesAhead)) {
-        ledger_.prefetch_touch(*later);
+        sources_.prefetch_touch(*later);
     }
     const Probe& probe = pending_.pop_oldest();
     // The host has dropped what has a wrong checksum: its silence says nothing. But where it
@@ -631,7 +631,7 @@ void ScanTracker::pop_overdue() {
         // In a file without packets of ours nothing could have been refused.
         if (counters_.outbound == 0 ||
             peers_.knows(rejected_flow(probe.destination, probe.source), second(), kRejectMemory)) {
-            touch(probe, ProbeLedger::Door::Silent);
+            touch(probe, SourceTracker::Door::Silent);
         }
         return;
     }
@@ -643,10 +643,10 @@ void ScanTracker::pop_overdue() {
     // like are never answered by an open port, so their silence counts as before.
     if ((probe.probe == ProbeClass::Connect || probe.probe == ProbeClass::RawSyn) &&
         open_ports_.is_open(probe.destination, probe.destination_port, second())) {
-        ledger_.note_silent_open_port(probe);
+        sources_.note_silent_open_port(probe);
         return;
     }
-    touch(probe, ProbeLedger::Door::Silent);
+    touch(probe, SourceTracker::Door::Silent);
 }
 
 void ScanTracker::advance(base::Timestamp now) {
@@ -674,8 +674,8 @@ void ScanTracker::catch_up(base::Timestamp now) {
         } else if (next_second_ <= now) {
             // With nothing counted there is nothing to tell until `now`.
             const base::Timestamp first = std::min(overdue.value_or(now), next_second_);
-            set_time(std::max(now_, !ledger_.has_counters() && !overdue ? now : first));
-            ledger_.sweep(second());
+            set_time(std::max(now_, !sources_.has_counters() && !overdue ? now : first));
+            sources_.sweep(second());
             next_second_ =
                 base::Timestamp(duration_cast<seconds>(now_.time_since_epoch())) + seconds(1);
         } else {
@@ -695,7 +695,7 @@ void ScanTracker::start_over_at(base::Timestamp now) {
         pop_overdue();
     }
     set_time(now);
-    ledger_.clear();
+    sources_.clear();
     handshakes_.clear();
     open_ports_.clear();
     flows_ = FlowMemory();
@@ -706,7 +706,7 @@ void ScanTracker::start_over_at(base::Timestamp now) {
 
 std::optional<base::Timestamp> ScanTracker::next_deadline() {
     std::optional<base::Timestamp> deadline = pending_.next_deadline();
-    if (const auto sweep = ledger_.next_sweep()) {
+    if (const auto sweep = sources_.next_sweep()) {
         const base::Timestamp at{seconds(*sweep)};
         if (!deadline || at < *deadline) {
             deadline = at;
@@ -717,13 +717,13 @@ std::optional<base::Timestamp> ScanTracker::next_deadline() {
 
 void ScanTracker::finish(base::Timestamp now) {
     advance(now);
-    ledger_.end_all();
+    sources_.end_all();
 }
 
 TrackerCounters ScanTracker::counters() const {
     TrackerCounters counters = counters_;
-    counters.source_evictions = ledger_.evictions();
-    counters.scan_evictions = ledger_.scan_evictions();
+    counters.source_evictions = sources_.evictions();
+    counters.scan_evictions = sources_.scan_evictions();
     return counters;
 }
 

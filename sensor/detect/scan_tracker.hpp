@@ -2,11 +2,11 @@
 //
 // A scan is what touches many ports, not what sends often. A probe waits in PendingProbes until
 // our host's own answer (a RST, an ICMP unreachable: closed; anything else: open) or its silence
-// shows what it touched; what was touched goes to the ProbeLedger. What is counted for which kind
+// shows what it touched; what was touched goes to the SourceTracker. What is counted for which kind
 // and from which number on it is reported is data: detectors.cpp and probe_classes.cpp.
 //
 // Single-threaded; time comes with each call and never goes back (a step back is ignored). Bounded:
-// see ProbeLedger, PendingProbes and FlowMemory. No allocation in the steady state.
+// see SourceTracker, PendingProbes and FlowMemory. No allocation in the steady state.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/open_ports.hpp"
 #include "sensor/detect/pending_probes.hpp"
-#include "sensor/detect/probe_ledger.hpp"
+#include "sensor/detect/source_tracker.hpp"
 #include "sensor/detect/tracker.hpp"
 #include "sensor/packet/packet.hpp"
 
@@ -38,10 +38,10 @@ class ScanTracker final : public Tracker {
     void on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
                             base::Timestamp now) override;
     void set_own_addresses(std::span<const base::IpAddress> addresses) override {
-        ledger_.set_own_addresses(addresses);
+        sources_.set_own_addresses(addresses);
     }
     void set_return_path(ReturnPathJudge* judge) override {
-        ledger_.reports().set_return_path(judge);
+        sources_.reports().set_return_path(judge);
     }
     void advance(base::Timestamp now) override;
     std::optional<base::Timestamp> next_deadline() override;
@@ -49,7 +49,7 @@ class ScanTracker final : public Tracker {
     void finish(base::Timestamp now) override;
 
     TrackerCounters counters() const override;
-    std::size_t source_count() const { return ledger_.size(); }
+    std::size_t source_count() const { return sources_.size(); }
 
   private:
     void on_tcp(const sensor_packet::Packet& packet);
@@ -70,7 +70,7 @@ class ScanTracker final : public Tracker {
     bool is_asked_for(const sensor_packet::Packet& packet) const;
     // The port that a probe touched is closed or did not answer. Not if its source had a working
     // connection to it of late: a service that restarts.
-    void touch(const Probe& probe, ProbeLedger::Door door);
+    void touch(const Probe& probe, SourceTracker::Door door);
     void touch_refused(Probe& probe);
     void on_unreachable(const sensor_packet::Packet& packet);
     void on_echo_request(const sensor_packet::Packet& packet);
@@ -86,18 +86,18 @@ class ScanTracker final : public Tracker {
     void pop_overdue();
     void start_over_at(base::Timestamp now);
     void set_time(base::Timestamp now);
-    std::uint32_t second() const { return ledger_.second(); }
+    std::uint32_t second() const { return sources_.second(); }
 
     TrackerSettings settings_;
     Handshakes handshakes_;
-    ProbeLedger ledger_;
+    SourceTracker sources_;
     PendingProbes pending_;
     FlowMemory flows_;
     OpenPorts open_ports_;
     FlowMemory peers_;  // what is known of a peer whatever one of the ports is
     base::Timestamp now_;
     base::Timestamp quiet_until_;  // until then advance() has nothing to do but to set the time
-    base::Timestamp next_second_;  // the ledger is swept when it is reached
+    base::Timestamp next_second_;  // expired counters are swept when it is reached
     TrackerCounters counters_;
 };
 

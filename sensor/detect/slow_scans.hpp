@@ -1,7 +1,7 @@
 // SlowScans: what a source touched within a day may be a scan, though no visit of it was enough for
 // any other kind.
 //
-// Beside ProbeLedger, which counts visits and tells of them; the memory itself is SlowMemory. A
+// Beside SourceTracker, which counts visits and tells of them; the memory itself is SlowMemory. A
 // visit is what the fast counters of a source have counted until no new door comes for their idle
 // time. Doors of a visit that is going on wait for its end: it may become a scan of another kind,
 // which is told once. Single-threaded; allocates for reports alone.

@@ -1,7 +1,7 @@
 // WideScans: what a source does to all our addresses together, and what an IPv6 network does that
 // changes its address: scans of which no single pair of addresses shows enough.
 //
-// Beside ProbeLedger, which counts per pair and hands over each port that was closed or did not
+// Beside SourceTracker, which counts per pair and hands over each port that was closed or did not
 // answer. A source (IPv6: its network of `ipv6_prefix` bits) is first a mark that says in which
 // pair it was seen. Its count begins when it appears in a second pair, with what both pairs have
 // counted. Ports are counted per target: the same port of two targets counts twice.
@@ -27,7 +27,7 @@ inline constexpr std::size_t kMostWideSources = 1024;
 
 class WideScans {
   public:
-    // What the rest of the ledger has of single pairs. All references must outlive the object.
+    // What SourceTracker has of single pairs. All references must outlive the object.
     struct Pairs {
         SourceTable& table;
         FirstContacts& contacts;

@@ -1,4 +1,4 @@
-// ProbeLedger: what each source asked and which ports it touched: when is it a scan?
+// SourceTracker: what each source asked and which ports it touched: when is it a scan?
 //
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
 // FirstContact of 32 bytes and moves to the SourceTable with the second thing that it does; what it
@@ -27,11 +27,11 @@ namespace portcullis::sensor_detect {
 // What the keyed hash of a source without a target is for.
 enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
 
-class ProbeLedger final : private CounterSink, private SourceMaker {
+class SourceTracker final : private CounterSink, private SourceMaker {
   public:
-    // All references must outlive the ledger; the sizes in `settings` count at this moment.
-    ProbeLedger(const TrackerSettings& settings, const Handshakes& handshakes,
-                ObservationSink& sink);
+    // All references must outlive the tracker; the sizes in `settings` count at this moment.
+    SourceTracker(const TrackerSettings& settings, const Handshakes& handshakes,
+                  ObservationSink& sink);
 
     // What becomes of a probe that was received.
     enum class Reception : std::uint8_t {

@@ -1,8 +1,8 @@
-// The part of ProbeLedger that counts hosts: sweeps over the networks that are watched over.
+// The part of SourceTracker that counts hosts: sweeps over the networks that are watched over.
 #include <algorithm>
 
 #include "sensor/detect/counting.hpp"
-#include "sensor/detect/probe_ledger.hpp"
+#include "sensor/detect/source_tracker.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -15,13 +15,13 @@ constexpr std::uint32_t kArpRetry = 10;
 
 }  // namespace
 
-bool ProbeLedger::seeks_hosts(ProbeClass probe) const {
+bool SourceTracker::seeks_hosts(ProbeClass probe) const {
     const ProbeClass next = next_host_of(probe);
     return settings_.watches_networks && next != ProbeClass::None &&
            settings_.of(kinds_of(next).front()).is_enabled;
 }
 
-Probe ProbeLedger::host_probe_of(const Probe& probe) const {
+Probe SourceTracker::host_probe_of(const Probe& probe) const {
     Probe host = probe;
     host.probe = next_host_of(probe.probe);
     // Strays of connections that many hosts forgot have a source port each.
@@ -33,7 +33,7 @@ Probe ProbeLedger::host_probe_of(const Probe& probe) const {
     return host;
 }
 
-void ProbeLedger::note_host(const Probe& probe) {
+void SourceTracker::note_host(const Probe& probe) {
     const Probe host = host_probe_of(probe);
     const std::uint32_t source = table_.find(host.pair);
     if (source != kNoIndex) {
@@ -42,7 +42,7 @@ void ProbeLedger::note_host(const Probe& probe) {
     touch(host, Door::Silent);
 }
 
-void ProbeLedger::note_slow_host(const Probe& probe) {
+void SourceTracker::note_slow_host(const Probe& probe) {
     const Probe host = host_probe_of(probe);
     const ScanKind kind = host.probe == ProbeClass::NextHost       ? ScanKind::SlowSweep
                           : host.probe == ProbeClass::NextEchoHost ? ScanKind::SlowEchoSweep
@@ -95,8 +95,8 @@ void ProbeLedger::note_slow_host(const Probe& probe) {
     reports_.report_detection(table_, source, begun);
 }
 
-void ProbeLedger::note_address_request(const base::IpAddress& sender,
-                                       const base::IpAddress& target) {
+void SourceTracker::note_address_request(const base::IpAddress& sender,
+                                         const base::IpAddress& target) {
     if (!seeks_hosts(ProbeClass::EchoRequest)) {
         return;
     }

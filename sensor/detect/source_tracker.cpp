@@ -1,4 +1,4 @@
-#include "sensor/detect/probe_ledger.hpp"
+#include "sensor/detect/source_tracker.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -82,8 +82,8 @@ milliseconds millis_of(base::Timestamp time) {
 
 }  // namespace
 
-ProbeLedger::ProbeLedger(const TrackerSettings& settings, const Handshakes& handshakes,
-                         ObservationSink& sink)
+SourceTracker::SourceTracker(const TrackerSettings& settings, const Handshakes& handshakes,
+                             ObservationSink& sink)
     : settings_(settings),
       extents_(kMostExtents),
       contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
@@ -93,20 +93,20 @@ ProbeLedger::ProbeLedger(const TrackerSettings& settings, const Handshakes& hand
       wide_(settings, hash_, {table_, contacts_}, extents_, reports_, *this),
       slow_hosts_(kSlowHostSources) {}
 
-void ProbeLedger::set_own_addresses(std::span<const base::IpAddress> addresses) {
+void SourceTracker::set_own_addresses(std::span<const base::IpAddress> addresses) {
     const auto of_v4 = std::count_if(addresses.begin(), addresses.end(),
                                      [](const base::IpAddress& each) { return each.is_v4(); });
     has_several_v4_ = of_v4 > 1;
     has_several_v6_ = static_cast<std::ptrdiff_t>(addresses.size()) - of_v4 > 1;
 }
 
-bool ProbeLedger::is_wide_v6(const base::IpAddress& source,
-                             const base::IpAddress& destination) const {
+bool SourceTracker::is_wide_v6(const base::IpAddress& source,
+                               const base::IpAddress& destination) const {
     return has_several_v6_ || !is_neighbour(source, destination);
 }
 
-std::uint64_t ProbeLedger::wide_key_of(const base::IpAddress& source,
-                                       const base::IpAddress& destination) const {
+std::uint64_t SourceTracker::wide_key_of(const base::IpAddress& source,
+                                         const base::IpAddress& destination) const {
     const auto use = static_cast<std::uint64_t>(KeyUse::Source);
     if (source.is_v4() || is_neighbour(source, destination)) {
         return hash_.of(source, base::IpAddress(), use);
@@ -115,18 +115,18 @@ std::uint64_t ProbeLedger::wide_key_of(const base::IpAddress& source,
 }
 
 // Old connections that this host forgot have a source port each; a slow ACK scan has one.
-std::uint64_t ProbeLedger::slow_key_of(const Probe& probe) const {
+std::uint64_t SourceTracker::slow_key_of(const Probe& probe) const {
     const std::uint64_t key = key_of(probe);
     return evidence_of(probe.probe) == Evidence::Refusal ? hash_.of(key + probe.source_port) : key;
 }
 
-std::uint8_t ProbeLedger::target_of(const Probe& probe) const {
+std::uint8_t SourceTracker::target_of(const Probe& probe) const {
     return is_wide(probe.source, probe.destination)
                ? static_cast<std::uint8_t>(hash_.of(probe.destination))
                : std::uint8_t{0};
 }
 
-void ProbeLedger::set_time(base::Timestamp now) {
+void SourceTracker::set_time(base::Timestamp now) {
     now_ = now;
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
@@ -134,8 +134,8 @@ void ProbeLedger::set_time(base::Timestamp now) {
     wide_.set_second(second_);
 }
 
-std::uint64_t ProbeLedger::pair_of(const base::IpAddress& source,
-                                   const base::IpAddress& destination) {
+std::uint64_t SourceTracker::pair_of(const base::IpAddress& source,
+                                     const base::IpAddress& destination) {
     if (source != last_source_ || destination != last_destination_) {
         last_source_ = source;
         last_destination_ = destination;
@@ -144,11 +144,11 @@ std::uint64_t ProbeLedger::pair_of(const base::IpAddress& source,
     return last_pair_;
 }
 
-std::uint32_t ProbeLedger::expiry_of(ScanKind kind) const {
+std::uint32_t SourceTracker::expiry_of(ScanKind kind) const {
     return second() + static_cast<std::uint32_t>(settings_.of(kind).idle.count());
 }
 
-std::uint32_t ProbeLedger::expiry_of(ProbeClass probe) const {
+std::uint32_t SourceTracker::expiry_of(ProbeClass probe) const {
     std::uint32_t expiry = 0;
     for (const ScanKind kind : kinds_of(probe)) {
         if (settings_.of(kind).is_enabled) {
@@ -158,7 +158,7 @@ std::uint32_t ProbeLedger::expiry_of(ProbeClass probe) const {
     return expiry != 0 ? expiry : second() + kKeepWithoutKind;
 }
 
-Contact ProbeLedger::contact_of(const Probe& probe) const {
+Contact SourceTracker::contact_of(const Probe& probe) const {
     Contact contact{};
     contact.pair = probe.pair;
     contact.expires_at = expiry_of(probe.probe);
@@ -176,13 +176,13 @@ Contact ProbeLedger::contact_of(const Probe& probe) const {
     return contact;
 }
 
-std::uint32_t ProbeLedger::make(const Probe& probe) {
+std::uint32_t SourceTracker::make(const Probe& probe) {
     const std::uint32_t source = table_.make(probe.pair, probe.source, probe.destination, second());
     table_.at(source).interface = probe.interface;
     return source;
 }
 
-std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
+std::uint32_t SourceTracker::promote(Contact& contact, const Probe& probe) {
     const Contact first = contact;
     contacts_.remove(contact);
     const std::uint32_t source = make(probe);
@@ -215,7 +215,7 @@ std::uint32_t ProbeLedger::promote(Contact& contact, const Probe& probe) {
     return source;
 }
 
-std::uint32_t ProbeLedger::obtain(const Probe& probe) {
+std::uint32_t SourceTracker::obtain(const Probe& probe) {
     const std::uint32_t source = table_.find(probe.pair);
     if (source != kNoIndex) {
         return source;
@@ -226,7 +226,7 @@ std::uint32_t ProbeLedger::obtain(const Probe& probe) {
     return make(probe);
 }
 
-ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
+SourceTracker::Reception SourceTracker::receive(Probe& probe) {
     if (!wide_.is_empty() && is_wide(probe.source, probe.destination) &&
         wide_.receive(probe, key_of(probe))) {
         return Reception::Taken;
@@ -249,7 +249,7 @@ ProbeLedger::Reception ProbeLedger::receive(Probe& probe) {
     return count(source, probe);
 }
 
-ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& probe) {
+SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe& probe) {
     if (table_.at(source).is_scanning && !admit(source, probe, Door::Silent)) {
         return Reception::Taken;
     }
@@ -277,7 +277,7 @@ ProbeLedger::Reception ProbeLedger::count(std::uint32_t source, const Probe& pro
                                                                : Reception::Known;
 }
 
-void ProbeLedger::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
+void SourceTracker::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
     if (!counter.has_next_line_begun) {
         slow_.forget_visit(slow_key_of(probe), counter);
         counter.begin_next_line();
@@ -293,7 +293,7 @@ void ProbeLedger::follow(std::uint32_t source, Counter& counter, const Probe& pr
     }
 }
 
-bool ProbeLedger::is_taken_by_slow_scan(const Probe& probe) {
+bool SourceTracker::is_taken_by_slow_scan(const Probe& probe) {
     if (!is_tcp_scan_probe(probe.probe)) {
         return false;
     }
@@ -317,14 +317,14 @@ bool ProbeLedger::is_taken_by_slow_scan(const Probe& probe) {
     return true;
 }
 
-bool ProbeLedger::is_reached_by_one(ProbeClass probe) const {
+bool SourceTracker::is_reached_by_one(ProbeClass probe) const {
     const auto kinds = kinds_of(probe);
     return std::any_of(kinds.begin(), kinds.end(), [&](ScanKind kind) {
         return settings_.of(kind).is_enabled && settings_.of(kind).threshold <= 1;
     });
 }
 
-void ProbeLedger::touch(const Probe& probe, Door door) {
+void SourceTracker::touch(const Probe& probe, Door door) {
     if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came
         if (seeks_hosts(probe.probe) && !probe.is_bare) {
             note_slow_host(probe);
@@ -387,7 +387,7 @@ void ProbeLedger::touch(const Probe& probe, Door door) {
     }
 }
 
-bool ProbeLedger::admit_by_interface(std::uint32_t source, const Probe& probe, Door door) {
+bool SourceTracker::admit_by_interface(std::uint32_t source, const Probe& probe, Door door) {
     const auto admission = reports_.admit(table_.at(source), probe, door == Door::Refuses);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source, slow_key_of(probe));
@@ -395,7 +395,7 @@ bool ProbeLedger::admit_by_interface(std::uint32_t source, const Probe& probe, D
     return admission != ScanReports::Admission::Dropped;
 }
 
-void ProbeLedger::forget_dropped(std::uint32_t source, std::uint64_t slow_key) {
+void SourceTracker::forget_dropped(std::uint32_t source, std::uint64_t slow_key) {
     table_.for_each_counter(source, [&](Counter& counter) {
         if (!counter.is_detected && !counter.was_refused) {
             slow_.forget_ports(slow_key, counter.kind, counter.counted_ports.ports());
@@ -404,7 +404,7 @@ void ProbeLedger::forget_dropped(std::uint32_t source, std::uint64_t slow_key) {
     });
 }
 
-bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door) {
+bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, Door door) {
     // NOLINTNEXTLINE(readability-use-anyofallof): each round counts
     for (const ScanKind kind : kinds_of(probe.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
@@ -439,7 +439,7 @@ bool ProbeLedger::count_door(std::uint32_t source, const Probe& probe, Door door
     return false;
 }
 
-void ProbeLedger::take_back(const Probe& probe) {
+void SourceTracker::take_back(const Probe& probe) {
     const std::uint32_t source = table_.find(probe.pair);
     if (source != kNoIndex) {
         for (const ScanKind kind : kinds_of(probe.probe)) {
@@ -461,14 +461,14 @@ void ProbeLedger::take_back(const Probe& probe) {
     }
 }
 
-bool ProbeLedger::count_at_once(const Probe& probe) {
+bool SourceTracker::count_at_once(const Probe& probe) {
     const std::uint32_t source = obtain(probe);
     const Door door = probe.probe == ProbeClass::OpenPort ? Door::Refuses : Door::Silent;
     return !admit(source, probe, door) || count(source, probe) == Reception::Taken ||
            count_door(source, probe, Door::Silent);
 }
 
-void ProbeLedger::note_protocol(const Probe& probe) {
+void SourceTracker::note_protocol(const Probe& probe) {
     if (!settings_.of(ScanKind::ProtocolScan).is_enabled) {
         return;
     }
@@ -481,7 +481,7 @@ void ProbeLedger::note_protocol(const Probe& probe) {
     }
 }
 
-void ProbeLedger::note_open_port(const Probe& probe) {
+void SourceTracker::note_open_port(const Probe& probe) {
     Probe open = probe;
     if (settings_.of(ScanKind::OpenPortProbing).is_enabled) {
         open.probe = ProbeClass::OpenPort;
@@ -507,7 +507,7 @@ void ProbeLedger::note_open_port(const Probe& probe) {
     }
 }
 
-void ProbeLedger::note_beside_open_ports(Probe probe) {
+void SourceTracker::note_beside_open_ports(Probe probe) {
     const std::uint32_t source = table_.find(probe.pair);
     if (source != kNoIndex && !table_.at(source).is_scanning &&
         table_.find_counter(source, ScanKind::OpenPortProbing) != nullptr) {
@@ -516,7 +516,7 @@ void ProbeLedger::note_beside_open_ports(Probe probe) {
     }
 }
 
-void ProbeLedger::note_proof(const base::IpAddress& source, const base::IpAddress& destination) {
+void SourceTracker::note_proof(const base::IpAddress& source, const base::IpAddress& destination) {
     const auto note = [&](Counter& counter) { sensor_detect::note_proof(counter, second()); };
     const std::uint64_t pair = pair_of(source, destination);
     const std::uint64_t key = key_of(source, destination, pair);
@@ -535,8 +535,8 @@ void ProbeLedger::note_proof(const base::IpAddress& source, const base::IpAddres
     wide_.note_proof(source, key);
 }
 
-bool ProbeLedger::note_answer(std::uint64_t pair, const base::IpAddress& source,
-                              const base::IpAddress& destination) {
+bool SourceTracker::note_answer(std::uint64_t pair, const base::IpAddress& source,
+                                const base::IpAddress& destination) {
     const std::uint32_t known = table_.find(pair);
     if (known != kNoIndex && table_.at(known).is_scanning) {
         table_.for_each_counter(known, [&](Counter& counter) {
@@ -550,7 +550,7 @@ bool ProbeLedger::note_answer(std::uint64_t pair, const base::IpAddress& source,
            wide_.note_answer(key_of(source, destination, pair));
 }
 
-bool ProbeLedger::receive_echo(Probe& probe) {
+bool SourceTracker::receive_echo(Probe& probe) {
     if (!settings_.of(ScanKind::PingFlood).is_enabled) {
         return false;
     }
@@ -576,7 +576,7 @@ bool ProbeLedger::receive_echo(Probe& probe) {
     return true;
 }
 
-bool ProbeLedger::receive_bogus(const Probe& probe) {
+bool SourceTracker::receive_bogus(const Probe& probe) {
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
         Contact* contact = contacts_.find(probe.pair, second());
@@ -600,7 +600,7 @@ bool ProbeLedger::receive_bogus(const Probe& probe) {
     return true;
 }
 
-std::optional<bool> ProbeLedger::follow_traceroute(const Probe& probe, std::uint8_t ttl) {
+std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::uint8_t ttl) {
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
         Contact* contact = contacts_.find(probe.pair, second());
@@ -626,7 +626,7 @@ std::optional<bool> ProbeLedger::follow_traceroute(const Probe& probe, std::uint
     return run.has_shape() && run.is_line_due(second());
 }
 
-void ProbeLedger::on_counter_over(const SourceState& state, const Counter& counter) {
+void SourceTracker::on_counter_over(const SourceState& state, const Counter& counter) {
     reports_.report_end(state, counter);
     if (counter.kind == ScanKind::SlowScan) {
         slow_.on_over();
@@ -642,13 +642,13 @@ void ProbeLedger::on_counter_over(const SourceState& state, const Counter& count
     }
 }
 
-void ProbeLedger::on_source_dropped(const SourceState& state) {
+void SourceTracker::on_source_dropped(const SourceState& state) {
     if (state.extent != kNoIndex) {
         extents_.give_back(state.extent);
     }
 }
 
-CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_source) const {
+CrowdWatch::Touch SourceTracker::crowd_touch(const Probe& probe, bool is_new_source) const {
     CrowdWatch::Touch touch;
     touch.destination = probe.destination;
     touch.port = probe.destination_port;
@@ -662,13 +662,13 @@ CrowdWatch::Touch ProbeLedger::crowd_touch(const Probe& probe, bool is_new_sourc
     return touch;
 }
 
-void ProbeLedger::report(const std::optional<CrowdWatch::Report>& crowd) {
+void SourceTracker::report(const std::optional<CrowdWatch::Report>& crowd) {
     if (crowd) {
         reports_.report_crowd(*crowd);
     }
 }
 
-void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) {
+void SourceTracker::note_crowd(const Probe& probe, Door door, bool is_new_source) {
     if (transport_of(probe.probe) == sensor_packet::Transport::Udp) {
         if (is_new_source) {
             note_unasked(ScanKind::DatagramFlood, probe);
@@ -690,32 +690,32 @@ void ProbeLedger::note_crowd(const Probe& probe, Door door, bool is_new_source) 
     }
 }
 
-void ProbeLedger::note_attempt(ScanKind kind, const CrowdWatch::Touch& touch) {
+void SourceTracker::note_attempt(ScanKind kind, const CrowdWatch::Touch& touch) {
     const DetectorSettings& settings = settings_.of(kind);
     if (settings.is_enabled) {
         report(crowds_.add_attempt(kind, touch, settings));
     }
 }
 
-void ProbeLedger::note_half_open(const Probe& probe, bool is_new_source) {
+void SourceTracker::note_half_open(const Probe& probe, bool is_new_source) {
     note_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source));
 }
 
-void ProbeLedger::note_silent_open_port(const Probe& probe) {
+void SourceTracker::note_silent_open_port(const Probe& probe) {
     const bool is_counted = table_.find(probe.pair) != kNoIndex;
     const Contact* contact =
         is_counted ? nullptr : contacts_.find(probe.pair, second(), probe.contact);
     note_half_open(probe, contact != nullptr && contact->packets == probe.packets);
 }
 
-void ProbeLedger::note_unasked(ScanKind kind, const Probe& probe) {
+void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
     const DetectorSettings& settings = settings_.of(kind);
     if (settings.is_enabled) {
         report(crowds_.add_source(kind, crowd_touch(probe, true), settings));
     }
 }
 
-void ProbeLedger::sweep(std::uint32_t second) {
+void SourceTracker::sweep(std::uint32_t second) {
     table_.sweep(second);
     wide_.sweep(second);
     slow_.report_visits();
@@ -725,7 +725,7 @@ void ProbeLedger::sweep(std::uint32_t second) {
     }
 }
 
-std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
+std::optional<std::uint32_t> SourceTracker::next_sweep() const {
     if (slow_.has_visits()) {
         return second() + 1;
     }
@@ -738,7 +738,7 @@ std::optional<std::uint32_t> ProbeLedger::next_sweep() const {
     return next;
 }
 
-void ProbeLedger::end_all() {
+void SourceTracker::end_all() {
     table_.clear();
     wide_.clear();
     slow_.report_visits();
@@ -748,7 +748,7 @@ void ProbeLedger::end_all() {
     }
 }
 
-void ProbeLedger::clear() {
+void SourceTracker::clear() {
     end_all();
     contacts_.clear();
     slow_.clear();
