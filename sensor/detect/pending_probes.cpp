@@ -137,7 +137,7 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
     entry.state = State::Accepted;
     Probe probe = known;
     probe.was_counted = probe.was_counted || is_late;
-    known.contact = next_sequence;  // a search at that place finds nothing else
+    known.single_place = next_sequence;  // a search at that place finds nothing else
     return probe;
 }
 
@@ -155,7 +155,7 @@ std::optional<Probe> PendingProbes::end_connection(std::uint64_t pair, std::uint
     const Probe& probe = probes_[*link - 1];
     *link = entry.next;
     entry.state = State::Free;
-    if (probe.contact != sequence || probe.arrival + kRetention < now) {
+    if (probe.single_place != sequence || probe.arrival + kRetention < now) {
         return std::nullopt;
     }
     return probe;

@@ -38,12 +38,12 @@ struct Probe {
     std::uint16_t packets = 1;  // the number of equal ones that came meanwhile
     std::uint16_t bytes = 0;    // of IP payload, of the first
     ProbeClass probe = ProbeClass::None;
-    bool is_wrong : 1 = false;     // its checksum is: silence says nothing of the port
-    bool is_partial : 1 = false;   // wrong, since its sender leaves the sum to a network card
-    bool is_bare : 1 = false;      // a SYN without the options of any operating system
-    bool was_counted : 1 = false;  // as unanswered; the answer is late
-    std::uint32_t contact = 0;     // FirstContacts::Place, if it is still there
-    std::uint32_t interface = 0;   // of arrival, the kernel's index; 0 = not known
+    bool is_wrong : 1 = false;       // its checksum is: silence says nothing of the port
+    bool is_partial : 1 = false;     // wrong, since its sender leaves the sum to a network card
+    bool is_bare : 1 = false;        // a SYN without the options of any operating system
+    bool was_counted : 1 = false;    // as unanswered; the answer is late
+    std::uint32_t single_place = 0;  // SingleProbeTable::Place, if its source still has one
+    std::uint32_t interface = 0;     // of arrival, the kernel's index; 0 = not known
 };
 static_assert(sizeof(Probe) == 72);
 

@@ -53,19 +53,19 @@ std::uint16_t door_of(const Probe& probe) {
 }
 
 // The very same question once more: it needs no room of its own.
-bool is_repetition(const Contact& contact, const Probe& probe) {
+bool is_repetition(const SingleProbe& single, const Probe& probe) {
     const std::uint32_t bytes = std::uint32_t{probe.packets} * probe.bytes;
-    return contact.probe == probe.probe && contact.source_port == probe.source_port &&
-           contact.destination_port == probe.destination_port &&
+    return single.probe == probe.probe && single.source_port == probe.source_port &&
+           single.destination_port == probe.destination_port &&
            (is_tcp_scan_probe(probe.probe) || is_next_host(probe.probe)) &&
-           contact.packets + probe.packets <= std::numeric_limits<std::uint8_t>::max() &&
-           contact.bytes + bytes <= std::numeric_limits<std::uint16_t>::max();
+           single.packets + probe.packets <= std::numeric_limits<std::uint8_t>::max() &&
+           single.bytes + bytes <= std::numeric_limits<std::uint16_t>::max();
 }
 
-void repeat(Contact& contact, const Probe& probe, std::uint32_t expires_at) {
-    contact.packets = static_cast<std::uint8_t>(contact.packets + probe.packets);
-    contact.bytes = static_cast<std::uint16_t>(contact.bytes + probe.packets * probe.bytes);
-    contact.expires_at = expires_at;
+void repeat(SingleProbe& single, const Probe& probe, std::uint32_t expires_at) {
+    single.packets = static_cast<std::uint8_t>(single.packets + probe.packets);
+    single.bytes = static_cast<std::uint16_t>(single.bytes + probe.packets * probe.bytes);
+    single.expires_at = expires_at;
 }
 
 // IPv6 addresses that are not a subscriber's own network: those of neighbours on the link.
@@ -86,11 +86,11 @@ SourceTracker::SourceTracker(const TrackerSettings& settings, const Handshakes& 
                              ObservationSink& sink)
     : settings_(settings),
       extents_(kMostExtents),
-      contacts_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
+      singles_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
       table_(counted_sources(settings), *this),
       reports_(settings, handshakes, extents_, sink),
       slow_(settings, table_, extents_, reports_, *this, counted_sources(settings)),
-      wide_(settings, hash_, {table_, contacts_}, extents_, reports_, *this),
+      wide_(settings, hash_, {table_, singles_}, extents_, reports_, *this),
       slow_hosts_(kSlowHostSources) {}
 
 void SourceTracker::set_own_addresses(std::span<const base::IpAddress> addresses) {
@@ -158,22 +158,22 @@ std::uint32_t SourceTracker::expiry_of(ProbeClass probe) const {
     return expiry != 0 ? expiry : second() + kKeepWithoutKind;
 }
 
-Contact SourceTracker::contact_of(const Probe& probe) const {
-    Contact contact{};
-    contact.pair = probe.pair;
-    contact.expires_at = expiry_of(probe.probe);
-    contact.seen = second();
-    contact.seen_millis = static_cast<std::uint16_t>(
+SingleProbe SourceTracker::single_of(const Probe& probe) const {
+    SingleProbe single{};
+    single.pair = probe.pair;
+    single.expires_at = expiry_of(probe.probe);
+    single.seen = second();
+    single.seen_millis = static_cast<std::uint16_t>(
         duration_cast<milliseconds>(now_.time_since_epoch() - seconds(second())).count());
-    contact.source_port = probe.source_port;
-    contact.destination_port = probe.destination_port;
-    contact.packets = static_cast<std::uint8_t>(
+    single.source_port = probe.source_port;
+    single.destination_port = probe.destination_port;
+    single.packets = static_cast<std::uint8_t>(
         std::min<std::uint32_t>(probe.packets, std::numeric_limits<std::uint8_t>::max()));
-    contact.bytes = static_cast<std::uint16_t>(std::min<std::uint32_t>(
-        std::uint32_t{contact.packets} * probe.bytes, std::numeric_limits<std::uint16_t>::max()));
-    contact.probe = probe.probe;
-    contact.interface = probe.interface;
-    return contact;
+    single.bytes = static_cast<std::uint16_t>(std::min<std::uint32_t>(
+        std::uint32_t{single.packets} * probe.bytes, std::numeric_limits<std::uint16_t>::max()));
+    single.probe = probe.probe;
+    single.interface = probe.interface;
+    return single;
 }
 
 std::uint32_t SourceTracker::make(const Probe& probe) {
@@ -182,9 +182,9 @@ std::uint32_t SourceTracker::make(const Probe& probe) {
     return source;
 }
 
-std::uint32_t SourceTracker::promote(Contact& contact, const Probe& probe) {
-    const Contact first = contact;
-    contacts_.remove(contact);
+std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
+    const SingleProbe first = single;
+    singles_.remove(single);
     const std::uint32_t source = make(probe);
     table_.at(source).interface = first.interface;
     if (first.probe == ProbeClass::Bogus) {
@@ -220,8 +220,8 @@ std::uint32_t SourceTracker::obtain(const Probe& probe) {
     if (source != kNoIndex) {
         return source;
     }
-    if (Contact* contact = contacts_.find(probe.pair, second())) {
-        return promote(*contact, probe);
+    if (SingleProbe* single = singles_.find(probe.pair, second())) {
+        return promote(*single, probe);
     }
     return make(probe);
 }
@@ -233,18 +233,18 @@ SourceTracker::Reception SourceTracker::receive(Probe& probe) {
     }
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
-        Contact* contact = contacts_.find(probe.pair, second());
-        if (contact == nullptr || is_repetition(*contact, probe)) {
-            if (contact == nullptr) {
-                contact = &contacts_.add(contact_of(probe));
+        SingleProbe* single = singles_.find(probe.pair, second());
+        if (single == nullptr || is_repetition(*single, probe)) {
+            if (single == nullptr) {
+                single = &singles_.add(single_of(probe));
             } else {
-                repeat(*contact, probe, expiry_of(probe.probe));
+                repeat(*single, probe, expiry_of(probe.probe));
             }
-            probe.contact = contacts_.place_of(*contact);
+            probe.single_place = singles_.place_of(*single);
             return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::Silent
                                                                        : Reception::NewSource;
         }
-        source = promote(*contact, probe);
+        source = promote(*single, probe);
     }
     return count(source, probe);
 }
@@ -339,24 +339,24 @@ void SourceTracker::touch(const Probe& probe, Door door) {
             return;
         }
     } else {
-        Contact* contact = contacts_.find(probe.pair, second(), probe.contact);
+        SingleProbe* single = singles_.find(probe.pair, second(), probe.single_place);
         if (counts_now) {
-            if (contact == nullptr) {
-                contact = &contacts_.add(contact_of(probe));
-            } else if (is_repetition(*contact, probe)) {
-                repeat(*contact, probe, expiry_of(probe.probe));
+            if (single == nullptr) {
+                single = &singles_.add(single_of(probe));
+            } else if (is_repetition(*single, probe)) {
+                repeat(*single, probe, expiry_of(probe.probe));
             } else {
-                source = promote(*contact, probe);
-                contact = nullptr;
+                source = promote(*single, probe);
+                single = nullptr;
                 count(source, probe);
             }
         }
-        if (contact != nullptr && contact->probe == probe.probe &&
-            contact->destination_port == probe.destination_port) {
-            is_new_source = !contact->is_touched;
-            contact->is_touched = true;
+        if (single != nullptr && single->probe == probe.probe &&
+            single->destination_port == probe.destination_port) {
+            is_new_source = !single->is_touched;
+            single->is_touched = true;
             if (is_reached_by_one(probe.probe)) {
-                source = promote(*contact, probe);
+                source = promote(*single, probe);
             }
         }
     }
@@ -448,10 +448,10 @@ void SourceTracker::take_back(const Probe& probe) {
                 counter->counted_ports.remove(door_of(probe));
             }
         }
-    } else if (Contact* contact = contacts_.find(probe.pair, second(), probe.contact)) {
-        contact->is_touched =
-            contact->is_touched &&
-            (contact->probe != probe.probe || contact->destination_port != probe.destination_port);
+    } else if (SingleProbe* single = singles_.find(probe.pair, second(), probe.single_place)) {
+        single->is_touched =
+            single->is_touched &&
+            (single->probe != probe.probe || single->destination_port != probe.destination_port);
     }
     if (is_wide(probe.source, probe.destination)) {
         wide_.take_back(probe, key_of(probe));
@@ -579,17 +579,17 @@ bool SourceTracker::receive_echo(Probe& probe) {
 bool SourceTracker::receive_bogus(const Probe& probe) {
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
-        Contact* contact = contacts_.find(probe.pair, second());
-        if (contact == nullptr) {
-            Contact added = contact_of(probe);
+        SingleProbe* single = singles_.find(probe.pair, second());
+        if (single == nullptr) {
+            SingleProbe added = single_of(probe);
             added.expires_at = second() + kBogusLineInterval;
-            contacts_.add(added);
+            singles_.add(added);
             return true;
         }
-        if (contact->probe == ProbeClass::Bogus) {
+        if (single->probe == ProbeClass::Bogus) {
             return false;
         }
-        source = promote(*contact, probe);
+        source = promote(*single, probe);
     }
     table_.touch(source, second());
     std::uint32_t& line_at = table_.at(source).bogus_line_at;
@@ -603,20 +603,20 @@ bool SourceTracker::receive_bogus(const Probe& probe) {
 std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::uint8_t ttl) {
     std::uint32_t source = table_.find(probe.pair);
     if (source == kNoIndex) {
-        Contact* contact = contacts_.find(probe.pair, second());
-        if (contact == nullptr) {
+        SingleProbe* single = singles_.find(probe.pair, second());
+        if (single == nullptr) {
             if (ttl != 1) {
                 return std::nullopt;
             }
-            Contact first = contact_of(probe);
+            SingleProbe first = single_of(probe);
             first.probe = ProbeClass::Hop;
-            contacts_.add(first);
+            singles_.add(first);
             return false;
         }
-        if (ttl != 1 && contact->probe != ProbeClass::Hop) {
+        if (ttl != 1 && single->probe != ProbeClass::Hop) {
             return std::nullopt;
         }
-        source = promote(*contact, probe);
+        source = promote(*single, probe);
     }
     TracerouteRun& run = table_.at(source).traceroute;
     if (!run.follow(ttl, second())) {
@@ -703,9 +703,9 @@ void SourceTracker::note_half_open(const Probe& probe, bool is_new_source) {
 
 void SourceTracker::note_silent_open_port(const Probe& probe) {
     const bool is_counted = table_.find(probe.pair) != kNoIndex;
-    const Contact* contact =
-        is_counted ? nullptr : contacts_.find(probe.pair, second(), probe.contact);
-    note_half_open(probe, contact != nullptr && contact->packets == probe.packets);
+    const SingleProbe* single =
+        is_counted ? nullptr : singles_.find(probe.pair, second(), probe.single_place);
+    note_half_open(probe, single != nullptr && single->packets == probe.packets);
 }
 
 void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
@@ -719,7 +719,7 @@ void SourceTracker::sweep(std::uint32_t second) {
     table_.sweep(second);
     wide_.sweep(second);
     slow_.report_visits();
-    contacts_.expire(second);
+    singles_.expire(second);
     while (const auto ended = crowds_.end_one(second)) {
         reports_.report_crowd(*ended);
     }
@@ -750,7 +750,7 @@ void SourceTracker::end_all() {
 
 void SourceTracker::clear() {
     end_all();
-    contacts_.clear();
+    singles_.clear();
     slow_.clear();
     slow_hosts_.clear();
     arp_requests_ = FlowMemory();

@@ -1,7 +1,7 @@
 // SourceTracker: what each source asked and which ports it touched: when is it a scan?
 //
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
-// FirstContact of 32 bytes and moves to the SourceTable with the second thing that it does; what it
+// SingleProbe of 32 bytes and moves to the SourceTable with the second thing that it does; what it
 // touched is counted there, in the WideScans over all targets, in the SlowScans of a day and in the
 // CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation in the steady
 // state.
@@ -13,10 +13,10 @@
 
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/crowd_watch.hpp"
-#include "sensor/detect/first_contacts.hpp"
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
+#include "sensor/detect/single_probe_table.hpp"
 #include "sensor/detect/slow_scans.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
@@ -55,11 +55,11 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // wait for it more than they work.
     void prefetch_receive(std::uint64_t pair) {
         table_.prefetch(pair);
-        contacts_.prefetch_pair(pair);
+        singles_.prefetch_pair(pair);
     }
     void prefetch_touch(const Probe& probe) {
         prefetch_receive(probe.pair);
-        contacts_.prefetch_place(probe.contact);
+        singles_.prefetch_place(probe.single_place);
         slow_.prefetch(probe.pair);
     }
 
@@ -123,8 +123,8 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // The same, and forgets what might become something.
     void clear();
 
-    std::size_t size() const { return contacts_.size() + table_.size(); }
-    std::uint64_t evictions() const { return contacts_.evictions() + table_.evictions(); }
+    std::size_t size() const { return singles_.size() + table_.size(); }
+    std::uint64_t evictions() const { return singles_.evictions() + table_.evictions(); }
     std::uint64_t scan_evictions() const { return table_.scan_evictions(); }
 
   private:
@@ -133,10 +133,10 @@ class SourceTracker final : private CounterSink, private SourceMaker {
 
     std::uint32_t expiry_of(ScanKind kind) const;
     std::uint32_t expiry_of(ProbeClass probe) const;
-    Contact contact_of(const Probe& probe) const;
+    SingleProbe single_of(const Probe& probe) const;
     std::uint32_t make(const Probe& probe);
-    // The contact moves to the table, with what it did.
-    std::uint32_t promote(Contact& contact, const Probe& probe);
+    // Moves a single probe to the table, with what it counted.
+    std::uint32_t promote(SingleProbe& single, const Probe& probe);
     // Counts a packet for the kinds of the probe.
     Reception count(std::uint32_t source, const Probe& probe);
     // A counter that is detected took a probe: whether a line about it is due.
@@ -190,7 +190,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     const TrackerSettings& settings_;
     base::KeyedHash hash_;
     Extents extents_;
-    FirstContacts contacts_;
+    SingleProbeTable singles_;
     SourceTable table_;
     CrowdWatch crowds_;
     ScanReports reports_;

@@ -104,20 +104,20 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
     extent.sources.add_latest(from);
     const std::uint32_t known = pairs_.table.find(pair);
     if (known == kNoIndex) {
-        const Contact* contact = pairs_.contacts.find(pair, second_);
-        if (contact == nullptr || !contact->is_touched) {
+        const SingleProbe* single = pairs_.singles.find(pair, second_);
+        if (single == nullptr || !single->is_touched) {
             return;
         }
-        for (const ScanKind kind : kinds_of(contact->probe)) {
+        for (const ScanKind kind : kinds_of(single->probe)) {
             if (!is_wide_kind(kind) || !settings_.of(kind).is_enabled) {
                 continue;
             }
             Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
-            counter.packets += contact->packets;
-            counter.bytes += contact->bytes;
-            list_ports(counter, contact->probe, contact->source_port, contact->destination_port);
-            add_door(counter, door_of(target, contact->destination_port), contact->source_port,
-                     contact->destination_port, second_);
+            counter.packets += single->packets;
+            counter.bytes += single->bytes;
+            list_ports(counter, single->probe, single->source_port, single->destination_port);
+            add_door(counter, door_of(target, single->destination_port), single->source_port,
+                     single->destination_port, second_);
         }
         return;
     }
@@ -159,9 +159,10 @@ std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, bool is_re
     const std::uint32_t source = table_.make(key, probe.source, base::IpAddress(), second_);
     table_.at(source).extent = *extent;
     const std::uint32_t first = pairs_.table.find(mark.pair);
-    const Contact* contact = first == kNoIndex ? pairs_.contacts.find(mark.pair, second_) : nullptr;
+    const SingleProbe* single =
+        first == kNoIndex ? pairs_.singles.find(mark.pair, second_) : nullptr;
     table_.at(source).interface = first != kNoIndex     ? pairs_.table.at(first).interface
-                                  : contact != nullptr ? contact->interface
+                                  : single != nullptr ? single->interface
                                                        : 0;
     take_over(source, mark.pair, mark.target, mark.source);
     admit(source, probe, is_refused);

@@ -13,9 +13,9 @@
 
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/extent.hpp"
-#include "sensor/detect/first_contacts.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
+#include "sensor/detect/single_probe_table.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/detect/zeroed_array.hpp"
@@ -30,7 +30,7 @@ class WideScans {
     // What SourceTracker has of single pairs. All references must outlive the object.
     struct Pairs {
         SourceTable& table;
-        FirstContacts& contacts;
+        SingleProbeTable& singles;
     };
     WideScans(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
               Extents& extents, ScanReports& reports, CounterSink& sink);

@@ -1,4 +1,4 @@
-#include "sensor/detect/first_contacts.hpp"
+#include "sensor/detect/single_probe_table.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -6,20 +6,20 @@
 namespace portcullis::sensor_detect {
 namespace {
 
-// Contacts to a bucket on average when all are taken. With half of the ways, a bucket in some
-// thousands is ever full.
-constexpr std::size_t kContactsPerBucket = 8;
+// Entries per bucket on average when the table is full. Half of the ways are spare, so that only
+// one bucket in some thousands is ever full.
+constexpr std::size_t kProbesPerBucket = 8;
 
 }  // namespace
 
-FirstContacts::FirstContacts(std::size_t capacity)
+SingleProbeTable::SingleProbeTable(std::size_t capacity)
     : capacity_(std::max<std::size_t>(capacity, 1)),
       mask_(std::bit_ceil(capacity_) - 1),
       position_bits_(static_cast<std::uint32_t>(std::bit_ceil(mask_ + 2) - 1)),
-      ring_(std::make_unique_for_overwrite<Contact[]>(mask_ + 1)),
-      buckets_(std::max<std::size_t>((mask_ + 1) / kContactsPerBucket, 1)) {}
+      ring_(std::make_unique_for_overwrite<SingleProbe[]>(mask_ + 1)),
+      buckets_(std::max<std::size_t>((mask_ + 1) / kProbesPerBucket, 1)) {}
 
-Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second) {
+SingleProbe* SingleProbeTable::find(std::uint64_t pair, std::uint32_t second) {
     const std::uint32_t tag = tag_of(pair);
     for (const std::uint32_t mark : bucket_of(pair).marks) {
         if (mark == 0) {
@@ -28,36 +28,35 @@ Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second) {
         if ((mark & ~position_bits_) != tag) {
             continue;
         }
-        Contact& contact = ring_[(mark & position_bits_) - 1];
-        if (contact.pair != pair) {
+        SingleProbe& single = ring_[(mark & position_bits_) - 1];
+        if (single.pair != pair) {
             continue;
         }
-        if (contact.expires_at > second) {
-            return &contact;
+        if (single.expires_at > second) {
+            return &single;
         }
-        remove(contact);
+        remove(single);
         return nullptr;
     }
     return nullptr;
 }
 
-Contact* FirstContacts::find(std::uint64_t pair, std::uint32_t second, Place place) {
+SingleProbe* SingleProbeTable::find(std::uint64_t pair, std::uint32_t second, Place place) {
     if (size_ == 0) {
         return nullptr;
     }
-    // Whatever was written there last, a removed contact is marked as such.
+    // The place may have been reused. A removed entry is marked as such.
     const std::uint64_t age = (head_ - 1 - place) & mask_;
     if (age < head_ - tail_) {
-        Contact& contact = ring_[place & mask_];
-        if (contact.pair == pair && contact.probe != ProbeClass::None &&
-            contact.expires_at > second) {
-            return &contact;
+        SingleProbe& single = ring_[place & mask_];
+        if (single.pair == pair && single.probe != ProbeClass::None && single.expires_at > second) {
+            return &single;
         }
     }
     return find(pair, second);
 }
 
-std::uint32_t& FirstContacts::make_room(Bucket& bucket) {
+std::uint32_t& SingleProbeTable::make_room(Bucket& bucket) {
     auto& marks = bucket.marks;
     auto* const free = std::find(marks.begin(), marks.end(), 0U);
     if (free != marks.end()) {
@@ -74,7 +73,7 @@ std::uint32_t& FirstContacts::make_room(Bucket& bucket) {
     return bucket.marks.back();
 }
 
-Contact& FirstContacts::add(const Contact& contact) {
+SingleProbe& SingleProbeTable::add(const SingleProbe& single) {
     if (size_ == 0) {
         head_ = 0;
         tail_ = 0;
@@ -85,41 +84,41 @@ Contact& FirstContacts::add(const Contact& contact) {
         }
         pop_oldest();
     }
-    std::uint32_t& mark = make_room(bucket_of(contact.pair));
-    Contact& added = at(head_);
-    added = contact;
-    mark = tag_of(contact.pair) | static_cast<std::uint32_t>((head_ & mask_) + 1);
+    std::uint32_t& mark = make_room(bucket_of(single.pair));
+    SingleProbe& added = at(head_);
+    added = single;
+    mark = tag_of(single.pair) | static_cast<std::uint32_t>((head_ & mask_) + 1);
     ++head_;
     ++size_;
     return added;
 }
 
-void FirstContacts::remove(Contact& contact) {
-    const std::uint32_t mark = tag_of(contact.pair) | (place_of(contact) + 1);
-    auto& marks = bucket_of(contact.pair).marks;
+void SingleProbeTable::remove(SingleProbe& single) {
+    const std::uint32_t mark = tag_of(single.pair) | (place_of(single) + 1);
+    auto& marks = bucket_of(single.pair).marks;
     auto* const found = std::find(marks.begin(), marks.end(), mark);
     auto* const last = std::find(found, marks.end(), 0U) - 1;
     *found = *last;
     *last = 0;
-    contact.probe = ProbeClass::None;
+    single.probe = ProbeClass::None;
     --size_;
 }
 
-void FirstContacts::pop_oldest() {
+void SingleProbeTable::pop_oldest() {
     if (at(tail_).probe != ProbeClass::None) {
         remove(at(tail_));
     }
     ++tail_;
 }
 
-void FirstContacts::expire(std::uint32_t second) {
+void SingleProbeTable::expire(std::uint32_t second) {
     while (tail_ != head_ &&
            (at(tail_).probe == ProbeClass::None || at(tail_).expires_at <= second)) {
         pop_oldest();
     }
 }
 
-void FirstContacts::clear() {
+void SingleProbeTable::clear() {
     while (tail_ != head_) {
         pop_oldest();
     }
