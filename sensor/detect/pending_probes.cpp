@@ -32,7 +32,7 @@ std::uint64_t key_of_ports(std::uint64_t pair, std::uint16_t source_port,
 }  // namespace
 
 PendingProbes::PendingProbes(std::size_t capacity)
-    : probes_(capacity), entries_(capacity), buckets_(capacity * 2) {}
+    : probes_(capacity), entries_(capacity), next_sequences_(capacity), buckets_(capacity * 2) {}
 
 std::uint64_t PendingProbes::key_of(const Probe& probe) {
     return key_of_ports(probe.pair, probe.source_port, probe.destination_port,
@@ -129,7 +129,7 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
         return std::nullopt;
     }
     Entry& entry = entries_[link - 1];
-    Probe& known = probes_[link - 1];
+    const Probe& known = probes_[link - 1];
     if (entry.state == State::Accepted || known.arrival + kRetention < now) {
         return std::nullopt;
     }
@@ -137,7 +137,7 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
     entry.state = State::Accepted;
     Probe probe = known;
     probe.was_counted = probe.was_counted || is_late;
-    known.single_place = next_sequence;  // a search at that place finds nothing else
+    next_sequences_[link - 1] = next_sequence;
     return probe;
 }
 
@@ -151,11 +151,12 @@ std::optional<Probe> PendingProbes::end_connection(std::uint64_t pair, std::uint
     if (*link == kNone || entries_[*link - 1].state != State::Accepted) {
         return std::nullopt;
     }
-    Entry& entry = entries_[*link - 1];
-    const Probe& probe = probes_[*link - 1];
+    const std::size_t place = *link - 1;
+    Entry& entry = entries_[place];
+    const Probe& probe = probes_[place];
     *link = entry.next;
     entry.state = State::Free;
-    if (probe.single_place != sequence || probe.arrival + kRetention < now) {
+    if (next_sequences_[place] != sequence || probe.arrival + kRetention < now) {
         return std::nullopt;
     }
     return probe;

@@ -105,6 +105,7 @@ class PendingProbes {
 
     ZeroedArray<Probe> probes_;  // none is read before it was written
     ZeroedArray<Entry> entries_;
+    ZeroedArray<std::uint32_t> next_sequences_;  // of accepted connections
     ZeroedArray<Link> buckets_;
     // Positions: of the next to write, of the oldest that may be pending, of the oldest known.
     std::uint64_t head_ = 0;
