@@ -187,7 +187,7 @@ std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
 
 bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter) {
     const auto kind = group_kind_of(counter.kind);
-    // Of slow scans the slow memory knows who was in step.
+    // Of slow scans the slow scan table knows who was in step.
     if (!kind || counter.kind == ScanKind::SlowScan || !settings_.of(*kind).is_enabled) {
         return false;
     }

@@ -18,22 +18,22 @@ SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, Extent
       reports_(reports),
       sources_(sources),
       most_visits_(most_visits),
-      memory_(settings.max_sources) {}
+      slow_table_(settings.max_sources) {}
 
-SlowMemory::Touch SlowScans::touch_of(const Probe& probe, std::uint64_t key,
-                                      std::uint8_t target) const {
-    SlowMemory::Touch touch;
-    touch.pair = key;
-    touch.source = probe.source;
-    touch.destination = probe.destination;
-    touch.port = probe.destination_port;
-    touch.target = target;
-    touch.is_crafted = probe.probe != ProbeClass::Connect;
-    touch.is_partial = probe.is_partial;
-    touch.packets = probe.packets;
-    touch.bytes = probe.bytes;
-    touch.second = second();
-    return touch;
+SlowScanTable::PortProbe SlowScans::port_probe_of(const Probe& probe, std::uint64_t key,
+                                                  std::uint8_t target) const {
+    SlowScanTable::PortProbe made;
+    made.pair = key;
+    made.source = probe.source;
+    made.destination = probe.destination;
+    made.port = probe.destination_port;
+    made.target = target;
+    made.is_crafted = probe.probe != ProbeClass::Connect;
+    made.is_partial = probe.is_partial;
+    made.packets = probe.packets;
+    made.bytes = probe.bytes;
+    made.second = second();
+    return made;
 }
 
 void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target) {
@@ -52,8 +52,9 @@ void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target
         }
         return;
     }
-    const SlowMemory::Limits enough = limits();
-    const SlowMemory::Count count = memory_.add(touch_of(probe, key, target), enough.window);
+    const SlowScanTable::Limits enough = limits();
+    const SlowScanTable::Count count =
+        slow_table_.add(port_probe_of(probe, key, target), enough.window);
     if (!enough.are_reached(count)) {
         return;
     }
@@ -70,26 +71,26 @@ void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target
 
 void SlowScans::take_back(const Probe& probe, std::uint64_t key, std::uint8_t target) {
     if (settings_.of(ScanKind::SlowScan).is_enabled) {
-        memory_.take_back(touch_of(probe, key, target));
+        slow_table_.take_back(port_probe_of(probe, key, target));
     }
 }
 
 void SlowScans::tell(const Visit& visit) {
     if (reports_.is_dropped(visit.source, visit.destination, visit.interface)) {
-        memory_.forget(visit.pair, visit.ports.ports());
+        slow_table_.forget(visit.pair, visit.ports.ports());
         return;
     }
-    auto finding = memory_.take(visit.pair, limits());
-    if (!finding) {
+    auto probed = slow_table_.take(visit.pair, limits());
+    if (!probed) {
         return;
     }
-    finding->source = visit.source;
-    finding->destination = visit.destination;
-    if (finding->ports.size() == 0) {  // a bitmap was left
-        finding->ports = visit.ports;
-        finding->bytes = visit.bytes;
+    probed->source = visit.source;
+    probed->destination = visit.destination;
+    if (probed->ports.size() == 0) {  // a bitmap was left
+        probed->ports = visit.ports;
+        probed->bytes = visit.bytes;
     }
-    report(*finding, visit);
+    report(*probed, visit);
 }
 
 bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
@@ -108,9 +109,9 @@ bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
     return remembered <= ports.size() && ports.size() < threshold;
 }
 
-SlowMemory::Limits SlowScans::limits() const {
+SlowScanTable::Limits SlowScans::limits() const {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
-    SlowMemory::Limits limits;
+    SlowScanTable::Limits limits;
     limits.crafted = settings.threshold;
     limits.ports = slow_connect_threshold(settings);
     limits.window =
@@ -118,30 +119,30 @@ SlowMemory::Limits SlowScans::limits() const {
     return limits;
 }
 
-void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& from,
+void SlowScans::begin(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
                       std::uint32_t interface) {
     Probe probe;
-    probe.pair = finding.pair;
-    probe.source = finding.source;
-    probe.destination = finding.destination;
+    probe.pair = probed.pair;
+    probe.source = probed.source;
+    probe.destination = probed.destination;
     probe.interface = interface;
     const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
     const std::uint32_t source = sources_.obtain(probe);
     table_.touch(source, second());
     running_ += table_.find_counter(source, ScanKind::SlowScan) == nullptr ? 1 : 0;
     Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
-    counter.packets = finding.packets;
-    counter.bytes = finding.bytes;
-    counter.checksums = finding.checksums;
-    counter.destination_ports = finding.ports;
+    counter.packets = probed.packets;
+    counter.bytes = probed.bytes;
+    counter.checksums = probed.checksums;
+    counter.destination_ports = probed.ports;
     counter.source_ports = from;
-    if (finding.extent.targets.size() > 1 || finding.extent.sources.size() > 1) {
+    if (probed.extent.targets.size() > 1 || probed.extent.sources.size() > 1) {
         std::uint32_t& extent = table_.at(source).extent;
         if (extent == kNoIndex) {
             extent = extents_.take().value_or(kNoIndex);
         }
         if (extent != kNoIndex) {
-            extents_[extent] = finding.extent;
+            extents_[extent] = probed.extent;
         }
     }
     table_.at(source).is_slow = true;
@@ -149,24 +150,23 @@ void SlowScans::begin(const SlowMemory::Finding& finding, const SourcePorts& fro
     table_.mark_scanning(source);  // those that begin with it must not take its room
 }
 
-void SlowScans::report(const SlowMemory::Finding& finding, const Visit& last) {
+void SlowScans::report(const SlowScanTable::ProbedPorts& probed, const Visit& last) {
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
-    std::vector<SlowMemory::Finding> walkers{finding};
+    std::vector<SlowScanTable::ProbedPorts> walkers{probed};
     if (decoys.is_enabled && reports_.has_room_for_group()) {
-        const auto others = memory_.in_step(
-            finding,
-            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
+        const auto others = slow_table_.in_step(
+            probed, static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
         if (others.size() + 1 >= decoys.threshold) {
             walkers.insert(walkers.end(), others.begin(), others.end());
         }
     }
-    for (const SlowMemory::Finding& walker : walkers) {
-        memory_.forget(walker.pair);
-        const bool is_known = walker.pair == finding.pair;
+    for (const SlowScanTable::ProbedPorts& walker : walkers) {
+        slow_table_.forget(walker.pair);
+        const bool is_known = walker.pair == probed.pair;
         begin(walker, is_known ? last.source_ports : SourcePorts(), is_known ? last.interface : 0);
     }
     std::vector<std::uint32_t> members;
-    for (const SlowMemory::Finding& walker : walkers) {
+    for (const SlowScanTable::ProbedPorts& walker : walkers) {
         const std::uint32_t source = table_.find(walker.pair);
         if (source != kNoIndex) {  // else its room was needed at once
             members.push_back(source);
@@ -184,7 +184,7 @@ void SlowScans::report(const SlowMemory::Finding& finding, const Visit& last) {
 void SlowScans::forget_ports(std::uint64_t key, ScanKind kind,
                              std::span<const std::uint16_t> ports) {
     if (is_tcp_port_scan(kind)) {
-        memory_.forget(key, ports);
+        slow_table_.forget(key, ports);
     }
 }
 
@@ -193,9 +193,9 @@ void SlowScans::forget_visit(std::uint64_t key, const Counter& counter) {
         return;  // a report for which nobody is blocked pardons nothing
     }
     if (counter.group == kNoGroup) {
-        memory_.forget(key);
+        slow_table_.forget(key);
     } else {  // the source may be forged: only these ports are reported
-        memory_.forget(key, counter.counted_ports.ports());
+        slow_table_.forget(key, counter.counted_ports.ports());
     }
 }
 
@@ -208,7 +208,7 @@ void SlowScans::end_visit(const SourceState& state, std::uint64_t key, const Cou
     // A source may have several before they are reported. A source that does not fit is reported
     // the next time it sends a probe.
     if (settings_.of(ScanKind::SlowScan).is_enabled && visits_.size() < most_visits_ &&
-        limits().are_reached(memory_.count_of(key))) {
+        limits().are_reached(slow_table_.count_of(key))) {
         visits_.push_back({key, state.source, state.destination, counter.destination_ports,
                            counter.source_ports, counter.bytes, state.interface});
     }

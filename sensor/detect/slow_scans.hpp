@@ -1,8 +1,8 @@
 // SlowScans: what a source touched within a day may be a scan, though no visit of it was enough for
 // any other kind.
 //
-// Beside SourceTracker, which counts visits and tells of them; the memory itself is SlowMemory. A
-// visit is what the fast counters of a source have counted until no new door comes for their idle
+// Beside SourceTracker, which counts visits and tells of them; the memory itself is SlowScanTable.
+// A visit is what the fast counters of a source have counted until no new door comes for their idle
 // time. Doors of a visit that is going on wait for its end: it may become a scan of another kind,
 // which is told once. Single-threaded; allocates for reports alone.
 #pragma once
@@ -12,7 +12,7 @@
 
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
-#include "sensor/detect/slow_memory.hpp"
+#include "sensor/detect/slow_scan_table.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 
@@ -39,7 +39,7 @@ class SlowScans {
         second_ = second;
     }
     // The memory of touch(), asked for early.
-    void prefetch(std::uint64_t pair) const { memory_.prefetch(pair); }
+    void prefetch(std::uint64_t pair) const { slow_table_.prefetch(pair); }
 
     // A TCP port is closed or did not answer, and no other kind reported it. In all calls `key` is
     // the keyed hash of what is counted together: the probe's pair, or its source over all targets.
@@ -63,7 +63,7 @@ class SlowScans {
 
     bool has_visits() const { return !visits_.empty(); }
     void report_visits();
-    void clear() { memory_.clear(); }
+    void clear() { slow_table_.clear(); }
 
   private:
     struct Visit {
@@ -77,17 +77,18 @@ class SlowScans {
     };
 
     std::uint32_t second() const { return second_; }
-    SlowMemory::Limits limits() const;
+    SlowScanTable::Limits limits() const;
     // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
     // and may yet become a scan of another kind.
     bool is_one_visit(std::uint32_t source, std::size_t remembered);
-    SlowMemory::Touch touch_of(const Probe& probe, std::uint64_t key, std::uint8_t target) const;
+    SlowScanTable::PortProbe port_probe_of(const Probe& probe, std::uint64_t key,
+                                           std::uint8_t target) const;
     // Reports what is remembered of a source if it is enough; what that lacks is of its last visit.
     // If the host drops what the source sends, the ports of that visit are forgotten instead.
     void tell(const Visit& visit);
     // Reports a slow scan, together with those that are in lock-step with it.
-    void report(const SlowMemory::Finding& finding, const Visit& last);
-    void begin(const SlowMemory::Finding& finding, const SourcePorts& from,
+    void report(const SlowScanTable::ProbedPorts& probed, const Visit& last);
+    void begin(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
                std::uint32_t interface);
 
     const TrackerSettings& settings_;
@@ -96,7 +97,7 @@ class SlowScans {
     ScanReports& reports_;
     SourceMaker& sources_;
     std::size_t most_visits_;
-    SlowMemory memory_;
+    SlowScanTable slow_table_;
     std::vector<Visit> visits_;  // that are over
     std::size_t running_ = 0;    // counters of slow scans in the table
     base::Timestamp now_;

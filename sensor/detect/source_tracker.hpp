@@ -196,7 +196,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     ScanReports reports_;
     SlowScans slow_;
     WideScans wide_;
-    SlowMemory slow_hosts_;
+    SlowScanTable slow_hosts_;
     FlowMemory arp_requests_;
     base::Timestamp now_;
     std::uint32_t second_ = 0;

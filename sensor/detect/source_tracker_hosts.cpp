@@ -72,25 +72,25 @@ void SourceTracker::note_slow_host(const Probe& probe) {
         slow_hosts_.forget(slow.pair);
         return;
     }
-    SlowMemory::Touch touch;
-    touch.pair = slow.pair;
-    touch.source = host.source;
-    touch.destination = host.destination;
-    touch.port = host.source_port;
-    touch.packets = host.packets;
-    touch.bytes = host.bytes;
-    touch.second = second();
-    const SlowMemory::Limits limits{
+    SlowScanTable::PortProbe port_probe;
+    port_probe.pair = slow.pair;
+    port_probe.source = host.source;
+    port_probe.destination = host.destination;
+    port_probe.port = host.source_port;
+    port_probe.packets = host.packets;
+    port_probe.bytes = host.bytes;
+    port_probe.second = second();
+    const SlowScanTable::Limits limits{
         settings.threshold, settings.threshold,
         static_cast<std::uint32_t>(duration_cast<seconds>(settings.rate_window).count())};
-    if (!limits.are_reached(slow_hosts_.add(touch, limits.window))) {
+    if (!limits.are_reached(slow_hosts_.add(port_probe, limits.window))) {
         return;
     }
-    const auto finding = slow_hosts_.take(slow.pair, limits);
+    const auto probed = slow_hosts_.take(slow.pair, limits);
     const std::uint32_t source = obtain(slow);
     Counter& begun = table_.obtain_counter(source, kind, expiry_of(kind));
-    begun.packets = finding ? finding->packets : 1;
-    begun.bytes = finding ? finding->bytes : host.bytes;
+    begun.packets = probed ? probed->packets : 1;
+    begun.bytes = probed ? probed->bytes : host.bytes;
     list_ports(begun, host.probe, host.source_port, host.destination_port);
     reports_.report_detection(table_, source, begun);
 }
