@@ -2,9 +2,9 @@
 //
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
 // SingleProbe of 32 bytes and moves to the SourceTable with the second thing that it does; what it
-// touched is counted there, in the WideScans over all targets, in the SlowScans of a day and in the
-// CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation in the steady
-// state.
+// touched is counted there, in the WideScans over all targets, in the SlowScanDetector of a day and
+// in the CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation in the
+// steady state.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
 #include "sensor/detect/single_probe_table.hpp"
-#include "sensor/detect/slow_scans.hpp"
+#include "sensor/detect/slow_scan_detector.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/detect/wide_scans.hpp"
@@ -194,7 +194,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     SourceTable table_;
     CrowdWatch crowds_;
     ScanReports reports_;
-    SlowScans slow_;
+    SlowScanDetector slow_;
     WideScans wide_;
     SlowScanTable slow_hosts_;
     FlowMemory arp_requests_;

@@ -1,4 +1,4 @@
-#include "sensor/detect/slow_scans.hpp"
+#include "sensor/detect/slow_scan_detector.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,8 +10,9 @@ namespace portcullis::sensor_detect {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, Extents& extents,
-                     ScanReports& reports, SourceMaker& sources, std::size_t most_visits)
+SlowScanDetector::SlowScanDetector(const TrackerSettings& settings, SourceTable& table,
+                                   Extents& extents, ScanReports& reports, SourceMaker& sources,
+                                   std::size_t most_visits)
     : settings_(settings),
       table_(table),
       extents_(extents),
@@ -20,8 +21,8 @@ SlowScans::SlowScans(const TrackerSettings& settings, SourceTable& table, Extent
       most_visits_(most_visits),
       slow_table_(settings.max_sources) {}
 
-SlowScanTable::PortProbe SlowScans::port_probe_of(const Probe& probe, std::uint64_t key,
-                                                  std::uint8_t target) const {
+SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, std::uint64_t key,
+                                                         std::uint8_t target) const {
     SlowScanTable::PortProbe made;
     made.pair = key;
     made.source = probe.source;
@@ -36,7 +37,7 @@ SlowScanTable::PortProbe SlowScans::port_probe_of(const Probe& probe, std::uint6
     return made;
 }
 
-void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target) {
+void SlowScanDetector::touch(const Probe& probe, std::uint64_t key, std::uint8_t target) {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     if (!settings.is_enabled) {
         return;
@@ -69,13 +70,13 @@ void SlowScans::touch(const Probe& probe, std::uint64_t key, std::uint8_t target
     tell(last);
 }
 
-void SlowScans::take_back(const Probe& probe, std::uint64_t key, std::uint8_t target) {
+void SlowScanDetector::take_back(const Probe& probe, std::uint64_t key, std::uint8_t target) {
     if (settings_.of(ScanKind::SlowScan).is_enabled) {
         slow_table_.take_back(port_probe_of(probe, key, target));
     }
 }
 
-void SlowScans::tell(const Visit& visit) {
+void SlowScanDetector::tell(const Visit& visit) {
     if (reports_.is_dropped(visit.source, visit.destination, visit.interface)) {
         slow_table_.forget(visit.pair, visit.ports.ports());
         return;
@@ -93,7 +94,7 @@ void SlowScans::tell(const Visit& visit) {
     report(*probed, visit);
 }
 
-bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
+bool SlowScanDetector::is_one_visit(std::uint32_t source, std::size_t remembered) {
     PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
     std::size_t threshold = 0;
     for (const ScanKind kind : kTcpPortScans) {
@@ -109,7 +110,7 @@ bool SlowScans::is_one_visit(std::uint32_t source, std::size_t remembered) {
     return remembered <= ports.size() && ports.size() < threshold;
 }
 
-SlowScanTable::Limits SlowScans::limits() const {
+SlowScanTable::Limits SlowScanDetector::limits() const {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     SlowScanTable::Limits limits;
     limits.crafted = settings.threshold;
@@ -119,8 +120,8 @@ SlowScanTable::Limits SlowScans::limits() const {
     return limits;
 }
 
-void SlowScans::begin(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
-                      std::uint32_t interface) {
+void SlowScanDetector::begin(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
+                             std::uint32_t interface) {
     Probe probe;
     probe.pair = probed.pair;
     probe.source = probed.source;
@@ -150,7 +151,7 @@ void SlowScans::begin(const SlowScanTable::ProbedPorts& probed, const SourcePort
     table_.mark_scanning(source);  // those that begin with it must not take its room
 }
 
-void SlowScans::report(const SlowScanTable::ProbedPorts& probed, const Visit& last) {
+void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Visit& last) {
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
     std::vector<SlowScanTable::ProbedPorts> walkers{probed};
     if (decoys.is_enabled && reports_.has_room_for_group()) {
@@ -181,14 +182,14 @@ void SlowScans::report(const SlowScanTable::ProbedPorts& probed, const Visit& la
     }
 }
 
-void SlowScans::forget_ports(std::uint64_t key, ScanKind kind,
-                             std::span<const std::uint16_t> ports) {
+void SlowScanDetector::forget_ports(std::uint64_t key, ScanKind kind,
+                                    std::span<const std::uint16_t> ports) {
     if (is_tcp_port_scan(kind)) {
         slow_table_.forget(key, ports);
     }
 }
 
-void SlowScans::forget_visit(std::uint64_t key, const Counter& counter) {
+void SlowScanDetector::forget_visit(std::uint64_t key, const Counter& counter) {
     if (!is_tcp_port_scan(counter.kind)) {
         return;  // a report for which nobody is blocked pardons nothing
     }
@@ -199,12 +200,13 @@ void SlowScans::forget_visit(std::uint64_t key, const Counter& counter) {
     }
 }
 
-bool SlowScans::is_visit_over(const Counter& counter) const {
+bool SlowScanDetector::is_visit_over(const Counter& counter) const {
     return is_tcp_port_scan(counter.kind) && counter.latest_door != 0 &&
            counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
 }
 
-void SlowScans::end_visit(const SourceState& state, std::uint64_t key, const Counter& counter) {
+void SlowScanDetector::end_visit(const SourceState& state, std::uint64_t key,
+                                 const Counter& counter) {
     // A source may have several before they are reported. A source that does not fit is reported
     // the next time it sends a probe.
     if (settings_.of(ScanKind::SlowScan).is_enabled && visits_.size() < most_visits_ &&
@@ -214,7 +216,7 @@ void SlowScans::end_visit(const SourceState& state, std::uint64_t key, const Cou
     }
 }
 
-void SlowScans::report_visits() {
+void SlowScanDetector::report_visits() {
     while (!visits_.empty()) {  // a report may end others, if it needs their room
         const std::vector<Visit> ended = std::exchange(visits_, {});
         for (const Visit& visit : ended) {

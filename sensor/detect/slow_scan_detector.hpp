@@ -1,5 +1,5 @@
-// SlowScans: what a source touched within a day may be a scan, though no visit of it was enough for
-// any other kind.
+// SlowScanDetector: what a source touched within a day may be a scan, though no visit of it was
+// enough for any other kind.
 //
 // Beside SourceTracker, which counts visits and tells of them; the memory itself is SlowScanTable.
 // A visit is what the fast counters of a source have counted until no new door comes for their idle
@@ -26,12 +26,12 @@ class SourceMaker {
     virtual std::uint32_t obtain(const Probe& probe) = 0;
 };
 
-class SlowScans {
+class SlowScanDetector {
   public:
     // All references must outlive the object; `settings` may change, but for its sizes. At most
     // `most_visits` wait to be told.
-    SlowScans(const TrackerSettings& settings, SourceTable& table, Extents& extents,
-              ScanReports& reports, SourceMaker& sources, std::size_t most_visits);
+    SlowScanDetector(const TrackerSettings& settings, SourceTable& table, Extents& extents,
+                     ScanReports& reports, SourceMaker& sources, std::size_t most_visits);
 
     // `second`: of `now`, since 1970.
     void set_time(base::Timestamp now, std::uint32_t second) {
