@@ -92,7 +92,7 @@ struct DetectorRow {
 // All rows; row i is that of ScanKind(i).
 const std::array<DetectorRow, kScanKindCount>& detectors();
 const DetectorRow& detector_of(ScanKind kind);
-// The kinds that count the TCP ports which one source touches in one visit.
+// The kinds that count the TCP ports which one source touches in one burst.
 inline constexpr std::array kTcpPortScans{
     ScanKind::PortScan, ScanKind::NullScan, ScanKind::FinScan,    ScanKind::SynScan,
     ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynFinScan};

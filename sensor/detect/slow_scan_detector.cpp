@@ -12,13 +12,13 @@ using std::chrono::seconds;
 
 SlowScanDetector::SlowScanDetector(const TrackerSettings& settings, SourceTable& table,
                                    Extents& extents, ScanReports& reports, SourceMaker& sources,
-                                   std::size_t most_visits)
+                                   std::size_t most_ended_bursts)
     : settings_(settings),
       table_(table),
       extents_(extents),
       reports_(reports),
       sources_(sources),
-      most_visits_(most_visits),
+      most_ended_bursts_(most_ended_bursts),
       slow_table_(settings.max_sources) {}
 
 SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, std::uint64_t key,
@@ -44,7 +44,7 @@ void SlowScanDetector::touch(const Probe& probe, std::uint64_t key, std::uint8_t
     }
     const std::uint32_t slow = table_.find(key);
     if (slow != kNoIndex && table_.at(slow).is_slow) {
-        // One that waited for an answer when the scan was found.
+        // A probe that was pending when the scan was detected.
         Counter* counter = table_.find_counter(slow, ScanKind::SlowScan);
         if (counter != nullptr && probe.arrival < table_.at(slow).slow_since &&
             evidence_of(probe.probe) == Evidence::Silence) {
@@ -60,14 +60,14 @@ void SlowScanDetector::touch(const Probe& probe, std::uint64_t key, std::uint8_t
         return;
     }
     const std::uint32_t known = key == probe.pair ? slow : table_.find(probe.pair);
-    if (known != kNoIndex && is_one_visit(known, count.ports)) {
+    if (known != kNoIndex && is_one_burst(known, count.ports)) {
         return;
     }
-    Visit last{
+    Burst last{
         key, probe.source, probe.destination, {}, {}, count.ports * probe.bytes, probe.interface};
     last.ports.add(probe.destination_port);
     last.source_ports.add(probe.source_port);
-    tell(last);
+    report_burst(last);
 }
 
 void SlowScanDetector::take_back(const Probe& probe, std::uint64_t key, std::uint8_t target) {
@@ -76,25 +76,25 @@ void SlowScanDetector::take_back(const Probe& probe, std::uint64_t key, std::uin
     }
 }
 
-void SlowScanDetector::tell(const Visit& visit) {
-    if (reports_.is_dropped(visit.source, visit.destination, visit.interface)) {
-        slow_table_.forget(visit.pair, visit.ports.ports());
+void SlowScanDetector::report_burst(const Burst& burst) {
+    if (reports_.is_dropped(burst.source, burst.destination, burst.interface)) {
+        slow_table_.forget(burst.pair, burst.ports.ports());
         return;
     }
-    auto probed = slow_table_.take(visit.pair, limits());
+    auto probed = slow_table_.take(burst.pair, limits());
     if (!probed) {
         return;
     }
-    probed->source = visit.source;
-    probed->destination = visit.destination;
+    probed->source = burst.source;
+    probed->destination = burst.destination;
     if (probed->ports.size() == 0) {  // a bitmap was left
-        probed->ports = visit.ports;
-        probed->bytes = visit.bytes;
+        probed->ports = burst.ports;
+        probed->bytes = burst.bytes;
     }
-    report(*probed, visit);
+    report(*probed, burst);
 }
 
-bool SlowScanDetector::is_one_visit(std::uint32_t source, std::size_t remembered) {
+bool SlowScanDetector::is_one_burst(std::uint32_t source, std::size_t remembered) {
     PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
     std::size_t threshold = 0;
     for (const ScanKind kind : kTcpPortScans) {
@@ -151,7 +151,7 @@ void SlowScanDetector::begin(const SlowScanTable::ProbedPorts& probed, const Sou
     table_.mark_scanning(source);  // those that begin with it must not take its room
 }
 
-void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Visit& last) {
+void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Burst& last) {
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
     std::vector<SlowScanTable::ProbedPorts> walkers{probed};
     if (decoys.is_enabled && reports_.has_room_for_group()) {
@@ -189,7 +189,7 @@ void SlowScanDetector::forget_ports(std::uint64_t key, ScanKind kind,
     }
 }
 
-void SlowScanDetector::forget_visit(std::uint64_t key, const Counter& counter) {
+void SlowScanDetector::forget_burst(std::uint64_t key, const Counter& counter) {
     if (!is_tcp_port_scan(counter.kind)) {
         return;  // a report for which nobody is blocked pardons nothing
     }
@@ -200,27 +200,27 @@ void SlowScanDetector::forget_visit(std::uint64_t key, const Counter& counter) {
     }
 }
 
-bool SlowScanDetector::is_visit_over(const Counter& counter) const {
+bool SlowScanDetector::has_burst_ended(const Counter& counter) const {
     return is_tcp_port_scan(counter.kind) && counter.latest_door != 0 &&
            counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
 }
 
-void SlowScanDetector::end_visit(const SourceState& state, std::uint64_t key,
+void SlowScanDetector::end_burst(const SourceState& state, std::uint64_t key,
                                  const Counter& counter) {
-    // A source may have several before they are reported. A source that does not fit is reported
-    // the next time it sends a probe.
-    if (settings_.of(ScanKind::SlowScan).is_enabled && visits_.size() < most_visits_ &&
+    // A source may end several bursts before they are reported. A source that does not fit is
+    // reported the next time it sends a probe.
+    if (settings_.of(ScanKind::SlowScan).is_enabled && ended_bursts_.size() < most_ended_bursts_ &&
         limits().are_reached(slow_table_.count_of(key))) {
-        visits_.push_back({key, state.source, state.destination, counter.destination_ports,
-                           counter.source_ports, counter.bytes, state.interface});
+        ended_bursts_.push_back({key, state.source, state.destination, counter.destination_ports,
+                                 counter.source_ports, counter.bytes, state.interface});
     }
 }
 
-void SlowScanDetector::report_visits() {
-    while (!visits_.empty()) {  // a report may end others, if it needs their room
-        const std::vector<Visit> ended = std::exchange(visits_, {});
-        for (const Visit& visit : ended) {
-            tell(visit);
+void SlowScanDetector::report_ended_bursts() {
+    while (!ended_bursts_.empty()) {  // a report may evict counters and so end other bursts
+        const std::vector<Burst> ended = std::exchange(ended_bursts_, {});
+        for (const Burst& burst : ended) {
+            report_burst(burst);
         }
     }
 }

@@ -1,10 +1,11 @@
-// SlowScanDetector: what a source touched within a day may be a scan, though no visit of it was
-// enough for any other kind.
+// SlowScanDetector: ports that a source probed within a day may be a scan, although no burst of the
+// source reached the threshold of another kind.
 //
-// Beside SourceTracker, which counts visits and tells of them; the memory itself is SlowScanTable.
-// A visit is what the fast counters of a source have counted until no new door comes for their idle
-// time. Doors of a visit that is going on wait for its end: it may become a scan of another kind,
-// which is told once. Single-threaded; allocates for reports alone.
+// SourceTracker counts the bursts and calls this class when one ends. SlowScanTable stores the
+// ports. A burst is what the counters of a source counted until no new port is probed for the idle
+// time of the kind. The ports of a running burst are not reported before it ends: the burst may
+// still become a scan of another kind, and a scan is reported once. Single-threaded; allocates for
+// reports alone.
 #pragma once
 
 #include <cstdint>
@@ -28,17 +29,17 @@ class SourceMaker {
 
 class SlowScanDetector {
   public:
-    // All references must outlive the object; `settings` may change, but for its sizes. At most
-    // `most_visits` wait to be told.
+    // All references must outlive the object. `settings` may change, except for its sizes. At most
+    // `most_ended_bursts` wait for report_ended_bursts().
     SlowScanDetector(const TrackerSettings& settings, SourceTable& table, Extents& extents,
-                     ScanReports& reports, SourceMaker& sources, std::size_t most_visits);
+                     ScanReports& reports, SourceMaker& sources, std::size_t most_ended_bursts);
 
     // `second`: of `now`, since 1970.
     void set_time(base::Timestamp now, std::uint32_t second) {
         now_ = now;
         second_ = second;
     }
-    // The memory of touch(), asked for early.
+    // Prefetches the memory that touch() needs.
     void prefetch(std::uint64_t pair) const { slow_table_.prefetch(pair); }
 
     // A TCP port is closed or did not answer, and no other kind reported it. In all calls `key` is
@@ -46,27 +47,27 @@ class SlowScanDetector {
     void touch(const Probe& probe, std::uint64_t key, std::uint8_t target);
     // The port was open after all.
     void take_back(const Probe& probe, std::uint64_t key, std::uint8_t target);
-    // A slow scan is going on that a probe may belong to.
+    // True if a slow scan is running that a probe may belong to.
     bool has_running() const { return running_ > 0; }
-    // The counter of a slow scan is about to be dropped.
+    // Call before the counter of a slow scan is dropped.
     void on_over() { --running_; }
-    // New doors did not come for the idle time of the kind, though other packets did.
-    bool is_visit_over(const Counter& counter) const;
-    // The visit that `counter` counted was reported by no other kind: it may be enough. Told by
-    // report_visits().
-    void end_visit(const SourceState& state, std::uint64_t key, const Counter& counter);
-    // Probes that the host dropped, which a counter of `kind` had counted, do not count here
-    // either.
+    // True if no new port was probed for the idle time of the kind, although packets still arrive.
+    bool has_burst_ended(const Counter& counter) const;
+    // The burst that `counter` counted has ended, and no other kind reported it. If the source has
+    // enough ports now, report_ended_bursts() reports a slow scan.
+    void end_burst(const SourceState& state, std::uint64_t key, const Counter& counter);
+    // Removes ports that a counter of `kind` had counted before it turned out that the host drops
+    // the probes.
     void forget_ports(std::uint64_t key, ScanKind kind, std::span<const std::uint16_t> ports);
-    // What another kind has reported is no slow scan as well.
-    void forget_visit(std::uint64_t key, const Counter& counter);
+    // Removes the ports that another kind has reported.
+    void forget_burst(std::uint64_t key, const Counter& counter);
 
-    bool has_visits() const { return !visits_.empty(); }
-    void report_visits();
+    bool has_ended_bursts() const { return !ended_bursts_.empty(); }
+    void report_ended_bursts();
     void clear() { slow_table_.clear(); }
 
   private:
-    struct Visit {
+    struct Burst {
         std::uint64_t pair = 0;
         base::IpAddress source;
         base::IpAddress destination;
@@ -78,16 +79,17 @@ class SlowScanDetector {
 
     std::uint32_t second() const { return second_; }
     SlowScanTable::Limits limits() const;
-    // Whether all that is remembered of a source, so many ports, may be of a visit that is going on
-    // and may yet become a scan of another kind.
-    bool is_one_visit(std::uint32_t source, std::size_t remembered);
+    // Whether all `remembered` ports of a source may belong to a running burst, which may still
+    // become a scan of another kind.
+    bool is_one_burst(std::uint32_t source, std::size_t remembered);
     SlowScanTable::PortProbe port_probe_of(const Probe& probe, std::uint64_t key,
                                            std::uint8_t target) const;
-    // Reports what is remembered of a source if it is enough; what that lacks is of its last visit.
-    // If the host drops what the source sends, the ports of that visit are forgotten instead.
-    void tell(const Visit& visit);
-    // Reports a slow scan, together with those that are in lock-step with it.
-    void report(const SlowScanTable::ProbedPorts& probed, const Visit& last);
+    // Reports a slow scan if the source of an ended burst reached the limits. The burst supplies
+    // what the table does not store. If the host drops what the source sends, the ports of the
+    // burst are removed from the table instead.
+    void report_burst(const Burst& burst);
+    // Reports a slow scan, together with its decoys.
+    void report(const SlowScanTable::ProbedPorts& probed, const Burst& last);
     void begin(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
                std::uint32_t interface);
 
@@ -96,10 +98,10 @@ class SlowScanDetector {
     Extents& extents_;
     ScanReports& reports_;
     SourceMaker& sources_;
-    std::size_t most_visits_;
+    std::size_t most_ended_bursts_;
     SlowScanTable slow_table_;
-    std::vector<Visit> visits_;  // that are over
-    std::size_t running_ = 0;    // counters of slow scans in the table
+    std::vector<Burst> ended_bursts_;
+    std::size_t running_ = 0;  // counters of slow scans in the table
     base::Timestamp now_;
     std::uint32_t second_ = 0;
 };

@@ -13,7 +13,7 @@ constexpr std::size_t kLeastSources = 64;
 constexpr std::size_t kSourcesPerCellBucket = 8;
 constexpr std::size_t kCellBucketsPerExact = 32;
 // Most entries that are searched for sources that were active at the right time.
-constexpr std::size_t kMaxVisited = 4096;
+constexpr std::size_t kMaxSearched = 4096;
 
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
@@ -290,7 +290,7 @@ std::vector<SlowScanTable::ProbedPorts> SlowScanTable::in_step(const ProbedPorts
             if (exact_tags_[bucket].latest[way] + seconds < probed.before) {
                 continue;
             }
-            if (++looked_at > kMaxVisited) {
+            if (++looked_at > kMaxSearched) {
                 return others;
             }
             const ExactEntry& exact = exact_[bucket][way];

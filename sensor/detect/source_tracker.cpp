@@ -267,8 +267,8 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
             }
             return Reception::Taken;
         }
-        if (slow_.is_visit_over(counter)) {
-            slow_.end_visit(table_.at(source), key_of(probe), counter);
+        if (slow_.has_burst_ended(counter)) {
+            slow_.end_burst(table_.at(source), key_of(probe), counter);
             counter.latest_door = second();  // not before as much time again
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
@@ -279,7 +279,7 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
 
 void SourceTracker::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
     if (!counter.has_next_line_begun) {
-        slow_.forget_visit(slow_key_of(probe), counter);
+        slow_.forget_burst(slow_key_of(probe), counter);
         counter.begin_next_line();
     }
     if (!is_repetition_due(counter, settings_.of(counter.kind), probe, door_of(probe), second())) {
@@ -429,7 +429,7 @@ bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, Door do
             forget_dropped(source, slow_key_of(probe));
             return true;
         }
-        slow_.forget_visit(slow_key_of(probe), *counter);
+        slow_.forget_burst(slow_key_of(probe), *counter);
         if (counter->group == kNoGroup) {
             crowds_.forget_doors(probe.destination, probe.pair);
             wide_.forget(key_of(probe), kind);
@@ -635,9 +635,9 @@ void SourceTracker::on_counter_over(const SourceState& state, const Counter& cou
     if (is_of_pair && is_tcp_port_scan(counter.kind)) {
         const std::uint64_t key = key_of(state.source, state.destination, state.pair);
         if (counter.is_detected) {
-            slow_.forget_visit(key, counter);
+            slow_.forget_burst(key, counter);
         } else {
-            slow_.end_visit(state, key, counter);
+            slow_.end_burst(state, key, counter);
         }
     }
 }
@@ -718,7 +718,7 @@ void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
 void SourceTracker::sweep(std::uint32_t second) {
     table_.sweep(second);
     wide_.sweep(second);
-    slow_.report_visits();
+    slow_.report_ended_bursts();
     singles_.expire(second);
     while (const auto ended = crowds_.end_one(second)) {
         reports_.report_crowd(*ended);
@@ -726,7 +726,7 @@ void SourceTracker::sweep(std::uint32_t second) {
 }
 
 std::optional<std::uint32_t> SourceTracker::next_sweep() const {
-    if (slow_.has_visits()) {
+    if (slow_.has_ended_bursts()) {
         return second() + 1;
     }
     std::optional<std::uint32_t> next;
@@ -741,7 +741,7 @@ std::optional<std::uint32_t> SourceTracker::next_sweep() const {
 void SourceTracker::end_all() {
     table_.clear();
     wide_.clear();
-    slow_.report_visits();
+    slow_.report_ended_bursts();
     table_.clear();
     while (const auto ended = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {
         reports_.report_crowd(*ended);

@@ -107,7 +107,7 @@ TEST_CASE("blind_spots: answers of one service to connections we never made are 
     CHECK(wire.scans() == Texts{"TCP: backscatter detected", "TCP: backscatter over 100/4000"});
 }
 
-TEST_CASE("blind_spots: ten ports over many visits are a slow scan, at any pace") {
+TEST_CASE("blind_spots: ten ports over many bursts are a slow scan, at any pace") {
     for (const seconds gap : {seconds(51), seconds(600), seconds(9000)}) {
         CAPTURE(gap.count());
         Wire wire;
@@ -187,7 +187,7 @@ TEST_CASE("blind_spots: 10 to 14 ports by connect() are what a page with picture
     }
 }
 
-TEST_CASE("blind_spots: a visit too short for a port scan is a slow scan when it is over") {
+TEST_CASE("blind_spots: a burst too short for a port scan is a slow scan when it is over") {
     TrackerSettings settings;
     settings.of(ScanKind::PortScan).threshold = 17;
     Wire wire(settings);
@@ -233,8 +233,8 @@ TEST_CASE("blind_spots: what waited for an answer when a slow scan was found is 
 
 TEST_CASE("blind_spots: slow sources in lock-step are one report") {
     for (const int decoys : {7, 1}) {
-        for (const bool is_one_visit : {false, true}) {
-            CAPTURE(decoys, is_one_visit);
+        for (const bool is_one_burst : {false, true}) {
+            CAPTURE(decoys, is_one_burst);
             TrackerSettings settings;
             for (const ScanKind fast : {ScanKind::SynScan, ScanKind::PortScan}) {
                 settings.of(fast).threshold = 15;
@@ -246,7 +246,7 @@ TEST_CASE("blind_spots: slow sources in lock-step are one report") {
                     wire.raw_syn(50000, port_of(port));
                     wire.refuse(50000, port_of(port));
                 }
-                wire.pass(is_one_visit ? milliseconds(100) : milliseconds(300'000));
+                wire.pass(is_one_burst ? milliseconds(100) : milliseconds(300'000));
             }
             wire.pass(seconds(4000));
             if (decoys == 7) {
@@ -393,13 +393,13 @@ TEST_CASE("blind_spots: decoys that go on in another way are still one report") 
 
 TEST_CASE("blind_spots: what nobody is blocked for does not hide a slow scan") {
     Wire wire;
-    for (int visit = 0; visit < 3; ++visit) {
+    for (int burst = 0; burst < 3; ++burst) {
         for (int port = 1; port <= 9; ++port) {
-            wire.raw_syn(50000, port_of(100 * visit + port));
-            wire.refuse(50000, port_of(100 * visit + port));
+            wire.raw_syn(50000, port_of(100 * burst + port));
+            wire.refuse(50000, port_of(100 * burst + port));
         }
         for (int i = 0; i < 10; ++i) {
-            const std::uint16_t to = port_of(20000 + 100 * visit + i);
+            const std::uint16_t to = port_of(20000 + 100 * burst + i);
             wire.tcp(kSyn | kAck, 80, to);
             wire.answer_tcp(kRst, 80, to);
         }
@@ -409,7 +409,7 @@ TEST_CASE("blind_spots: what nobody is blocked for does not hide a slow scan") {
     CHECK(std::count(scans.begin(), scans.end(), "TCP: slow scan detected") == 1);
 }
 
-TEST_CASE("blind_spots: a visit ends when new doors stop, whatever else comes") {
+TEST_CASE("blind_spots: a burst ends when new doors stop, whatever else comes") {
     TrackerSettings settings;
     settings.of(ScanKind::PortScan).threshold = 20;
     Wire wire(settings);
