@@ -28,6 +28,13 @@ inline constexpr std::chrono::milliseconds kPatience{300};
 // that asks others answers after seconds.
 inline constexpr std::chrono::seconds kRetention{10};
 
+// What the answer of our host says about a probed port.
+enum class PortState : std::uint8_t {
+    Open,
+    Closed,      // refused by a RST, an SCTP ABORT or an ICMP unreachable
+    Unanswered,  // no answer within kPatience
+};
+
 struct Probe {
     base::Timestamp arrival;
     std::uint64_t pair = 0;  // keyed hash of source and destination

@@ -84,21 +84,21 @@ bool ScanReports::is_dropped(const SourceState& state, const Counter& counter) c
     return !is_answered && judge(state, state.interface) == ReturnPath::Filtered;
 }
 
-ScanReports::Admission ScanReports::admit(SourceState& state, const Probe& probe,
-                                          bool is_answered) const {
-    if (probe.interface == 0 || probe.interface == state.interface) {
+ScanReports::Admission ScanReports::admit(SourceState& source, const Probe& probe,
+                                          PortState state) const {
+    if (probe.interface == 0 || probe.interface == source.interface) {
         return Admission::Counts;
     }
     Admission admission = Admission::Counts;
-    if (!is_answered && state.interface != 0) {
-        if (judge(state, probe.interface) == ReturnPath::Filtered) {
+    if (state == PortState::Unanswered && source.interface != 0) {
+        if (judge(source, probe.interface) == ReturnPath::Filtered) {
             return Admission::Dropped;
         }
-        if (judge(state, state.interface) == ReturnPath::Filtered) {
+        if (judge(source, source.interface) == ReturnPath::Filtered) {
             admission = Admission::CountsAnew;
         }
     }
-    state.interface = probe.interface;
+    source.interface = probe.interface;
     return admission;
 }
 

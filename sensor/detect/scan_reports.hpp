@@ -44,9 +44,9 @@ class ScanReports {
         Dropped,     // by the host
     };
     // Whether a probe of `state` counts. Its interface of arrival is judged if the probes before it
-    // arrived on another one, and is that of the source from then on. `is_answered`: the host
-    // answered the probe, so it did not drop it.
-    Admission admit(SourceState& state, const Probe& probe, bool is_answered) const;
+    // arrived on another one, and is that of the source from then on. An answer shows that the host
+    // did not drop the probe.
+    Admission admit(SourceState& source, const Probe& probe, PortState state) const;
     // Whether strict reverse path filtering drops what `source` sends to `destination` by
     // `interface`. An address of 0.0.0.0 or an interface of 0 is not known.
     bool is_dropped(const base::IpAddress& source, const base::IpAddress& destination,

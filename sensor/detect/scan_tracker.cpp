@@ -245,10 +245,10 @@ void ScanTracker::on_tcp(const Packet& packet) {
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         return;
     }
-    const bool is_silent = reception == SourceTracker::Reception::Silent ||
-                           (reception == SourceTracker::Reception::NewSource &&
-                            sources_.is_crowded(packet.destination, packet.destination_port));
-    if (!is_silent) {
+    const bool is_without_line = reception == SourceTracker::Reception::WithoutLine ||
+                                 (reception == SourceTracker::Reception::NewSource &&
+                                  sources_.is_crowded(packet.destination, packet.destination_port));
+    if (!is_without_line) {
         sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
     }
 }
@@ -421,13 +421,13 @@ void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
     pending_.add(probe);
 }
 
-void ScanTracker::touch(const Probe& probe, SourceTracker::Door door) {
+void ScanTracker::touch(const Probe& probe, PortState state) {
     if (!peers_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         peers_.knows(served_flow(probe.destination, probe.source, probe.destination_port), second(),
                      kServedMemory)) {
         return;
     }
-    sources_.touch(probe, door);
+    sources_.touch(probe, state);
 }
 
 void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
@@ -477,7 +477,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
                     sources_.note_proof(packet.destination, packet.source);
                 }
                 if (probe && is_refusal && !probe->was_counted) {
-                    sources_.touch(*probe, SourceTracker::Door::Refuses);
+                    sources_.touch(*probe, PortState::Closed);
                 } else if (probe && !is_refusal && probe->was_counted) {
                     sources_.take_back(*probe);
                 }
@@ -512,7 +512,7 @@ void ScanTracker::on_unreachable(const Packet& packet) {
 // container or a virtual machine of this host and not over a wire, so nothing is doubtful about it.
 void ScanTracker::touch_refused(Probe& probe) {
     probe.is_partial = false;
-    touch(probe, SourceTracker::Door::Refuses);
+    touch(probe, PortState::Closed);
 }
 
 void ScanTracker::on_tcp_answer(const Packet& packet) {
@@ -578,7 +578,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     unseen.source_port = packet.destination_port;
     unseen.destination_port = packet.source_port;
     unseen.bytes = kUnseenBytes;
-    touch(unseen, SourceTracker::Door::Refuses);
+    touch(unseen, PortState::Closed);
 }
 
 void ScanTracker::on_handshake(const Packet& packet) {
@@ -631,7 +631,7 @@ void ScanTracker::pop_overdue() {
         // In a file without packets of ours nothing could have been refused.
         if (counters_.outbound == 0 ||
             peers_.knows(rejected_flow(probe.destination, probe.source), second(), kRejectMemory)) {
-            touch(probe, SourceTracker::Door::Silent);
+            touch(probe, PortState::Unanswered);
         }
         return;
     }
@@ -643,10 +643,10 @@ void ScanTracker::pop_overdue() {
     // like are never answered by an open port, so their silence counts as before.
     if ((probe.probe == ProbeClass::Connect || probe.probe == ProbeClass::RawSyn) &&
         open_ports_.is_open(probe.destination, probe.destination_port, second())) {
-        sources_.note_silent_open_port(probe);
+        sources_.note_unanswered_open_port(probe);
         return;
     }
-    touch(probe, SourceTracker::Door::Silent);
+    touch(probe, PortState::Unanswered);
 }
 
 void ScanTracker::advance(base::Timestamp now) {

@@ -241,7 +241,7 @@ SourceTracker::Reception SourceTracker::receive(Probe& probe) {
                 repeat(*single, probe, expiry_of(probe.probe));
             }
             probe.single_place = singles_.place_of(*single);
-            return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::Silent
+            return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::WithoutLine
                                                                        : Reception::NewSource;
         }
         source = promote(*single, probe);
@@ -250,7 +250,7 @@ SourceTracker::Reception SourceTracker::receive(Probe& probe) {
 }
 
 SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe& probe) {
-    if (table_.at(source).is_scanning && !admit(source, probe, Door::Silent)) {
+    if (table_.at(source).is_scanning && !admit(source, probe, PortState::Unanswered)) {
         return Reception::Taken;
     }
     table_.touch(source, second());
@@ -273,7 +273,7 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
-    return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::Silent
+    return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::WithoutLine
                                                                : Reception::Known;
 }
 
@@ -306,7 +306,7 @@ bool SourceTracker::is_taken_by_slow_scan(const Probe& probe) {
         table_.at(source).is_slow = false;
         return false;
     }
-    if (!admit(source, probe, Door::Silent)) {
+    if (!admit(source, probe, PortState::Unanswered)) {
         return true;
     }
     table_.touch(source, second());
@@ -324,7 +324,7 @@ bool SourceTracker::is_reached_by_one(ProbeClass probe) const {
     });
 }
 
-void SourceTracker::touch(const Probe& probe, Door door) {
+void SourceTracker::touch(const Probe& probe, PortState state) {
     if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came
         if (seeks_hosts(probe.probe) && !probe.is_bare) {
             note_slow_host(probe);
@@ -360,35 +360,35 @@ void SourceTracker::touch(const Probe& probe, Door door) {
             }
         }
     }
-    if (source != kNoIndex && (!admit(source, probe, door) || count_door(source, probe, door))) {
+    if (source != kNoIndex && (!admit(source, probe, state) || count_door(source, probe, state))) {
         return;
     }
     if (is_next_host(probe.probe)) {
         return;
     }
-    if (is_wide(probe.source, probe.destination) &&
-        wide_.touch(probe, key_of(probe), door == Door::Refuses)) {
+    if (is_wide(probe.source, probe.destination) && wide_.touch(probe, key_of(probe), state)) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
         slow_.touch(probe, slow_key_of(probe), target_of(probe));
     }
-    if (door == Door::Refuses && is_syn(probe.probe)) {
+    if (state == PortState::Closed && is_syn(probe.probe)) {
         note_beside_open_ports(probe);
     }
     if (!counts_now) {
-        note_crowd(probe, door, is_new_source);
+        note_crowd(probe, state, is_new_source);
     }
     // What is sent by UDP and not answered has arrived, as a rule: offers of DHCP, streams.
-    const bool is_expected_silence = probe.probe == ProbeClass::Datagram && door == Door::Silent;
+    const bool is_expected_silence =
+        probe.probe == ProbeClass::Datagram && state == PortState::Unanswered;
     if (seeks_hosts(probe.probe) && !is_expected_silence) {
         note_host(probe);
         note_slow_host(probe);
     }
 }
 
-bool SourceTracker::admit_by_interface(std::uint32_t source, const Probe& probe, Door door) {
-    const auto admission = reports_.admit(table_.at(source), probe, door == Door::Refuses);
+bool SourceTracker::admit_by_interface(std::uint32_t source, const Probe& probe, PortState state) {
+    const auto admission = reports_.admit(table_.at(source), probe, state);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source, slow_key_of(probe));
     }
@@ -404,7 +404,7 @@ void SourceTracker::forget_dropped(std::uint32_t source, std::uint64_t slow_key)
     });
 }
 
-bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, Door door) {
+bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, PortState state) {
     // NOLINTNEXTLINE(readability-use-anyofallof): each round counts
     for (const ScanKind kind : kinds_of(probe.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
@@ -416,7 +416,7 @@ bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, Door do
             return true;
         }
         add_door(*counter, door_of(probe), probe.source_port, probe.destination_port, second());
-        counter->was_refused |= door == Door::Refuses;
+        counter->was_refused |= state == PortState::Closed;
         counter->checksums.add(probe.is_partial);
         if (settings.rate_threshold > 0) {
             const std::uint32_t rate = add_datagrams(*counter, probe, settings.rate_window);
@@ -463,9 +463,10 @@ void SourceTracker::take_back(const Probe& probe) {
 
 bool SourceTracker::count_at_once(const Probe& probe) {
     const std::uint32_t source = obtain(probe);
-    const Door door = probe.probe == ProbeClass::OpenPort ? Door::Refuses : Door::Silent;
-    return !admit(source, probe, door) || count(source, probe) == Reception::Taken ||
-           count_door(source, probe, Door::Silent);
+    const PortState state =
+        probe.probe == ProbeClass::OpenPort ? PortState::Open : PortState::Unanswered;
+    return !admit(source, probe, state) || count(source, probe) == Reception::Taken ||
+           count_door(source, probe, PortState::Unanswered);
 }
 
 void SourceTracker::note_protocol(const Probe& probe) {
@@ -477,7 +478,7 @@ void SourceTracker::note_protocol(const Probe& probe) {
         return;
     }
     if (!count_at_once(probe) && is_of_wide) {
-        wide_.touch(probe, key_of(probe), false);
+        wide_.touch(probe, key_of(probe), PortState::Unanswered);
     }
 }
 
@@ -668,7 +669,7 @@ void SourceTracker::report(const std::optional<CrowdWatch::Report>& crowd) {
     }
 }
 
-void SourceTracker::note_crowd(const Probe& probe, Door door, bool is_new_source) {
+void SourceTracker::note_crowd(const Probe& probe, PortState state, bool is_new_source) {
     if (transport_of(probe.probe) == sensor_packet::Transport::Udp) {
         if (is_new_source) {
             note_unasked(ScanKind::DatagramFlood, probe);
@@ -685,7 +686,7 @@ void SourceTracker::note_crowd(const Probe& probe, Door door, bool is_new_source
     }
     if (is_syn(probe.probe)) {
         // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
-        const bool is_half_open = door == Door::Silent || probe.is_bare;
+        const bool is_half_open = state == PortState::Unanswered || probe.is_bare;
         note_attempt(is_half_open ? ScanKind::SynFlood : ScanKind::RefusedConnections, touch);
     }
 }
@@ -701,7 +702,7 @@ void SourceTracker::note_half_open(const Probe& probe, bool is_new_source) {
     note_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source));
 }
 
-void SourceTracker::note_silent_open_port(const Probe& probe) {
+void SourceTracker::note_unanswered_open_port(const Probe& probe) {
     const bool is_counted = table_.find(probe.pair) != kNoIndex;
     const SingleProbe* single =
         is_counted ? nullptr : singles_.find(probe.pair, second(), probe.single_place);

@@ -35,10 +35,10 @@ class SourceTracker final : private CounterSink, private SourceMaker {
 
     // What becomes of a probe that was received.
     enum class Reception : std::uint8_t {
-        NewSource,  // who sent it did nothing else before
+        NewSource,  // its pair sent nothing else before
         Known,
-        Silent,  // a slow scan is going on: no line, but its answer still tells
-        Taken,   // a kind that is detected took it
+        WithoutLine,  // part of a running slow scan: no line, but its answer still counts
+        Taken,        // it belongs to a detected scan
     };
 
     ScanReports& reports() { return reports_; }
@@ -65,10 +65,9 @@ class SourceTracker final : private CounterSink, private SourceMaker {
 
     // Notes in `probe` where its source is kept.
     Reception receive(Probe& probe);
-    enum class Door : std::uint8_t { Refuses, Silent };
-    // The port that the probe touched is closed or did not answer; for classes that count by
-    // refusal this is also their reception.
-    void touch(const Probe& probe, Door door);
+    // The probed port is closed or did not answer. For classes that count by refusal this is also
+    // their reception. REQUIRES: state is not Open.
+    void touch(const Probe& probe, PortState state);
     // The port was open after all: its answer was late.
     void take_back(const Probe& probe);
     // Whether a probe of that class counts for a sweep over hosts.
@@ -102,8 +101,8 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     bool receive_bogus(const Probe& probe);
     // A datagram that may belong to a traceroute; nullopt = it does not; true = a line is due.
     std::optional<bool> follow_traceroute(const Probe& probe, std::uint8_t ttl);
-    // A port that is known to be open did not answer a SYN: nothing but an attempt of a flood.
-    void note_silent_open_port(const Probe& probe);
+    // A port that is known to be open did not answer a SYN. This counts for a SYN flood alone.
+    void note_unanswered_open_port(const Probe& probe);
     // A connection to that port was not completed.
     void note_half_open(const Probe& probe, bool is_new_source);
     // No line for a connection attempt of somebody new there.
@@ -145,16 +144,16 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // slow_.has_running().
     bool is_taken_by_slow_scan(const Probe& probe);
     // Whether the probe counts (ScanReports::admit()).
-    bool admit(std::uint32_t source, const Probe& probe, Door door) {
+    bool admit(std::uint32_t source, const Probe& probe, PortState state) {
         return probe.interface == 0 || probe.interface == table_.at(source).interface ||
-               admit_by_interface(source, probe, door);
+               admit_by_interface(source, probe, state);
     }
-    bool admit_by_interface(std::uint32_t source, const Probe& probe, Door door);
+    bool admit_by_interface(std::uint32_t source, const Probe& probe, PortState state);
     // Forgets the ports that a source counted by probes that the host dropped. `slow_key`: of the
     // same source in the memory of slow scans.
     void forget_dropped(std::uint32_t source, std::uint64_t slow_key);
     // Counts a port; true = the source is a scanner, now or before.
-    bool count_door(std::uint32_t source, const Probe& probe, Door door);
+    bool count_door(std::uint32_t source, const Probe& probe, PortState state);
     bool is_reached_by_one(ProbeClass probe) const;
     std::uint32_t obtain(const Probe& probe) override;
     // Counts a probe whose answer does not matter; true = its source is a scanner, now or before.
@@ -181,7 +180,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     std::uint8_t target_of(const Probe& probe) const;
 
     CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
-    void note_crowd(const Probe& probe, Door door, bool is_new_source);
+    void note_crowd(const Probe& probe, PortState state, bool is_new_source);
     // A connection was not completed; `kind`: SynFlood, or RefusedConnections.
     void note_attempt(ScanKind kind, const CrowdWatch::Touch& touch);
     void report(const std::optional<CrowdWatch::Report>& crowd);

@@ -39,7 +39,7 @@ void SourceTracker::note_host(const Probe& probe) {
     if (source != kNoIndex) {
         table_.at(source).destination = probe.destination;  // the line names the one asked last
     }
-    touch(host, Door::Silent);
+    touch(host, PortState::Unanswered);
 }
 
 void SourceTracker::note_slow_host(const Probe& probe) {

@@ -44,7 +44,7 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
     if (source == kNoIndex) {
         return false;
     }
-    if (table_.at(source).is_scanning && !admit(source, probe, false)) {
+    if (table_.at(source).is_scanning && !admit(source, probe, PortState::Unanswered)) {
         return true;
     }
     table_.touch(source, second_);
@@ -81,8 +81,8 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
     return false;
 }
 
-bool WideScans::admit(std::uint32_t source, const Probe& probe, bool is_answered) {
-    const auto admission = reports_.admit(table_.at(source), probe, is_answered);
+bool WideScans::admit(std::uint32_t source, const Probe& probe, PortState state) {
+    const auto admission = reports_.admit(table_.at(source), probe, state);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source);
     }
@@ -140,7 +140,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
     });
 }
 
-std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, bool is_refused) {
+std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, PortState state) {
     Mark& mark = marks_[key & (kMarks - 1)];
     const auto fingerprint = static_cast<std::uint32_t>(key >> 32);
     if (mark.second == 0 || mark.fingerprint != fingerprint ||
@@ -165,7 +165,7 @@ std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, bool is_re
                                   : single != nullptr ? single->interface
                                                        : 0;
     take_over(source, mark.pair, mark.target, mark.source);
-    admit(source, probe, is_refused);
+    admit(source, probe, state);
     take_over(source, probe.pair, probe.destination, probe.source);
     return source;
 }
@@ -180,16 +180,16 @@ bool WideScans::is_reached(std::uint32_t source, const Counter& counter) {
            are_ports_enough(counter, settings_.of(counter.kind));
 }
 
-bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
+bool WideScans::touch(const Probe& probe, std::uint64_t key, PortState state) {
     std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
     if (source == kNoIndex) {
-        source = begin(probe, key, is_refused);
+        source = begin(probe, key, state);
         if (source == kNoIndex) {
             return false;
         }
     }
-    if (!admit(source, probe, is_refused)) {
+    if (!admit(source, probe, state)) {
         return false;
     }
     if (counts_now && count(probe, key)) {
@@ -209,7 +209,7 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, bool is_refused) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
         add_door(counter, door_of(probe.destination, probe.destination_port), probe.source_port,
                  probe.destination_port, second_);
-        counter.was_refused |= is_refused;
+        counter.was_refused |= state == PortState::Closed;
         counter.checksums.add(probe.is_partial);
         if (is_reached(source, counter)) {
             const bool is_reported = reports_.report_detection(table_, source, counter);

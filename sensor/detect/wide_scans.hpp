@@ -43,9 +43,9 @@ class WideScans {
     bool receive(const Probe& probe, std::uint64_t key) {
         return table_.size() > 0 && count(probe, key);
     }
-    // A port was closed (`is_refused`) or did not answer, and its pair has counted it. True = it
-    // belongs to a scan that is detected, now or before.
-    bool touch(const Probe& probe, std::uint64_t key, bool is_refused);
+    // A port was closed or did not answer, and its pair has counted it. True = the probe belongs to
+    // a scan that is detected, now or before.
+    bool touch(const Probe& probe, std::uint64_t key, PortState state);
     // The port was open after all.
     void take_back(const Probe& probe, std::uint64_t key);
     // A pair was reported by itself: what it touched is no part of something wider.
@@ -74,11 +74,11 @@ class WideScans {
 
     bool count(const Probe& probe, std::uint64_t key);
     // Whether the probe counts (ScanReports::admit()).
-    bool admit(std::uint32_t source, const Probe& probe, bool is_answered);
+    bool admit(std::uint32_t source, const Probe& probe, PortState state);
     // Forgets the ports that were counted by probes that the host dropped.
     void forget_dropped(std::uint32_t source);
     // Begins to count the source, if this is its second pair.
-    std::uint32_t begin(const Probe& probe, std::uint64_t key, bool is_refused);
+    std::uint32_t begin(const Probe& probe, std::uint64_t key, PortState state);
     // Takes over what a pair has counted.
     void take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
                    const base::IpAddress& from);
