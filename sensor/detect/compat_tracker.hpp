@@ -1,6 +1,6 @@
 // CompatTracker: what iplog 2.2.3 makes of packets, for `set iplog_compat true`.
 //
-// It counts packets, not doors; knows no answers of ours, no rates, no IPv6; and misses what iplog
+// It counts packets, not ports; knows no answers of ours, no rates, no IPv6; and misses what iplog
 // misses. Spec section 5 is the whole of it, order and wrap-around included. A drop-in for those
 // who compare with logs of old; ScanTracker is what protects. Single-threaded.
 #pragma once

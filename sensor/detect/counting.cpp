@@ -24,10 +24,10 @@ bool is_about_strays(ScanKind kind) {
 // Connections that this host forgot (after a restart, a failover) have a source port each; a scan
 // asks many ports from one or two. hping3 counts both ports up.
 bool is_of_one_sender(const Counter& counter) {
-    const std::size_t doors = counter.counted_ports.size();
+    const std::size_t items = counter.counted_items.size();
     const bool has_few = !counter.source_ports.is_full() &&
-                         counter.source_ports.size() * kPortsPerSourcePort <= doors;
-    return has_few || counter.rising_doors * std::size_t{10} >= doors * 7;
+                         counter.source_ports.size() * kPortsPerSourcePort <= items;
+    return has_few || counter.rising_ports * std::size_t{10} >= items * 7;
 }
 
 }  // namespace
@@ -43,18 +43,18 @@ void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
     }
 }
 
-void add_door(Counter& counter, std::uint16_t door, std::uint16_t source_port,
+void add_item(Counter& counter, CountedItem item, std::uint16_t source_port,
               std::uint16_t destination_port, std::uint32_t second) {
-    const std::size_t before = counter.counted_ports.size();
-    counter.add_door(door, second);
-    if (counter.counted_ports.size() == before || !is_about_strays(counter.kind)) {
+    const std::size_t before = counter.counted_items.size();
+    counter.add_item(item, second);
+    if (counter.counted_items.size() == before || !is_about_strays(counter.kind)) {
         return;
     }
     const bool is_rising =
         source_port == static_cast<std::uint16_t>(counter.latest_source_port + 1) &&
         destination_port == static_cast<std::uint16_t>(counter.latest_port + 1);
     if (is_rising || before == 0) {
-        ++counter.rising_doors;
+        ++counter.rising_ports;
     }
     counter.latest_source_port = source_port;
     counter.latest_port = destination_port;
@@ -68,7 +68,7 @@ std::uint32_t add_datagrams(Counter& counter, const Probe& probe,
 }
 
 bool are_ports_enough(const Counter& counter, const DetectorSettings& settings) {
-    if (counter.counted_ports.size() < settings.threshold) {
+    if (counter.counted_items.size() < settings.threshold) {
         return false;
     }
     if (counter.kind == ScanKind::SynAckProbes) {
@@ -83,12 +83,12 @@ bool is_rate_enough(const Counter& counter, const DetectorSettings& settings, st
     const bool is_refused = counter.was_refused && counter.source_ports.is_full();
     return rate >= settings.rate_threshold ||
            (is_refused && rate >= settings.rate_threshold / kRefusedShare) ||
-           (counter.counted_ports.size() >= kManyPorts &&
+           (counter.counted_items.size() >= kManyPorts &&
             rate >= settings.rate_threshold / kManyPortsShare);
 }
 
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
-                       std::uint16_t door, std::uint32_t second) {
+                       CountedItem item, std::uint32_t second) {
     if (settings.repeat.count() == 0) {
         return false;
     }
@@ -96,7 +96,7 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
     const bool is_time = second >= counter.line_at + settings.repeat.count() ||
                          (counter.is_unblocked && second > counter.line_at);
     if (!is_time && counter.rate_reached == 0 && counter.kind != ScanKind::SlowScan &&
-        counter.counted_ports.size() >= settings.threshold) {
+        counter.counted_items.size() >= settings.threshold) {
         counter.quiet_until =
             counter.line_at +
             (counter.is_unblocked ? 1U : static_cast<std::uint32_t>(settings.repeat.count()));
@@ -108,10 +108,10 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
             ? slow_connect_threshold(settings)
             : settings.threshold;
     const std::size_t wanted = std::max<std::size_t>(threshold - counter.is_unblocked, 1);
-    bool is_enough = counter.counted_ports.size() >= wanted;
-    if (!is_enough && counter.counted_ports.add(door)) {
+    bool is_enough = counter.counted_items.size() >= wanted;
+    if (!is_enough && counter.counted_items.add(item)) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
-        is_enough = counter.counted_ports.size() >= wanted;
+        is_enough = counter.counted_items.size() >= wanted;
     }
     if (counter.rate_reached != 0) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);

@@ -17,8 +17,8 @@ namespace portcullis::sensor_detect {
 void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
                 std::uint16_t destination_port);
 
-// A closed or unanswered port; `door` is what must differ to count.
-void add_door(Counter& counter, std::uint16_t door, std::uint16_t source_port,
+// Counts a closed or unanswered port, or whatever else the kind counts as `item`.
+void add_item(Counter& counter, CountedItem item, std::uint16_t source_port,
               std::uint16_t destination_port, std::uint32_t second);
 
 // Adds datagrams to the rate of a UDP scan; returns what the window holds. One of more than 1500
@@ -53,7 +53,7 @@ inline bool take_between_lines(Counter& counter, std::uint32_t second) {
 // the last one, or a proof of its address, and `repeat` seconds, or none of these if the host
 // answers again after a block.
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
-                       std::uint16_t door, std::uint32_t second);
+                       CountedItem item, std::uint32_t second);
 
 // An address that took part is proven: the next line says so. It need not wait for ports if the
 // last one did not.

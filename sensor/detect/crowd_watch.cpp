@@ -7,7 +7,7 @@ namespace {
 
 // In the place of a port, for what is counted per address; for refused connections it is added to
 // the port.
-constexpr std::uint32_t kDoors = 0x10000;
+constexpr std::uint32_t kDistributedScan = 0x10000;
 constexpr std::uint32_t kDatagrams = 0x10001;
 constexpr std::uint32_t kSynAcks = 0x10002;
 constexpr std::uint32_t kRefused = 0x20000;
@@ -61,9 +61,9 @@ CrowdWatch::Report CrowdWatch::make_report(Crowd& crowd) {
             crowd.sources, crowd.packets, crowd.bytes};
 }
 
-std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
+std::optional<CrowdWatch::Report> CrowdWatch::add_port(const Touch& touch,
                                                        const DetectorSettings& settings) {
-    AddressCrowd* crowd = obtain(by_address_, place_of(touch.destination, kDoors),
+    AddressCrowd* crowd = obtain(by_address_, place_of(touch.destination, kDistributedScan),
                                  ScanKind::DistributedScan, touch, 0);
     if (crowd == nullptr) {
         return std::nullopt;
@@ -86,8 +86,9 @@ std::optional<CrowdWatch::Report> CrowdWatch::add_door(const Touch& touch,
     return make_report(*crowd);
 }
 
-void CrowdWatch::forget_doors(const base::IpAddress& destination, std::uint64_t source_hash) {
-    AddressCrowd& crowd = by_address_[place_of(destination, kDoors) & (by_address_.size() - 1)];
+void CrowdWatch::forget_ports_of(const base::IpAddress& destination, std::uint64_t source_hash) {
+    AddressCrowd& crowd =
+        by_address_[place_of(destination, kDistributedScan) & (by_address_.size() - 1)];
     if (crowd.is_used && !crowd.is_reported && crowd.kind == ScanKind::DistributedScan &&
         crowd.destination == destination) {
         crowd.ports.forget(source_hash);
@@ -150,7 +151,8 @@ bool CrowdWatch::covers(const base::IpAddress& destination, std::uint16_t port) 
         return crowd.is_reported && crowd.kind == kind && crowd.destination == destination &&
                crowd.port == of_port;
     };
-    return is_reported(by_address_, place_of(destination, kDoors), ScanKind::DistributedScan, 0) ||
+    return is_reported(by_address_, place_of(destination, kDistributedScan),
+                       ScanKind::DistributedScan, 0) ||
            is_reported(by_port_, place_of(destination, port), ScanKind::SynFlood, port) ||
            is_reported(by_port_, place_of(destination, port + kRefused),
                        ScanKind::RefusedConnections, port);

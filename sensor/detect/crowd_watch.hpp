@@ -98,10 +98,10 @@ class CrowdWatch {
 
     // A closed or silent port was touched by a source that is no scanner. A report: with it there
     // are enough of them.
-    std::optional<Report> add_door(const Touch& touch, const DetectorSettings& settings);
+    std::optional<Report> add_port(const Touch& touch, const DetectorSettings& settings);
     // The source turned out to be a scanner by itself: the ports that it touched do not
     // count as what several sources do together.
-    void forget_doors(const base::IpAddress& destination, std::uint64_t source_hash);
+    void forget_ports_of(const base::IpAddress& destination, std::uint64_t source_hash);
     // A connection to a port was not completed; `kind`: SynFlood, or RefusedConnections.
     std::optional<Report> add_attempt(ScanKind kind, const Touch& touch,
                                       const DetectorSettings& settings);

@@ -39,7 +39,8 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
     std::vector<std::uint32_t> members{source};
     const SourceState& self = table.at(source);
     // Whose turn is still to come is a door behind.
-    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : self.last_seen;
+    const std::uint32_t before =
+        counter.item_before_at != 0 ? counter.item_before_at : self.last_seen;
     const std::uint32_t since = std::min(self.last_seen, before);
     std::size_t compared = 0;
     for (const bool is_scanning : {false, true}) {
@@ -73,14 +74,14 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
 
 DestinationPorts first_ports_of(const Counter& counter) {
     DestinationPorts ports;
-    for (const std::uint16_t port : counter.counted_ports.ports()) {
+    for (const std::uint16_t port : counter.counted_items.ports()) {
         ports.add(port);
     }
     return ports;
 }
 
 std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counter& counter) {
-    const auto ports = counter.counted_ports.ports();
+    const auto ports = counter.counted_items.ports();
     std::size_t found = 0;
     std::size_t looked_at = 0;
     for (std::uint32_t index = table.newest(true); index != kNoIndex && looked_at < kMaxLookedAt;
@@ -91,7 +92,7 @@ std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counte
         }
         const auto same = std::count_if(ports.begin(), ports.end(), [&](std::uint16_t port) {
             // What it touched since it was asked about, and before.
-            return other->counted_ports.contains(port) || other->destination_ports.contains(port);
+            return other->counted_items.contains(port) || other->destination_ports.contains(port);
         });
         found += is_most(static_cast<std::size_t>(same), ports.size()) ? 1 : 0;
     }

@@ -193,7 +193,7 @@ bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, 
     }
     const std::uint32_t window = decoy_window(*kind);
     // One that lagged behind the others.
-    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : second();
+    const std::uint32_t before = counter.item_before_at != 0 ? counter.item_before_at : second();
     const std::uint16_t group =
         groups_.find(*kind, table.at(source).destination, counter.destination_ports,
                      before - std::min(before, window));

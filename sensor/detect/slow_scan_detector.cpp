@@ -101,7 +101,7 @@ bool SlowScanDetector::is_one_burst(std::uint32_t source, std::size_t remembered
         threshold = std::max<std::size_t>(threshold, settings_.of(kind).threshold);
         const Counter* counter = table_.find_counter(source, kind);
         if (counter != nullptr && !counter->is_detected) {
-            for (const std::uint16_t port : counter->counted_ports.ports()) {
+            for (const std::uint16_t port : counter->counted_items.ports()) {
                 ports.add(port);
             }
         }
@@ -196,13 +196,13 @@ void SlowScanDetector::forget_burst(std::uint64_t key, const Counter& counter) {
     if (counter.group == kNoGroup) {
         slow_table_.forget(key);
     } else {  // the source may be forged: only these ports are reported
-        slow_table_.forget(key, counter.counted_ports.ports());
+        slow_table_.forget(key, counter.counted_items.ports());
     }
 }
 
 bool SlowScanDetector::has_burst_ended(const Counter& counter) const {
-    return is_tcp_port_scan(counter.kind) && counter.latest_door != 0 &&
-           counter.latest_door + settings_.of(counter.kind).idle.count() <= second();
+    return is_tcp_port_scan(counter.kind) && counter.latest_item_at != 0 &&
+           counter.latest_item_at + settings_.of(counter.kind).idle.count() <= second();
 }
 
 void SlowScanDetector::end_burst(const SourceState& state, std::uint64_t key,

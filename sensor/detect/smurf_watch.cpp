@@ -138,11 +138,11 @@ bool SmurfWatch::takes(const Packet& packet) {
         counter.destination_ports.add(packet.destination_port);
         counter.source_ports.add(packet.source_port);
     }
-    counter.counted_ports.add(host_of(packet.source));
+    counter.counted_items.add(host_of(packet.source));
     const auto time =
         std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch());
     if (counter.rate.add(time, settings.rate_window, 1) < settings.threshold ||
-        counter.counted_ports.size() < kMinHosts) {
+        counter.counted_items.size() < kMinHosts) {
         return false;
     }
     report_detected(index, counter);

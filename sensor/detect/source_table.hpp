@@ -29,6 +29,10 @@ inline constexpr std::uint32_t kNoIndex = std::numeric_limits<std::uint32_t>::ma
 
 inline constexpr std::uint16_t kNoGroup = 0xffff;
 
+// What a kind counts distinct values of: a port, the number of an IP protocol, or 16 bits of the
+// keyed hash of a host or of a port of a target. detectors.cpp says which one.
+using CountedItem = std::uint16_t;
+
 // One kind of one pair. It lives until no packet came for the kind's idle time.
 //
 // Until the detection the lists hold what counts for it. From then on they hold what is new since
@@ -37,9 +41,9 @@ struct Counter {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;  // of IP payload
     std::uint32_t expires_at = 0;
-    // When the last door was counted that was not counted before, and the one before that.
-    std::uint32_t latest_door = 0;
-    std::uint32_t door_before = 0;
+    // Times at which the latest new item was counted, and the one before it.
+    std::uint32_t latest_item_at = 0;
+    std::uint32_t item_before_at = 0;
     std::uint32_t next = kNoIndex;  // of the same pair
     // Second of the last line; of our last answer to the source since the detection.
     std::uint32_t line_at = 0;
@@ -50,14 +54,15 @@ struct Counter {
     std::uint32_t rate_reached = 0;
     std::uint32_t proven_at = 0;  // second in which an address that took part was proven
     RateWindow rate;
-    PortList<kMaxPortThreshold> counted_ports;  // closed or unanswered: add_door()
+    PortList<kMaxPortThreshold> counted_items;  // closed or unanswered: add_item()
     DestinationPorts destination_ports;         // touched, for the log
     SourcePorts source_ports;
     std::uint16_t group = kNoGroup;        // of sources that scan in lock-step
     std::uint16_t unanswered = 0;          // probes since our last answer; detected ones only
-    std::uint16_t latest_source_port = 0;  // of the door that was counted last …
+    std::uint16_t latest_source_port = 0;  // of the item that was counted last …
     std::uint16_t latest_port = 0;         // … and its port
-    std::uint8_t rising_doors = 0;         // doors whose ports are both one more than of the last
+    std::uint8_t rising_ports =
+        0;  // items whose ports are both one more than those of the item before
     ScanKind kind = ScanKind::PortScan;
     bool is_detected = false;
     bool has_next_line_begun = false;  // the lists are of what came since the last line
@@ -67,10 +72,10 @@ struct Counter {
     bool may_rise = false;   // the last line did not say "proven", and the route was no reason
     bool has_risen = false;  // its source was proven since
 
-    void add_door(std::uint16_t door, std::uint32_t second) {
-        if (counted_ports.add(door)) {
-            door_before = latest_door;
-            latest_door = second;
+    void add_item(CountedItem item, std::uint32_t second) {
+        if (counted_items.add(item)) {
+            item_before_at = latest_item_at;
+            latest_item_at = second;
         }
     }
     void begin_next_line() {
@@ -78,7 +83,7 @@ struct Counter {
         forget_ports();
     }
     void forget_ports() {
-        counted_ports.clear();
+        counted_items.clear();
         destination_ports.clear();
         source_ports.clear();
         quiet_until = 0;

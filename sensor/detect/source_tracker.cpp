@@ -44,12 +44,12 @@ bool is_tcp_scan_probe(ProbeClass probe) {
 
 // What must differ to count: the port, or the host for which host_probe_of() puts a hash in its
 // place.
-std::uint16_t door_of(ProbeClass probe, std::uint16_t source_port, std::uint16_t destination_port) {
+std::uint16_t item_of(ProbeClass probe, std::uint16_t source_port, std::uint16_t destination_port) {
     return is_next_host(probe) ? source_port : destination_port;
 }
 
-std::uint16_t door_of(const Probe& probe) {
-    return door_of(probe.probe, probe.source_port, probe.destination_port);
+std::uint16_t item_of(const Probe& probe) {
+    return item_of(probe.probe, probe.source_port, probe.destination_port);
 }
 
 // The very same question once more: it needs no room of its own.
@@ -193,7 +193,7 @@ std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
         TracerouteRun& run = table_.at(source).traceroute;
         run.follow(1, first.seen);
     }
-    const std::uint16_t door = door_of(first.probe, first.source_port, first.destination_port);
+    const std::uint16_t item = item_of(first.probe, first.source_port, first.destination_port);
     for (const ScanKind kind : kinds_of(first.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
         if (!settings.is_enabled) {
@@ -204,7 +204,7 @@ std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
         counter.bytes += first.bytes;
         list_ports(counter, first.probe, first.source_port, first.destination_port);
         if (first.is_touched) {
-            add_door(counter, door, first.source_port, first.destination_port, first.seen);
+            add_item(counter, item, first.source_port, first.destination_port, first.seen);
         }
         if (settings.rate_window.count() > 0 &&
             (first.is_touched || first.probe == ProbeClass::EchoRequest)) {
@@ -269,7 +269,7 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
         }
         if (slow_.has_burst_ended(counter)) {
             slow_.end_burst(table_.at(source), key_of(probe), counter);
-            counter.latest_door = second();  // not before as much time again
+            counter.latest_item_at = second();  // not before as much time again
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
@@ -282,7 +282,7 @@ void SourceTracker::follow(std::uint32_t source, Counter& counter, const Probe& 
         slow_.forget_burst(slow_key_of(probe), counter);
         counter.begin_next_line();
     }
-    if (!is_repetition_due(counter, settings_.of(counter.kind), probe, door_of(probe), second())) {
+    if (!is_repetition_due(counter, settings_.of(counter.kind), probe, item_of(probe), second())) {
         return;
     }
     if (counter.group == kNoGroup) {
@@ -360,7 +360,7 @@ void SourceTracker::touch(const Probe& probe, PortState state) {
             }
         }
     }
-    if (source != kNoIndex && (!admit(source, probe, state) || count_door(source, probe, state))) {
+    if (source != kNoIndex && (!admit(source, probe, state) || count_item(source, probe, state))) {
         return;
     }
     if (is_next_host(probe.probe)) {
@@ -398,13 +398,13 @@ bool SourceTracker::admit_by_interface(std::uint32_t source, const Probe& probe,
 void SourceTracker::forget_dropped(std::uint32_t source, std::uint64_t slow_key) {
     table_.for_each_counter(source, [&](Counter& counter) {
         if (!counter.is_detected && !counter.was_refused) {
-            slow_.forget_ports(slow_key, counter.kind, counter.counted_ports.ports());
+            slow_.forget_ports(slow_key, counter.kind, counter.counted_items.ports());
             counter.forget_ports();
         }
     });
 }
 
-bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, PortState state) {
+bool SourceTracker::count_item(std::uint32_t source, const Probe& probe, PortState state) {
     // NOLINTNEXTLINE(readability-use-anyofallof): each round counts
     for (const ScanKind kind : kinds_of(probe.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
@@ -415,7 +415,7 @@ bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, PortSta
         if (counter->is_detected) {
             return true;
         }
-        add_door(*counter, door_of(probe), probe.source_port, probe.destination_port, second());
+        add_item(*counter, item_of(probe), probe.source_port, probe.destination_port, second());
         counter->was_refused |= state == PortState::Closed;
         counter->checksums.add(probe.is_partial);
         if (settings.rate_threshold > 0) {
@@ -431,7 +431,7 @@ bool SourceTracker::count_door(std::uint32_t source, const Probe& probe, PortSta
         }
         slow_.forget_burst(slow_key_of(probe), *counter);
         if (counter->group == kNoGroup) {
-            crowds_.forget_doors(probe.destination, probe.pair);
+            crowds_.forget_ports_of(probe.destination, probe.pair);
             wide_.forget(key_of(probe), kind);
         }
         return true;
@@ -445,7 +445,7 @@ void SourceTracker::take_back(const Probe& probe) {
         for (const ScanKind kind : kinds_of(probe.probe)) {
             Counter* counter = table_.find_counter(source, kind);
             if (counter != nullptr && !counter->is_detected) {
-                counter->counted_ports.remove(door_of(probe));
+                counter->counted_items.remove(item_of(probe));
             }
         }
     } else if (SingleProbe* single = singles_.find(probe.pair, second(), probe.single_place)) {
@@ -466,7 +466,7 @@ bool SourceTracker::count_at_once(const Probe& probe) {
     const PortState state =
         probe.probe == ProbeClass::OpenPort ? PortState::Open : PortState::Unanswered;
     return !admit(source, probe, state) || count(source, probe) == Reception::Taken ||
-           count_door(source, probe, PortState::Unanswered);
+           count_item(source, probe, PortState::Unanswered);
 }
 
 void SourceTracker::note_protocol(const Probe& probe) {
@@ -682,7 +682,7 @@ void SourceTracker::note_crowd(const Probe& probe, PortState state, bool is_new_
     const CrowdWatch::Touch touch = crowd_touch(probe, is_new_source);
     const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
     if (settings.is_enabled) {
-        report(crowds_.add_door(touch, settings));
+        report(crowds_.add_port(touch, settings));
     }
     if (is_syn(probe.probe)) {
         // A refused SYN does not exhaust anything, unless the SYNs are made by hand.

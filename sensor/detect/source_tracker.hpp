@@ -153,7 +153,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // same source in the memory of slow scans.
     void forget_dropped(std::uint32_t source, std::uint64_t slow_key);
     // Counts a port; true = the source is a scanner, now or before.
-    bool count_door(std::uint32_t source, const Probe& probe, PortState state);
+    bool count_item(std::uint32_t source, const Probe& probe, PortState state);
     bool is_reached_by_one(ProbeClass probe) const;
     std::uint32_t obtain(const Probe& probe) override;
     // Counts a probe whose answer does not matter; true = its source is a scanner, now or before.

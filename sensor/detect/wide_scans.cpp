@@ -31,7 +31,7 @@ WideScans::WideScans(const TrackerSettings& settings, const base::KeyedHash& has
       table_(kMostWideSources, sink),
       marks_(kMarks) {}
 
-std::uint16_t WideScans::door_of(const base::IpAddress& target, std::uint16_t port) const {
+std::uint16_t WideScans::item_of(const base::IpAddress& target, std::uint16_t port) const {
     return static_cast<std::uint16_t>(hash_.of(hash_.of(target) + port));
 }
 
@@ -67,7 +67,7 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
             }
             if (!take_between_lines(*counter, second_) &&
                 is_repetition_due(*counter, settings_.of(kind), probe,
-                                  door_of(probe.destination, probe.destination_port), second_)) {
+                                  item_of(probe.destination, probe.destination_port), second_)) {
                 if (counter->group == kNoGroup) {
                     reports_.report_repetition(table_.at(source), *counter);
                     counter->begin_next_line();
@@ -116,7 +116,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
             counter.packets += single->packets;
             counter.bytes += single->bytes;
             list_ports(counter, single->probe, single->source_port, single->destination_port);
-            add_door(counter, door_of(target, single->destination_port), single->source_port,
+            add_item(counter, item_of(target, single->destination_port), single->source_port,
                      single->destination_port, second_);
         }
         return;
@@ -130,8 +130,8 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
         counter.bytes += counted.bytes;
         counter.was_refused |= counted.was_refused;
         counter.checksums.add(counted.checksums);
-        for (const std::uint16_t port : counted.counted_ports.ports()) {
-            counter.add_door(door_of(target, port), second_);
+        for (const std::uint16_t port : counted.counted_items.ports()) {
+            counter.add_item(item_of(target, port), second_);
             counter.destination_ports.add(port);
         }
         for (const std::uint16_t port : counted.source_ports.ports()) {
@@ -207,7 +207,7 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, PortState state) {
             return true;
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
-        add_door(counter, door_of(probe.destination, probe.destination_port), probe.source_port,
+        add_item(counter, item_of(probe.destination, probe.destination_port), probe.source_port,
                  probe.destination_port, second_);
         counter.was_refused |= state == PortState::Closed;
         counter.checksums.add(probe.is_partial);
@@ -230,7 +230,7 @@ void WideScans::take_back(const Probe& probe, std::uint64_t key) {
     for (const ScanKind kind : kinds_of(probe.probe)) {
         Counter* counter = table_.find_counter(source, kind);
         if (counter != nullptr && !counter->is_detected) {
-            counter->counted_ports.remove(door_of(probe.destination, probe.destination_port));
+            counter->counted_items.remove(item_of(probe.destination, probe.destination_port));
         }
     }
 }
@@ -239,7 +239,7 @@ void WideScans::forget(std::uint64_t key, ScanKind kind) {
     const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     Counter* counter = source == kNoIndex ? nullptr : table_.find_counter(source, kind);
     if (counter != nullptr && !counter->is_detected) {
-        counter->counted_ports.clear();
+        counter->counted_items.clear();
         counter->destination_ports.clear();
         counter->source_ports.clear();
         counter->packets = 0;

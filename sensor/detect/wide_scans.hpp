@@ -83,7 +83,7 @@ class WideScans {
     void take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
                    const base::IpAddress& from);
     bool is_reached(std::uint32_t source, const Counter& counter);
-    std::uint16_t door_of(const base::IpAddress& target, std::uint16_t port) const;
+    std::uint16_t item_of(const base::IpAddress& target, std::uint16_t port) const;
     std::uint32_t expiry_of(ScanKind kind) const;
 
     const TrackerSettings& settings_;

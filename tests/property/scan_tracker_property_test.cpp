@@ -102,7 +102,7 @@ class Model {
         std::uint64_t bytes = 0;
         Millis last = 0;  // second
         bool is_detected = false;
-        std::set<std::uint16_t> doors;
+        std::set<std::uint16_t> ports;
         std::vector<std::pair<Millis, std::uint32_t>> rate;
     };
     struct Waiting {
@@ -180,8 +180,8 @@ class Model {
             if (counter.is_detected) {
                 return;
             }
-            counter.doors.insert(event.our_port);
-            if (counter.doors.size() >= settings_.of(kind).threshold) {
+            counter.ports.insert(event.our_port);
+            if (counter.ports.size() >= settings_.of(kind).threshold) {
                 detect(event, kind, counter);
                 return;
             }
@@ -369,7 +369,7 @@ class Model {
         for (const ScanKind kind : question_of(event).kinds) {
             const auto known = counters_.find({event.source, event.destination, kind});
             if (known != counters_.end() && !known->second.is_detected) {
-                known->second.doors.erase(event.our_port);
+                known->second.ports.erase(event.our_port);
             }
         }
     }

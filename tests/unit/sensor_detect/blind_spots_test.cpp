@@ -409,7 +409,7 @@ TEST_CASE("blind_spots: what nobody is blocked for does not hide a slow scan") {
     CHECK(std::count(scans.begin(), scans.end(), "TCP: slow scan detected") == 1);
 }
 
-TEST_CASE("blind_spots: a burst ends when new doors stop, whatever else comes") {
+TEST_CASE("blind_spots: a burst ends when no new ports are probed, whatever else arrives") {
     TrackerSettings settings;
     settings.of(ScanKind::PortScan).threshold = 20;
     Wire wire(settings);
