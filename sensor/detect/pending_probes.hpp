@@ -42,15 +42,16 @@ struct Probe {
     base::IpAddress destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
-    std::uint16_t packets = 1;  // the number of equal ones that came meanwhile
-    std::uint16_t bytes = 0;    // of IP payload, of the first
+    std::uint16_t packets = 1;  // this one and its repetitions while it is pending
+    std::uint16_t bytes = 0;    // IP payload of the first of them
     ProbeClass probe = ProbeClass::None;
-    bool is_wrong : 1 = false;       // its checksum is: silence says nothing of the port
-    bool is_partial : 1 = false;     // wrong, since its sender leaves the sum to a network card
-    bool is_bare : 1 = false;        // a SYN without the options of any operating system
-    bool was_counted : 1 = false;    // as unanswered; the answer is late
+    bool is_wrong : 1 = false;       // its checksum is wrong: silence says nothing about the port
+    bool is_partial : 1 = false;     // its checksum is partial: the sender left the rest to a card
+    bool is_bare : 1 = false;        // a SYN with fewer options than any operating system sends
+    bool was_counted : 1 = false;    // it was counted as unanswered before the answer came
     std::uint32_t single_place = 0;  // SingleProbeTable::Place, if its source still has one
     std::uint32_t interface = 0;     // of arrival, the kernel's index; 0 = not known
+    std::uint16_t host = 0;          // if its class counts hosts: 16 bits of their keyed hash
 };
 static_assert(sizeof(Probe) == 72);
 
@@ -58,7 +59,8 @@ class PendingProbes {
   public:
     explicit PendingProbes(std::size_t capacity = 32768);  // a power of two
 
-    // A probe like it (same pair, ports and transport) that is still pending only counts it.
+    // Adds a probe. If an equal one (same pair, ports and transport) is still pending, its number
+    // of packets is increased instead.
     // REQUIRES: !is_full(), arrivals never decrease.
     void add(const Probe& probe);
     bool is_full() const { return head_ - due_ == entries_.size(); }

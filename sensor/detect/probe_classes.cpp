@@ -179,11 +179,6 @@ ProbeClass next_host_of(ProbeClass probe) {
     }
 }
 
-bool is_next_host(ProbeClass probe) {
-    return probe == ProbeClass::NextHost || probe == ProbeClass::NextDatagramHost ||
-           probe == ProbeClass::NextEchoHost;
-}
-
 std::span<const ScanKind> kinds_of(ProbeClass probe) {
     const ProbeRow& row = kProbes[static_cast<std::size_t>(probe)];
     return std::span(row.kinds).first(row.count);

@@ -70,7 +70,10 @@ sensor_packet::Transport transport_of(ProbeClass probe);
 
 // The class as which a probe counts for sweeps over hosts; None = it does not.
 ProbeClass next_host_of(ProbeClass probe);
-bool is_next_host(ProbeClass probe);
+constexpr bool is_next_host(ProbeClass probe) {
+    return probe == ProbeClass::NextHost || probe == ProbeClass::NextDatagramHost ||
+           probe == ProbeClass::NextEchoHost;
+}
 
 // In the order in which they are asked; the first that is already detected takes the packet.
 std::span<const ScanKind> kinds_of(ProbeClass probe);

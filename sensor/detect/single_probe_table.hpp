@@ -19,10 +19,10 @@ namespace portcullis::sensor_detect {
 
 struct SingleProbe {
     std::uint64_t pair;
-    std::uint32_t expires_at;   // seconds since 1970
-    std::uint32_t seen;         // first arrival, in seconds since 1970 …
-    std::uint16_t seen_millis;  // … and the milliseconds within that second
-    std::uint16_t source_port;
+    std::uint32_t expires_at;           // seconds since 1970
+    std::uint32_t seen;                 // first arrival, in seconds since 1970 …
+    std::uint16_t seen_millis;          // … and the milliseconds within that second
+    std::uint16_t source_port_or_host;  // Probe::host if its class counts hosts
     std::uint16_t destination_port;
     std::uint16_t bytes;      // of IP payload
     std::uint8_t packets;     // the probe and its repetitions

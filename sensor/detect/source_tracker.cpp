@@ -42,20 +42,23 @@ bool is_tcp_scan_probe(ProbeClass probe) {
     return !kinds.empty() && is_tcp_port_scan(kinds.front());
 }
 
-// What must differ to count: the port, or the host for which host_probe_of() puts a hash in its
-// place.
-std::uint16_t item_of(ProbeClass probe, std::uint16_t source_port, std::uint16_t destination_port) {
-    return is_next_host(probe) ? source_port : destination_port;
+CountedItem item_of(const Probe& probe) {
+    return is_next_host(probe.probe) ? probe.host : probe.destination_port;
 }
 
-std::uint16_t item_of(const Probe& probe) {
-    return item_of(probe.probe, probe.source_port, probe.destination_port);
+CountedItem item_of(const SingleProbe& single) {
+    return is_next_host(single.probe) ? single.source_port_or_host : single.destination_port;
+}
+
+std::uint16_t source_port_or_host_of(const Probe& probe) {
+    return is_next_host(probe.probe) ? probe.host : probe.source_port;
 }
 
 // The very same question once more: it needs no room of its own.
 bool is_repetition(const SingleProbe& single, const Probe& probe) {
     const std::uint32_t bytes = std::uint32_t{probe.packets} * probe.bytes;
-    return single.probe == probe.probe && single.source_port == probe.source_port &&
+    return single.probe == probe.probe &&
+           single.source_port_or_host == source_port_or_host_of(probe) &&
            single.destination_port == probe.destination_port &&
            (is_tcp_scan_probe(probe.probe) || is_next_host(probe.probe)) &&
            single.packets + probe.packets <= std::numeric_limits<std::uint8_t>::max() &&
@@ -165,7 +168,7 @@ SingleProbe SourceTracker::single_of(const Probe& probe) const {
     single.seen = second();
     single.seen_millis = static_cast<std::uint16_t>(
         duration_cast<milliseconds>(now_.time_since_epoch() - seconds(second())).count());
-    single.source_port = probe.source_port;
+    single.source_port_or_host = source_port_or_host_of(probe);
     single.destination_port = probe.destination_port;
     single.packets = static_cast<std::uint8_t>(
         std::min<std::uint32_t>(probe.packets, std::numeric_limits<std::uint8_t>::max()));
@@ -193,7 +196,7 @@ std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
         TracerouteRun& run = table_.at(source).traceroute;
         run.follow(1, first.seen);
     }
-    const std::uint16_t item = item_of(first.probe, first.source_port, first.destination_port);
+    const CountedItem item = item_of(first);
     for (const ScanKind kind : kinds_of(first.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
         if (!settings.is_enabled) {
@@ -202,9 +205,9 @@ std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
         Counter& counter = table_.obtain_counter(source, kind, first.expires_at);
         counter.packets += first.packets;
         counter.bytes += first.bytes;
-        list_ports(counter, first.probe, first.source_port, first.destination_port);
+        list_ports(counter, first.probe, first.source_port_or_host, first.destination_port);
         if (first.is_touched) {
-            add_item(counter, item, first.source_port, first.destination_port, first.seen);
+            add_item(counter, item, first.source_port_or_host, first.destination_port, first.seen);
         }
         if (settings.rate_window.count() > 0 &&
             (first.is_touched || first.probe == ProbeClass::EchoRequest)) {

@@ -29,7 +29,7 @@ Probe SourceTracker::host_probe_of(const Probe& probe) const {
         evidence_of(probe.probe) == Evidence::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
     host.pair = hash_.of(probe.source, base::IpAddress(),
                          static_cast<std::uint64_t>(KeyUse::Host) + sender);
-    host.source_port = static_cast<std::uint16_t>(hash_.of(probe.destination));
+    host.host = static_cast<std::uint16_t>(hash_.of(probe.destination));
     return host;
 }
 
@@ -76,7 +76,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
     port_probe.pair = slow.pair;
     port_probe.source = host.source;
     port_probe.destination = host.destination;
-    port_probe.port = host.source_port;
+    port_probe.port = host.host;
     port_probe.packets = host.packets;
     port_probe.bytes = host.bytes;
     port_probe.second = second();

@@ -115,9 +115,10 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
             Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
             counter.packets += single->packets;
             counter.bytes += single->bytes;
-            list_ports(counter, single->probe, single->source_port, single->destination_port);
-            add_item(counter, item_of(target, single->destination_port), single->source_port,
-                     single->destination_port, second_);
+            list_ports(counter, single->probe, single->source_port_or_host,
+                       single->destination_port);
+            add_item(counter, item_of(target, single->destination_port),
+                     single->source_port_or_host, single->destination_port, second_);
         }
         return;
     }
