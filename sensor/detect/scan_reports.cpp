@@ -12,7 +12,7 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-// What sources in lock-step are reported as; nullopt = the kind is not one that decoys hide.
+// The kind as which a decoy group is reported; nullopt = decoys cannot hide scans of `kind`.
 std::optional<ScanKind> group_kind_of(ScanKind kind) {
     if (is_tcp_port_scan(kind) || kind == ScanKind::SlowScan) {
         return ScanKind::Decoys;
@@ -106,7 +106,7 @@ bool ScanReports::report_detection(SourceTable& table, std::uint32_t source, Cou
     if (is_dropped(table.at(source), counter)) {
         return false;
     }
-    if (!report_in_lock_step(table, source, counter)) {
+    if (!report_with_decoys(table, source, counter)) {
         counter.is_detected = true;
         table.mark_scanning(source);
         send_detection(table.at(source), counter, false);
@@ -185,14 +185,14 @@ std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
         duration_cast<seconds>(settings_.of(group_kind).rate_window).count());
 }
 
-bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter) {
+bool ScanReports::report_with_decoys(SourceTable& table, std::uint32_t source, Counter& counter) {
     const auto kind = group_kind_of(counter.kind);
-    // Of slow scans the slow scan table knows who was in step.
+    // SlowScanDetector finds the decoys of slow scans.
     if (!kind || counter.kind == ScanKind::SlowScan || !settings_.of(*kind).is_enabled) {
         return false;
     }
     const std::uint32_t window = decoy_window(*kind);
-    // One that lagged behind the others.
+    // A source that is slower than the other members of a reported group joins it.
     const std::uint32_t before = counter.item_before_at != 0 ? counter.item_before_at : second();
     const std::uint16_t group =
         groups_.find(*kind, table.at(source).destination, counter.destination_ports,
@@ -204,7 +204,7 @@ bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, 
     if (groups_.is_full()) {
         return false;
     }
-    auto members = find_lock_step(table, source, counter, window);
+    auto members = find_decoy_group(table, source, counter, window);
     std::erase_if(members, [&](std::uint32_t member) {
         return member != source &&
                is_dropped(table.at(member), *table.find_counter(member, counter.kind));
@@ -212,14 +212,14 @@ bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, 
     if (members.size() < settings_.of(*kind).threshold) {
         return false;
     }
-    report_together(table, members, counter.kind);
+    report_group(table, members, counter.kind);
     return true;
 }
 
-void ScanReports::report_together(SourceTable& table, const std::vector<std::uint32_t>& members,
-                                  ScanKind kind) {
+void ScanReports::report_group(SourceTable& table, const std::vector<std::uint32_t>& members,
+                               ScanKind kind) {
     const ScanKind group_kind = *group_kind_of(kind);
-    const Counter* widest = nullptr;  // it knows the most ports
+    const Counter* widest = nullptr;  // the one with the most ports
     std::uint64_t packets = 0;
     for (const std::uint32_t member : members) {
         const Counter* counter = table.find_counter(member, kind);
@@ -253,7 +253,7 @@ void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t so
 }
 
 void ScanReports::judge_member(SourceTable& table, std::uint32_t source, Counter& counter) {
-    const std::size_t others = count_in_step(table, source, counter);
+    const std::size_t others = count_members_at_same_ports(table, source, counter);
     if (is_dropped(table.at(source), counter)) {
         counter.begin_next_line();
         return;

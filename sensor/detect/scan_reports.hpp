@@ -1,5 +1,5 @@
-// ScanReports: how a detection becomes an Observation: the sources that scan in lock-step as one, a
-// scan with the tool that it looks like behind it.
+// ScanReports: makes an Observation of each detection. Decoys are reported as one scan, and the
+// tool that a scan looks like is reported after it.
 //
 // Between SourceTracker, which detects, and the sink. Single-threaded.
 #pragma once
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "sensor/detect/crowd_watch.hpp"
+#include "sensor/detect/decoy_detector.hpp"
 #include "sensor/detect/extent.hpp"
 #include "sensor/detect/handshakes.hpp"
-#include "sensor/detect/lock_step.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/probe_history.hpp"
@@ -51,23 +51,21 @@ class ScanReports {
     // `interface`. An address of 0.0.0.0 or an interface of 0 is not known.
     bool is_dropped(const base::IpAddress& source, const base::IpAddress& destination,
                     std::uint32_t interface) const;
-    // A counter reached its threshold: it and those in lock-step with it are detected from now on.
-    // False = the host drops what this source sends, so that it learnt nothing: nothing is
-    // reported. The caller then forgets the ports.
+    // A counter reached its threshold: its source and the decoys of it are detected from now on.
+    // False = the host drops the packets of this source, so that the source learnt nothing: nothing
+    // is reported, and the caller must forget the ports.
     bool report_detection(SourceTable& table, std::uint32_t source, Counter& counter);
-    // A detected source continues: one more line about it, unless the host drops what it sends.
+    // A detected source continues: reports it once more, unless the host drops its packets.
     void report_repetition(const SourceState& state, Counter& counter);
-    // Whether report_together() can report anything.
+    // Whether report_group() may be called.
     bool has_room_for_group() const { return !groups_.is_full(); }
-    // Sources in lock-step, each with a counter of `kind`, are detected as one from now on.
+    // The members, each with a counter of `kind`, are detected as one decoy group from now on.
     // REQUIRES: has_room_for_group(); members is not empty.
-    void report_together(SourceTable& table, const std::vector<std::uint32_t>& members,
-                         ScanKind kind);
-    // A member of a group touched a threshold of ports since the last time it was asked about.
-    // Touched by too few of the others: it leaves the group, and is reported as a scanner of its
-    // own.
+    void report_group(SourceTable& table, const std::vector<std::uint32_t>& members, ScanKind kind);
+    // A member of a group probed a threshold of ports since its last comparison. If too few other
+    // members probed the same ports, it leaves the group and is reported as a scanner of its own.
     void judge_member(SourceTable& table, std::uint32_t source, Counter& counter);
-    // A counter is about to be dropped.
+    // Reports the end of a detected scan. Call before the counter is dropped.
     void report_end(const SourceState& state, const Counter& counter);
     void report_crowd(const CrowdWatch::Report& report);
 
@@ -86,9 +84,9 @@ class ScanReports {
     // handshake may have come by the right interface; a proof outweighs partial checksums, since
     // this host took such packets.
     void grade(const SourceState& state, const Counter& counter, Observation& observation) const;
-    // The last member of a group that was still going on is `member`.
+    // `member` was the last active member of the group `of`.
     void send_group_end(const SourceState& member, std::uint16_t of);
-    bool report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter);
+    bool report_with_decoys(SourceTable& table, std::uint32_t source, Counter& counter);
     std::uint32_t second() const;
     std::uint32_t decoy_window(ScanKind group_kind) const;
     void join(SourceTable& table, std::uint16_t group, std::uint32_t source, Counter& counter);

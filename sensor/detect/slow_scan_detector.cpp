@@ -153,28 +153,28 @@ void SlowScanDetector::begin(const SlowScanTable::ProbedPorts& probed, const Sou
 
 void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Burst& last) {
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
-    std::vector<SlowScanTable::ProbedPorts> walkers{probed};
+    std::vector<SlowScanTable::ProbedPorts> group{probed};
     if (decoys.is_enabled && reports_.has_room_for_group()) {
-        const auto others = slow_table_.in_step(
+        const auto others = slow_table_.find_decoys(
             probed, static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
         if (others.size() + 1 >= decoys.threshold) {
-            walkers.insert(walkers.end(), others.begin(), others.end());
+            group.insert(group.end(), others.begin(), others.end());
         }
     }
-    for (const SlowScanTable::ProbedPorts& walker : walkers) {
-        slow_table_.forget(walker.pair);
-        const bool is_known = walker.pair == probed.pair;
-        begin(walker, is_known ? last.source_ports : SourcePorts(), is_known ? last.interface : 0);
+    for (const SlowScanTable::ProbedPorts& member : group) {
+        slow_table_.forget(member.pair);
+        const bool is_known = member.pair == probed.pair;
+        begin(member, is_known ? last.source_ports : SourcePorts(), is_known ? last.interface : 0);
     }
     std::vector<std::uint32_t> members;
-    for (const SlowScanTable::ProbedPorts& walker : walkers) {
-        const std::uint32_t source = table_.find(walker.pair);
+    for (const SlowScanTable::ProbedPorts& member : group) {
+        const std::uint32_t source = table_.find(member.pair);
         if (source != kNoIndex) {  // else its room was needed at once
             members.push_back(source);
         }
     }
     if (members.size() > 1) {
-        reports_.report_together(table_, members, ScanKind::SlowScan);
+        reports_.report_group(table_, members, ScanKind::SlowScan);
     } else if (!members.empty()) {
         const std::uint32_t source = members.front();
         table_.at(source).is_slow = reports_.report_detection(

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "sensor/detect/lock_step.hpp"
+#include "sensor/detect/decoy_detector.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -17,8 +17,8 @@ constexpr std::size_t kMaxSearched = 4096;
 
 std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
-bool is_in_step(const SlowScanTable::ProbedPorts& one, const SlowScanTable::ProbedPorts& other,
-                std::uint32_t seconds) {
+bool has_same_ports_and_times(const SlowScanTable::ProbedPorts& one,
+                              const SlowScanTable::ProbedPorts& other, std::uint32_t seconds) {
     const auto ports = one.ports.ports();
     const auto others = other.ports.ports();
     std::size_t same = 0;
@@ -276,10 +276,10 @@ void SlowScanTable::take_back(const PortProbe& probe) {
     }
 }
 
-std::vector<SlowScanTable::ProbedPorts> SlowScanTable::in_step(const ProbedPorts& probed,
-                                                               std::uint32_t seconds) const {
+std::vector<SlowScanTable::ProbedPorts> SlowScanTable::find_decoys(const ProbedPorts& probed,
+                                                                   std::uint32_t seconds) const {
     std::vector<ProbedPorts> others;
-    if (probed.ports.size() < kFewestInStep) {
+    if (probed.ports.size() < kFewestSharedPorts) {
         return others;
     }
     std::size_t looked_at = 0;
@@ -307,9 +307,9 @@ std::vector<SlowScanTable::ProbedPorts> SlowScanTable::in_step(const ProbedPorts
                 return others;
             }
             const ProbedPorts other = probed_ports_of(exact);
-            if (is_in_step(probed, other, seconds)) {
+            if (has_same_ports_and_times(probed, other, seconds)) {
                 others.push_back(other);
-                if (others.size() + 1 == kMaxLockStep) {
+                if (others.size() + 1 == kMaxGroupMembers) {
                     return others;
                 }
             }

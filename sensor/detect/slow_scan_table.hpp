@@ -90,7 +90,7 @@ class SlowScanTable {
     // each at most `seconds` before or after `probed`. Their last port must be as recent as the
     // last or the last but one of `probed`. Returns at most as many as fit into a decoy group, from
     // a bounded search. They stay in the table.
-    std::vector<ProbedPorts> in_step(const ProbedPorts& probed, std::uint32_t seconds) const;
+    std::vector<ProbedPorts> find_decoys(const ProbedPorts& probed, std::uint32_t seconds) const;
     // Removes all ports of the pair, or these.
     void forget(std::uint64_t pair);
     void forget(std::uint64_t pair, std::span<const std::uint16_t> ports);

@@ -57,7 +57,7 @@ struct Counter {
     PortList<kMaxPortThreshold> counted_items;  // closed or unanswered: add_item()
     DestinationPorts destination_ports;         // touched, for the log
     SourcePorts source_ports;
-    std::uint16_t group = kNoGroup;        // of sources that scan in lock-step
+    std::uint16_t group = kNoGroup;        // of decoys
     std::uint16_t unanswered = 0;          // probes since our last answer; detected ones only
     std::uint16_t latest_source_port = 0;  // of the item that was counted last …
     std::uint16_t latest_port = 0;         // … and its port
@@ -130,7 +130,7 @@ class SourceTable {
     std::uint32_t find(std::uint64_t pair) {
         return latest_ != kNoIndex && states_[latest_].pair == pair ? latest_ : search(pair);
     }
-    // Fetches the chain that find() will walk.
+    // Prefetches the chain that find() reads.
     void prefetch(std::uint64_t pair) { __builtin_prefetch(&chain_of(pair)); }
     // It was seen at `second`.
     void touch(std::uint32_t index, std::uint32_t second);

@@ -231,7 +231,7 @@ TEST_CASE("blind_spots: what waited for an answer when a slow scan was found is 
     CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan over 19/760"});
 }
 
-TEST_CASE("blind_spots: slow sources in lock-step are one report") {
+TEST_CASE("blind_spots: slow scans with decoys are one report") {
     for (const int decoys : {7, 1}) {
         for (const bool is_one_burst : {false, true}) {
             CAPTURE(decoys, is_one_burst);
@@ -444,7 +444,7 @@ TEST_CASE("blind_spots: what is left of connections whose handshake was seen is 
     CHECK(wire.scans().empty());
 }
 
-TEST_CASE("blind_spots: sources in lock-step are one report, whichever of them gets answers") {
+TEST_CASE("blind_spots: a scan with decoys is one report, whichever source gets answers") {
     struct Row {
         const char* what;
         int answered;  // the source whose probes are refused at once; -1 = all, -2 = none
@@ -483,7 +483,7 @@ TEST_CASE("blind_spots: sources that scan on their own are each reported") {
     CHECK(wire.scans() == Texts(5, "TCP: SYN scan detected"));
 }
 
-TEST_CASE("blind_spots: two in lock-step are two scans, unless two are made enough") {
+TEST_CASE("blind_spots: two sources at the same ports are two scans, unless the threshold is two") {
     for (const std::uint16_t enough : {std::uint16_t{3}, std::uint16_t{2}}) {
         TrackerSettings settings;
         settings.of(ScanKind::Decoys).threshold = enough;

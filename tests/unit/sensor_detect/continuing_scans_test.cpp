@@ -160,7 +160,7 @@ TEST_CASE("continuing_scans: a member of a decoy group that goes on alone is a s
             }
             wire.pass(milliseconds(50));
         }
-        // Two in step are two scanners, as they would be from the start; six are decoys still.
+        // Two sources at the same ports are two scanners, as from the start; six are still decoys.
         const std::size_t alone = companions == 5 ? 0 : static_cast<std::size_t>(1 + companions);
         CHECK(detections(wire) == 1 + alone);
         wire.pass(seconds(60));

@@ -1,4 +1,4 @@
-#include "sensor/detect/lock_step.hpp"
+#include "sensor/detect/decoy_detector.hpp"
 
 #include <algorithm>
 
@@ -7,17 +7,17 @@ namespace {
 
 // How far a port may be from its place in the other list.
 constexpr std::size_t kMaxShift = 2;
-// Of the sources seen last; and of those of the right time and destination.
+// Most sources that are searched, starting with the one that was active last.
 constexpr std::size_t kMaxLookedAt = 1024;
 
-bool is_going_on(const DecoyGroup& group) { return group.going_on > 0; }
+bool is_active(const DecoyGroup& group) { return group.active > 0; }
 
 }  // namespace
 
-bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other) {
+bool is_same_port_order(const DestinationPorts& one, const DestinationPorts& other) {
     const auto a = one.ports();
     const auto b = other.ports();
-    if (a.size() < kFewestInStep) {
+    if (a.size() < kFewestSharedPorts) {
         return false;
     }
     std::size_t same = 0;
@@ -34,11 +34,11 @@ bool is_same_walk(const DestinationPorts& one, const DestinationPorts& other) {
     return is_most(same, a.size());
 }
 
-std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t source,
-                                          const Counter& counter, std::uint32_t seconds) {
+std::vector<std::uint32_t> find_decoy_group(SourceTable& table, std::uint32_t source,
+                                            const Counter& counter, std::uint32_t seconds) {
     std::vector<std::uint32_t> members{source};
     const SourceState& self = table.at(source);
-    // Whose turn is still to come is a door behind.
+    // A source that has not sent its latest probe yet is one port behind.
     const std::uint32_t before =
         counter.item_before_at != 0 ? counter.item_before_at : self.last_seen;
     const std::uint32_t since = std::min(self.last_seen, before);
@@ -47,7 +47,7 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
         std::size_t looked_at = 0;
         for (std::uint32_t index = table.newest(is_scanning);
              index != kNoIndex && looked_at < kMaxLookedAt && compared < kMaxCompared &&
-             members.size() < kMaxLockStep;
+             members.size() < kMaxGroupMembers;
              index = table.older_than(index), ++looked_at) {
             const SourceState& state = table.at(index);
             if (state.last_seen + seconds < since) {
@@ -61,7 +61,7 @@ std::vector<std::uint32_t> find_lock_step(SourceTable& table, std::uint32_t sour
             ++compared;
             const Counter* other = table.find_counter(index, counter.kind);
             if (other != nullptr && !other->is_detected &&
-                is_same_walk(counter.destination_ports, other->destination_ports)) {
+                is_same_port_order(counter.destination_ports, other->destination_ports)) {
                 members.push_back(index);
             }
         }
@@ -80,7 +80,8 @@ DestinationPorts first_ports_of(const Counter& counter) {
     return ports;
 }
 
-std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counter& counter) {
+std::size_t count_members_at_same_ports(SourceTable& table, std::uint32_t source,
+                                        const Counter& counter) {
     const auto ports = counter.counted_items.ports();
     std::size_t found = 0;
     std::size_t looked_at = 0;
@@ -91,7 +92,7 @@ std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counte
             continue;
         }
         const auto same = std::count_if(ports.begin(), ports.end(), [&](std::uint16_t port) {
-            // What it touched since it was asked about, and before.
+            // Ports probed since the last comparison, and before it.
             return other->counted_items.contains(port) || other->destination_ports.contains(port);
         });
         found += is_most(static_cast<std::size_t>(same), ports.size()) ? 1 : 0;
@@ -100,12 +101,12 @@ std::size_t count_in_step(SourceTable& table, std::uint32_t source, const Counte
 }
 
 bool DecoyGroups::is_full() const {
-    return groups_.size() == kMaxGroups && std::all_of(groups_.begin(), groups_.end(), is_going_on);
+    return groups_.size() == kMaxGroups && std::all_of(groups_.begin(), groups_.end(), is_active);
 }
 
 std::uint16_t DecoyGroups::make(ScanKind kind, const base::IpAddress& destination,
                                 const DestinationPorts& ports, std::uint32_t second) {
-    auto free = std::find_if_not(groups_.begin(), groups_.end(), is_going_on);
+    auto free = std::find_if_not(groups_.begin(), groups_.end(), is_active);
     if (free == groups_.end()) {
         if (groups_.size() == kMaxGroups) {
             return kNoGroup;
@@ -124,9 +125,9 @@ std::uint16_t DecoyGroups::find(ScanKind kind, const base::IpAddress& destinatio
                                 const DestinationPorts& ports, std::uint32_t since) const {
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         const DecoyGroup& group = groups_[i];
-        if (is_going_on(group) && group.made_at >= since && group.kind == kind &&
-            group.destination == destination && group.sources.size() < kMaxLockStep &&
-            is_same_walk(group.destination_ports, ports)) {
+        if (is_active(group) && group.made_at >= since && group.kind == kind &&
+            group.destination == destination && group.sources.size() < kMaxGroupMembers &&
+            is_same_port_order(group.destination_ports, ports)) {
             return static_cast<std::uint16_t>(i);
         }
     }
@@ -136,22 +137,22 @@ std::uint16_t DecoyGroups::find(ScanKind kind, const base::IpAddress& destinatio
 void DecoyGroups::add(std::uint16_t group, const base::IpAddress& source) {
     auto& sources = groups_[group].sources;
     if (std::find(sources.begin(), sources.end(), source) == sources.end()) {
-        sources.push_back(source);  // else it was quiet meanwhile
+        sources.push_back(source);  // else it had been quiet for a while
     }
-    ++groups_[group].going_on;
+    ++groups_[group].active;
 }
 
 bool DecoyGroups::remove(std::uint16_t group, const base::IpAddress& source) {
     auto& sources = groups_[group].sources;
     sources.erase(std::remove(sources.begin(), sources.end(), source), sources.end());
-    return --groups_[group].going_on == 0;
+    return --groups_[group].active == 0;
 }
 
 bool DecoyGroups::end(std::uint16_t group, const Counter& counter) {
     DecoyGroup& over = groups_[group];
     over.packets += counter.packets;
     over.bytes += counter.bytes;
-    return --over.going_on == 0;
+    return --over.active == 0;
 }
 
 }  // namespace portcullis::sensor_detect
