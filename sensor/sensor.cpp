@@ -7,7 +7,7 @@
 
 #include "sensor/detect/compat_tracker.hpp"
 #include "sensor/detect/scan_tracker.hpp"
-#include "sensor/detect/smurf_watch.hpp"
+#include "sensor/detect/smurf_detector.hpp"
 #include "sensor/packet/compat_reassembler.hpp"
 #include "sensor/packet/icmp_message.hpp"
 #include "sensor/packet/reassembler.hpp"
@@ -47,7 +47,7 @@ std::unique_ptr<sensor_detect::Tracker> make_tracker(const SensorSettings& setti
         return std::make_unique<sensor_detect::CompatTracker>(tracker, !settings.promisc.empty(),
                                                               sink);
     }
-    return std::make_unique<sensor_detect::SmurfWatch>(
+    return std::make_unique<sensor_detect::SmurfDetector>(
         tracker, sink, std::make_unique<sensor_detect::ScanTracker>(tracker, sink));
 }
 

@@ -1,4 +1,4 @@
-#include "sensor/detect/smurf_watch.hpp"
+#include "sensor/detect/smurf_detector.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,7 +17,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t kMaxNetworks = 1024;
 constexpr std::size_t kMinHosts = 3;
-// Replies to what we asked ourselves may come so much later.
+// Time after an echo request of ours in which replies from that network are expected, in seconds.
 constexpr std::uint32_t kAskedMemory = 60;
 
 bool is_echo_answer(const Packet& packet) {
@@ -34,7 +34,7 @@ base::IpAddress echo_network_of(const base::IpAddress& address) {
     return network_of(address, address.is_v4() ? 24 : 64);
 }
 
-// Tells the hosts of a network apart well enough to count a few.
+// Distinguishes the hosts of a network well enough to count a few.
 std::uint16_t host_of(const base::IpAddress& address) {
     const std::uint8_t* last = address.data() + address.size() - 2;
     return static_cast<std::uint16_t>((last[0] << 8) | last[1]);
@@ -46,49 +46,49 @@ Flow flow_to(const base::IpAddress& ours, const base::IpAddress& theirs) {
 
 }  // namespace
 
-SmurfWatch::SmurfWatch(const TrackerSettings& settings, ObservationSink& sink,
-                       std::unique_ptr<Tracker> next)
+SmurfDetector::SmurfDetector(const TrackerSettings& settings, ObservationSink& sink,
+                             std::unique_ptr<Tracker> next)
     : settings_(settings), sink_(sink), next_(std::move(next)), table_(kMaxNetworks, *this) {}
 
-void SmurfWatch::set_settings(const TrackerSettings& settings) {
+void SmurfDetector::set_settings(const TrackerSettings& settings) {
     settings_ = settings;
     next_->set_settings(settings);
 }
 
-std::uint32_t SmurfWatch::second() const {
+std::uint32_t SmurfDetector::second() const {
     return static_cast<std::uint32_t>(
         std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count());
 }
 
-// Most packets are TCP, and concern nobody here while nothing is remembered.
-void SmurfWatch::on_inbound(const Packet& packet, base::Timestamp now) {
+// Most packets are TCP, and need no work here while no network is counted.
+void SmurfDetector::on_inbound(const Packet& packet, base::Timestamp now) {
     if (packet.transport == Transport::Tcp && table_.size() == 0) {
         next_->on_inbound(packet, now);
     } else {
-        look_at_inbound(packet, now);
+        examine_inbound(packet, now);
     }
 }
 
-void SmurfWatch::look_at_inbound(const Packet& packet, base::Timestamp now) {
+void SmurfDetector::examine_inbound(const Packet& packet, base::Timestamp now) {
     const bool is_answer = packet.transport != Transport::Tcp && is_echo_answer(packet) &&
                            settings_.of(ScanKind::Smurf).is_enabled;
     keep_up(is_answer, now);
-    if (is_answer && takes(packet)) {
+    if (is_answer && count_reply(packet)) {
         ++taken_;
         return;
     }
     next_->on_inbound(packet, now);
 }
 
-void SmurfWatch::on_outbound(const Packet& packet, base::Timestamp now) {
+void SmurfDetector::on_outbound(const Packet& packet, base::Timestamp now) {
     if (packet.transport == Transport::Tcp && table_.size() == 0) {
         next_->on_outbound(packet, now);
     } else {
-        look_at_outbound(packet, now);
+        examine_outbound(packet, now);
     }
 }
 
-void SmurfWatch::look_at_outbound(const Packet& packet, base::Timestamp now) {
+void SmurfDetector::examine_outbound(const Packet& packet, base::Timestamp now) {
     const bool is_question = packet.transport != Transport::Tcp && is_echo_question(packet);
     keep_up(is_question, now);
     if (is_question) {
@@ -97,20 +97,21 @@ void SmurfWatch::look_at_outbound(const Packet& packet, base::Timestamp now) {
     next_->on_outbound(packet, now);
 }
 
-void SmurfWatch::on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
-                                    base::Timestamp now) {
+void SmurfDetector::on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
+                                       base::Timestamp now) {
     keep_up(false, now);
     next_->on_address_request(sender, target, now);
 }
 
-// What is over here is told before the next tracker sees a later packet: its time never goes back.
-void SmurfWatch::keep_up(bool is_for_us, base::Timestamp now) {
-    if (is_for_us || table_.size() > 0) {
+// Reports attacks that have ended before the next tracker sees a later packet, so that its time
+// never goes back.
+void SmurfDetector::keep_up(bool is_counted, base::Timestamp now) {
+    if (is_counted || table_.size() > 0) {
         advance(now);
     }
 }
 
-bool SmurfWatch::takes(const Packet& packet) {
+bool SmurfDetector::count_reply(const Packet& packet) {
     const DetectorSettings& settings = settings_.of(ScanKind::Smurf);
     const base::IpAddress network = echo_network_of(packet.source);
     if (asked_.knows(flow_to(packet.destination, packet.source), second(), kAskedMemory)) {
@@ -129,7 +130,8 @@ bool SmurfWatch::takes(const Packet& packet) {
     counter.bytes += packet.payload_length;
     const bool is_datagram = packet.transport == Transport::Udp;
     if (counter.is_detected) {
-        // The question bore one port of ours: who sends to others from port 7 scans.
+        // The forged requests had one port of ours. Datagrams from port 7 to other ports are a
+        // scan.
         const auto ports = counter.destination_ports.ports();
         return !is_datagram ||
                std::find(ports.begin(), ports.end(), packet.destination_port) != ports.end();
@@ -149,7 +151,7 @@ bool SmurfWatch::takes(const Packet& packet) {
     return true;
 }
 
-void SmurfWatch::report_detected(std::uint32_t index, Counter& counter) {
+void SmurfDetector::report_detected(std::uint32_t index, Counter& counter) {
     counter.is_detected = true;
     table_.mark_scanning(index);
     Observation observation;
@@ -165,7 +167,7 @@ void SmurfWatch::report_detected(std::uint32_t index, Counter& counter) {
     sink_.on_observation(observation);
 }
 
-void SmurfWatch::on_counter_over(const SourceState& state, const Counter& counter) {
+void SmurfDetector::on_counter_over(const SourceState& state, const Counter& counter) {
     if (!counter.is_detected) {
         return;
     }
@@ -180,9 +182,9 @@ void SmurfWatch::on_counter_over(const SourceState& state, const Counter& counte
     sink_.on_observation(observation);
 }
 
-void SmurfWatch::advance(base::Timestamp now) {
+void SmurfDetector::advance(base::Timestamp now) {
     const base::Timestamp wanted = std::min(now, kEndOfTime);
-    if (wanted < now_ - kClockTolerance) {  // what is remembered lies in the future now
+    if (wanted < now_ - kClockTolerance) {  // the stored times are in the future now
         next_->advance(now);
         now_ = wanted;
         table_.clear();
@@ -195,7 +197,7 @@ void SmurfWatch::advance(base::Timestamp now) {
         if (!due || base::Timestamp(seconds(*due)) > target) {
             break;
         }
-        // In order of time, the lines of both.
+        // The lines of both trackers stay in order of time.
         now_ = std::max(now_, base::Timestamp(seconds(*due)));
         next_->advance(now_);
         table_.sweep(*due);
@@ -204,7 +206,7 @@ void SmurfWatch::advance(base::Timestamp now) {
     next_->advance(now);
 }
 
-std::optional<base::Timestamp> SmurfWatch::next_deadline() {
+std::optional<base::Timestamp> SmurfDetector::next_deadline() {
     const auto next = next_->next_deadline();
     const auto due = table_.next_sweep();
     if (!due) {
@@ -214,13 +216,13 @@ std::optional<base::Timestamp> SmurfWatch::next_deadline() {
     return next ? std::min(*next, at) : at;
 }
 
-void SmurfWatch::finish(base::Timestamp now) {
+void SmurfDetector::finish(base::Timestamp now) {
     advance(now);
     next_->finish(now);
     table_.clear();
 }
 
-TrackerCounters SmurfWatch::counters() const {
+TrackerCounters SmurfDetector::counters() const {
     TrackerCounters counters = next_->counters();
     counters.inbound += taken_;
     counters.source_evictions += table_.evictions();

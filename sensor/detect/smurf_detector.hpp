@@ -1,10 +1,11 @@
-// SmurfWatch: echo replies that a whole network sends because somebody asked it in our name.
+// SmurfDetector: echo replies that all hosts of a network send to us, because somebody sent them
+// echo requests in our name.
 //
-// Stands before another Tracker and takes away what belongs to an attack that is going on; all else
-// is handed on. Counted are ICMP echo replies and datagrams from port 7, from one network (/24,
-// /64) to one address of ours, that we did not ask any host of that network for. It is an attack
-// from as many within the window as the settings of ScanKind::Smurf say, if three hosts or more
-// took part. Single-threaded; bounded: see SourceTable.
+// It is a Tracker in front of another one: it consumes the replies of a detected attack and passes
+// every other packet on. It counts ICMP echo replies and datagrams from port 7 of one network (/24,
+// /64) to one address of ours, if we sent no request to any host of that network. An attack is
+// detected when the rate reaches the settings of ScanKind::Smurf and at least three hosts replied.
+// Single-threaded; bounded: see SourceTable.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,11 @@
 
 namespace portcullis::sensor_detect {
 
-class SmurfWatch final : public Tracker, private CounterSink {
+class SmurfDetector final : public Tracker, private CounterSink {
   public:
-    // `sink` must outlive it.
-    SmurfWatch(const TrackerSettings& settings, ObservationSink& sink,
-               std::unique_ptr<Tracker> next);
+    // `sink` must outlive the detector.
+    SmurfDetector(const TrackerSettings& settings, ObservationSink& sink,
+                  std::unique_ptr<Tracker> next);
 
     void set_settings(const TrackerSettings& settings) override;
     void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) override;
@@ -41,14 +42,16 @@ class SmurfWatch final : public Tracker, private CounterSink {
     TrackerCounters counters() const override;
 
   private:
-    // Not inlined: the registers that they save would be saved for every packet.
-    [[gnu::noinline]] void look_at_inbound(const sensor_packet::Packet& packet,
+    // Not inlined: the callers would otherwise save their registers for every packet.
+    [[gnu::noinline]] void examine_inbound(const sensor_packet::Packet& packet,
                                            base::Timestamp now);
-    [[gnu::noinline]] void look_at_outbound(const sensor_packet::Packet& packet,
+    [[gnu::noinline]] void examine_outbound(const sensor_packet::Packet& packet,
                                             base::Timestamp now);
-    void keep_up(bool is_for_us, base::Timestamp now);
-    // True = the packet belongs to an attack that was reported.
-    bool takes(const sensor_packet::Packet& packet);
+    // Lets time pass if something is counted here, or will be (`is_counted`).
+    void keep_up(bool is_counted, base::Timestamp now);
+    // Counts a reply, and reports an attack if there are enough. Returns true if the packet belongs
+    // to a reported attack.
+    bool count_reply(const sensor_packet::Packet& packet);
     void report_detected(std::uint32_t index, Counter& counter);
     void on_counter_over(const SourceState& state, const Counter& counter) override;
     std::uint32_t second() const;
@@ -58,7 +61,7 @@ class SmurfWatch final : public Tracker, private CounterSink {
     std::unique_ptr<Tracker> next_;
     base::KeyedHash hash_;
     SourceTable table_;
-    FlowMemory asked_;  // networks in which we asked somebody
+    FlowMemory asked_;  // networks to which we sent an echo request
     base::Timestamp now_;
     std::uint64_t taken_ = 0;
 };

@@ -1,4 +1,4 @@
-#include "sensor/detect/smurf_watch.hpp"
+#include "sensor/detect/smurf_detector.hpp"
 
 #include <fmt/format.h>
 
@@ -75,7 +75,7 @@ class Wire final : public ObservationSink {
         }
     }
 
-    SmurfWatch watch;
+    SmurfDetector watch;
     HandedOn handed_on;
     std::vector<Observation> observations;
     Timestamp now{seconds(1'700'000'000)};
@@ -83,7 +83,7 @@ class Wire final : public ObservationSink {
 
 }  // namespace
 
-TEST_CASE("smurf_watch: echo replies of a network that was not asked are one attack") {
+TEST_CASE("smurf_detector: echo replies of a network without a request of ours are one attack") {
     for (const Transport transport : {Transport::Icmp, Transport::Udp}) {
         Wire wire;
         wire.replies(200, 50, transport);
@@ -102,7 +102,7 @@ TEST_CASE("smurf_watch: echo replies of a network that was not asked are one att
     }
 }
 
-TEST_CASE("smurf_watch: an ARP request is handed on with its time") {
+TEST_CASE("smurf_detector: an ARP request is passed on with its time") {
     Wire wire;
     wire.watch.on_address_request(*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2"),
                                   wire.now);
@@ -110,7 +110,7 @@ TEST_CASE("smurf_watch: an ARP request is handed on with its time") {
           std::vector<std::string>{"10.0.0.1 asks for 10.0.0.2 at 1700000000"});
 }
 
-TEST_CASE("smurf_watch: what one host sends, what was asked for and what comes slowly is none") {
+TEST_CASE("smurf_detector: replies of one host, requested or slow ones are not an attack") {
     Wire one_host;
     one_host.replies(500, 2);
     CHECK(one_host.observations.empty());
@@ -140,7 +140,7 @@ TEST_CASE("smurf_watch: what one host sends, what was asked for and what comes s
     CHECK(off.observations.empty());
 }
 
-TEST_CASE("smurf_watch: an attack does not hide a scan from port 7") {
+TEST_CASE("smurf_detector: an attack does not hide a scan from port 7") {
     Wire wire;
     wire.replies(200, 50, Transport::Udp);
     const int before = wire.handed_on.packets;
@@ -150,7 +150,7 @@ TEST_CASE("smurf_watch: an attack does not hide a scan from port 7") {
     CHECK(wire.handed_on.packets == before + 50);
 }
 
-TEST_CASE("smurf_watch: the time that it hands on never goes back") {
+TEST_CASE("smurf_detector: the time that it passes on never goes back") {
     Wire wire;
     wire.replies(1, 1);
     for (int i = 0; i < 100; ++i) {
