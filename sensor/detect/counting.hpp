@@ -1,7 +1,7 @@
 // Counting: what a probe adds to a counter, and when that is enough for a line.
 //
-// Shared by SourceTracker (a counter for each pair of addresses) and WideScans (one for all targets
-// of a source). Plain functions over Counter; single-threaded.
+// Shared by SourceTracker (a counter for each pair of addresses) and MultiTargetDetector (one for
+// all targets of a source). Plain functions over Counter; single-threaded.
 #pragma once
 
 #include <cstdint>

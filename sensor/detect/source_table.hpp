@@ -103,7 +103,7 @@ struct SourceState {
     std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
     std::uint32_t bogus_line_at = 0;
     std::uint32_t interface = 0;      // on which the probes that count arrived; 0 = not known
-    std::uint32_t extent = kNoIndex;  // WideScans: of which addresses it is the sum
+    std::uint32_t extent = kNoIndex;  // MultiTargetDetector: of which addresses it is the sum
     TracerouteRun traceroute;
     // Links of the hash chain, of the list by age, of the wheel slot.
     std::uint32_t chain_next = kNoIndex;

@@ -93,7 +93,7 @@ SourceTracker::SourceTracker(const TrackerSettings& settings, const Handshakes& 
       table_(counted_sources(settings), *this),
       reports_(settings, handshakes, extents_, sink),
       slow_(settings, table_, extents_, reports_, *this, counted_sources(settings)),
-      wide_(settings, hash_, {table_, singles_}, extents_, reports_, *this),
+      multi_target_(settings, hash_, {table_, singles_}, extents_, reports_, *this),
       slow_hosts_(kSlowHostSources) {}
 
 void SourceTracker::set_own_addresses(std::span<const base::IpAddress> addresses) {
@@ -103,13 +103,13 @@ void SourceTracker::set_own_addresses(std::span<const base::IpAddress> addresses
     has_several_v6_ = static_cast<std::ptrdiff_t>(addresses.size()) - of_v4 > 1;
 }
 
-bool SourceTracker::is_wide_v6(const base::IpAddress& source,
-                               const base::IpAddress& destination) const {
+bool SourceTracker::counts_all_targets_v6(const base::IpAddress& source,
+                                          const base::IpAddress& destination) const {
     return has_several_v6_ || !is_neighbour(source, destination);
 }
 
-std::uint64_t SourceTracker::wide_key_of(const base::IpAddress& source,
-                                         const base::IpAddress& destination) const {
+std::uint64_t SourceTracker::source_key_of(const base::IpAddress& source,
+                                           const base::IpAddress& destination) const {
     const auto use = static_cast<std::uint64_t>(KeyUse::Source);
     if (source.is_v4() || is_neighbour(source, destination)) {
         return hash_.of(source, base::IpAddress(), use);
@@ -124,7 +124,7 @@ std::uint64_t SourceTracker::slow_key_of(const Probe& probe) const {
 }
 
 std::uint8_t SourceTracker::target_of(const Probe& probe) const {
-    return is_wide(probe.source, probe.destination)
+    return counts_all_targets(probe.source, probe.destination)
                ? static_cast<std::uint8_t>(hash_.of(probe.destination))
                : std::uint8_t{0};
 }
@@ -134,7 +134,7 @@ void SourceTracker::set_time(base::Timestamp now) {
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
     slow_.set_time(now, second_);
-    wide_.set_second(second_);
+    multi_target_.set_second(second_);
 }
 
 std::uint64_t SourceTracker::pair_of(const base::IpAddress& source,
@@ -230,8 +230,8 @@ std::uint32_t SourceTracker::obtain(const Probe& probe) {
 }
 
 SourceTracker::Reception SourceTracker::receive(Probe& probe) {
-    if (!wide_.is_empty() && is_wide(probe.source, probe.destination) &&
-        wide_.receive(probe, key_of(probe))) {
+    if (!multi_target_.is_empty() && counts_all_targets(probe.source, probe.destination) &&
+        multi_target_.receive(probe, key_of(probe))) {
         return Reception::Taken;
     }
     std::uint32_t source = table_.find(probe.pair);
@@ -369,7 +369,8 @@ void SourceTracker::touch(const Probe& probe, PortState state) {
     if (is_next_host(probe.probe)) {
         return;
     }
-    if (is_wide(probe.source, probe.destination) && wide_.touch(probe, key_of(probe), state)) {
+    if (counts_all_targets(probe.source, probe.destination) &&
+        multi_target_.touch(probe, key_of(probe), state)) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
@@ -435,7 +436,7 @@ bool SourceTracker::count_item(std::uint32_t source, const Probe& probe, PortSta
         slow_.forget_burst(slow_key_of(probe), *counter);
         if (counter->group == kNoGroup) {
             crowds_.forget_ports_of(probe.destination, probe.pair);
-            wide_.forget(key_of(probe), kind);
+            multi_target_.forget(key_of(probe), kind);
         }
         return true;
     }
@@ -456,8 +457,8 @@ void SourceTracker::take_back(const Probe& probe) {
             single->is_touched &&
             (single->probe != probe.probe || single->destination_port != probe.destination_port);
     }
-    if (is_wide(probe.source, probe.destination)) {
-        wide_.take_back(probe, key_of(probe));
+    if (counts_all_targets(probe.source, probe.destination)) {
+        multi_target_.take_back(probe, key_of(probe));
     }
     if (is_tcp_scan_probe(probe.probe)) {
         slow_.take_back(probe, slow_key_of(probe), target_of(probe));
@@ -476,12 +477,12 @@ void SourceTracker::note_protocol(const Probe& probe) {
     if (!settings_.of(ScanKind::ProtocolScan).is_enabled) {
         return;
     }
-    const bool is_of_wide = is_wide(probe.source, probe.destination);
-    if (is_of_wide && wide_.receive(probe, key_of(probe))) {
+    const bool is_multi_target = counts_all_targets(probe.source, probe.destination);
+    if (is_multi_target && multi_target_.receive(probe, key_of(probe))) {
         return;
     }
-    if (!count_at_once(probe) && is_of_wide) {
-        wide_.touch(probe, key_of(probe), PortState::Unanswered);
+    if (!count_at_once(probe) && is_multi_target) {
+        multi_target_.touch(probe, key_of(probe), PortState::Unanswered);
     }
 }
 
@@ -536,7 +537,7 @@ void SourceTracker::note_proof(const base::IpAddress& source, const base::IpAddr
                              extents_[table_.at(slow).extent].sources.contains(source))) {
         table_.for_each_counter(slow, note);
     }
-    wide_.note_proof(source, key);
+    multi_target_.note_proof(source, key);
 }
 
 bool SourceTracker::note_answer(std::uint64_t pair, const base::IpAddress& source,
@@ -550,8 +551,8 @@ bool SourceTracker::note_answer(std::uint64_t pair, const base::IpAddress& sourc
         });
         return true;
     }
-    return !wide_.is_empty() && is_wide(source, destination) &&
-           wide_.note_answer(key_of(source, destination, pair));
+    return !multi_target_.is_empty() && counts_all_targets(source, destination) &&
+           multi_target_.note_answer(key_of(source, destination, pair));
 }
 
 bool SourceTracker::receive_echo(Probe& probe) {
@@ -721,7 +722,7 @@ void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
 
 void SourceTracker::sweep(std::uint32_t second) {
     table_.sweep(second);
-    wide_.sweep(second);
+    multi_target_.sweep(second);
     slow_.report_ended_bursts();
     singles_.expire(second);
     while (const auto ended = crowds_.end_one(second)) {
@@ -734,7 +735,7 @@ std::optional<std::uint32_t> SourceTracker::next_sweep() const {
         return second() + 1;
     }
     std::optional<std::uint32_t> next;
-    for (const auto& due : {table_.next_sweep(), wide_.next_sweep(), crowds_.next_end()}) {
+    for (const auto& due : {table_.next_sweep(), multi_target_.next_sweep(), crowds_.next_end()}) {
         if (due && (!next || *due < *next)) {
             next = due;
         }
@@ -744,7 +745,7 @@ std::optional<std::uint32_t> SourceTracker::next_sweep() const {
 
 void SourceTracker::end_all() {
     table_.clear();
-    wide_.clear();
+    multi_target_.clear();
     slow_.report_ended_bursts();
     table_.clear();
     while (const auto ended = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {

@@ -2,9 +2,9 @@
 //
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
 // SingleProbe of 32 bytes and moves to the SourceTable with the second thing that it does; what it
-// touched is counted there, in the WideScans over all targets, in the SlowScanDetector of a day and
-// in the CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation in the
-// steady state.
+// touched is counted there, in the MultiTargetDetector over all targets, in the SlowScanDetector of
+// a day and in the CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation
+// in the steady state.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/flow_memory.hpp"
+#include "sensor/detect/multi_target_detector.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
 #include "sensor/detect/single_probe_table.hpp"
 #include "sensor/detect/slow_scan_detector.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
-#include "sensor/detect/wide_scans.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -115,7 +115,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // The second for which sweep() may have something to tell; nullopt = nothing is going on.
     std::optional<std::uint32_t> next_sweep() const;
     bool has_counters() const {
-        return table_.size() > 0 || !wide_.is_empty() || crowds_.next_end().has_value();
+        return table_.size() > 0 || !multi_target_.is_empty() || crowds_.next_end().has_value();
     }
     // Ends everything that is going on.
     void end_all();
@@ -161,18 +161,20 @@ class SourceTracker final : private CounterSink, private SourceMaker {
 
     // Whether sources of that family are counted over all targets, and the key for that. For
     // others the pair is the key of all counts.
-    bool is_wide(const base::IpAddress& source, const base::IpAddress& destination) const {
+    bool counts_all_targets(const base::IpAddress& source,
+                            const base::IpAddress& destination) const {
         return settings_.watches_networks ||
-               (source.is_v4() ? has_several_v4_ : is_wide_v6(source, destination));
+               (source.is_v4() ? has_several_v4_ : counts_all_targets_v6(source, destination));
     }
-    bool is_wide_v6(const base::IpAddress& source, const base::IpAddress& destination) const;
+    bool counts_all_targets_v6(const base::IpAddress& source,
+                               const base::IpAddress& destination) const;
     std::uint64_t key_of(const base::IpAddress& source, const base::IpAddress& destination,
                          std::uint64_t pair) const {
-        return is_wide(source, destination) ? wide_key_of(source, destination) : pair;
+        return counts_all_targets(source, destination) ? source_key_of(source, destination) : pair;
     }
-    // REQUIRES: is_wide().
-    std::uint64_t wide_key_of(const base::IpAddress& source,
-                              const base::IpAddress& destination) const;
+    // REQUIRES: counts_all_targets().
+    std::uint64_t source_key_of(const base::IpAddress& source,
+                                const base::IpAddress& destination) const;
     std::uint64_t key_of(const Probe& probe) const {
         return key_of(probe.source, probe.destination, probe.pair);
     }
@@ -194,7 +196,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     CrowdWatch crowds_;
     ScanReports reports_;
     SlowScanDetector slow_;
-    WideScans wide_;
+    MultiTargetDetector multi_target_;
     SlowScanTable slow_hosts_;
     FlowMemory arp_requests_;
     base::Timestamp now_;

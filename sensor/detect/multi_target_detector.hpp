@@ -1,11 +1,11 @@
-// WideScans: what a source does to all our addresses together, and what an IPv6 network does that
-// changes its address: scans of which no single pair of addresses shows enough.
+// MultiTargetDetector: scans of a source that are spread over several addresses of ours, and scans
+// of an IPv6 network that changes its address, of which no single pair shows enough.
 //
-// Beside SourceTracker, which counts per pair and hands over each port that was closed or did not
-// answer. A source (IPv6: its network of `ipv6_prefix` bits) is first a mark that says in which
-// pair it was seen. Its count begins when it appears in a second pair, with what both pairs have
+// SourceTracker counts per pair and hands over each port that was closed or unanswered. A source
+// (IPv6: its network of `ipv6_prefix` bits) begins as a mark that names the pair in which it was
+// seen. Its counter begins when it appears in a second pair, and takes over what both pairs
 // counted. Ports are counted per target: the same port of two targets counts twice.
-// Single-threaded; bounded; no allocation in the steady state but for reports.
+// Single-threaded; bounded; no allocation in the steady state except for reports.
 #pragma once
 
 #include <cstdint>
@@ -23,43 +23,43 @@
 namespace portcullis::sensor_detect {
 
 // Most sources that are counted at once.
-inline constexpr std::size_t kMostWideSources = 1024;
+inline constexpr std::size_t kMostMultiTargetSources = 1024;
 
-class WideScans {
+class MultiTargetDetector {
   public:
-    // What SourceTracker has of single pairs. All references must outlive the object.
+    // What SourceTracker stores about single pairs. All references must outlive the object.
     struct Pairs {
         SourceTable& table;
         SingleProbeTable& singles;
     };
-    WideScans(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
-              Extents& extents, ScanReports& reports, CounterSink& sink);
+    MultiTargetDetector(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
+                        Extents& extents, ScanReports& reports, CounterSink& sink);
 
     void set_second(std::uint32_t second) { second_ = second; }
 
-    // In all calls `key` is the keyed hash by which a source is known here.
+    // In all calls `key` is the keyed hash of the source over all targets.
 
-    // A probe was received. True = a scan that is detected takes it.
+    // A probe was received. True = it belongs to a detected scan.
     bool receive(const Probe& probe, std::uint64_t key) {
         return table_.size() > 0 && count(probe, key);
     }
     // A port was closed or did not answer, and its pair has counted it. True = the probe belongs to
     // a scan that is detected, now or before.
     bool touch(const Probe& probe, std::uint64_t key, PortState state);
-    // The port was open after all.
+    // The port turned out to be open: it does not count any longer.
     void take_back(const Probe& probe, std::uint64_t key);
-    // A pair was reported by itself: what it touched is no part of something wider.
+    // A pair was reported as a scan of its own: its ports do not count here any longer.
     void forget(std::uint64_t key, ScanKind kind);
-    // The address has proven itself by a handshake: what is detected of `key`, and it took part in,
-    // is told so.
+    // The address was proven by a handshake. Detected scans of `key` in which it took part are
+    // proven from now on.
     void note_proof(const base::IpAddress& address, std::uint64_t key);
-    // Our host answered a source. True = the source is detected.
+    // Our host answered a probe. True = its source is detected.
     bool note_answer(std::uint64_t key);
 
     void sweep(std::uint32_t second) { table_.sweep(second); }
     std::optional<std::uint32_t> next_sweep() const { return table_.next_sweep(); }
     bool is_empty() const { return table_.size() == 0; }
-    // Drops all, after a line about each scan that is going on.
+    // Drops all counters, after the line about the end of each running scan.
     void clear();
 
   private:
@@ -73,13 +73,14 @@ class WideScans {
     static constexpr std::size_t kMarks = 32768;
 
     bool count(const Probe& probe, std::uint64_t key);
-    // Whether the probe counts (ScanReports::admit()).
+    // True if the probe counts (ScanReports::admit()).
     bool admit(std::uint32_t source, const Probe& probe, PortState state);
-    // Forgets the ports that were counted by probes that the host dropped.
+    // Removes the ports that were counted by probes which the host dropped.
     void forget_dropped(std::uint32_t source);
-    // Begins to count the source, if this is its second pair.
+    // Creates the counter of the source if this is its second pair. Returns its index in the table,
+    // or kNoIndex.
     std::uint32_t begin(const Probe& probe, std::uint64_t key, PortState state);
-    // Takes over what a pair has counted.
+    // Adds what a pair has counted.
     void take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
                    const base::IpAddress& from);
     bool is_reached(std::uint32_t source, const Counter& counter);

@@ -1,4 +1,4 @@
-#include "sensor/detect/wide_scans.hpp"
+#include "sensor/detect/multi_target_detector.hpp"
 
 #include <algorithm>
 
@@ -7,39 +7,42 @@
 namespace portcullis::sensor_detect {
 namespace {
 
-// Time in which a second pair of a source joins the first, in seconds: the idle time of the scans.
+// Time within which a second pair of a source joins the first, in seconds: the idle time of scans.
 constexpr std::uint32_t kMarkMemory = 50;
 
-// Fewer ports are what several hosts have alike: streams to many collectors, a web server moved.
+// Several hosts often share fewer closed ports than this: streams to collectors, a moved web
+// server.
 constexpr std::size_t kFewestPorts = 2;
 constexpr std::size_t kFewestDatagramPorts = 10;
 
-bool is_wide_kind(ScanKind kind) {
+bool is_multi_target_kind(ScanKind kind) {
     return is_tcp_port_scan(kind) || kind == ScanKind::UdpScan || kind == ScanKind::SctpScan ||
            kind == ScanKind::ProtocolScan;
 }
 
 }  // namespace
 
-WideScans::WideScans(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
-                     Extents& extents, ScanReports& reports, CounterSink& sink)
+MultiTargetDetector::MultiTargetDetector(const TrackerSettings& settings,
+                                         const base::KeyedHash& hash, Pairs pairs, Extents& extents,
+                                         ScanReports& reports, CounterSink& sink)
     : settings_(settings),
       hash_(hash),
       pairs_(pairs),
       extents_(extents),
       reports_(reports),
-      table_(kMostWideSources, sink),
+      table_(kMostMultiTargetSources, sink),
       marks_(kMarks) {}
 
-std::uint16_t WideScans::item_of(const base::IpAddress& target, std::uint16_t port) const {
+std::uint16_t MultiTargetDetector::item_of(const base::IpAddress& target,
+                                           std::uint16_t port) const {
     return static_cast<std::uint16_t>(hash_.of(hash_.of(target) + port));
 }
 
-std::uint32_t WideScans::expiry_of(ScanKind kind) const {
+std::uint32_t MultiTargetDetector::expiry_of(ScanKind kind) const {
     return second_ + static_cast<std::uint32_t>(settings_.of(kind).idle.count());
 }
 
-bool WideScans::count(const Probe& probe, std::uint64_t key) {
+bool MultiTargetDetector::count(const Probe& probe, std::uint64_t key) {
     const std::uint32_t source = table_.find(key);
     if (source == kNoIndex) {
         return false;
@@ -49,7 +52,7 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
     }
     table_.touch(source, second_);
     for (const ScanKind kind : kinds_of(probe.probe)) {
-        Counter* counter = settings_.of(kind).is_enabled && is_wide_kind(kind)
+        Counter* counter = settings_.of(kind).is_enabled && is_multi_target_kind(kind)
                                ? table_.find_counter(source, kind)
                                : nullptr;
         if (counter == nullptr) {
@@ -81,7 +84,7 @@ bool WideScans::count(const Probe& probe, std::uint64_t key) {
     return false;
 }
 
-bool WideScans::admit(std::uint32_t source, const Probe& probe, PortState state) {
+bool MultiTargetDetector::admit(std::uint32_t source, const Probe& probe, PortState state) {
     const auto admission = reports_.admit(table_.at(source), probe, state);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source);
@@ -89,7 +92,7 @@ bool WideScans::admit(std::uint32_t source, const Probe& probe, PortState state)
     return admission != ScanReports::Admission::Dropped;
 }
 
-void WideScans::forget_dropped(std::uint32_t source) {
+void MultiTargetDetector::forget_dropped(std::uint32_t source) {
     table_.for_each_counter(source, [](Counter& counter) {
         if (!counter.is_detected && !counter.was_refused) {
             counter.forget_ports();
@@ -97,8 +100,8 @@ void WideScans::forget_dropped(std::uint32_t source) {
     });
 }
 
-void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
-                          const base::IpAddress& from) {
+void MultiTargetDetector::take_over(std::uint32_t source, std::uint64_t pair,
+                                    const base::IpAddress& target, const base::IpAddress& from) {
     Extent& extent = extents_[table_.at(source).extent];
     extent.targets.add(target);
     extent.sources.add_latest(from);
@@ -109,7 +112,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
             return;
         }
         for (const ScanKind kind : kinds_of(single->probe)) {
-            if (!is_wide_kind(kind) || !settings_.of(kind).is_enabled) {
+            if (!is_multi_target_kind(kind) || !settings_.of(kind).is_enabled) {
                 continue;
             }
             Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
@@ -123,7 +126,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
         return;
     }
     pairs_.table.for_each_counter(known, [&](const Counter& counted) {
-        if (!is_wide_kind(counted.kind) || counted.is_detected) {
+        if (!is_multi_target_kind(counted.kind) || counted.is_detected) {
             return;
         }
         Counter& counter = table_.obtain_counter(source, counted.kind, expiry_of(counted.kind));
@@ -141,7 +144,7 @@ void WideScans::take_over(std::uint32_t source, std::uint64_t pair, const base::
     });
 }
 
-std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, PortState state) {
+std::uint32_t MultiTargetDetector::begin(const Probe& probe, std::uint64_t key, PortState state) {
     Mark& mark = marks_[key & (kMarks - 1)];
     const auto fingerprint = static_cast<std::uint32_t>(key >> 32);
     if (mark.second == 0 || mark.fingerprint != fingerprint ||
@@ -171,7 +174,7 @@ std::uint32_t WideScans::begin(const Probe& probe, std::uint64_t key, PortState 
     return source;
 }
 
-bool WideScans::is_reached(std::uint32_t source, const Counter& counter) {
+bool MultiTargetDetector::is_reached(std::uint32_t source, const Counter& counter) {
     const Extent& extent = extents_[table_.at(source).extent];
     const std::size_t fewest = counter.kind == ScanKind::UdpScan ? kFewestDatagramPorts
                                : settings_.watches_networks      ? kFewestPorts
@@ -181,7 +184,7 @@ bool WideScans::is_reached(std::uint32_t source, const Counter& counter) {
            are_ports_enough(counter, settings_.of(counter.kind));
 }
 
-bool WideScans::touch(const Probe& probe, std::uint64_t key, PortState state) {
+bool MultiTargetDetector::touch(const Probe& probe, std::uint64_t key, PortState state) {
     std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
     if (source == kNoIndex) {
@@ -200,7 +203,7 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, PortState state) {
     extent.targets.add(probe.destination);
     extent.sources.add_latest(probe.source);
     for (const ScanKind kind : kinds_of(probe.probe)) {
-        if (!is_wide_kind(kind) || !settings_.of(kind).is_enabled) {
+        if (!is_multi_target_kind(kind) || !settings_.of(kind).is_enabled) {
             continue;
         }
         Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
@@ -223,7 +226,7 @@ bool WideScans::touch(const Probe& probe, std::uint64_t key, PortState state) {
     return false;
 }
 
-void WideScans::take_back(const Probe& probe, std::uint64_t key) {
+void MultiTargetDetector::take_back(const Probe& probe, std::uint64_t key) {
     const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source == kNoIndex) {
         return;
@@ -236,7 +239,7 @@ void WideScans::take_back(const Probe& probe, std::uint64_t key) {
     }
 }
 
-void WideScans::forget(std::uint64_t key, ScanKind kind) {
+void MultiTargetDetector::forget(std::uint64_t key, ScanKind kind) {
     const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     Counter* counter = source == kNoIndex ? nullptr : table_.find_counter(source, kind);
     if (counter != nullptr && !counter->is_detected) {
@@ -248,7 +251,7 @@ void WideScans::forget(std::uint64_t key, ScanKind kind) {
     }
 }
 
-bool WideScans::note_answer(std::uint64_t key) {
+bool MultiTargetDetector::note_answer(std::uint64_t key) {
     const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source == kNoIndex || !table_.at(source).is_scanning) {
         return false;
@@ -261,7 +264,7 @@ bool WideScans::note_answer(std::uint64_t key) {
     return true;
 }
 
-void WideScans::note_proof(const base::IpAddress& address, std::uint64_t key) {
+void MultiTargetDetector::note_proof(const base::IpAddress& address, std::uint64_t key) {
     const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source != kNoIndex && extents_[table_.at(source).extent].sources.contains(address)) {
         table_.for_each_counter(
@@ -269,7 +272,7 @@ void WideScans::note_proof(const base::IpAddress& address, std::uint64_t key) {
     }
 }
 
-void WideScans::clear() {
+void MultiTargetDetector::clear() {
     table_.clear();
     marks_.clear();
 }
