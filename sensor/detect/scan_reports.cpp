@@ -319,14 +319,15 @@ void ScanReports::report_end(const SourceState& state, const Counter& counter) {
     sink_.on_observation(observation);
 }
 
-void ScanReports::report_crowd(const CrowdWatch::Report& report) {
-    Observation observation = make(
-        report.is_over ? ObservationType::ScanExpired : ObservationType::ScanDetected, report.kind);
-    observation.destination = report.destination;
-    observation.source_count = report.sources;
-    observation.destination_ports = report.ports;
-    observation.packets = report.packets;
-    observation.bytes = report.bytes;
+void ScanReports::report_target(const TargetDetection& detection) {
+    Observation observation =
+        make(detection.has_ended ? ObservationType::ScanExpired : ObservationType::ScanDetected,
+             detection.kind);
+    observation.destination = detection.destination;
+    observation.source_count = detection.sources;
+    observation.destination_ports = detection.ports;
+    observation.packets = detection.packets;
+    observation.bytes = detection.bytes;
     sink_.on_observation(observation);
 }
 

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "sensor/detect/crowd_watch.hpp"
 #include "sensor/detect/decoy_detector.hpp"
 #include "sensor/detect/extent.hpp"
 #include "sensor/detect/handshakes.hpp"
@@ -16,6 +15,7 @@
 #include "sensor/detect/probe_history.hpp"
 #include "sensor/detect/return_path.hpp"
 #include "sensor/detect/source_table.hpp"
+#include "sensor/detect/target_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/packet/packet.hpp"
 
@@ -67,7 +67,8 @@ class ScanReports {
     void judge_member(SourceTable& table, std::uint32_t source, Counter& counter);
     // Reports the end of a detected scan. Call before the counter is dropped.
     void report_end(const SourceState& state, const Counter& counter);
-    void report_crowd(const CrowdWatch::Report& report);
+    // Reports what many sources did to a target, or its end.
+    void report_target(const TargetDetection& detection);
 
   private:
     Observation make(ObservationType type, ScanKind kind) const;

@@ -245,9 +245,10 @@ void ScanTracker::on_tcp(const Packet& packet) {
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         return;
     }
-    const bool is_without_line = reception == SourceTracker::Reception::WithoutLine ||
-                                 (reception == SourceTracker::Reception::NewSource &&
-                                  sources_.is_crowded(packet.destination, packet.destination_port));
+    const bool is_without_line =
+        reception == SourceTracker::Reception::WithoutLine ||
+        (reception == SourceTracker::Reception::NewSource &&
+         sources_.is_attacked(packet.destination, packet.destination_port));
     if (!is_without_line) {
         sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
     }

@@ -380,7 +380,7 @@ void SourceTracker::touch(const Probe& probe, PortState state) {
         note_beside_open_ports(probe);
     }
     if (!counts_now) {
-        note_crowd(probe, state, is_new_source);
+        count_for_target(probe, state, is_new_source);
     }
     // What is sent by UDP and not answered has arrived, as a rule: offers of DHCP, streams.
     const bool is_expected_silence =
@@ -435,7 +435,7 @@ bool SourceTracker::count_item(std::uint32_t source, const Probe& probe, PortSta
         }
         slow_.forget_burst(slow_key_of(probe), *counter);
         if (counter->group == kNoGroup) {
-            crowds_.forget_ports_of(probe.destination, probe.pair);
+            distributed_scans_.forget_source(probe.destination, probe.pair);
             multi_target_.forget(key_of(probe), kind);
         }
         return true;
@@ -653,27 +653,27 @@ void SourceTracker::on_source_dropped(const SourceState& state) {
     }
 }
 
-CrowdWatch::Touch SourceTracker::crowd_touch(const Probe& probe, bool is_new_source) const {
-    CrowdWatch::Touch touch;
-    touch.destination = probe.destination;
-    touch.port = probe.destination_port;
-    touch.source_port = probe.source_port;
-    touch.source_hash = probe.pair;
-    touch.is_new_source = is_new_source;
-    touch.packets = probe.packets;
-    touch.bytes = probe.bytes;
-    touch.second = second();
-    touch.time = now_;
-    return touch;
+TargetProbe SourceTracker::target_probe_of(const Probe& probe, bool is_new_source) const {
+    TargetProbe target_probe;
+    target_probe.destination = probe.destination;
+    target_probe.port = probe.destination_port;
+    target_probe.source_port = probe.source_port;
+    target_probe.source_hash = probe.pair;
+    target_probe.is_new_source = is_new_source;
+    target_probe.packets = probe.packets;
+    target_probe.bytes = probe.bytes;
+    target_probe.second = second();
+    target_probe.time = now_;
+    return target_probe;
 }
 
-void SourceTracker::report(const std::optional<CrowdWatch::Report>& crowd) {
-    if (crowd) {
-        reports_.report_crowd(*crowd);
+void SourceTracker::report(const std::optional<TargetDetection>& detection) {
+    if (detection) {
+        reports_.report_target(*detection);
     }
 }
 
-void SourceTracker::note_crowd(const Probe& probe, PortState state, bool is_new_source) {
+void SourceTracker::count_for_target(const Probe& probe, PortState state, bool is_new_source) {
     if (transport_of(probe.probe) == sensor_packet::Transport::Udp) {
         if (is_new_source) {
             note_unasked(ScanKind::DatagramFlood, probe);
@@ -683,27 +683,28 @@ void SourceTracker::note_crowd(const Probe& probe, PortState state, bool is_new_
     if (!is_tcp_scan_probe(probe.probe)) {
         return;
     }
-    const CrowdWatch::Touch touch = crowd_touch(probe, is_new_source);
+    const TargetProbe target_probe = target_probe_of(probe, is_new_source);
     const DetectorSettings& settings = settings_.of(ScanKind::DistributedScan);
     if (settings.is_enabled) {
-        report(crowds_.add_port(touch, settings));
+        report(distributed_scans_.add_probe(target_probe, settings));
     }
     if (is_syn(probe.probe)) {
         // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
         const bool is_half_open = state == PortState::Unanswered || probe.is_bare;
-        note_attempt(is_half_open ? ScanKind::SynFlood : ScanKind::RefusedConnections, touch);
+        note_attempt(is_half_open ? ScanKind::SynFlood : ScanKind::RefusedConnections,
+                     target_probe);
     }
 }
 
-void SourceTracker::note_attempt(ScanKind kind, const CrowdWatch::Touch& touch) {
+void SourceTracker::note_attempt(ScanKind kind, const TargetProbe& probe) {
     const DetectorSettings& settings = settings_.of(kind);
     if (settings.is_enabled) {
-        report(crowds_.add_attempt(kind, touch, settings));
+        report(syn_floods_.add_attempt(kind, probe, settings));
     }
 }
 
 void SourceTracker::note_half_open(const Probe& probe, bool is_new_source) {
-    note_attempt(ScanKind::SynFlood, crowd_touch(probe, is_new_source));
+    note_attempt(ScanKind::SynFlood, target_probe_of(probe, is_new_source));
 }
 
 void SourceTracker::note_unanswered_open_port(const Probe& probe) {
@@ -716,7 +717,7 @@ void SourceTracker::note_unanswered_open_port(const Probe& probe) {
 void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
     const DetectorSettings& settings = settings_.of(kind);
     if (settings.is_enabled) {
-        report(crowds_.add_source(kind, crowd_touch(probe, true), settings));
+        report(reflections_.add_source(kind, target_probe_of(probe, true), settings));
     }
 }
 
@@ -725,8 +726,8 @@ void SourceTracker::sweep(std::uint32_t second) {
     multi_target_.sweep(second);
     slow_.report_ended_bursts();
     singles_.expire(second);
-    while (const auto ended = crowds_.end_one(second)) {
-        reports_.report_crowd(*ended);
+    while (const auto ended = targets_.end_one(second)) {
+        reports_.report_target(*ended);
     }
 }
 
@@ -735,7 +736,7 @@ std::optional<std::uint32_t> SourceTracker::next_sweep() const {
         return second() + 1;
     }
     std::optional<std::uint32_t> next;
-    for (const auto& due : {table_.next_sweep(), multi_target_.next_sweep(), crowds_.next_end()}) {
+    for (const auto& due : {table_.next_sweep(), multi_target_.next_sweep(), targets_.next_end()}) {
         if (due && (!next || *due < *next)) {
             next = due;
         }
@@ -748,8 +749,8 @@ void SourceTracker::end_all() {
     multi_target_.clear();
     slow_.report_ended_bursts();
     table_.clear();
-    while (const auto ended = crowds_.end_one(std::numeric_limits<std::uint32_t>::max())) {
-        reports_.report_crowd(*ended);
+    while (const auto ended = targets_.end_one(std::numeric_limits<std::uint32_t>::max())) {
+        reports_.report_target(*ended);
     }
 }
 

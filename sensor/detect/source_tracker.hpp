@@ -3,8 +3,8 @@
 // Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
 // SingleProbe of 32 bytes and moves to the SourceTable with the second thing that it does; what it
 // touched is counted there, in the MultiTargetDetector over all targets, in the SlowScanDetector of
-// a day and in the CrowdWatch of many sources. Single-threaded; bounded by its parts; no allocation
-// in the steady state.
+// a day and in the TargetTable of many sources. Single-threaded; bounded by its parts; no
+// allocation in the steady state.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,17 @@
 #include <span>
 
 #include "base/keyed_hash.hpp"
-#include "sensor/detect/crowd_watch.hpp"
+#include "sensor/detect/distributed_scan_detector.hpp"
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/multi_target_detector.hpp"
 #include "sensor/detect/pending_probes.hpp"
+#include "sensor/detect/reflection_detector.hpp"
 #include "sensor/detect/scan_reports.hpp"
 #include "sensor/detect/single_probe_table.hpp"
 #include "sensor/detect/slow_scan_detector.hpp"
 #include "sensor/detect/source_table.hpp"
+#include "sensor/detect/syn_flood_detector.hpp"
+#include "sensor/detect/target_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 
 namespace portcullis::sensor_detect {
@@ -105,9 +108,11 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     void note_unanswered_open_port(const Probe& probe);
     // A connection to that port was not completed.
     void note_half_open(const Probe& probe, bool is_new_source);
-    // No line for a connection attempt of somebody new there.
-    bool is_crowded(const base::IpAddress& destination, std::uint16_t port) const {
-        return crowds_.covers(destination, port);
+    // True if a distributed scan or a flood of that port is running: a connection attempt of a new
+    // source is part of it and has no line.
+    bool is_attacked(const base::IpAddress& destination, std::uint16_t port) const {
+        return targets_.has_detected() && (distributed_scans_.is_detected(destination) ||
+                                           syn_floods_.is_detected(destination, port));
     }
 
     // Ends what is over at `second` (since 1970).
@@ -115,7 +120,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // The second for which sweep() may have something to tell; nullopt = nothing is going on.
     std::optional<std::uint32_t> next_sweep() const;
     bool has_counters() const {
-        return table_.size() > 0 || !multi_target_.is_empty() || crowds_.next_end().has_value();
+        return table_.size() > 0 || !multi_target_.is_empty() || targets_.has_detected();
     }
     // Ends everything that is going on.
     void end_all();
@@ -181,11 +186,12 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     std::uint64_t slow_key_of(const Probe& probe) const;
     std::uint8_t target_of(const Probe& probe) const;
 
-    CrowdWatch::Touch crowd_touch(const Probe& probe, bool is_new_source) const;
-    void note_crowd(const Probe& probe, PortState state, bool is_new_source);
+    TargetProbe target_probe_of(const Probe& probe, bool is_new_source) const;
+    // Counts a probe for its target.
+    void count_for_target(const Probe& probe, PortState state, bool is_new_source);
     // A connection was not completed; `kind`: SynFlood, or RefusedConnections.
-    void note_attempt(ScanKind kind, const CrowdWatch::Touch& touch);
-    void report(const std::optional<CrowdWatch::Report>& crowd);
+    void note_attempt(ScanKind kind, const TargetProbe& probe);
+    void report(const std::optional<TargetDetection>& detection);
     Probe host_probe_of(const Probe& probe) const;
 
     const TrackerSettings& settings_;
@@ -193,7 +199,10 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     Extents extents_;
     SingleProbeTable singles_;
     SourceTable table_;
-    CrowdWatch crowds_;
+    TargetTable targets_;
+    DistributedScanDetector distributed_scans_{targets_};
+    SynFloodDetector syn_floods_{targets_};
+    ReflectionDetector reflections_{targets_};
     ScanReports reports_;
     SlowScanDetector slow_;
     MultiTargetDetector multi_target_;
