@@ -50,7 +50,7 @@ bool MultiTargetDetector::count(const Probe& probe, std::uint64_t key) {
     if (table_.at(source).is_scanning && !admit(source, probe, PortState::Unanswered)) {
         return true;
     }
-    table_.touch(source, second_);
+    table_.mark_seen(source, second_);
     for (const ScanKind kind : kinds_of(probe.probe)) {
         Counter* counter = settings_.of(kind).is_enabled && is_multi_target_kind(kind)
                                ? table_.find_counter(source, kind)
@@ -108,7 +108,7 @@ void MultiTargetDetector::take_over(std::uint32_t source, std::uint64_t pair,
     const std::uint32_t known = pairs_.table.find(pair);
     if (known == kNoIndex) {
         const SingleProbe* single = pairs_.singles.find(pair, second_);
-        if (single == nullptr || !single->is_touched) {
+        if (single == nullptr || !single->is_counted) {
             return;
         }
         for (const ScanKind kind : kinds_of(single->probe)) {
@@ -184,7 +184,7 @@ bool MultiTargetDetector::is_reached(std::uint32_t source, const Counter& counte
            are_ports_enough(counter, settings_.of(counter.kind));
 }
 
-bool MultiTargetDetector::touch(const Probe& probe, std::uint64_t key, PortState state) {
+bool MultiTargetDetector::count_port(const Probe& probe, std::uint64_t key, PortState state) {
     std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
     if (source == kNoIndex) {

@@ -45,7 +45,7 @@ class MultiTargetDetector {
     }
     // A port was closed or did not answer, and its pair has counted it. True = the probe belongs to
     // a scan that is detected, now or before.
-    bool touch(const Probe& probe, std::uint64_t key, PortState state);
+    bool count_port(const Probe& probe, std::uint64_t key, PortState state);
     // The port turned out to be open: it does not count any longer.
     void take_back(const Probe& probe, std::uint64_t key);
     // A pair was reported as a scan of its own: its ports do not count here any longer.

@@ -1,8 +1,7 @@
 // RecentKeys: a bounded set of keyed hashes, each with the second at which it was noted last.
 //
-// Four to a bucket, which is a cache line; the oldest of a full bucket makes room. Memory is only
-// touched as far as it is used. The keys must be hashes that a sender cannot choose.
-// Single-threaded.
+// A bucket is a cache line of four keys; the oldest key of a full bucket is replaced. Unused
+// buckets take no memory. The keys must be hashes that a sender cannot choose. Single-threaded.
 #pragma once
 
 #include <array>
@@ -20,7 +19,7 @@ class RecentKeys {
 
     // True = nothing was noted since the last clear().
     bool is_empty() const { return is_empty_; }
-    // `second` is not 0. `value` is kept with the key.
+    // Stores the key with `value`. REQUIRES: second is not 0.
     void note(std::uint64_t key, std::uint32_t second, std::uint32_t value = 0) {
         Entry* place = &bucket_of(key).front();
         for (Entry& entry : bucket_of(key)) {
@@ -49,7 +48,7 @@ class RecentKeys {
         }
         return nullptr;
     }
-    // Noted within the `max_age` seconds before `second`.
+    // True if the key was noted within the `max_age` seconds before `second`.
     bool knows(std::uint64_t key, std::uint32_t second, std::uint32_t max_age) const {
         const Entry* entry = is_empty_ ? nullptr : find(key);
         return entry != nullptr && entry->second + std::uint64_t{max_age} >= second;

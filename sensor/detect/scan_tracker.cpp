@@ -422,13 +422,13 @@ void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
     pending_.add(probe);
 }
 
-void ScanTracker::touch(const Probe& probe, PortState state) {
+void ScanTracker::count_port(const Probe& probe, PortState state) {
     if (!peers_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         peers_.knows(served_flow(probe.destination, probe.source, probe.destination_port), second(),
                      kServedMemory)) {
         return;
     }
-    sources_.touch(probe, state);
+    sources_.count_port(probe, state);
 }
 
 void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
@@ -478,7 +478,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
                     sources_.note_proof(packet.destination, packet.source);
                 }
                 if (probe && is_refusal && !probe->was_counted) {
-                    sources_.touch(*probe, PortState::Closed);
+                    sources_.count_port(*probe, PortState::Closed);
                 } else if (probe && !is_refusal && probe->was_counted) {
                     sources_.take_back(*probe);
                 }
@@ -505,15 +505,15 @@ void ScanTracker::on_unreachable(const Packet& packet) {
         peers_.remember(rejected_flow(probe->destination, probe->source), second());
     }
     if (!probe->was_counted) {
-        touch_refused(*probe);
+        count_refused(*probe);
     }
 }
 
 // A refusal shows that the kernel accepted the packet. If its checksum is partial, it came from a
 // container or a virtual machine of this host and not over a wire, so nothing is doubtful about it.
-void ScanTracker::touch_refused(Probe& probe) {
+void ScanTracker::count_refused(Probe& probe) {
     probe.is_partial = false;
-    touch(probe, PortState::Closed);
+    count_port(probe, PortState::Closed);
 }
 
 void ScanTracker::on_tcp_answer(const Packet& packet) {
@@ -542,7 +542,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
                 sources_.note_open_port(*probe);
             }
         } else if (!probe->was_counted) {
-            touch_refused(*probe);
+            count_refused(*probe);
         }
         return;
     }
@@ -579,7 +579,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     unseen.source_port = packet.destination_port;
     unseen.destination_port = packet.source_port;
     unseen.bytes = kUnseenBytes;
-    touch(unseen, PortState::Closed);
+    count_port(unseen, PortState::Closed);
 }
 
 void ScanTracker::on_handshake(const Packet& packet) {
@@ -618,7 +618,7 @@ void ScanTracker::on_handshake(const Packet& packet) {
 
 void ScanTracker::pop_overdue() {
     if (const Probe* later = pending_.prefetch(kProbesAhead)) {
-        sources_.prefetch_touch(*later);
+        sources_.prefetch_count_port(*later);
     }
     const Probe& probe = pending_.pop_oldest();
     // The host has dropped what has a wrong checksum: its silence says nothing. But where it
@@ -632,7 +632,7 @@ void ScanTracker::pop_overdue() {
         // In a file without packets of ours nothing could have been refused.
         if (counters_.outbound == 0 ||
             peers_.knows(rejected_flow(probe.destination, probe.source), second(), kRejectMemory)) {
-            touch(probe, PortState::Unanswered);
+            count_port(probe, PortState::Unanswered);
         }
         return;
     }
@@ -647,7 +647,7 @@ void ScanTracker::pop_overdue() {
         sources_.note_unanswered_open_port(probe);
         return;
     }
-    touch(probe, PortState::Unanswered);
+    count_port(probe, PortState::Unanswered);
 }
 
 void ScanTracker::advance(base::Timestamp now) {
@@ -696,7 +696,7 @@ void ScanTracker::start_over_at(base::Timestamp now) {
         pop_overdue();
     }
     set_time(now);
-    sources_.clear();
+    sources_.end_all_and_reset();
     handshakes_.clear();
     open_ports_.clear();
     flows_ = FlowMemory();

@@ -70,8 +70,8 @@ class ScanTracker final : public Tracker {
     bool is_asked_for(const sensor_packet::Packet& packet) const;
     // The port that a probe touched is closed or did not answer. Not if its source had a working
     // connection to it of late: a service that restarts.
-    void touch(const Probe& probe, PortState state);
-    void touch_refused(Probe& probe);
+    void count_port(const Probe& probe, PortState state);
+    void count_refused(Probe& probe);
     void on_unreachable(const sensor_packet::Packet& packet);
     void on_echo_request(const sensor_packet::Packet& packet);
     void on_tcp_answer(const sensor_packet::Packet& packet);

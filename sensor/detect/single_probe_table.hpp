@@ -27,7 +27,7 @@ struct SingleProbe {
     std::uint16_t bytes;      // of IP payload
     std::uint8_t packets;     // the probe and its repetitions
     ProbeClass probe;         // None = removed
-    bool is_touched;          // the port was closed or did not answer
+    bool is_counted;          // the port was closed or did not answer
     std::uint32_t interface;  // on which it arrived; 0 = not known
 };
 static_assert(sizeof(SingleProbe) == 32);

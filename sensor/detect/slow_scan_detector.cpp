@@ -37,7 +37,7 @@ SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, std
     return made;
 }
 
-void SlowScanDetector::touch(const Probe& probe, std::uint64_t key, std::uint8_t target) {
+void SlowScanDetector::add_probe(const Probe& probe, std::uint64_t key, std::uint8_t target) {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     if (!settings.is_enabled) {
         return;
@@ -129,7 +129,7 @@ void SlowScanDetector::begin(const SlowScanTable::ProbedPorts& probed, const Sou
     probe.interface = interface;
     const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
     const std::uint32_t source = sources_.obtain(probe);
-    table_.touch(source, second());
+    table_.mark_seen(source, second());
     running_ += table_.find_counter(source, ScanKind::SlowScan) == nullptr ? 1 : 0;
     Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
     counter.packets = probed.packets;

@@ -39,13 +39,13 @@ class SlowScanDetector {
         now_ = now;
         second_ = second;
     }
-    // Prefetches the memory that touch() needs.
+    // Prefetches the memory that add_probe() needs.
     void prefetch(std::uint64_t pair) const { slow_table_.prefetch(pair); }
 
     // A TCP port is closed or did not answer, and no other kind reported it. In all calls `key` is
     // the keyed hash of what is counted together: the probe's pair, or its source over all targets.
-    void touch(const Probe& probe, std::uint64_t key, std::uint8_t target);
-    // The port was open after all.
+    void add_probe(const Probe& probe, std::uint64_t key, std::uint8_t target);
+    // The port turned out to be open: it does not count any longer.
     void take_back(const Probe& probe, std::uint64_t key, std::uint8_t target);
     // True if a slow scan is running that a probe may belong to.
     bool has_running() const { return running_ > 0; }

@@ -122,7 +122,7 @@ bool SmurfDetector::count_reply(const Packet& packet) {
     if (index == kNoIndex) {
         index = table_.make(pair, network, packet.destination, second());
     } else {
-        table_.touch(index, second());
+        table_.mark_seen(index, second());
     }
     Counter& counter = table_.obtain_counter(
         index, ScanKind::Smurf, second() + static_cast<std::uint32_t>(settings.idle.count()));

@@ -34,7 +34,7 @@ std::uint32_t SourceTable::search(std::uint64_t pair) {
     return index;
 }
 
-void SourceTable::touch(std::uint32_t index, std::uint32_t second) {
+void SourceTable::mark_seen(std::uint32_t index, std::uint32_t second) {
     if (states_[index].last_seen != second) {
         states_[index].last_seen = second;
         unlink_age(index);

@@ -55,7 +55,7 @@ struct Counter {
     std::uint32_t proven_at = 0;  // second in which an address that took part was proven
     RateWindow rate;
     PortList<kMaxPortThreshold> counted_items;  // closed or unanswered: add_item()
-    DestinationPorts destination_ports;         // touched, for the log
+    DestinationPorts destination_ports;         // probed, for the log
     SourcePorts source_ports;
     std::uint16_t group = kNoGroup;        // of decoys
     std::uint16_t unanswered = 0;          // probes since our last answer; detected ones only
@@ -133,7 +133,7 @@ class SourceTable {
     // Prefetches the chain that find() reads.
     void prefetch(std::uint64_t pair) { __builtin_prefetch(&chain_of(pair)); }
     // It was seen at `second`.
-    void touch(std::uint32_t index, std::uint32_t second);
+    void mark_seen(std::uint32_t index, std::uint32_t second);
     // REQUIRES: the pair is not remembered.
     std::uint32_t make(std::uint64_t pair, const base::IpAddress& source,
                        const base::IpAddress& destination, std::uint32_t second);

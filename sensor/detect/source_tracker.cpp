@@ -206,11 +206,11 @@ std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
         counter.packets += first.packets;
         counter.bytes += first.bytes;
         list_ports(counter, first.probe, first.source_port_or_host, first.destination_port);
-        if (first.is_touched) {
+        if (first.is_counted) {
             add_item(counter, item, first.source_port_or_host, first.destination_port, first.seen);
         }
         if (settings.rate_window.count() > 0 &&
-            (first.is_touched || first.probe == ProbeClass::EchoRequest)) {
+            (first.is_counted || first.probe == ProbeClass::EchoRequest)) {
             counter.rate.add(seconds(first.seen) + milliseconds(first.seen_millis),
                              settings.rate_window, first.packets);
         }
@@ -244,8 +244,8 @@ SourceTracker::Reception SourceTracker::receive(Probe& probe) {
                 repeat(*single, probe, expiry_of(probe.probe));
             }
             probe.single_place = singles_.place_of(*single);
-            return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::WithoutLine
-                                                                       : Reception::NewSource;
+            return slow_.has_running() && count_for_slow_scan(probe) ? Reception::WithoutLine
+                                                                     : Reception::NewSource;
         }
         source = promote(*single, probe);
     }
@@ -256,7 +256,7 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
     if (table_.at(source).is_scanning && !admit(source, probe, PortState::Unanswered)) {
         return Reception::Taken;
     }
-    table_.touch(source, second());
+    table_.mark_seen(source, second());
     for (const ScanKind kind : kinds_of(probe.probe)) {
         if (!settings_.of(kind).is_enabled) {
             continue;
@@ -276,8 +276,8 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
-    return slow_.has_running() && is_taken_by_slow_scan(probe) ? Reception::WithoutLine
-                                                               : Reception::Known;
+    return slow_.has_running() && count_for_slow_scan(probe) ? Reception::WithoutLine
+                                                             : Reception::Known;
 }
 
 void SourceTracker::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
@@ -296,7 +296,7 @@ void SourceTracker::follow(std::uint32_t source, Counter& counter, const Probe& 
     }
 }
 
-bool SourceTracker::is_taken_by_slow_scan(const Probe& probe) {
+bool SourceTracker::count_for_slow_scan(const Probe& probe) {
     if (!is_tcp_scan_probe(probe.probe)) {
         return false;
     }
@@ -312,7 +312,7 @@ bool SourceTracker::is_taken_by_slow_scan(const Probe& probe) {
     if (!admit(source, probe, PortState::Unanswered)) {
         return true;
     }
-    table_.touch(source, second());
+    table_.mark_seen(source, second());
     counter->expires_at = std::max(counter->expires_at, expiry_of(ScanKind::SlowScan));
     counter->packets += probe.packets;
     counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
@@ -327,7 +327,7 @@ bool SourceTracker::is_reached_by_one(ProbeClass probe) const {
     });
 }
 
-void SourceTracker::touch(const Probe& probe, PortState state) {
+void SourceTracker::count_port(const Probe& probe, PortState state) {
     if (probe.probe == ProbeClass::EchoRequest) {  // counted as it came
         if (seeks_hosts(probe.probe) && !probe.is_bare) {
             note_slow_host(probe);
@@ -356,8 +356,8 @@ void SourceTracker::touch(const Probe& probe, PortState state) {
         }
         if (single != nullptr && single->probe == probe.probe &&
             single->destination_port == probe.destination_port) {
-            is_new_source = !single->is_touched;
-            single->is_touched = true;
+            is_new_source = !single->is_counted;
+            single->is_counted = true;
             if (is_reached_by_one(probe.probe)) {
                 source = promote(*single, probe);
             }
@@ -370,11 +370,11 @@ void SourceTracker::touch(const Probe& probe, PortState state) {
         return;
     }
     if (counts_all_targets(probe.source, probe.destination) &&
-        multi_target_.touch(probe, key_of(probe), state)) {
+        multi_target_.count_port(probe, key_of(probe), state)) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
-        slow_.touch(probe, slow_key_of(probe), target_of(probe));
+        slow_.add_probe(probe, slow_key_of(probe), target_of(probe));
     }
     if (state == PortState::Closed && is_syn(probe.probe)) {
         note_beside_open_ports(probe);
@@ -453,8 +453,8 @@ void SourceTracker::take_back(const Probe& probe) {
             }
         }
     } else if (SingleProbe* single = singles_.find(probe.pair, second(), probe.single_place)) {
-        single->is_touched =
-            single->is_touched &&
+        single->is_counted =
+            single->is_counted &&
             (single->probe != probe.probe || single->destination_port != probe.destination_port);
     }
     if (counts_all_targets(probe.source, probe.destination)) {
@@ -482,7 +482,7 @@ void SourceTracker::note_protocol(const Probe& probe) {
         return;
     }
     if (!count_at_once(probe) && is_multi_target) {
-        multi_target_.touch(probe, key_of(probe), PortState::Unanswered);
+        multi_target_.count_port(probe, key_of(probe), PortState::Unanswered);
     }
 }
 
@@ -596,7 +596,7 @@ bool SourceTracker::receive_bogus(const Probe& probe) {
         }
         source = promote(*single, probe);
     }
-    table_.touch(source, second());
+    table_.mark_seen(source, second());
     std::uint32_t& line_at = table_.at(source).bogus_line_at;
     if (line_at != 0 && second() < line_at + kBogusLineInterval) {
         return false;
@@ -627,7 +627,7 @@ std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::ui
     if (!run.follow(ttl, second())) {
         return std::nullopt;
     }
-    table_.touch(source, second());
+    table_.mark_seen(source, second());
     return run.has_shape() && run.is_line_due(second());
 }
 
@@ -708,9 +708,9 @@ void SourceTracker::note_half_open(const Probe& probe, bool is_new_source) {
 }
 
 void SourceTracker::note_unanswered_open_port(const Probe& probe) {
-    const bool is_counted = table_.find(probe.pair) != kNoIndex;
+    const bool is_in_table = table_.find(probe.pair) != kNoIndex;
     const SingleProbe* single =
-        is_counted ? nullptr : singles_.find(probe.pair, second(), probe.single_place);
+        is_in_table ? nullptr : singles_.find(probe.pair, second(), probe.single_place);
     note_half_open(probe, single != nullptr && single->packets == probe.packets);
 }
 
@@ -754,7 +754,7 @@ void SourceTracker::end_all() {
     }
 }
 
-void SourceTracker::clear() {
+void SourceTracker::end_all_and_reset() {
     end_all();
     singles_.clear();
     slow_.clear();

@@ -1,10 +1,11 @@
-// SourceTracker: what each source asked and which ports it touched: when is it a scan?
+// SourceTracker: counts the probes of each source and decides when they are a scan.
 //
-// Behind ScanTracker, which knows what a packet is and how it was answered. A source begins as a
-// SingleProbe of 32 bytes and moves to the SourceTable with the second thing that it does; what it
-// touched is counted there, in the MultiTargetDetector over all targets, in the SlowScanDetector of
-// a day and in the TargetTable of many sources. Single-threaded; bounded by its parts; no
-// allocation in the steady state.
+// ScanTracker classifies the packets and matches them with our answers; it calls this class with
+// probes and port states. A pair (source, target) begins as a SingleProbe of 32 bytes and moves to
+// the SourceTable with its second, different probe. Each port that is closed or unanswered is
+// counted for the pair there, for the source over all targets (MultiTargetDetector), over a day
+// (SlowScanDetector) and for its target over all sources (TargetTable). Single-threaded; bounded by
+// its parts; no allocation in the steady state.
 #pragma once
 
 #include <cstdint>
@@ -27,16 +28,16 @@
 
 namespace portcullis::sensor_detect {
 
-// What the keyed hash of a source without a target is for.
+// Distinguishes the keyed hashes of a source without a target by their use.
 enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
 
 class SourceTracker final : private CounterSink, private SourceMaker {
   public:
-    // All references must outlive the tracker; the sizes in `settings` count at this moment.
+    // All references must outlive the tracker. The sizes in `settings` are read once, here.
     SourceTracker(const TrackerSettings& settings, const Handshakes& handshakes,
                   ObservationSink& sink);
 
-    // What becomes of a probe that was received.
+    // What a received probe is part of.
     enum class Reception : std::uint8_t {
         NewSource,  // its pair sent nothing else before
         Known,
@@ -45,68 +46,71 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     };
 
     ScanReports& reports() { return reports_; }
-    // The addresses of this host: whether there is more than one of a family decides whether
-    // sources are counted over all of them.
+    // The addresses of this host. If a family has more than one, sources are counted over all of
+    // them as well.
     void set_own_addresses(std::span<const base::IpAddress> addresses);
-    // The keyed hash by which a pair is known.
+    // The keyed hash that identifies a pair.
     std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
-    // Of the time set last, since 1970.
+    // The time set last, in seconds since 1970.
     std::uint32_t second() const { return second_; }
 
-    // The memory of receive() and of touch() for a pair, asked for early: with many sources both
-    // wait for it more than they work.
+    // Prefetch the memory that receive() and count_port() need for a pair. With many sources both
+    // spend most of their time waiting for memory.
     void prefetch_receive(std::uint64_t pair) {
         table_.prefetch(pair);
         singles_.prefetch_pair(pair);
     }
-    void prefetch_touch(const Probe& probe) {
+    void prefetch_count_port(const Probe& probe) {
         prefetch_receive(probe.pair);
         singles_.prefetch_place(probe.single_place);
         slow_.prefetch(probe.pair);
     }
 
-    // Notes in `probe` where its source is kept.
+    // Counts a probe as received. Sets Probe::single_place.
     Reception receive(Probe& probe);
     // The probed port is closed or did not answer. For classes that count by refusal this is also
     // their reception. REQUIRES: state is not Open.
-    void touch(const Probe& probe, PortState state);
-    // The port was open after all: its answer was late.
+    void count_port(const Probe& probe, PortState state);
+    // The port turned out to be open, because its answer came late: it does not count any longer.
     void take_back(const Probe& probe);
-    // Whether a probe of that class counts for a sweep over hosts.
+    // True if probes of that class count for a sweep over hosts.
     bool seeks_hosts(ProbeClass probe) const;
-    // One more host that the source of the probe asked, whatever its answer. REQUIRES:
+    // Counts the target of the probe for a sweep over hosts, whatever it answers. REQUIRES:
     // seeks_hosts().
     void note_host(const Probe& probe);
-    // The same for sweeps that take up to a day. Only probes that monitoring does not send, and
-    // those without an answer: monitoring asks many hosts that answer. REQUIRES: seeks_hosts().
+    // The same for sweeps that take up to a day. Call it for probes that monitoring does not send
+    // and for unanswered ones: monitoring probes many hosts all day, but they answer. REQUIRES:
+    // seeks_hosts().
     void note_slow_host(const Probe& probe);
-    // A connection that was accepted ended without a byte from its source, or was not completed.
+    // A connection to an open port ended without a byte from its source, or was not completed.
     void note_open_port(const Probe& probe);
-    // A port that is closed, or of whose probe only our answer is seen, since a filter hides the
-    // rest. Beside open ports that its source probes it is one more of them.
+    // A port that is closed, or of whose probe only our answer was captured, because a filter hides
+    // the probe. It counts as a probed open port if its source probes open ports.
     void note_beside_open_ports(Probe probe);
-    // A packet of an IP protocol besides the usual ones, whose number is its destination_port.
+    // A packet of an IP protocol other than the usual ones. Its destination_port is the number of
+    // the protocol.
     void note_protocol(const Probe& probe);
-    // `source` has proven its address by a handshake: what is detected of it is told so.
+    // `source` proved its address by a handshake: its scans are proven from now on.
     void note_proof(const base::IpAddress& source, const base::IpAddress& destination);
-    // Our host answered a TCP probe that is not pending. True = its source is detected.
+    // Our host answered a TCP probe that is not pending. Returns true if its source is detected.
     bool note_answer(std::uint64_t pair, const base::IpAddress& source,
                      const base::IpAddress& destination);
-    // A datagram or SYN+ACK of a source that did nothing before, which nobody asked for.
+    // A source that sent nothing else before sent a datagram or SYN+ACK that nobody asked for.
     void note_unasked(ScanKind kind, const Probe& probe);
-    // A request of `sender` for the link address of `target` (RFC 826, RFC 4861), which is a host
-    // of the networks that are watched over.
+    // `sender` requested the link address of `target` (RFC 826, RFC 4861), a host of the watched
+    // networks.
     void note_address_request(const base::IpAddress& sender, const base::IpAddress& target);
-    // An echo request; true = it belongs to a flood.
+    // Counts an echo request. Returns true if it belongs to a flood.
     bool receive_echo(Probe& probe);
-    // A packet with contradictory flags; true = a line is due.
+    // Takes a packet with contradictory flags. Returns true if a line is due.
     bool receive_bogus(const Probe& probe);
-    // A datagram that may belong to a traceroute; nullopt = it does not; true = a line is due.
+    // Takes a datagram that may belong to a traceroute. Returns true if it does and a line is due,
+    // nullopt if it does not.
     std::optional<bool> follow_traceroute(const Probe& probe, std::uint8_t ttl);
     // A port that is known to be open did not answer a SYN. This counts for a SYN flood alone.
     void note_unanswered_open_port(const Probe& probe);
-    // A connection to that port was not completed.
+    // A connection to the port of the probe was not completed.
     void note_half_open(const Probe& probe, bool is_new_source);
     // True if a distributed scan or a flood of that port is running: a connection attempt of a new
     // source is part of it and has no line.
@@ -115,17 +119,17 @@ class SourceTracker final : private CounterSink, private SourceMaker {
                                            syn_floods_.is_detected(destination, port));
     }
 
-    // Ends what is over at `second` (since 1970).
+    // Drops the counters that have expired at `second` (since 1970) and reports the ends of scans.
     void sweep(std::uint32_t second);
-    // The second for which sweep() may have something to tell; nullopt = nothing is going on.
+    // The second in which sweep() may have something to report; nullopt = nothing is counted.
     std::optional<std::uint32_t> next_sweep() const;
     bool has_counters() const {
         return table_.size() > 0 || !multi_target_.is_empty() || targets_.has_detected();
     }
-    // Ends everything that is going on.
+    // Reports the end of every running scan and drops all counters.
     void end_all();
-    // The same, and forgets what might become something.
-    void clear();
+    // The same, and drops the tables of single probes and slow scans as well.
+    void end_all_and_reset();
 
     std::size_t size() const { return singles_.size() + table_.size(); }
     std::uint64_t evictions() const { return singles_.evictions() + table_.evictions(); }
@@ -143,29 +147,30 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     std::uint32_t promote(SingleProbe& single, const Probe& probe);
     // Counts a packet for the kinds of the probe.
     Reception count(std::uint32_t source, const Probe& probe);
-    // A counter that is detected took a probe: whether a line about it is due.
+    // A detected counter received a probe. Reports the source once more if a line is due.
     void follow(std::uint32_t source, Counter& counter, const Probe& probe);
-    // Whether the probe belongs to a slow scan that is already detected. REQUIRES:
-    // slow_.has_running().
-    bool is_taken_by_slow_scan(const Probe& probe);
-    // Whether the probe counts (ScanReports::admit()).
+    // Counts the probe for the running slow scan of its source. Returns false if there is none.
+    // REQUIRES: slow_.has_running().
+    bool count_for_slow_scan(const Probe& probe);
+    // True if the probe counts (ScanReports::admit()). Stores its interface of arrival.
     bool admit(std::uint32_t source, const Probe& probe, PortState state) {
         return probe.interface == 0 || probe.interface == table_.at(source).interface ||
                admit_by_interface(source, probe, state);
     }
     bool admit_by_interface(std::uint32_t source, const Probe& probe, PortState state);
-    // Forgets the ports that a source counted by probes that the host dropped. `slow_key`: of the
-    // same source in the memory of slow scans.
+    // Removes the ports that were counted by probes which the host dropped. `slow_key`: key of the
+    // source in the slow scan table.
     void forget_dropped(std::uint32_t source, std::uint64_t slow_key);
-    // Counts a port; true = the source is a scanner, now or before.
+    // Counts a port. Returns true if the source is a scanner, now or before.
     bool count_item(std::uint32_t source, const Probe& probe, PortState state);
     bool is_reached_by_one(ProbeClass probe) const;
     std::uint32_t obtain(const Probe& probe) override;
-    // Counts a probe whose answer does not matter; true = its source is a scanner, now or before.
+    // Counts a probe whose answer does not matter. Returns true if its source is a scanner, now or
+    // before.
     bool count_at_once(const Probe& probe);
 
-    // Whether sources of that family are counted over all targets, and the key for that. For
-    // others the pair is the key of all counts.
+    // True if sources of that family are counted over all targets. Then source_key_of() is the key
+    // of those counts; otherwise the pair is.
     bool counts_all_targets(const base::IpAddress& source,
                             const base::IpAddress& destination) const {
         return settings_.watches_networks ||
@@ -189,7 +194,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     TargetProbe target_probe_of(const Probe& probe, bool is_new_source) const;
     // Counts a probe for its target.
     void count_for_target(const Probe& probe, PortState state, bool is_new_source);
-    // A connection was not completed; `kind`: SynFlood, or RefusedConnections.
+    // A connection was not completed. REQUIRES: kind is SynFlood or RefusedConnections.
     void note_attempt(ScanKind kind, const TargetProbe& probe);
     void report(const std::optional<TargetDetection>& detection);
     Probe host_probe_of(const Probe& probe) const;
@@ -212,7 +217,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     std::uint32_t second_ = 0;
     bool has_several_v4_ = false;
     bool has_several_v6_ = false;
-    // The pair asked for last: scans and their answers come in rows.
+    // The last pair of pair_of(): a scan and its answers ask for the same pair many times.
     base::IpAddress last_source_;
     base::IpAddress last_destination_;
     std::uint64_t last_pair_ = 0;

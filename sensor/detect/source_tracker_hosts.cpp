@@ -39,7 +39,7 @@ void SourceTracker::note_host(const Probe& probe) {
     if (source != kNoIndex) {
         table_.at(source).destination = probe.destination;  // the line names the one asked last
     }
-    touch(host, PortState::Unanswered);
+    count_port(host, PortState::Unanswered);
 }
 
 void SourceTracker::note_slow_host(const Probe& probe) {
@@ -57,7 +57,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
     const std::uint32_t known = table_.find(slow.pair);
     Counter* counter = known == kNoIndex ? nullptr : table_.find_counter(known, kind);
     if (counter != nullptr) {
-        table_.touch(known, second());
+        table_.mark_seen(known, second());
         counter->packets += host.packets;
         counter->bytes += std::uint64_t{host.packets} * host.bytes;
         counter->expires_at = expiry_of(kind);

@@ -112,7 +112,7 @@ FragmentResult Reassembler::add(const Packet& piece, const Fragment& fragment,
         index = obtain(key, now);
         datagrams_[index].is_reported = is_reported;
     }
-    touch(index);
+    mark_used(index);
     Datagram& datagram = datagrams_[index];
 
     std::size_t at = 0;
@@ -221,7 +221,7 @@ void Reassembler::unlink(std::uint32_t index) {
     (datagram.newer == kNone ? newest_ : datagrams_[datagram.newer].older) = datagram.older;
 }
 
-void Reassembler::touch(std::uint32_t index) {
+void Reassembler::mark_used(std::uint32_t index) {
     if (newest_ != index) {
         unlink(index);
         link_newest(index);

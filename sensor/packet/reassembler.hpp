@@ -77,7 +77,7 @@ class Reassembler final : public Reassembly {
 
     // How a piece lies among the ranges that are there.
     enum class Fit : std::uint8_t {
-        Free,       // touches none
+        Free,       // overlaps no piece
         Same,       // is one of them
         Inside,     // lies inside of adjoining ones
         Conflicts,  // overlaps otherwise
@@ -88,7 +88,7 @@ class Reassembler final : public Reassembly {
     std::uint32_t& bucket_of(const Key& key);
     std::uint32_t find(const Key& key);
     std::uint32_t obtain(const Key& key, base::Timestamp now);
-    void touch(std::uint32_t index);
+    void mark_used(std::uint32_t index);
     void unlink(std::uint32_t index);
     void link_newest(std::uint32_t index);
     void remove(std::uint32_t index);

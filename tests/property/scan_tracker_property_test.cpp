@@ -167,7 +167,7 @@ class Model {
         return false;
     }
 
-    void touch(const Event& event, const std::vector<ScanKind>& kinds) {
+    void count_port(const Event& event, const std::vector<ScanKind>& kinds) {
         if (is_served(event)) {
             return;
         }
@@ -325,7 +325,7 @@ class Model {
         if (is_known_to_be_open(waiting.event)) {
             return;
         }
-        touch(waiting.event, question.kinds);
+        count_port(waiting.event, question.kinds);
     }
 
     // A SYN whose port sent SYN+ACK to anybody lately: its silence says nothing of the port.
@@ -344,7 +344,7 @@ class Model {
             count(waiting.event, question.kinds, waiting.packets, 40)) {
             return;
         }
-        touch(waiting.event, question.kinds);
+        count_port(waiting.event, question.kinds);
     }
 
     // Only one side is seen: a segment that acknowledges something shows that we sent it.
@@ -408,7 +408,7 @@ class Model {
             Event unseen = event;
             unseen.flags = 0x10;
             if (!is_served(event) && !count(unseen, {ScanKind::AckScan}, 1, 20)) {
-                touch(unseen, {ScanKind::AckScan});
+                count_port(unseen, {ScanKind::AckScan});
             }
         }
     }

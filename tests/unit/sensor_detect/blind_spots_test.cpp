@@ -171,7 +171,7 @@ TEST_CASE("blind_spots: what is neither ten ports nor within a day is no slow sc
     }
 }
 
-TEST_CASE("blind_spots: 10 to 14 ports by connect() are what a page with pictures touches") {
+TEST_CASE("blind_spots: 10 to 14 ports by connect() are a page with pictures, not a scan") {
     for (const seconds gap : {seconds(0), seconds(60), seconds(3000)}) {
         for (const int ports : {14, 15}) {
             CAPTURE(gap.count(), ports);
