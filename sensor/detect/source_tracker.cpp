@@ -628,7 +628,7 @@ std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::ui
         return std::nullopt;
     }
     table_.mark_seen(source, second());
-    return run.has_shape() && run.is_line_due(second());
+    return run.has_shape() && run.take_line(second());
 }
 
 void SourceTracker::on_counter_over(const SourceState& state, const Counter& counter) {

@@ -6,12 +6,13 @@ namespace portcullis::sensor_detect {
 namespace {
 
 constexpr std::uint32_t kLineInterval = 15;
-// A run that was quiet for so long is over (traceroute waits 5 s for an answer).
+// Idle time after which a run ends, in seconds (traceroute waits 5 s for an answer).
 constexpr std::uint32_t kIdle = 10;
-// Higher hop counts are what ordinary systems send with, less the way to us.
+// A higher TTL on arrival is that of an ordinary packet that has passed some routers.
 constexpr std::uint8_t kMaxTtl = 40;
 constexpr std::uint8_t kMaxStep = 3;  // lost or overtaking datagrams
-// So many per TTL within 5 s (traceroute -q 10), so many per 30 s (30 hops of three, and some).
+// Most datagrams per TTL within kTtlSpan seconds (traceroute -q 10), and most datagrams of a run
+// within kSpan seconds (30 hops of three, and some more).
 constexpr std::uint8_t kMaxPerTtl = 10;
 constexpr std::uint32_t kTtlSpan = 5;
 constexpr std::uint16_t kMaxDatagrams = 100;
@@ -50,7 +51,7 @@ bool TracerouteRun::follow(std::uint8_t hops, std::uint32_t now) {
     return true;
 }
 
-bool TracerouteRun::is_line_due(std::uint32_t now) {
+bool TracerouteRun::take_line(std::uint32_t now) {
     if (last_line != 0 && now < last_line + kLineInterval) {
         return false;
     }

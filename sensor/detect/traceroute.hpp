@@ -1,7 +1,8 @@
 // TracerouteRun: is this datagram one of a traceroute?
 //
-// A traceroute reaches us with TTL 1 first, then with 2, 3, … until we answered: small, rising, few
-// of each. What one run may send is limited, lest a scan with small TTLs hides as one.
+// The datagrams of a traceroute arrive with TTL 1 first, then with 2, 3, … until we answer: small,
+// rising TTLs and a few datagrams of each. The number of datagrams of a run is limited, so that a
+// scan with small TTLs cannot hide as a traceroute.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +18,14 @@ struct TracerouteRun {
     std::uint8_t ttl = 0;
     std::uint8_t at_this_ttl = 0;
 
-    // Takes in a datagram; false = it is none of this run, and starts none.
+    // Takes a datagram. Returns false if it neither belongs to this run nor starts one.
     bool follow(std::uint8_t hops, std::uint32_t now);
-    // Whether what came so far is a traceroute: its TTL rose, or one TTL was asked three times, as
-    // traceroute does. One datagram with TTL 1 is none: protocols of neighbours send it.
+    // True if the datagrams so far are a traceroute: the TTL rose, or three datagrams had the same
+    // TTL. A single datagram with TTL 1 is not one, because protocols of neighbours send it.
     bool has_shape() const { return ttl > 1 || at_this_ttl >= 3; }
-    // Whether a line is due: iplog writes one for the same traceroute every 15 s at most.
-    bool is_line_due(std::uint32_t now);
+    // Returns true if a line is due, and counts it as written: iplog writes at most one line about
+    // the same traceroute in 15 s.
+    bool take_line(std::uint32_t now);
 };
 
 }  // namespace portcullis::sensor_detect

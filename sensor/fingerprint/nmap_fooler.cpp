@@ -88,7 +88,7 @@ std::array<std::uint8_t, 40> garbage_answer(const Packet& probe, std::uint64_t r
     return packet;
 }
 
-bool AnswerLimit::admits(const base::IpAddress& source, base::Timestamp now) {
+bool AnswerLimit::admit_and_count(const base::IpAddress& source, base::Timestamp now) {
     const std::int64_t second =
         std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
     if (second != second_) {
@@ -131,7 +131,7 @@ base::Result<std::unique_ptr<NmapFooler>> NmapFooler::open() {
 
 void NmapFooler::on_packet(const Packet& packet, base::Timestamp now) {
     if (!packet.source.is_v4() || !is_fingerprint_probe(packet) ||
-        !limit_.admits(packet.source, now)) {
+        !limit_.admit_and_count(packet.source, now)) {
         return;
     }
     const auto answer = garbage_answer(packet, random_());

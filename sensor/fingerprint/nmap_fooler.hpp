@@ -1,10 +1,10 @@
-// NmapFooler: spoils nmap's guess at our operating system (`fool_nmap`).
+// NmapFooler: spoils the guess of nmap -O at our operating system (`fool_nmap`).
 //
-// nmap -O sends packets that no connection has and looks at how they are answered. Each such probe
-// to an address of ours gets one segment of garbage, no longer than the probe, whose checksum is
-// wrong: nmap sees it on the wire, while the TCP of whoever did not scan drops it. Probes can be
-// forged, so the answers are few: so many per source and in all per second. IPv4 only. Off unless
-// it is switched on; without it nothing here opens a socket. Single-threaded, never waits.
+// nmap -O sends packets that no connection has, and compares the answers with its fingerprints.
+// Each such probe to an address of ours gets one segment of garbage, no longer than the probe. Its
+// checksum is wrong: nmap reads it on the wire, but the TCP of any other peer drops it. Probes can
+// be forged, so AnswerLimit limits the answers. IPv4 only. The socket is opened only if `fool_nmap`
+// is on. Single-threaded, never waits.
 #pragma once
 
 #include <array>
@@ -26,18 +26,18 @@ namespace portcullis::sensor_fingerprint {
 bool is_fingerprint_probe(const sensor_packet::Packet& packet);
 
 // An IPv4 packet without options, 40 bytes: the answer to `probe`. Always a RST, so that the sensor
-// itself, which sees it go out, takes the port for closed. `random` is what the garbage is made of.
+// itself, which sees it go out, takes the port for closed. `random`: the content of the garbage.
 std::array<std::uint8_t, 40> garbage_answer(const sensor_packet::Packet& probe,
                                             std::uint64_t random);
 
-// How many answers are allowed: a bounded table of the sources of this second.
+// Limits the answers per second, per source and in all. Bounded: the sources of one second.
 class AnswerLimit {
   public:
     static constexpr std::uint8_t kPerSource = 8;
     static constexpr std::uint16_t kInAll = 64;
 
-    // Whether one more answer to `source` may be sent at `now`; counts it.
-    bool admits(const base::IpAddress& source, base::Timestamp now);
+    // Returns true if one more answer to `source` may be sent at `now`, and counts it.
+    bool admit_and_count(const base::IpAddress& source, base::Timestamp now);
 
   private:
     struct Entry {
@@ -55,7 +55,8 @@ class NmapFooler {
     // Opens the raw socket: needs CAP_NET_RAW. Error "no-raw-socket".
     static base::Result<std::unique_ptr<NmapFooler>> open();
 
-    // A TCP packet to one of our own addresses: answered, if it is such a probe and may be.
+    // Answers a TCP packet to one of our own addresses if it is a fingerprinting probe and the
+    // limit permits it.
     void on_packet(const sensor_packet::Packet& packet, base::Timestamp now);
 
     std::uint64_t answers() const { return answers_; }

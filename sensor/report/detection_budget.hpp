@@ -36,8 +36,9 @@ class DetectionBudget {
     // follow.
     Place place(std::int64_t second, const Detection& detection);
     void add_waiting(std::string message, std::uint64_t packets);
-    // The same for the line that a scan has ended: there is no waiting.
-    bool admits_end(std::int64_t second);
+    // Counts a line about the end of a scan. Returns false if the limit is reached; then the line
+    // is left out.
+    bool admit_and_count_end(std::int64_t second);
 
     // The loudest line that is due at `second`; nullopt = none is.
     std::optional<std::string> take_due(std::int64_t second);

@@ -63,7 +63,7 @@ void LogWriter::append_suppressed(std::int64_t second) {
     }
 }
 
-bool LogWriter::admits(base::Timestamp time) {
+bool LogWriter::admit_and_count(base::Timestamp time) {
     if (settings_.line_limit == 0) {
         return true;
     }
@@ -115,10 +115,10 @@ DetectionBudget::Place LogWriter::place_detection(base::Timestamp time,
     return budget_.place(latest_, detection);
 }
 
-bool LogWriter::admits_end(base::Timestamp time) {
+bool LogWriter::admit_and_count_end(base::Timestamp time) {
     latest_ = whole_seconds(time);
     append_due_detections(latest_);
-    return budget_.admits_end(latest_);
+    return budget_.admit_and_count_end(latest_);
 }
 
 void LogWriter::add(base::Timestamp time, std::string_view message) {

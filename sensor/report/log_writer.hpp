@@ -54,19 +54,19 @@ class LogWriter {
         on_trouble_ = std::move(call);
     }
 
-    // Whether one more line about a single packet may be written in the second of `time`; no = it
-    // counts as suppressed. To be asked before a line is made, for it is cheaper.
-    bool admits(base::Timestamp time);
+    // Counts one more line about a single packet in the second of `time`. Returns false if the
+    // limit is reached; then the line counts as suppressed. Call it before the line is composed.
+    bool admit_and_count(base::Timestamp time);
 
-    // The same for a detection. Waits = it may be written later, so it is to be handed to
-    // add_waiting().
+    // The same for a detection. If it returns Waits, the caller must call add_waiting() with the
+    // line, which may be written later.
     DetectionBudget::Place place_detection(base::Timestamp time,
                                            const DetectionBudget::Detection& detection);
     void add_waiting(std::string message, std::uint64_t packets) {
         budget_.add_waiting(std::move(message), packets);
     }
-    // The same for the line that a scan has ended.
-    bool admits_end(base::Timestamp time);
+    // The same for the line about the end of a scan.
+    bool admit_and_count_end(base::Timestamp time);
 
     // Adds a line, or counts it as a repetition of the one before.
     void add(base::Timestamp time, std::string_view message);

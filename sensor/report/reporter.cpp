@@ -226,7 +226,7 @@ void Reporter::note_flood(const Observation& observation) {
 
 void Reporter::on_observation(const Observation& observation) {
     note_flood(observation);
-    if (is_about_one_packet(observation.type) && !log_.admits(observation.time)) {
+    if (is_about_one_packet(observation.type) && !log_.admit_and_count(observation.time)) {
         return;
     }
     if (observation.type == ObservationType::ConnectionAttempt && ident_lookup_ != nullptr &&
@@ -246,7 +246,8 @@ void Reporter::on_observation(const Observation& observation) {
         }
     }
     if ((observation.type == ObservationType::ScannerIdentified && !was_detection_written_) ||
-        (observation.type == ObservationType::ScanExpired && !log_.admits_end(observation.time))) {
+        (observation.type == ObservationType::ScanExpired &&
+         !log_.admit_and_count_end(observation.time))) {
         return;
     }
     write_line(observation, {});

@@ -84,7 +84,7 @@ TEST_CASE("nmap_fooler: answers are limited per source and in all, each second a
     const auto admitted = [&](const IpAddress& source, Timestamp time, int tries) {
         int count = 0;
         for (int i = 0; i < tries; ++i) {
-            count += limit.admits(source, time) ? 1 : 0;
+            count += limit.admit_and_count(source, time) ? 1 : 0;
         }
         return count;
     };

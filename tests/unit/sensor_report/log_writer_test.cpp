@@ -235,7 +235,7 @@ TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told 
     LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
     const auto flood = [&](int second, int lines) {
         for (int i = 0; i < lines; ++i) {
-            if (log.admits(kStart + seconds(second))) {
+            if (log.admit_and_count(kStart + seconds(second))) {
                 log.add(kStart + seconds(second), "line " + std::to_string(i));
             }
         }
@@ -260,7 +260,7 @@ TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told 
     CHECK(sheet.text.find("Warning: 1 lines suppressed within 1 seconds") != std::string::npos);
     settings.line_limit = 0;
     log.set_settings(settings);
-    CHECK(log.admits(kStart + seconds(11)));
+    CHECK(log.admit_and_count(kStart + seconds(11)));
 }
 
 TEST_CASE("log_writer: detections beyond those of a minute wait, and one line counts the rest") {
