@@ -93,9 +93,9 @@ void PendingProbes::add(const Probe& probe) {
     ++head_;
 }
 
-std::optional<Probe> PendingProbes::settle(std::uint64_t pair, std::uint16_t source_port,
-                                           std::uint16_t destination_port, Transport transport,
-                                           base::Timestamp now) {
+std::optional<Probe> PendingProbes::take_answered(std::uint64_t pair, std::uint16_t source_port,
+                                                  std::uint16_t destination_port,
+                                                  Transport transport, base::Timestamp now) {
     if (tail_ == head_) {
         return std::nullopt;
     }
@@ -141,9 +141,11 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
     return probe;
 }
 
-std::optional<Probe> PendingProbes::end_connection(std::uint64_t pair, std::uint16_t source_port,
-                                                   std::uint16_t destination_port,
-                                                   std::uint32_t sequence, base::Timestamp now) {
+std::optional<Probe> PendingProbes::take_ended_connection(std::uint64_t pair,
+                                                          std::uint16_t source_port,
+                                                          std::uint16_t destination_port,
+                                                          std::uint32_t sequence,
+                                                          base::Timestamp now) {
     if (tail_ == head_) {
         return std::nullopt;
     }

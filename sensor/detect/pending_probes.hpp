@@ -4,11 +4,11 @@
 // A ring in order of arrival with a hash index over it. The index has its own array of small
 // entries, so that the search for one probe, and forgetting the oldest, does not load the probes
 // passed on the way: with many sources each of them is a cache miss. A probe is pending until
-// settle() finds its answer or pop_oldest() takes it for unanswered after kPatience. A popped probe
-// stays known for kRetention, so that a late answer can take back what its silence was counted for;
-// a connection that was accepted stays known as long, so that its end can be judged. Bounded: at
-// capacity the oldest leaves early, which is counted. Single-threaded, no allocation after the
-// constructor.
+// take_answered() finds its answer or pop_oldest() takes it for unanswered after kPatience. A
+// popped probe stays known for kRetention, so that a late answer can take back what its silence was
+// counted for; a connection that was accepted stays known as long, so that its end can be judged.
+// Bounded: at capacity the oldest leaves early, which is counted. Single-threaded, no allocation
+// after the constructor.
 #pragma once
 
 #include <chrono>
@@ -67,19 +67,19 @@ class PendingProbes {
 
     // Takes out the probe that an answer at `now` belongs to; nullopt = none is known. Both
     // versions of ICMP are one transport without ports.
-    std::optional<Probe> settle(std::uint64_t pair, std::uint16_t source_port,
-                                std::uint16_t destination_port, sensor_packet::Transport transport,
-                                base::Timestamp now);
-    // The same for a TCP connection that we accept. It stays known until end_connection().
+    std::optional<Probe> take_answered(std::uint64_t pair, std::uint16_t source_port,
+                                       std::uint16_t destination_port,
+                                       sensor_packet::Transport transport, base::Timestamp now);
+    // The same for a TCP connection that we accept. It stays known until take_ended_connection().
     // `next_sequence`: what the source's next segment begins with.
     std::optional<Probe> accept(std::uint64_t pair, std::uint16_t source_port,
                                 std::uint16_t destination_port, std::uint32_t next_sequence,
                                 base::Timestamp now);
     // The connection that a RST or FIN of the source with `sequence` ends without that it sent a
     // byte; nullopt = it sent some, or is not known.
-    std::optional<Probe> end_connection(std::uint64_t pair, std::uint16_t source_port,
-                                        std::uint16_t destination_port, std::uint32_t sequence,
-                                        base::Timestamp now);
+    std::optional<Probe> take_ended_connection(std::uint64_t pair, std::uint16_t source_port,
+                                               std::uint16_t destination_port,
+                                               std::uint32_t sequence, base::Timestamp now);
 
     // When the oldest pending probe becomes overdue; nullopt = none is pending.
     std::optional<base::Timestamp> next_deadline();

@@ -266,7 +266,7 @@ void ScanTracker::on_connection_segment(const Packet& packet) {
         }
     }
     if (is_reset || (flags & sensor_packet::kFin) != 0) {
-        const auto ended = pending_.end_connection(
+        const auto ended = pending_.take_ended_connection(
             sources_.pair_of(packet.source, packet.destination), packet.source_port,
             packet.destination_port, packet.tcp_sequence, now_);
         const bool has_data = packet.payload_length > packet.tcp_header_length;
@@ -279,9 +279,9 @@ void ScanTracker::on_connection_segment(const Packet& packet) {
     // it.
     if (counters_.outbound == 0 && (flags & sensor_packet::kAck) != 0 &&
         (flags & sensor_packet::kSyn) == 0) {
-        const auto answered =
-            pending_.settle(sources_.pair_of(packet.source, packet.destination), packet.source_port,
-                            packet.destination_port, Transport::Tcp, now_);
+        const auto answered = pending_.take_answered(
+            sources_.pair_of(packet.source, packet.destination), packet.source_port,
+            packet.destination_port, Transport::Tcp, now_);
         if (answered && answered->was_counted) {
             sources_.take_back(*answered);
         }
@@ -434,9 +434,9 @@ void ScanTracker::count_port(const Probe& probe, PortState state) {
 void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     ++counters_.outbound;
-    const auto settle = [&](std::uint16_t their_port, std::uint16_t our_port) {
-        return pending_.settle(sources_.pair_of(packet.destination, packet.source), their_port,
-                               our_port, packet.transport, now_);
+    const auto take_answered = [&](std::uint16_t their_port, std::uint16_t our_port) {
+        return pending_.take_answered(sources_.pair_of(packet.destination, packet.source),
+                                      their_port, our_port, packet.transport, now_);
     };
     switch (packet.transport) {
         case Transport::Tcp:
@@ -454,7 +454,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             flow.our_port = 0;
             flow.their_port = packet.destination_port;
             peers_.remember(flow, second());
-            const auto probe = settle(packet.destination_port, packet.source_port);
+            const auto probe = take_answered(packet.destination_port, packet.source_port);
             if (probe && probe->was_counted) {
                 sources_.take_back(*probe);
             }
@@ -463,7 +463,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
         case Transport::Icmp:
         case Transport::Icmpv6:
             if (is_echo_reply(packet)) {
-                settle(0, 0);
+                take_answered(0, 0);
             } else if (is_unreachable(packet) && packet.embedded) {
                 on_unreachable(packet);
             }
@@ -472,7 +472,7 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             const bool is_refusal = packet.sctp_chunk == kSctpAbort;
             if (is_refusal || packet.sctp_chunk == kSctpInitAck ||
                 packet.sctp_chunk == kSctpCookieAck) {
-                const auto probe = settle(packet.destination_port, packet.source_port);
+                const auto probe = take_answered(packet.destination_port, packet.source_port);
                 if (packet.sctp_chunk == kSctpCookieAck) {
                     handshakes_.note_proof(packet.destination, second());
                     sources_.note_proof(packet.destination, packet.source);
@@ -495,9 +495,9 @@ void ScanTracker::on_unreachable(const Packet& packet) {
     if (refused.transport == Transport::Other) {
         return;  // protocols are counted as they come
     }
-    auto probe =
-        pending_.settle(sources_.pair_of(refused.source, refused.destination), refused.source_port,
-                        refused.destination_port, refused.transport, now_);
+    auto probe = pending_.take_answered(sources_.pair_of(refused.source, refused.destination),
+                                        refused.source_port, refused.destination_port,
+                                        refused.transport, now_);
     if (!probe) {
         return;
     }
@@ -528,8 +528,8 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     const std::uint64_t pair = sources_.pair_of(packet.destination, packet.source);
     auto probe = is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
                                                 packet.tcp_acknowledgement, now_)
-                              : pending_.settle(pair, packet.destination_port, packet.source_port,
-                                                Transport::Tcp, now_);
+                              : pending_.take_answered(pair, packet.destination_port,
+                                                       packet.source_port, Transport::Tcp, now_);
     if (probe) {
         if (probe->is_wrong) {
             peers_.remember(rewritten_flow(probe->destination, probe->source), second());
