@@ -116,7 +116,7 @@ base::Result<SensorSettings> load_settings(const CommandLine& command_line, cons
         messages.texts.push_back("Unable to add dns ignore rules: " + names.nameservers_fault);
     }
     base::Diagnostics problems;
-    sensor_config::settle(settings, names.nameservers, problems);
+    sensor_config::derive_settings(settings, names.nameservers, problems);
     if (problems.has_errors()) {
         return base::fail(problems.all().front());
     }

@@ -103,8 +103,8 @@ SensorSettings::SensorSettings() {
     }
 }
 
-void settle(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
-            base::Diagnostics& problems) {
+void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
+                     base::Diagnostics& problems) {
     auto& s = settings;
     if (!s[Switch::Tcp] && !s[Switch::Udp] && !s[Switch::Icmp]) {
         problems.add(problem("nothing-to-log", "Told not to log anything.  Exiting."));

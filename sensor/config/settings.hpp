@@ -85,10 +85,10 @@ struct SensorSettings {
         tracker;  // thresholds, and the kinds that iplog has no switch for
 };
 
-// The consequences that one setting has for others (spec section 6.4), after file and command line.
-// A problem: the settings cannot be used; it is added to `problems`.
-void settle(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
-            base::Diagnostics& problems);
+// Sets what one setting implies for others (spec section 6.4). Call it after file and command line.
+// If the settings cannot be used, the reason is added to `problems`.
+void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
+                     base::Diagnostics& problems);
 
 sensor_detect::TrackerSettings tracker_settings(const SensorSettings& settings);
 sensor_report::ReportSettings report_settings(const SensorSettings& settings);

@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (base::render(again) != base::render(diagnostics) || settings.values != first) {
         std::abort();
     }
-    sensor_config::settle(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
+    sensor_config::derive_settings(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
     for (const auto& kind : sensor_config::tracker_settings(settings).kinds) {
         if (kind.threshold == 0 || kind.idle.count() == 0) {
             std::abort();

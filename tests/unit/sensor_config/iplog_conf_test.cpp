@@ -158,7 +158,7 @@ TEST_CASE("iplog_conf: filters see the packets that they describe, and no others
         CAPTURE(row.rules, row.source, row.source_port, row.port);
         auto [settings, messages] = apply(row.rules);
         base::Diagnostics problems;
-        settle(settings, {}, problems);
+        derive_settings(settings, {}, problems);
         auto packet = packet_of(row.transport, row.source, row.source_port, row.port);
         if (row.transport == Transport::Icmp) {
             packet.icmp_type = static_cast<std::uint8_t>(row.port);
@@ -258,7 +258,7 @@ TEST_CASE("iplog_conf: settings that cannot go together are refused") {
         CAPTURE(rules);
         auto [settings, messages] = apply(rules);
         base::Diagnostics problems;
-        settle(settings, {}, problems);
+        derive_settings(settings, {}, problems);
         REQUIRE(problems.has_errors());
         CHECK(problems.all().front().message == message);
     }
@@ -268,7 +268,7 @@ TEST_CASE("iplog_conf: ignore_dns hides the answers of the nameservers, and thos
     using sensor_packet::Transport;
     SensorSettings settings = apply("log udp dport 1:65535\nset ignore_dns true").settings;
     base::Diagnostics problems;
-    settle(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
+    derive_settings(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
     const auto ignores = [&](const char* source, std::uint16_t source_port) {
         return settings.filters.ignores(packet_of(Transport::Udp, source, source_port, 5000));
     };
