@@ -69,8 +69,8 @@ bool is_seen_by_iplog(const sensor_capture::Frame& frame, const Packet& packet) 
 
 }  // namespace
 
-Sensor::Sensor(const SensorSettings& settings, const sensor_report::ServiceNames& services,
-               const sensor_report::HostNames& hosts,
+Sensor::Sensor(const SensorSettings& settings, const sensor_report::ServicesFile& services,
+               const sensor_report::HostsFile& hosts,
                std::unique_ptr<sensor_report::LogTarget> target)
     : counts_as_iplog_(settings[Switch::IplogCompat]),
       inbound_fragments_(make_reassembly(settings)),

@@ -31,7 +31,7 @@ class Sensor final : public sensor_capture::FrameSink {
   public:
     // The names must outlive the sensor.
     Sensor(const sensor_config::SensorSettings& settings,
-           const sensor_report::ServiceNames& services, const sensor_report::HostNames& hosts,
+           const sensor_report::ServicesFile& services, const sensor_report::HostsFile& hosts,
            std::unique_ptr<sensor_report::LogTarget> target);
 
     // Which addresses are ours.

@@ -47,8 +47,8 @@ int fatal(std::string_view text) {
 
 // What is looked up in files, never over the network.
 struct Names {
-    sensor_report::ServiceNames services;
-    sensor_report::HostNames hosts;
+    sensor_report::ServicesFile services;
+    sensor_report::HostsFile hosts;
     std::vector<base::IpAddress> nameservers;
     std::string nameservers_fault;  // why they are not known; empty = they are
 };
@@ -60,8 +60,8 @@ std::string text_of(const std::string& path) {
 
 Names load_names(const CommandLine& command_line) {
     Names names;
-    names.services = sensor_report::ServiceNames::parse(text_of(command_line.services_file));
-    names.hosts = sensor_report::HostNames::parse(text_of(command_line.hosts_file));
+    names.services = sensor_report::ServicesFile::parse(text_of(command_line.services_file));
+    names.hosts = sensor_report::HostsFile::parse(text_of(command_line.hosts_file));
     if (const auto text = base::read_text_file(command_line.resolv_conf)) {
         names.nameservers = sensor_report::parse_nameservers(*text, names.hosts);
     } else {

@@ -12,9 +12,9 @@
 namespace portcullis::sensor_config {
 namespace {
 
-using sensor_report::HostNames;
+using sensor_report::HostsFile;
 using sensor_report::Protocol;
-using sensor_report::ServiceNames;
+using sensor_report::ServicesFile;
 
 constexpr std::uint8_t kHighestIcmpType = 18;
 
@@ -113,7 +113,7 @@ bool take_negation(std::string_view& text) {
 }
 
 Parsed<std::uint16_t> parse_port(std::string_view text, Protocol protocol,
-                                 const ServiceNames& services) {
+                                 const ServicesFile& services) {
     if (is_all_digits(text)) {
         const auto number = parse_number<std::uint16_t>(text);
         return number && *number > 0 ? Parsed<std::uint16_t>(*number)
@@ -125,7 +125,7 @@ Parsed<std::uint16_t> parse_port(std::string_view text, Protocol protocol,
 
 }  // namespace
 
-Parsed<AddressMatch> parse_address_match(std::string_view text, const HostNames& hosts) {
+Parsed<AddressMatch> parse_address_match(std::string_view text, const HostsFile& hosts) {
     AddressMatch match;
     match.is_negated = take_negation(text);
     if (text == "*") {
@@ -159,7 +159,7 @@ Parsed<AddressMatch> parse_address_match(std::string_view text, const HostNames&
 }
 
 Parsed<PortMatch> parse_port_match(std::string_view text, Protocol protocol,
-                                   const ServiceNames& services) {
+                                   const ServicesFile& services) {
     PortMatch match;
     match.is_negated = take_negation(text);
     if (text == "*") {

@@ -28,10 +28,10 @@ using Parsed = tl::expected<Value, std::string>;
 // A name stands for all addresses that `hosts` gives it; one that is not there is a fault (iplog
 // let it match every address, which silenced the whole protocol).
 Parsed<AddressMatch> parse_address_match(std::string_view text,
-                                         const sensor_report::HostNames& hosts);
+                                         const sensor_report::HostsFile& hosts);
 
 Parsed<PortMatch> parse_port_match(std::string_view text, sensor_report::Protocol protocol,
-                                   const sensor_report::ServiceNames& services);
+                                   const sensor_report::ServicesFile& services);
 
 Parsed<TypeMatch> parse_type_match(std::string_view text);
 

@@ -12,17 +12,17 @@
 namespace portcullis::sensor_config {
 namespace {
 
-using sensor_report::HostNames;
+using sensor_report::HostsFile;
 using sensor_report::Protocol;
-using sensor_report::ServiceNames;
+using sensor_report::ServicesFile;
 
 constexpr std::size_t kLongestLine = 8191;
 constexpr std::uint32_t kMaxLineLimit = 1'000'000;
 
 class Parser {
   public:
-    Parser(std::string_view text, std::string file, const ServiceNames& services,
-           const HostNames& hosts, SensorSettings& settings, base::Diagnostics& diagnostics)
+    Parser(std::string_view text, std::string file, const ServicesFile& services,
+           const HostsFile& hosts, SensorSettings& settings, base::Diagnostics& diagnostics)
         : text_(text),
           file_(std::move(file)),
           services_(services),
@@ -74,8 +74,8 @@ class Parser {
 
     std::string_view text_;
     std::string file_;
-    const ServiceNames& services_;
-    const HostNames& hosts_;
+    const ServicesFile& services_;
+    const HostsFile& hosts_;
     SensorSettings& settings_;
     base::Diagnostics& diagnostics_;
     int line_ = 0;
@@ -401,8 +401,8 @@ void Parser::apply_filter(bool is_ignored) {
 
 }  // namespace
 
-void apply_iplog_conf(std::string_view text, const std::string& file, const ServiceNames& services,
-                      const HostNames& hosts, SensorSettings& settings,
+void apply_iplog_conf(std::string_view text, const std::string& file, const ServicesFile& services,
+                      const HostsFile& hosts, SensorSettings& settings,
                       base::Diagnostics& diagnostics) {
     Parser(text, file, services, hosts, settings, diagnostics).run();
 }

@@ -1,4 +1,4 @@
-// ServiceNames and HostNames: the services(5) and hosts(5) databases, read once from their files.
+// ServicesFile and HostsFile: the services(5) and hosts(5) databases, read once from their files.
 //
 // Nothing is ever asked over the network here: a name must not delay a detection. Lines that say
 // nothing sensible are skipped. Immutable after loading, so safe to share.
@@ -20,10 +20,10 @@ namespace portcullis::sensor_report {
 
 enum class Protocol : std::uint8_t { Tcp, Udp };
 
-class ServiceNames {
+class ServicesFile {
   public:
     // The text of /etc/services: "name port/protocol alias… # comment".
-    static ServiceNames parse(std::string_view text);
+    static ServicesFile parse(std::string_view text);
 
     // The primary name of a port; empty = it has none.
     std::string_view name_of(Protocol protocol, std::uint16_t port) const;
@@ -35,10 +35,10 @@ class ServiceNames {
     std::array<std::map<std::string, std::uint16_t, std::less<>>, 2> ports_;
 };
 
-class HostNames {
+class HostsFile {
   public:
     // The text of /etc/hosts: "address name alias… # comment". The first name of an address counts.
-    static HostNames parse(std::string_view text);
+    static HostsFile parse(std::string_view text);
 
     // Empty = it has none.
     std::string_view name_of(const base::IpAddress& address) const;
@@ -70,6 +70,6 @@ class IdentLookup {
 
 // The addresses behind `nameserver` in the text of /etc/resolv.conf; a name is looked up in
 // `hosts`.
-std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostNames& hosts);
+std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostsFile& hosts);
 
 }  // namespace portcullis::sensor_report

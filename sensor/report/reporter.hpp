@@ -28,7 +28,7 @@ struct ReportSettings {
 class Reporter final : public sensor_detect::ObservationSink {
   public:
     // All references must outlive the reporter.
-    Reporter(const ReportSettings& settings, const ServiceNames& services, const HostNames& hosts,
+    Reporter(const ReportSettings& settings, const ServicesFile& services, const HostsFile& hosts,
              LogWriter& log)
         : settings_(settings), services_(services), hosts_(hosts), log_(log) {}
 
@@ -56,8 +56,8 @@ class Reporter final : public sensor_detect::ObservationSink {
     void write_service(Protocol protocol, std::uint16_t port);
 
     ReportSettings settings_;
-    const ServiceNames& services_;
-    const HostNames& hosts_;
+    const ServicesFile& services_;
+    const HostsFile& hosts_;
     LogWriter& log_;
     HostLookup* host_lookup_ = nullptr;
     IdentLookup* ident_lookup_ = nullptr;

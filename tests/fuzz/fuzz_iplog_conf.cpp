@@ -10,8 +10,8 @@ using namespace portcullis;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const auto kServices =
-        sensor_report::ServiceNames::parse("ssh 22/tcp\nhttp 80/tcp www\ndomain 53/udp\n");
-    static const auto kHosts = sensor_report::HostNames::parse("10.0.0.1 one\nfd00::1 six one\n");
+        sensor_report::ServicesFile::parse("ssh 22/tcp\nhttp 80/tcp www\ndomain 53/udp\n");
+    static const auto kHosts = sensor_report::HostsFile::parse("10.0.0.1 one\nfd00::1 six one\n");
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     sensor_config::SensorSettings settings;
     base::Diagnostics diagnostics;

@@ -11,11 +11,11 @@ using namespace portcullis;
 
 namespace {
 
-const sensor_report::ServiceNames kServices = sensor_report::ServiceNames::parse(
+const sensor_report::ServicesFile kServices = sensor_report::ServicesFile::parse(
     "ssh 22/tcp\nhttp 80/tcp\nhttps 443/tcp\nftp-data 20/tcp\ndomain 53/tcp\ndomain 53/udp\n"
     "epmap 135/tcp loc-srv\nnetbios-ssn 139/tcp\nmicrosoft-ds 445/tcp\n");
-const sensor_report::HostNames kHosts =
-    sensor_report::HostNames::parse("192.168.7.9 nine\n192.168.7.10 nine\n");
+const sensor_report::HostsFile kHosts =
+    sensor_report::HostsFile::parse("192.168.7.9 nine\n192.168.7.10 nine\n");
 
 struct Applied {
     SensorSettings settings;
