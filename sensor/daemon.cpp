@@ -57,7 +57,7 @@ bool set_raw_in_effect(bool on) {
 
 }  // namespace
 
-base::Result<PidFile> PidFile::lock(const std::string& path) {
+base::Result<LockedPidFile> LockedPidFile::lock(const std::string& path) {
     // Not readable for others: whoever can open it can hold its lock, and nothing would start.
     base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) {
@@ -75,16 +75,16 @@ base::Result<PidFile> PidFile::lock(const std::string& path) {
         return base::fail(diagnostic_of("unwritable-file",
                                         fmt::format("Can't write pid file: {}", error_text())));
     }
-    return PidFile(path, std::move(fd));
+    return LockedPidFile(path, std::move(fd));
 }
 
-void PidFile::write(pid_t pid) {
+void LockedPidFile::write(pid_t pid) {
     if (::ftruncate(fd_.get(), 0) == 0) {
         base::write_all(fd_.get(), fmt::format("{}\n", pid));
     }
 }
 
-void PidFile::remove() {
+void LockedPidFile::remove() {
     // The folder may be closed to the user that we have become; an empty file says the same.
     const bool is_empty = ::ftruncate(fd_.get(), 0) == 0;
     const bool is_gone = ::unlink(path_.c_str()) == 0;

@@ -12,18 +12,19 @@ namespace portcullis {
 
 // Owns the pid file: while it lives no second instance can have it. The lock goes along with
 // fork().
-class PidFile {
+class LockedPidFile {
   public:
     // Empties the file. Error "already-running" ("iplog is already running (pid: N)") or
     // "unwritable-file".
-    static base::Result<PidFile> lock(const std::string& path);
+    static base::Result<LockedPidFile> lock(const std::string& path);
     // Writes the process id.
     void write(pid_t pid);
     // Empties and removes it.
     void remove();
 
   private:
-    PidFile(std::string path, base::UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+    LockedPidFile(std::string path, base::UniqueFd fd)
+        : path_(std::move(path)), fd_(std::move(fd)) {}
     std::string path_;
     base::UniqueFd fd_;
 };

@@ -91,7 +91,7 @@ void LiveSensor::say(const std::string& text) {
 }
 
 void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
-    sensor_lookup::ResolverSettings resolver;
+    sensor_lookup::NameResolverSettings resolver;
     if (settings[Switch::TcpResolve] || settings[Switch::UdpResolve] ||
         settings[Switch::IcmpResolve]) {
         for (const base::IpAddress& address : options_.nameservers()) {

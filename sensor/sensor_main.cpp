@@ -204,7 +204,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
     if (!identity) {
         return fatal(identity.error().message);
     }
-    auto pid_file = PidFile::lock(settings.pid_file);
+    auto pid_file = LockedPidFile::lock(settings.pid_file);
     if (!pid_file) {
         return fatal(pid_file.error().message);
     }

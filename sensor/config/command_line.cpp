@@ -29,7 +29,7 @@ enum class Action : std::uint8_t {
     Group,
     LogFile,
     Stdout,
-    PidFile,
+    LockedPidFile,
     Interface,
     Promisc,
     Facility,
@@ -73,7 +73,7 @@ constexpr OptionRow kRows[] = {
     {'o', "no-fork", Action::SetSwitch, Switch::NoFork, nullptr, "stay in the foreground"},
     {'u', "user", Action::User, kNoSwitch, "USER", "run as this user once the interfaces are open"},
     {'g', "group", Action::Group, kNoSwitch, "GROUP", "and as this group"},
-    {0, "pid-file", Action::PidFile, kNoSwitch, "FILE", "default /var/run/iplog.pid"},
+    {0, "pid-file", Action::LockedPidFile, kNoSwitch, "FILE", "default /var/run/iplog.pid"},
     {0, "no-seccomp", Action::NoSeccomp, kNoSwitch, nullptr,
      "do not limit the system calls (for debuggers and tracers)"},
     {0, "status-file", Action::StatusFile, kNoSwitch, "FILE",
@@ -323,7 +323,7 @@ base::Result<void> apply_command_line(const CommandLine& command_line, SensorSet
                 settings.log_file.clear();
                 settings[Switch::Stdout] = true;
                 break;
-            case Action::PidFile:
+            case Action::LockedPidFile:
                 settings.pid_file = value;
                 break;
             case Action::Interface:

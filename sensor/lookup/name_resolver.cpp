@@ -20,8 +20,8 @@ constexpr seconds kWithoutCache{10};
 
 }  // namespace
 
-base::Result<std::unique_ptr<NameResolver>> NameResolver::start(base::EventLoop& loop,
-                                                                const ResolverSettings& settings) {
+base::Result<std::unique_ptr<NameResolver>> NameResolver::start(
+    base::EventLoop& loop, const NameResolverSettings& settings) {
     std::unique_ptr<NameResolver> resolver(new NameResolver(loop));
     if (auto set = resolver->set_settings(settings); !set) {
         return base::fail(set.error());
@@ -31,7 +31,7 @@ base::Result<std::unique_ptr<NameResolver>> NameResolver::start(base::EventLoop&
 
 NameResolver::NameResolver(base::EventLoop& loop) : loop_(loop) {}
 
-base::Result<void> NameResolver::set_settings(const ResolverSettings& settings) {
+base::Result<void> NameResolver::set_settings(const NameResolverSettings& settings) {
     channel_.reset();
     asked_.clear();
     wanted_.clear();
@@ -129,8 +129,8 @@ bool NameResolver::is_own_answer(const sensor_packet::Packet& packet) const {
     return is_server && channel_->has_used_port(packet.destination_port);
 }
 
-ResolverCounters NameResolver::counters() const {
-    ResolverCounters counters = counters_;
+NameResolverCounters NameResolver::counters() const {
+    NameResolverCounters counters = counters_;
     counters.evictions = cache_.evictions();
     return counters;
 }

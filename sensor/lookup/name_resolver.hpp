@@ -21,7 +21,7 @@
 
 namespace portcullis::sensor_lookup {
 
-struct ResolverSettings {
+struct NameResolverSettings {
     base::DnsSettings dns;           // without servers nothing is ever asked
     std::size_t max_names = 4096;    // kept at once
     std::size_t max_questions = 64;  // on the way at once
@@ -31,7 +31,7 @@ struct ResolverSettings {
     bool keeps_names = true;
 };
 
-struct ResolverCounters {
+struct NameResolverCounters {
     std::uint64_t asked = 0;
     std::uint64_t answered = 0;   // with a name, or that there is none
     std::uint64_t failed = 0;     // no answer in time, or one that says nothing
@@ -43,13 +43,13 @@ class NameResolver final : public sensor_report::HostLookup {
   public:
     // `loop` must outlive it. Error "no-resolver".
     static base::Result<std::unique_ptr<NameResolver>> start(base::EventLoop& loop,
-                                                             const ResolverSettings& settings);
+                                                             const NameResolverSettings& settings);
     ~NameResolver() override = default;
     NameResolver(const NameResolver&) = delete;
     NameResolver& operator=(const NameResolver&) = delete;
 
     // Other servers or limits from now on; questions on the way are given up, names stay.
-    base::Result<void> set_settings(const ResolverSettings& settings);
+    base::Result<void> set_settings(const NameResolverSettings& settings);
 
     std::string_view name_of(const base::IpAddress& address) override;
 
@@ -59,7 +59,7 @@ class NameResolver final : public sensor_report::HostLookup {
     // An answer of one of our servers to a question of ours: no traffic worth a line.
     bool is_own_answer(const sensor_packet::Packet& packet) const;
 
-    ResolverCounters counters() const;
+    NameResolverCounters counters() const;
 
   private:
     explicit NameResolver(base::EventLoop& loop);
@@ -68,13 +68,13 @@ class NameResolver final : public sensor_report::HostLookup {
     bool may_ask(NameCache::Time now);
 
     base::EventLoop& loop_;
-    ResolverSettings settings_;
+    NameResolverSettings settings_;
     NameCache cache_{0};
     std::vector<base::IpAddress> wanted_;
     std::vector<base::IpAddress> asked_;  // on the way
     NameCache::Time second_began_;
     std::uint32_t asked_this_second_ = 0;
-    ResolverCounters counters_;
+    NameResolverCounters counters_;
     std::unique_ptr<base::DnsChannel> channel_;  // last: it calls back into the rest
 };
 

@@ -30,15 +30,15 @@ struct Lab {
     std::unique_ptr<NameResolver> resolver;
     IpAddress scanner = *IpAddress::parse("192.0.2.1");
 
-    ResolverSettings settings() const {
-        ResolverSettings made;
+    NameResolverSettings settings() const {
+        NameResolverSettings made;
         made.dns.servers = {{*IpAddress::parse("127.0.0.1"), server.dns.port()}};
         made.dns.timeout = milliseconds(50);
         made.dns.tries = 1;
         return made;
     }
-    explicit Lab(std::function<void(ResolverSettings&)> edit = [](ResolverSettings&) {}) {
-        ResolverSettings made = settings();
+    explicit Lab(std::function<void(NameResolverSettings&)> edit = [](NameResolverSettings&) {}) {
+        NameResolverSettings made = settings();
         edit(made);
         auto started = NameResolver::start(loop, made);
         REQUIRE(started);
@@ -104,7 +104,7 @@ TEST_CASE("name_resolver: a server that does not answer costs a minute without t
 }
 
 TEST_CASE("name_resolver: an answer that lies is no name") {
-    Lab lab([](ResolverSettings& settings) { settings.dns.timeout = milliseconds(300); });
+    Lab lab([](NameResolverSettings& settings) { settings.dns.timeout = milliseconds(300); });
     lab.ask(lab.scanner);
     lab.wait_for([&] { return !lab.server.queries.empty(); });
     const auto query = lab.server.queries.front();
@@ -120,7 +120,7 @@ TEST_CASE("name_resolver: an answer that lies is no name") {
 }
 
 TEST_CASE("name_resolver: questions at once and per second are bounded") {
-    Lab lab([](ResolverSettings& settings) {
+    Lab lab([](NameResolverSettings& settings) {
         settings.max_questions = 4;
         settings.questions_per_second = 6;
     });
@@ -150,7 +150,7 @@ TEST_CASE("name_resolver: questions at once and per second are bounded") {
 }
 
 TEST_CASE("name_resolver: without servers nothing is asked") {
-    Lab lab([](ResolverSettings& settings) { settings.dns.servers.clear(); });
+    Lab lab([](NameResolverSettings& settings) { settings.dns.servers.clear(); });
     CHECK(lab.ask(lab.scanner).empty());
     CHECK(lab.resolver->counters().asked == 0);
     REQUIRE(lab.resolver->set_settings(lab.settings()));
