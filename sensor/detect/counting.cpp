@@ -44,7 +44,7 @@ void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
 }
 
 void add_item(Counter& counter, CountedItem item, std::uint16_t source_port,
-              std::uint16_t destination_port, std::uint32_t second) {
+              std::uint16_t destination_port, Second second) {
     const std::size_t before = counter.counted_items.size();
     counter.add_item(item, second);
     if (counter.counted_items.size() == before || !is_about_strays(counter.kind)) {
@@ -88,7 +88,7 @@ bool is_rate_enough(const Counter& counter, const DetectorSettings& settings, st
 }
 
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
-                       CountedItem item, std::uint32_t second) {
+                       CountedItem item, Second second) {
     if (settings.repeat.count() == 0) {
         return false;
     }
@@ -123,8 +123,8 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
     return (is_enough || counter.has_risen) && is_time;
 }
 
-void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second) {
-    const std::uint32_t since = std::max(counter.answer_at, counter.line_at);
+void note_answer(Counter& counter, const DetectorSettings& settings, Second second) {
+    const Second since = std::max(counter.answer_at, counter.line_at);
     if (counter.unanswered >= settings.threshold && second > since) {
         counter.is_unblocked = true;  // the source learns again: what it learns from now on counts
         counter.begin_next_line();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
@@ -19,7 +20,7 @@ void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
 
 // Counts a closed or unanswered port, or whatever else the kind counts as `item`.
 void add_item(Counter& counter, CountedItem item, std::uint16_t source_port,
-              std::uint16_t destination_port, std::uint32_t second);
+              std::uint16_t destination_port, Second second);
 
 // Adds datagrams to the rate of a UDP scan; returns what the window holds. One of more than 1500
 // bytes counts as several.
@@ -41,7 +42,7 @@ inline void count_unanswered(Counter& counter) {
 
 // Takes a probe of a detected source if it cannot make a line due at `second`, as is so for most
 // probes of a scan. False = is_repetition_due() must decide.
-inline bool take_between_lines(Counter& counter, std::uint32_t second) {
+inline bool take_between_lines(Counter& counter, Second second) {
     if (second >= counter.quiet_until) {
         return false;
     }
@@ -53,16 +54,16 @@ inline bool take_between_lines(Counter& counter, std::uint32_t second) {
 // the last one, or a proof of its address, and `repeat` seconds, or none of these if the host
 // answers again after a block.
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
-                       CountedItem item, std::uint32_t second);
+                       CountedItem item, Second second);
 
 // An address that took part is proven: the next line says so. It need not wait for ports if the
 // last one did not.
-inline void note_proof(Counter& counter, std::uint32_t second) {
+inline void note_proof(Counter& counter, Second second) {
     counter.proven_at = second;
     counter.has_risen |= counter.may_rise;
 }
 
 // Our host answered a detected source.
-void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second);
+void note_answer(Counter& counter, const DetectorSettings& settings, Second second);
 
 }  // namespace portcullis::sensor_detect

@@ -34,18 +34,18 @@ bool is_same_port_order(const DestinationPorts& one, const DestinationPorts& oth
     return is_most(same, a.size());
 }
 
-std::vector<std::uint32_t> find_decoy_group(SourceTable& table, std::uint32_t source,
-                                            const Counter& counter, std::uint32_t seconds) {
-    std::vector<std::uint32_t> members{source};
+std::vector<SourceIndex> find_decoy_group(SourceTable& table, SourceIndex source,
+                                          const Counter& counter, std::uint32_t seconds) {
+    std::vector<SourceIndex> members{source};
     const SourceState& self = table.at(source);
     // A source that has not sent its latest probe yet is one port behind.
     const std::uint32_t before =
         counter.item_before_at != 0 ? counter.item_before_at : self.last_seen;
-    const std::uint32_t since = std::min(self.last_seen, before);
+    const Second since = std::min(self.last_seen, before);
     std::size_t compared = 0;
     for (const bool is_scanning : {false, true}) {
         std::size_t looked_at = 0;
-        for (std::uint32_t index = table.newest(is_scanning);
+        for (SourceIndex index = table.newest(is_scanning);
              index != kNoIndex && looked_at < kMaxLookedAt && compared < kMaxCompared &&
              members.size() < kMaxGroupMembers;
              index = table.older_than(index), ++looked_at) {
@@ -80,12 +80,12 @@ DestinationPorts first_ports_of(const Counter& counter) {
     return ports;
 }
 
-std::size_t count_members_at_same_ports(SourceTable& table, std::uint32_t source,
+std::size_t count_members_at_same_ports(SourceTable& table, SourceIndex source,
                                         const Counter& counter) {
     const auto ports = counter.counted_items.ports();
     std::size_t found = 0;
     std::size_t looked_at = 0;
-    for (std::uint32_t index = table.newest(true); index != kNoIndex && looked_at < kMaxLookedAt;
+    for (SourceIndex index = table.newest(true); index != kNoIndex && looked_at < kMaxLookedAt;
          index = table.older_than(index), ++looked_at) {
         const Counter* other = index == source ? nullptr : table.find_counter(index, counter.kind);
         if (other == nullptr || other->group != counter.group) {
@@ -105,7 +105,7 @@ bool DecoyGroups::is_full() const {
 }
 
 std::uint16_t DecoyGroups::make(ScanKind kind, const base::IpAddress& destination,
-                                const DestinationPorts& ports, std::uint32_t second) {
+                                const DestinationPorts& ports, Second second) {
     auto free = std::find_if_not(groups_.begin(), groups_.end(), is_active);
     if (free == groups_.end()) {
         if (groups_.size() == kMaxGroups) {
@@ -122,7 +122,7 @@ std::uint16_t DecoyGroups::make(ScanKind kind, const base::IpAddress& destinatio
 }
 
 std::uint16_t DecoyGroups::find(ScanKind kind, const base::IpAddress& destination,
-                                const DestinationPorts& ports, std::uint32_t since) const {
+                                const DestinationPorts& ports, Second since) const {
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         const DecoyGroup& group = groups_[i];
         if (is_active(group) && group.made_at >= since && group.kind == kind &&

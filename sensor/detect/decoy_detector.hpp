@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/source_table.hpp"
 
 namespace portcullis::sensor_detect {
@@ -37,15 +38,15 @@ bool is_same_port_order(const DestinationPorts& one, const DestinationPorts& oth
 // `seconds` before or after `source`, or before or after its last port but one: a source that has
 // not sent its latest probe yet is one port behind. The search is limited to the sources that were
 // active last, so that a flood cannot make it slow.
-std::vector<std::uint32_t> find_decoy_group(SourceTable& table, std::uint32_t source,
-                                            const Counter& counter, std::uint32_t seconds);
+std::vector<SourceIndex> find_decoy_group(SourceTable& table, SourceIndex source,
+                                          const Counter& counter, std::uint32_t seconds);
 
 // The first ports that a detected source probed since the last line about it.
 DestinationPorts first_ports_of(const Counter& counter);
 
 // Number of other members of the group of `source` that probed most of the ports which it probed
 // since the last line. The search is limited to the sources that were active last.
-std::size_t count_members_at_same_ports(SourceTable& table, std::uint32_t source,
+std::size_t count_members_at_same_ports(SourceTable& table, SourceIndex source,
                                         const Counter& counter);
 
 struct DecoyGroup {
@@ -53,8 +54,8 @@ struct DecoyGroup {
     base::IpAddress destination;
     std::vector<base::IpAddress> sources;
     DestinationPorts destination_ports;
-    std::size_t active = 0;     // members that still send packets; 0 = the group has ended
-    std::uint32_t made_at = 0;  // second
+    std::size_t active = 0;  // members that still send packets; 0 = the group has ended
+    Second made_at = 0;      // second
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
 };
@@ -64,13 +65,13 @@ class DecoyGroups {
     bool is_full() const;
     // Returns the index of a new group without members; kNoGroup = there are too many groups.
     std::uint16_t make(ScanKind kind, const base::IpAddress& destination,
-                       const DestinationPorts& ports, std::uint32_t second);
+                       const DestinationPorts& ports, Second second);
     DecoyGroup& at(std::uint16_t group) { return groups_[group]; }
     // Returns a group with the same ports of `destination` that was made at `since` or later and
     // has room for one more member; kNoGroup = none. A source that comes later does not join the
     // group: otherwise a scanner could forge a group first and scan unreported afterwards.
     std::uint16_t find(ScanKind kind, const base::IpAddress& destination,
-                       const DestinationPorts& ports, std::uint32_t since) const;
+                       const DestinationPorts& ports, Second since) const;
     void add(std::uint16_t group, const base::IpAddress& source);
     // A member turned out to scan alone and leaves. Returns true if it was the last active member.
     bool remove(std::uint16_t group, const base::IpAddress& source);

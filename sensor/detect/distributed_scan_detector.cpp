@@ -39,7 +39,7 @@ std::optional<TargetDetection> DistributedScanDetector::add_probe(
 }
 
 void DistributedScanDetector::forget_source(const base::IpAddress& destination,
-                                            std::uint64_t source_hash) {
+                                            PairKey source_hash) {
     AddressCounter* counter =
         targets_.find(AddressUse::DistributedScan, ScanKind::DistributedScan, destination);
     if (counter != nullptr && !counter->is_detected) {

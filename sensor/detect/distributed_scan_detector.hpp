@@ -9,6 +9,7 @@
 
 #include <optional>
 
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/target_table.hpp"
 
 namespace portcullis::sensor_detect {
@@ -23,7 +24,7 @@ class DistributedScanDetector {
     std::optional<TargetDetection> add_probe(const TargetProbe& probe,
                                              const DetectorSettings& settings);
     // The source turned out to be a scanner: its ports of `destination` do not count any longer.
-    void forget_source(const base::IpAddress& destination, std::uint64_t source_hash);
+    void forget_source(const base::IpAddress& destination, PairKey source_hash);
     // True if a distributed scan of that address is running.
     bool is_detected(const base::IpAddress& destination) const;
 

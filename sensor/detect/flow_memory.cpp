@@ -11,7 +11,7 @@ std::uint64_t FlowMemory::fingerprint_of(const Flow& flow) const {
     return hash_.of(flow.ours, flow.theirs, rest);
 }
 
-void FlowMemory::remember(const Flow& flow, std::uint32_t second) {
+void FlowMemory::remember(const Flow& flow, Second second) {
     const std::uint64_t fingerprint = fingerprint_of(flow);
     Bucket& bucket = buckets_[fingerprint % kBuckets];
     Entry* place = &bucket.front();
@@ -28,7 +28,7 @@ void FlowMemory::remember(const Flow& flow, std::uint32_t second) {
     is_empty_ = false;
 }
 
-bool FlowMemory::knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const {
+bool FlowMemory::knows(const Flow& flow, Second second, std::uint32_t max_age) const {
     const std::uint32_t sent = last(flow);
     return sent != 0 && sent + max_age >= second;
 }

@@ -10,6 +10,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/keyed_hash.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 #include "sensor/packet/packet.hpp"
 
@@ -28,11 +29,11 @@ class FlowMemory {
     FlowMemory() : buckets_(kBuckets) {}
 
     // We sent a packet of `flow` at `second` (since 1970).
-    void remember(const Flow& flow, std::uint32_t second);
+    void remember(const Flow& flow, Second second);
     // True = nothing was ever remembered.
     bool is_empty() const { return is_empty_; }
     // We sent one within the `max_age` seconds before `second`.
-    bool knows(const Flow& flow, std::uint32_t second, std::uint32_t max_age) const;
+    bool knows(const Flow& flow, Second second, std::uint32_t max_age) const;
     // When we did last; 0 = not as far as is remembered.
     std::uint32_t last(const Flow& flow) const;
 
@@ -40,7 +41,7 @@ class FlowMemory {
     static constexpr std::size_t kBuckets = 8192;
     struct Entry {
         std::uint64_t fingerprint = 0;
-        std::uint32_t second = 0;  // 0 = free
+        Second second = 0;  // 0 = free
     };
     using Bucket = std::array<Entry, 4>;
 

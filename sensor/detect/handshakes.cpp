@@ -2,7 +2,7 @@
 
 namespace portcullis::sensor_detect {
 
-bool Handshakes::complete(const Flow& flow, std::uint32_t acknowledgement, std::uint32_t second) {
+bool Handshakes::complete(const Flow& flow, std::uint32_t acknowledgement, Second second) {
     const RecentKeys::Entry* offer = offers_.find(key_of(flow));
     if (offer == nullptr || offer->value != acknowledgement ||
         offer->second + kProofMemory < second) {
@@ -12,7 +12,7 @@ bool Handshakes::complete(const Flow& flow, std::uint32_t acknowledgement, std::
     return true;
 }
 
-bool Handshakes::confirm(const Flow& flow, std::uint32_t second) {
+bool Handshakes::confirm(const Flow& flow, Second second) {
     const RecentKeys::Entry* offer = offers_.find(key_of(flow));
     if (offer == nullptr || offer->second + kProofMemory < second) {
         return false;

@@ -22,6 +22,7 @@
 #include "base/ip_address.hpp"
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/flow_memory.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/recent_keys.hpp"
 
 namespace portcullis::sensor_detect {
@@ -37,22 +38,22 @@ class Handshakes {
     Handshakes() : offers_(kMostOffers / 4), proven_(kMostProven / 4) {}
 
     // We sent a SYN+ACK with that sequence number. In all calls `second` is since 1970.
-    void note_offer(const Flow& flow, std::uint32_t sequence, std::uint32_t second) {
+    void note_offer(const Flow& flow, std::uint32_t sequence, Second second) {
         offers_.note(key_of(flow), second, sequence + 1);
     }
     // False = complete() and confirm() would find nothing.
     bool has_offers() const { return !offers_.is_empty(); }
     // A segment of the source with ACK and without SYN arrived. True = it completes a handshake of
     // the last kProofMemory seconds: its source is proven from now on.
-    bool complete(const Flow& flow, std::uint32_t acknowledgement, std::uint32_t second);
+    bool complete(const Flow& flow, std::uint32_t acknowledgement, Second second);
     // We sent a FIN. True = as for complete().
-    bool confirm(const Flow& flow, std::uint32_t second);
-    void note_proof(const base::IpAddress& source, std::uint32_t second) {
+    bool confirm(const Flow& flow, Second second);
+    void note_proof(const base::IpAddress& source, Second second) {
         proven_.note(hash_.of(source), second);
     }
 
     // A handshake of that source was completed within the `max_age` seconds before `second`.
-    bool is_proven(const base::IpAddress& source, std::uint32_t second,
+    bool is_proven(const base::IpAddress& source, Second second,
                    std::uint32_t max_age = kProofMemory) const {
         return !proven_.is_empty() && proven_.knows(hash_.of(source), second, max_age);
     }

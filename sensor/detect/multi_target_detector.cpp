@@ -42,8 +42,8 @@ std::uint32_t MultiTargetDetector::expiry_of(ScanKind kind) const {
     return second_ + static_cast<std::uint32_t>(settings_.of(kind).idle.count());
 }
 
-bool MultiTargetDetector::count(const Probe& probe, std::uint64_t key) {
-    const std::uint32_t source = table_.find(key);
+bool MultiTargetDetector::count(const Probe& probe, PairKey key) {
+    const SourceIndex source = table_.find(key);
     if (source == kNoIndex) {
         return false;
     }
@@ -84,7 +84,7 @@ bool MultiTargetDetector::count(const Probe& probe, std::uint64_t key) {
     return false;
 }
 
-bool MultiTargetDetector::admit(std::uint32_t source, const Probe& probe, PortState state) {
+bool MultiTargetDetector::admit(SourceIndex source, const Probe& probe, PortState state) {
     const auto admission = reports_.admit(table_.at(source), probe, state);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source);
@@ -92,7 +92,7 @@ bool MultiTargetDetector::admit(std::uint32_t source, const Probe& probe, PortSt
     return admission != ScanReports::Admission::Dropped;
 }
 
-void MultiTargetDetector::forget_dropped(std::uint32_t source) {
+void MultiTargetDetector::forget_dropped(SourceIndex source) {
     table_.for_each_counter(source, [](Counter& counter) {
         if (!counter.is_detected && !counter.was_refused) {
             counter.forget_ports();
@@ -100,12 +100,12 @@ void MultiTargetDetector::forget_dropped(std::uint32_t source) {
     });
 }
 
-void MultiTargetDetector::take_over(std::uint32_t source, std::uint64_t pair,
-                                    const base::IpAddress& target, const base::IpAddress& from) {
+void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base::IpAddress& target,
+                                    const base::IpAddress& from) {
     Extent& extent = extents_[table_.at(source).extent];
     extent.targets.add(target);
     extent.sources.add_latest(from);
-    const std::uint32_t known = pairs_.table.find(pair);
+    const SourceIndex known = pairs_.table.find(pair);
     if (known == kNoIndex) {
         const SingleProbe* single = pairs_.singles.find(pair, second_);
         if (single == nullptr || !single->is_counted) {
@@ -144,7 +144,7 @@ void MultiTargetDetector::take_over(std::uint32_t source, std::uint64_t pair,
     });
 }
 
-std::uint32_t MultiTargetDetector::begin(const Probe& probe, std::uint64_t key, PortState state) {
+SourceIndex MultiTargetDetector::begin(const Probe& probe, PairKey key, PortState state) {
     Mark& mark = marks_[key & (kMarks - 1)];
     const auto fingerprint = static_cast<std::uint32_t>(key >> 32);
     if (mark.second == 0 || mark.fingerprint != fingerprint ||
@@ -160,9 +160,9 @@ std::uint32_t MultiTargetDetector::begin(const Probe& probe, std::uint64_t key, 
     if (!extent) {
         return kNoIndex;
     }
-    const std::uint32_t source = table_.make(key, probe.source, base::IpAddress(), second_);
+    const SourceIndex source = table_.make(key, probe.source, base::IpAddress(), second_);
     table_.at(source).extent = *extent;
-    const std::uint32_t first = pairs_.table.find(mark.pair);
+    const SourceIndex first = pairs_.table.find(mark.pair);
     const SingleProbe* single =
         first == kNoIndex ? pairs_.singles.find(mark.pair, second_) : nullptr;
     table_.at(source).interface = first != kNoIndex     ? pairs_.table.at(first).interface
@@ -174,7 +174,7 @@ std::uint32_t MultiTargetDetector::begin(const Probe& probe, std::uint64_t key, 
     return source;
 }
 
-bool MultiTargetDetector::is_reached(std::uint32_t source, const Counter& counter) {
+bool MultiTargetDetector::is_reached(SourceIndex source, const Counter& counter) {
     const Extent& extent = extents_[table_.at(source).extent];
     const std::size_t fewest = counter.kind == ScanKind::UdpScan ? kFewestDatagramPorts
                                : settings_.watches_networks      ? kFewestPorts
@@ -184,8 +184,8 @@ bool MultiTargetDetector::is_reached(std::uint32_t source, const Counter& counte
            are_ports_enough(counter, settings_.of(counter.kind));
 }
 
-bool MultiTargetDetector::count_port(const Probe& probe, std::uint64_t key, PortState state) {
-    std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState state) {
+    SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
     if (source == kNoIndex) {
         source = begin(probe, key, state);
@@ -226,8 +226,8 @@ bool MultiTargetDetector::count_port(const Probe& probe, std::uint64_t key, Port
     return false;
 }
 
-void MultiTargetDetector::take_back(const Probe& probe, std::uint64_t key) {
-    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+void MultiTargetDetector::take_back(const Probe& probe, PairKey key) {
+    const SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source == kNoIndex) {
         return;
     }
@@ -239,8 +239,8 @@ void MultiTargetDetector::take_back(const Probe& probe, std::uint64_t key) {
     }
 }
 
-void MultiTargetDetector::forget(std::uint64_t key, ScanKind kind) {
-    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+void MultiTargetDetector::forget(PairKey key, ScanKind kind) {
+    const SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     Counter* counter = source == kNoIndex ? nullptr : table_.find_counter(source, kind);
     if (counter != nullptr && !counter->is_detected) {
         counter->counted_items.clear();
@@ -251,8 +251,8 @@ void MultiTargetDetector::forget(std::uint64_t key, ScanKind kind) {
     }
 }
 
-bool MultiTargetDetector::note_answer(std::uint64_t key) {
-    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+bool MultiTargetDetector::note_answer(PairKey key) {
+    const SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source == kNoIndex || !table_.at(source).is_scanning) {
         return false;
     }
@@ -264,8 +264,8 @@ bool MultiTargetDetector::note_answer(std::uint64_t key) {
     return true;
 }
 
-void MultiTargetDetector::note_proof(const base::IpAddress& address, std::uint64_t key) {
-    const std::uint32_t source = table_.size() > 0 ? table_.find(key) : kNoIndex;
+void MultiTargetDetector::note_proof(const base::IpAddress& address, PairKey key) {
+    const SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source != kNoIndex && extents_[table_.at(source).extent].sources.contains(address)) {
         table_.for_each_counter(
             source, [&](Counter& counter) { sensor_detect::note_proof(counter, second_); });

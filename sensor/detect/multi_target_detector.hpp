@@ -13,6 +13,7 @@
 
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/extent.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
 #include "sensor/detect/single_probe_table.hpp"
@@ -35,55 +36,53 @@ class MultiTargetDetector {
     MultiTargetDetector(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
                         Extents& extents, ScanReports& reports, CounterSink& sink);
 
-    void set_second(std::uint32_t second) { second_ = second; }
+    void set_second(Second second) { second_ = second; }
 
     // In all calls `key` is the keyed hash of the source over all targets.
 
     // A probe was received. True = it belongs to a detected scan.
-    bool receive(const Probe& probe, std::uint64_t key) {
-        return table_.size() > 0 && count(probe, key);
-    }
+    bool receive(const Probe& probe, PairKey key) { return table_.size() > 0 && count(probe, key); }
     // A port was closed or did not answer, and its pair has counted it. True = the probe belongs to
     // a scan that is detected, now or before.
-    bool count_port(const Probe& probe, std::uint64_t key, PortState state);
+    bool count_port(const Probe& probe, PairKey key, PortState state);
     // The port turned out to be open: it does not count any longer.
-    void take_back(const Probe& probe, std::uint64_t key);
+    void take_back(const Probe& probe, PairKey key);
     // A pair was reported as a scan of its own: its ports do not count here any longer.
-    void forget(std::uint64_t key, ScanKind kind);
+    void forget(PairKey key, ScanKind kind);
     // The address was proven by a handshake. Detected scans of `key` in which it took part are
     // proven from now on.
-    void note_proof(const base::IpAddress& address, std::uint64_t key);
+    void note_proof(const base::IpAddress& address, PairKey key);
     // Our host answered a probe. True = its source is detected.
-    bool note_answer(std::uint64_t key);
+    bool note_answer(PairKey key);
 
-    void sweep(std::uint32_t second) { table_.sweep(second); }
-    std::optional<std::uint32_t> next_sweep() const { return table_.next_sweep(); }
+    void sweep(Second second) { table_.sweep(second); }
+    std::optional<Second> next_sweep() const { return table_.next_sweep(); }
     bool is_empty() const { return table_.size() == 0; }
     // Drops all counters, after the line about the end of each running scan.
     void clear();
 
   private:
     struct Mark {
-        std::uint64_t pair = 0;
+        PairKey pair = 0;
         std::uint32_t fingerprint = 0;
-        std::uint32_t second = 0;  // 0 = free
+        Second second = 0;  // 0 = free
         base::IpAddress source;
         base::IpAddress target;
     };
     static constexpr std::size_t kMarks = 32768;
 
-    bool count(const Probe& probe, std::uint64_t key);
+    bool count(const Probe& probe, PairKey key);
     // True if the probe counts (ScanReports::admit()).
-    bool admit(std::uint32_t source, const Probe& probe, PortState state);
+    bool admit(SourceIndex source, const Probe& probe, PortState state);
     // Removes the ports that were counted by probes which the host dropped.
-    void forget_dropped(std::uint32_t source);
+    void forget_dropped(SourceIndex source);
     // Creates the counter of the source if this is its second pair. Returns its index in the table,
     // or kNoIndex.
-    std::uint32_t begin(const Probe& probe, std::uint64_t key, PortState state);
+    SourceIndex begin(const Probe& probe, PairKey key, PortState state);
     // Adds what a pair has counted.
-    void take_over(std::uint32_t source, std::uint64_t pair, const base::IpAddress& target,
+    void take_over(SourceIndex source, PairKey pair, const base::IpAddress& target,
                    const base::IpAddress& from);
-    bool is_reached(std::uint32_t source, const Counter& counter);
+    bool is_reached(SourceIndex source, const Counter& counter);
     std::uint16_t item_of(const base::IpAddress& target, std::uint16_t port) const;
     std::uint32_t expiry_of(ScanKind kind) const;
 
@@ -94,7 +93,7 @@ class MultiTargetDetector {
     ScanReports& reports_;
     SourceTable table_;
     ZeroedArray<Mark> marks_;
-    std::uint32_t second_ = 0;
+    Second second_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

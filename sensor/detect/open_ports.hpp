@@ -10,6 +10,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/keyed_hash.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/recent_keys.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 
@@ -25,7 +26,7 @@ class OpenPorts {
     OpenPorts() : latest_(std::size_t{1} << 16), ports_(kMost / 4) {}
 
     // The port answered at `second` (since 1970).
-    void note(const base::IpAddress& ours, std::uint16_t port, std::uint32_t second) {
+    void note(const base::IpAddress& ours, std::uint16_t port, Second second) {
         if (latest_[port] == second && last_ == ours) {
             return;
         }
@@ -33,7 +34,7 @@ class OpenPorts {
         last_ = ours;
         ports_.note(key_of(ours, port), second);
     }
-    bool is_open(const base::IpAddress& ours, std::uint16_t port, std::uint32_t second) const {
+    bool is_open(const base::IpAddress& ours, std::uint16_t port, Second second) const {
         // Most ports have never been open, which one load tells.
         return latest_[port] != 0 && ports_.knows(key_of(ours, port), second, kOpenMemory);
     }

@@ -93,7 +93,7 @@ void PendingProbes::add(const Probe& probe) {
     ++head_;
 }
 
-std::optional<Probe> PendingProbes::take_answered(std::uint64_t pair, std::uint16_t source_port,
+std::optional<Probe> PendingProbes::take_answered(PairKey pair, std::uint16_t source_port,
                                                   std::uint16_t destination_port,
                                                   Transport transport, base::Timestamp now) {
     if (tail_ == head_) {
@@ -118,7 +118,7 @@ std::optional<Probe> PendingProbes::take_answered(std::uint64_t pair, std::uint1
     return probe;
 }
 
-std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t source_port,
+std::optional<Probe> PendingProbes::accept(PairKey pair, std::uint16_t source_port,
                                            std::uint16_t destination_port,
                                            std::uint32_t next_sequence, base::Timestamp now) {
     if (tail_ == head_) {
@@ -141,8 +141,7 @@ std::optional<Probe> PendingProbes::accept(std::uint64_t pair, std::uint16_t sou
     return probe;
 }
 
-std::optional<Probe> PendingProbes::take_ended_connection(std::uint64_t pair,
-                                                          std::uint16_t source_port,
+std::optional<Probe> PendingProbes::take_ended_connection(PairKey pair, std::uint16_t source_port,
                                                           std::uint16_t destination_port,
                                                           std::uint32_t sequence,
                                                           base::Timestamp now) {

@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/probe_classes.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 
@@ -37,7 +38,7 @@ enum class PortState : std::uint8_t {
 
 struct Probe {
     base::Timestamp arrival;
-    std::uint64_t pair = 0;  // keyed hash of source and destination
+    PairKey pair = 0;  // keyed hash of source and destination
     base::IpAddress source;
     base::IpAddress destination;
     std::uint16_t source_port = 0;
@@ -67,17 +68,17 @@ class PendingProbes {
 
     // Takes out the probe that an answer at `now` belongs to; nullopt = none is known. Both
     // versions of ICMP are one transport without ports.
-    std::optional<Probe> take_answered(std::uint64_t pair, std::uint16_t source_port,
+    std::optional<Probe> take_answered(PairKey pair, std::uint16_t source_port,
                                        std::uint16_t destination_port,
                                        sensor_packet::Transport transport, base::Timestamp now);
     // The same for a TCP connection that we accept. It stays known until take_ended_connection().
     // `next_sequence`: what the source's next segment begins with.
-    std::optional<Probe> accept(std::uint64_t pair, std::uint16_t source_port,
+    std::optional<Probe> accept(PairKey pair, std::uint16_t source_port,
                                 std::uint16_t destination_port, std::uint32_t next_sequence,
                                 base::Timestamp now);
     // The connection that a RST or FIN of the source with `sequence` ends without that it sent a
     // byte; nullopt = it sent some, or is not known.
-    std::optional<Probe> take_ended_connection(std::uint64_t pair, std::uint16_t source_port,
+    std::optional<Probe> take_ended_connection(PairKey pair, std::uint16_t source_port,
                                                std::uint16_t destination_port,
                                                std::uint32_t sequence, base::Timestamp now);
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
@@ -20,7 +21,7 @@ class RecentKeys {
     // True = nothing was noted since the last clear().
     bool is_empty() const { return is_empty_; }
     // Stores the key with `value`. REQUIRES: second is not 0.
-    void note(std::uint64_t key, std::uint32_t second, std::uint32_t value = 0) {
+    void note(std::uint64_t key, Second second, std::uint32_t value = 0) {
         Entry* place = &bucket_of(key).front();
         for (Entry& entry : bucket_of(key)) {
             if (entry.key == key) {
@@ -36,7 +37,7 @@ class RecentKeys {
     }
     struct Entry {
         std::uint64_t key = 0;
-        std::uint32_t second = 0;  // 0 = free
+        Second second = 0;  // 0 = free
         std::uint32_t value = 0;
     };
     // nullptr = not known. Valid until the next note().
@@ -49,7 +50,7 @@ class RecentKeys {
         return nullptr;
     }
     // True if the key was noted within the `max_age` seconds before `second`.
-    bool knows(std::uint64_t key, std::uint32_t second, std::uint32_t max_age) const {
+    bool knows(std::uint64_t key, Second second, std::uint32_t max_age) const {
         const Entry* entry = is_empty_ ? nullptr : find(key);
         return entry != nullptr && entry->second + std::uint64_t{max_age} >= second;
     }

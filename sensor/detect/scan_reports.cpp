@@ -102,7 +102,7 @@ ScanReports::Admission ScanReports::admit(SourceState& source, const Probe& prob
     return admission;
 }
 
-bool ScanReports::report_detection(SourceTable& table, std::uint32_t source, Counter& counter) {
+bool ScanReports::report_detection(SourceTable& table, SourceIndex source, Counter& counter) {
     if (is_dropped(table.at(source), counter)) {
         return false;
     }
@@ -185,7 +185,7 @@ std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
         duration_cast<seconds>(settings_.of(group_kind).rate_window).count());
 }
 
-bool ScanReports::report_with_decoys(SourceTable& table, std::uint32_t source, Counter& counter) {
+bool ScanReports::report_with_decoys(SourceTable& table, SourceIndex source, Counter& counter) {
     const auto kind = group_kind_of(counter.kind);
     // SlowScanDetector finds the decoys of slow scans.
     if (!kind || counter.kind == ScanKind::SlowScan || !settings_.of(*kind).is_enabled) {
@@ -205,7 +205,7 @@ bool ScanReports::report_with_decoys(SourceTable& table, std::uint32_t source, C
         return false;
     }
     auto members = find_decoy_group(table, source, counter, window);
-    std::erase_if(members, [&](std::uint32_t member) {
+    std::erase_if(members, [&](SourceIndex member) {
         return member != source &&
                is_dropped(table.at(member), *table.find_counter(member, counter.kind));
     });
@@ -216,7 +216,7 @@ bool ScanReports::report_with_decoys(SourceTable& table, std::uint32_t source, C
     return true;
 }
 
-void ScanReports::report_group(SourceTable& table, const std::vector<std::uint32_t>& members,
+void ScanReports::report_group(SourceTable& table, const std::vector<SourceIndex>& members,
                                ScanKind kind) {
     const ScanKind group_kind = *group_kind_of(kind);
     const Counter* widest = nullptr;  // the one with the most ports
@@ -244,7 +244,7 @@ void ScanReports::report_group(SourceTable& table, const std::vector<std::uint32
     sink_.on_observation(observation);
 }
 
-void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t source,
+void ScanReports::join(SourceTable& table, std::uint16_t group, SourceIndex source,
                        Counter& counter) {
     counter.is_detected = true;
     counter.group = group;
@@ -252,7 +252,7 @@ void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t so
     groups_.add(group, table.at(source).source);
 }
 
-void ScanReports::judge_member(SourceTable& table, std::uint32_t source, Counter& counter) {
+void ScanReports::judge_member(SourceTable& table, SourceIndex source, Counter& counter) {
     const std::size_t others = count_members_at_same_ports(table, source, counter);
     if (is_dropped(table.at(source), counter)) {
         counter.begin_next_line();

@@ -10,6 +10,7 @@
 #include "sensor/detect/decoy_detector.hpp"
 #include "sensor/detect/extent.hpp"
 #include "sensor/detect/handshakes.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/probe_history.hpp"
@@ -54,17 +55,17 @@ class ScanReports {
     // A counter reached its threshold: its source and the decoys of it are detected from now on.
     // False = the host drops the packets of this source, so that the source learnt nothing: nothing
     // is reported, and the caller must forget the ports.
-    bool report_detection(SourceTable& table, std::uint32_t source, Counter& counter);
+    bool report_detection(SourceTable& table, SourceIndex source, Counter& counter);
     // A detected source continues: reports it once more, unless the host drops its packets.
     void report_repetition(const SourceState& state, Counter& counter);
     // Whether report_group() may be called.
     bool has_room_for_group() const { return !groups_.is_full(); }
     // The members, each with a counter of `kind`, are detected as one decoy group from now on.
     // REQUIRES: has_room_for_group(); members is not empty.
-    void report_group(SourceTable& table, const std::vector<std::uint32_t>& members, ScanKind kind);
+    void report_group(SourceTable& table, const std::vector<SourceIndex>& members, ScanKind kind);
     // A member of a group probed a threshold of ports since its last comparison. If too few other
     // members probed the same ports, it leaves the group and is reported as a scanner of its own.
-    void judge_member(SourceTable& table, std::uint32_t source, Counter& counter);
+    void judge_member(SourceTable& table, SourceIndex source, Counter& counter);
     // Reports the end of a detected scan. Call before the counter is dropped.
     void report_end(const SourceState& state, const Counter& counter);
     // Reports what many sources did to a target, or its end.
@@ -87,10 +88,10 @@ class ScanReports {
     void grade(const SourceState& state, const Counter& counter, Observation& observation) const;
     // `member` was the last active member of the group `of`.
     void send_group_end(const SourceState& member, std::uint16_t of);
-    bool report_with_decoys(SourceTable& table, std::uint32_t source, Counter& counter);
-    std::uint32_t second() const;
+    bool report_with_decoys(SourceTable& table, SourceIndex source, Counter& counter);
+    Second second() const;
     std::uint32_t decoy_window(ScanKind group_kind) const;
-    void join(SourceTable& table, std::uint16_t group, std::uint32_t source, Counter& counter);
+    void join(SourceTable& table, std::uint16_t group, SourceIndex source, Counter& counter);
     void report_tool(const SourceState& state, ScanKind kind);
 
     const TrackerSettings& settings_;

@@ -525,7 +525,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
                handshakes_.has_offers() && handshakes_.confirm(flow_of(packet), second())) {
         sources_.note_proof(packet.destination, packet.source);
     }
-    const std::uint64_t pair = sources_.pair_of(packet.destination, packet.source);
+    const PairKey pair = sources_.pair_of(packet.destination, packet.source);
     auto probe = is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
                                                 packet.tcp_acknowledgement, now_)
                               : pending_.take_answered(pair, packet.destination_port,

@@ -16,6 +16,7 @@
 #include "base/clock.hpp"
 #include "sensor/detect/flow_memory.hpp"
 #include "sensor/detect/handshakes.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/open_ports.hpp"
 #include "sensor/detect/pending_probes.hpp"
@@ -86,7 +87,7 @@ class ScanTracker final : public Tracker {
     void pop_overdue();
     void start_over_at(base::Timestamp now);
     void set_time(base::Timestamp now);
-    std::uint32_t second() const { return sources_.second(); }
+    Second second() const { return sources_.second(); }
 
     TrackerSettings settings_;
     Handshakes handshakes_;

@@ -19,7 +19,7 @@ SingleProbeTable::SingleProbeTable(std::size_t capacity)
       ring_(std::make_unique_for_overwrite<SingleProbe[]>(mask_ + 1)),
       buckets_(std::max<std::size_t>((mask_ + 1) / kProbesPerBucket, 1)) {}
 
-SingleProbe* SingleProbeTable::find(std::uint64_t pair, std::uint32_t second) {
+SingleProbe* SingleProbeTable::find(PairKey pair, Second second) {
     const std::uint32_t tag = tag_of(pair);
     for (const std::uint32_t mark : bucket_of(pair).marks) {
         if (mark == 0) {
@@ -41,7 +41,7 @@ SingleProbe* SingleProbeTable::find(std::uint64_t pair, std::uint32_t second) {
     return nullptr;
 }
 
-SingleProbe* SingleProbeTable::find(std::uint64_t pair, std::uint32_t second, Place place) {
+SingleProbe* SingleProbeTable::find(PairKey pair, Second second, Place place) {
     if (size_ == 0) {
         return nullptr;
     }
@@ -111,7 +111,7 @@ void SingleProbeTable::pop_oldest() {
     ++tail_;
 }
 
-void SingleProbeTable::expire(std::uint32_t second) {
+void SingleProbeTable::expire(Second second) {
     while (tail_ != head_ &&
            (at(tail_).probe == ProbeClass::None || at(tail_).expires_at <= second)) {
         pop_oldest();

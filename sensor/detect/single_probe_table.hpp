@@ -12,15 +12,16 @@
 #include <cstdint>
 #include <memory>
 
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/probe_classes.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 
 struct SingleProbe {
-    std::uint64_t pair;
-    std::uint32_t expires_at;           // seconds since 1970
-    std::uint32_t seen;                 // first arrival, in seconds since 1970 …
+    PairKey pair;
+    Second expires_at;                  // seconds since 1970
+    Second seen;                        // first arrival, in seconds since 1970 …
     std::uint16_t seen_millis;          // … and the milliseconds within that second
     std::uint16_t source_port_or_host;  // Probe::host if its class counts hosts
     std::uint16_t destination_port;
@@ -40,7 +41,7 @@ class SingleProbeTable {
     explicit SingleProbeTable(std::size_t capacity);
 
     // Prefetches the bucket that find() reads. With many forged sources each read is a cache miss.
-    void prefetch_pair(std::uint64_t pair) const {
+    void prefetch_pair(PairKey pair) const {
         __builtin_prefetch(&buckets_[pair & (buckets_.size() - 1)], 1);
     }
 
@@ -48,9 +49,9 @@ class SingleProbeTable {
 
     // The entry of a pair; nullptr = none, or it has expired at `second`. Valid until the next
     // add().
-    SingleProbe* find(std::uint64_t pair, std::uint32_t second);
+    SingleProbe* find(PairKey pair, Second second);
     // The same, but looks at `place` first.
-    SingleProbe* find(std::uint64_t pair, std::uint32_t second, Place place);
+    SingleProbe* find(PairKey pair, Second second, Place place);
     // REQUIRES: the pair has no entry. The result is valid until the next add().
     SingleProbe& add(const SingleProbe& single);
     void remove(SingleProbe& single);
@@ -59,7 +60,7 @@ class SingleProbeTable {
     }
 
     // Forgets entries from the oldest up to the first that has not expired at `second`.
-    void expire(std::uint32_t second);
+    void expire(Second second);
     void clear();
 
     std::size_t size() const { return size_; }
@@ -74,8 +75,8 @@ class SingleProbeTable {
     };
 
     SingleProbe& at(std::uint64_t position) { return ring_[position & mask_]; }
-    Bucket& bucket_of(std::uint64_t pair) { return buckets_[pair & (buckets_.size() - 1)]; }
-    std::uint32_t tag_of(std::uint64_t pair) const {
+    Bucket& bucket_of(PairKey pair) { return buckets_[pair & (buckets_.size() - 1)]; }
+    std::uint32_t tag_of(PairKey pair) const {
         return static_cast<std::uint32_t>(pair >> 32) & ~position_bits_;
     }
     // A free mark of the bucket. A full bucket gives up its oldest entry.

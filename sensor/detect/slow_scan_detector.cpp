@@ -21,7 +21,7 @@ SlowScanDetector::SlowScanDetector(const TrackerSettings& settings, SourceTable&
       most_ended_bursts_(most_ended_bursts),
       slow_table_(settings.max_sources) {}
 
-SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, std::uint64_t key,
+SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, PairKey key,
                                                          std::uint8_t target) const {
     SlowScanTable::PortProbe made;
     made.pair = key;
@@ -37,12 +37,12 @@ SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, std
     return made;
 }
 
-void SlowScanDetector::add_probe(const Probe& probe, std::uint64_t key, std::uint8_t target) {
+void SlowScanDetector::add_probe(const Probe& probe, PairKey key, std::uint8_t target) {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     if (!settings.is_enabled) {
         return;
     }
-    const std::uint32_t slow = table_.find(key);
+    const SourceIndex slow = table_.find(key);
     if (slow != kNoIndex && table_.at(slow).is_slow) {
         // A probe that was pending when the scan was detected.
         Counter* counter = table_.find_counter(slow, ScanKind::SlowScan);
@@ -59,7 +59,7 @@ void SlowScanDetector::add_probe(const Probe& probe, std::uint64_t key, std::uin
     if (!enough.are_reached(count)) {
         return;
     }
-    const std::uint32_t known = key == probe.pair ? slow : table_.find(probe.pair);
+    const SourceIndex known = key == probe.pair ? slow : table_.find(probe.pair);
     if (known != kNoIndex && is_one_burst(known, count.ports)) {
         return;
     }
@@ -70,7 +70,7 @@ void SlowScanDetector::add_probe(const Probe& probe, std::uint64_t key, std::uin
     report_burst(last);
 }
 
-void SlowScanDetector::take_back(const Probe& probe, std::uint64_t key, std::uint8_t target) {
+void SlowScanDetector::take_back(const Probe& probe, PairKey key, std::uint8_t target) {
     if (settings_.of(ScanKind::SlowScan).is_enabled) {
         slow_table_.take_back(port_probe_of(probe, key, target));
     }
@@ -94,7 +94,7 @@ void SlowScanDetector::report_burst(const Burst& burst) {
     report(*probed, burst);
 }
 
-bool SlowScanDetector::is_one_burst(std::uint32_t source, std::size_t remembered) {
+bool SlowScanDetector::is_one_burst(SourceIndex source, std::size_t remembered) {
     PortList<2 * kMaxPortThreshold> ports;  // more than a slow scan may have
     std::size_t threshold = 0;
     for (const ScanKind kind : kTcpPortScans) {
@@ -128,7 +128,7 @@ void SlowScanDetector::begin(const SlowScanTable::ProbedPorts& probed, const Sou
     probe.destination = probed.destination;
     probe.interface = interface;
     const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
-    const std::uint32_t source = sources_.obtain(probe);
+    const SourceIndex source = sources_.obtain(probe);
     table_.mark_seen(source, second());
     running_ += table_.find_counter(source, ScanKind::SlowScan) == nullptr ? 1 : 0;
     Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
@@ -166,9 +166,9 @@ void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Bu
         const bool is_known = member.pair == probed.pair;
         begin(member, is_known ? last.source_ports : SourcePorts(), is_known ? last.interface : 0);
     }
-    std::vector<std::uint32_t> members;
+    std::vector<SourceIndex> members;
     for (const SlowScanTable::ProbedPorts& member : group) {
-        const std::uint32_t source = table_.find(member.pair);
+        const SourceIndex source = table_.find(member.pair);
         if (source != kNoIndex) {  // else its room was needed at once
             members.push_back(source);
         }
@@ -176,20 +176,20 @@ void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Bu
     if (members.size() > 1) {
         reports_.report_group(table_, members, ScanKind::SlowScan);
     } else if (!members.empty()) {
-        const std::uint32_t source = members.front();
+        const SourceIndex source = members.front();
         table_.at(source).is_slow = reports_.report_detection(
             table_, source, *table_.find_counter(source, ScanKind::SlowScan));
     }
 }
 
-void SlowScanDetector::forget_ports(std::uint64_t key, ScanKind kind,
+void SlowScanDetector::forget_ports(PairKey key, ScanKind kind,
                                     std::span<const std::uint16_t> ports) {
     if (is_tcp_port_scan(kind)) {
         slow_table_.forget(key, ports);
     }
 }
 
-void SlowScanDetector::forget_burst(std::uint64_t key, const Counter& counter) {
+void SlowScanDetector::forget_burst(PairKey key, const Counter& counter) {
     if (!is_tcp_port_scan(counter.kind)) {
         return;  // a report for which nobody is blocked pardons nothing
     }
@@ -205,8 +205,7 @@ bool SlowScanDetector::has_burst_ended(const Counter& counter) const {
            counter.latest_item_at + settings_.of(counter.kind).idle.count() <= second();
 }
 
-void SlowScanDetector::end_burst(const SourceState& state, std::uint64_t key,
-                                 const Counter& counter) {
+void SlowScanDetector::end_burst(const SourceState& state, PairKey key, const Counter& counter) {
     // A source may end several bursts before they are reported. A source that does not fit is
     // reported the next time it sends a probe.
     if (settings_.of(ScanKind::SlowScan).is_enabled && ended_bursts_.size() < most_ended_bursts_ &&

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
 #include "sensor/detect/slow_scan_table.hpp"
@@ -24,7 +25,7 @@ class SourceMaker {
   public:
     virtual ~SourceMaker() = default;
     // The place of the probe's source in the table, with what it did so far.
-    virtual std::uint32_t obtain(const Probe& probe) = 0;
+    virtual SourceIndex obtain(const Probe& probe) = 0;
 };
 
 class SlowScanDetector {
@@ -35,18 +36,18 @@ class SlowScanDetector {
                      ScanReports& reports, SourceMaker& sources, std::size_t most_ended_bursts);
 
     // `second`: of `now`, since 1970.
-    void set_time(base::Timestamp now, std::uint32_t second) {
+    void set_time(base::Timestamp now, Second second) {
         now_ = now;
         second_ = second;
     }
     // Prefetches the memory that add_probe() needs.
-    void prefetch(std::uint64_t pair) const { slow_table_.prefetch(pair); }
+    void prefetch(PairKey pair) const { slow_table_.prefetch(pair); }
 
     // A TCP port is closed or did not answer, and no other kind reported it. In all calls `key` is
     // the keyed hash of what is counted together: the probe's pair, or its source over all targets.
-    void add_probe(const Probe& probe, std::uint64_t key, std::uint8_t target);
+    void add_probe(const Probe& probe, PairKey key, std::uint8_t target);
     // The port turned out to be open: it does not count any longer.
-    void take_back(const Probe& probe, std::uint64_t key, std::uint8_t target);
+    void take_back(const Probe& probe, PairKey key, std::uint8_t target);
     // True if a slow scan is running that a probe may belong to.
     bool has_running() const { return running_ > 0; }
     // Call before the counter of a slow scan is dropped.
@@ -55,12 +56,12 @@ class SlowScanDetector {
     bool has_burst_ended(const Counter& counter) const;
     // The burst that `counter` counted has ended, and no other kind reported it. If the source has
     // enough ports now, report_ended_bursts() reports a slow scan.
-    void end_burst(const SourceState& state, std::uint64_t key, const Counter& counter);
+    void end_burst(const SourceState& state, PairKey key, const Counter& counter);
     // Removes ports that a counter of `kind` had counted before it turned out that the host drops
     // the probes.
-    void forget_ports(std::uint64_t key, ScanKind kind, std::span<const std::uint16_t> ports);
+    void forget_ports(PairKey key, ScanKind kind, std::span<const std::uint16_t> ports);
     // Removes the ports that another kind has reported.
-    void forget_burst(std::uint64_t key, const Counter& counter);
+    void forget_burst(PairKey key, const Counter& counter);
 
     bool has_ended_bursts() const { return !ended_bursts_.empty(); }
     void report_ended_bursts();
@@ -68,7 +69,7 @@ class SlowScanDetector {
 
   private:
     struct Burst {
-        std::uint64_t pair = 0;
+        PairKey pair = 0;
         base::IpAddress source;
         base::IpAddress destination;
         DestinationPorts ports;
@@ -77,12 +78,12 @@ class SlowScanDetector {
         std::uint32_t interface = 0;  // of arrival; 0 = not known
     };
 
-    std::uint32_t second() const { return second_; }
+    Second second() const { return second_; }
     SlowScanTable::Limits limits() const;
     // Whether all `remembered` ports of a source may belong to a running burst, which may still
     // become a scan of another kind.
-    bool is_one_burst(std::uint32_t source, std::size_t remembered);
-    SlowScanTable::PortProbe port_probe_of(const Probe& probe, std::uint64_t key,
+    bool is_one_burst(SourceIndex source, std::size_t remembered);
+    SlowScanTable::PortProbe port_probe_of(const Probe& probe, PairKey key,
                                            std::uint8_t target) const;
     // Reports a slow scan if the source of an ended burst reached the limits. The burst supplies
     // what the table does not store. If the host drops what the source sends, the ports of the
@@ -103,7 +104,7 @@ class SlowScanDetector {
     std::vector<Burst> ended_bursts_;
     std::size_t running_ = 0;  // counters of slow scans in the table
     base::Timestamp now_;
-    std::uint32_t second_ = 0;
+    Second second_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

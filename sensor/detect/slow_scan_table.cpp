@@ -15,7 +15,7 @@ constexpr std::size_t kCellBucketsPerExact = 32;
 // Most entries that are searched for sources that were active at the right time.
 constexpr std::size_t kMaxSearched = 4096;
 
-std::uint32_t fingerprint_of(std::uint64_t pair) { return static_cast<std::uint32_t>(pair >> 32); }
+std::uint32_t fingerprint_of(PairKey pair) { return static_cast<std::uint32_t>(pair >> 32); }
 
 bool has_same_ports_and_times(const SlowScanTable::ProbedPorts& one,
                               const SlowScanTable::ProbedPorts& other, std::uint32_t seconds) {
@@ -33,7 +33,7 @@ bool has_same_ports_and_times(const SlowScanTable::ProbedPorts& one,
     return is_most(same, ports.size());
 }
 
-bool is_within(std::uint32_t second, std::uint32_t now, std::uint32_t window) {
+bool is_within(Second second, Second now, std::uint32_t window) {
     return std::uint64_t{second} + window > now;
 }
 
@@ -68,8 +68,7 @@ int SlowScanTable::Cell::marks() const {
     return std::popcount(bits[0]) + std::popcount(bits[1]) + std::popcount(bits[2]);
 }
 
-SlowScanTable::Cell* SlowScanTable::find_cell(std::uint64_t pair, std::uint32_t second,
-                                              std::uint32_t window) {
+SlowScanTable::Cell* SlowScanTable::find_cell(PairKey pair, Second second, std::uint32_t window) {
     for (Cell& cell : cells_[cell_bucket(pair)]) {
         if (cell.second != 0 && cell.fingerprint == fingerprint_of(pair)) {
             if (is_within(cell.second, second, window)) {
@@ -82,7 +81,7 @@ SlowScanTable::Cell* SlowScanTable::find_cell(std::uint64_t pair, std::uint32_t 
     return nullptr;
 }
 
-SlowScanTable::Cell& SlowScanTable::make_cell(std::uint64_t pair, std::uint32_t second) {
+SlowScanTable::Cell& SlowScanTable::make_cell(PairKey pair, Second second) {
     auto& bucket = cells_[cell_bucket(pair)];
     Cell* least = &bucket.front();
     std::uint64_t lowest = ~std::uint64_t{0};
@@ -98,7 +97,7 @@ SlowScanTable::Cell& SlowScanTable::make_cell(std::uint64_t pair, std::uint32_t 
     return *least;
 }
 
-std::optional<SlowScanTable::ExactPlace> SlowScanTable::find_exact(std::uint64_t pair) const {
+std::optional<SlowScanTable::ExactPlace> SlowScanTable::find_exact(PairKey pair) const {
     const std::size_t bucket = exact_bucket(pair);
     const auto& marks = exact_tags_[bucket].fingerprints;
     const std::uint32_t fingerprint = fingerprint_of(pair);
@@ -112,8 +111,7 @@ std::optional<SlowScanTable::ExactPlace> SlowScanTable::find_exact(std::uint64_t
     return std::nullopt;
 }
 
-std::optional<SlowScanTable::ExactPlace> SlowScanTable::make_room(std::uint64_t pair,
-                                                                  std::uint32_t second,
+std::optional<SlowScanTable::ExactPlace> SlowScanTable::make_room(PairKey pair, Second second,
                                                                   std::uint32_t window) {
     ExactPlace place;
     place.bucket = exact_bucket(pair);
@@ -167,7 +165,7 @@ SlowScanTable::Count SlowScanTable::ExactEntry::counted() const {
     return {count, static_cast<std::size_t>(std::popcount(crafted))};
 }
 
-void SlowScanTable::drop_old(ExactEntry& exact, std::uint32_t second, std::uint32_t window) {
+void SlowScanTable::drop_old(ExactEntry& exact, Second second, std::uint32_t window) {
     for (std::size_t i = exact.count; i > 0; --i) {
         if (!is_within(exact.seconds[i - 1], second, window)) {
             exact.remove(i - 1);
@@ -224,7 +222,7 @@ SlowScanTable::Count SlowScanTable::add_exact(const ExactPlace& place, const Por
 }
 
 // A bitmap does not say which ports had crafted probes, so the higher limit of connect() applies.
-SlowScanTable::Count SlowScanTable::count_of(std::uint64_t pair) {
+SlowScanTable::Count SlowScanTable::count_of(PairKey pair) {
     if (const auto exact = find_exact(pair)) {
         return exact_at(*exact).counted();
     }
@@ -235,8 +233,7 @@ SlowScanTable::Count SlowScanTable::count_of(std::uint64_t pair) {
     return {std::max<std::size_t>(static_cast<std::size_t>(cell->marks()), 1), 0};
 }
 
-std::optional<SlowScanTable::ProbedPorts> SlowScanTable::take(std::uint64_t pair,
-                                                              const Limits& limits) {
+std::optional<SlowScanTable::ProbedPorts> SlowScanTable::take(PairKey pair, const Limits& limits) {
     if (const auto place = find_exact(pair)) {
         ExactEntry& exact = exact_at(*place);
         drop_old(exact, exact_tags_[place->bucket].latest[place->way], limits.window);
@@ -323,7 +320,7 @@ void SlowScanTable::release(const ExactPlace& place) {
     exact_tags_[place.bucket].latest[place.way] = 0;
 }
 
-void SlowScanTable::forget(std::uint64_t pair, std::span<const std::uint16_t> ports) {
+void SlowScanTable::forget(PairKey pair, std::span<const std::uint16_t> ports) {
     const auto place = find_exact(pair);
     if (!place) {
         forget(pair);  // single ports cannot be removed from a bitmap
@@ -340,7 +337,7 @@ void SlowScanTable::forget(std::uint64_t pair, std::span<const std::uint16_t> po
     }
 }
 
-void SlowScanTable::forget(std::uint64_t pair) {
+void SlowScanTable::forget(PairKey pair) {
     if (const auto exact = find_exact(pair)) {
         release(*exact);
     } else if (Cell* cell = find_cell(pair, 0, ~std::uint32_t{0})) {

@@ -19,6 +19,7 @@
 #include "sensor/detect/checksums_seen.hpp"
 #include "sensor/detect/detectors.hpp"
 #include "sensor/detect/extent.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/zeroed_array.hpp"
 
@@ -27,7 +28,7 @@ namespace portcullis::sensor_detect {
 class SlowScanTable {
   public:
     struct PortProbe {
-        std::uint64_t pair = 0;
+        PairKey pair = 0;
         base::IpAddress source;
         base::IpAddress destination;
         std::uint16_t port = 0;
@@ -36,7 +37,7 @@ class SlowScanTable {
         bool is_partial = false;  // the checksum of the probe is partial
         std::uint16_t packets = 1;
         std::uint32_t bytes = 0;
-        std::uint32_t second = 0;
+        Second second = 0;
     };
     // Number of distinct ports, and of those among them that had a crafted probe.
     struct Count {
@@ -53,7 +54,7 @@ class SlowScanTable {
         }
     };
     struct ProbedPorts {
-        std::uint64_t pair = 0;
+        PairKey pair = 0;
         DestinationPorts ports;  // empty if the source has only a bitmap
         std::array<std::uint32_t, DestinationPorts::kCapacity> seconds{};  // last probe of each
         // Time of the last two ports, if they are kept.
@@ -72,7 +73,7 @@ class SlowScanTable {
     explicit SlowScanTable(std::size_t sources);
 
     // Prefetches what add() reads for this pair.
-    void prefetch(std::uint64_t pair) const {
+    void prefetch(PairKey pair) const {
         __builtin_prefetch(&exact_tags_[exact_bucket(pair)]);
         __builtin_prefetch(&cells_[cell_bucket(pair)], 1);
     }
@@ -80,20 +81,20 @@ class SlowScanTable {
     // Adds a probe. Returns the number of ports that the pair probed within `window` seconds.
     Count add(const PortProbe& probe, std::uint32_t window);
     // Number of ports that are stored, including those older than the window.
-    Count count_of(std::uint64_t pair);
+    Count count_of(PairKey pair);
     // Removes a probe: its port turned out to be open.
     void take_back(const PortProbe& probe);
     // The ports that the pair probed within the window before its last probe, if they reach the
     // limits; the pair is removed from the table then. nullopt = they do not.
-    std::optional<ProbedPorts> take(std::uint64_t pair, const Limits& limits);
+    std::optional<ProbedPorts> take(PairKey pair, const Limits& limits);
     // The sources with an exact entry that probed most of the same ports of `probed.destination`,
     // each at most `seconds` before or after `probed`. Their last port must be as recent as the
     // last or the last but one of `probed`. Returns at most as many as fit into a decoy group, from
     // a bounded search. They stay in the table.
     std::vector<ProbedPorts> find_decoys(const ProbedPorts& probed, std::uint32_t seconds) const;
     // Removes all ports of the pair, or these.
-    void forget(std::uint64_t pair);
-    void forget(std::uint64_t pair, std::span<const std::uint16_t> ports);
+    void forget(PairKey pair);
+    void forget(PairKey pair, std::span<const std::uint16_t> ports);
     void clear();
 
   private:
@@ -101,7 +102,7 @@ class SlowScanTable {
     static constexpr std::size_t kCellWays = 4;
 
     struct ExactEntry {
-        std::uint64_t pair = 0;
+        PairKey pair = 0;
         base::IpAddress source;
         base::IpAddress destination;
         std::uint64_t bytes = 0;
@@ -120,7 +121,7 @@ class SlowScanTable {
     };
     struct Cell {
         std::uint32_t fingerprint = 0;
-        std::uint32_t second = 0;  // of `port`, or the first of the bitmap; 0 = free
+        Second second = 0;  // of `port`, or the first of the bitmap; 0 = free
         std::uint16_t port = 0;
         std::array<std::uint16_t, 3> bits{};  // all zero: there is only `port`
 
@@ -143,18 +144,17 @@ class SlowScanTable {
     using ExactBucket = std::array<ExactEntry, kExactWays>;
     using CellBucket = std::array<Cell, kCellWays>;
 
-    std::size_t exact_bucket(std::uint64_t pair) const { return pair & (exact_.size() - 1); }
-    std::size_t cell_bucket(std::uint64_t pair) const { return pair & (cells_.size() - 1); }
-    Cell* find_cell(std::uint64_t pair, std::uint32_t second, std::uint32_t window);
-    Cell& make_cell(std::uint64_t pair, std::uint32_t second);
+    std::size_t exact_bucket(PairKey pair) const { return pair & (exact_.size() - 1); }
+    std::size_t cell_bucket(PairKey pair) const { return pair & (cells_.size() - 1); }
+    Cell* find_cell(PairKey pair, Second second, std::uint32_t window);
+    Cell& make_cell(PairKey pair, Second second);
     void release(const ExactPlace& place);
     ExactEntry& exact_at(const ExactPlace& place) { return exact_[place.bucket][place.way]; }
-    std::optional<ExactPlace> find_exact(std::uint64_t pair) const;
+    std::optional<ExactPlace> find_exact(PairKey pair) const;
     // A free entry for a source with two ports; nullopt = all entries have more ports.
-    std::optional<ExactPlace> make_room(std::uint64_t pair, std::uint32_t second,
-                                        std::uint32_t window);
+    std::optional<ExactPlace> make_room(PairKey pair, Second second, std::uint32_t window);
     Count add_exact(const ExactPlace& place, const PortProbe& probe, std::uint32_t window);
-    static void drop_old(ExactEntry& exact, std::uint32_t second, std::uint32_t window);
+    static void drop_old(ExactEntry& exact, Second second, std::uint32_t window);
     static ProbedPorts probed_ports_of(const ExactEntry& exact);
 
     // The tags are a separate array: to find that a source has no exact entry costs one cache line.

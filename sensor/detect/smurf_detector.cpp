@@ -117,8 +117,8 @@ bool SmurfDetector::count_reply(const Packet& packet) {
     if (asked_.knows(flow_to(packet.destination, packet.source), second(), kAskedMemory)) {
         return false;
     }
-    const std::uint64_t pair = hash_.of(network, packet.destination, 0);
-    std::uint32_t index = table_.find(pair);
+    const PairKey pair = hash_.of(network, packet.destination, 0);
+    SourceIndex index = table_.find(pair);
     if (index == kNoIndex) {
         index = table_.make(pair, network, packet.destination, second());
     } else {
@@ -151,7 +151,7 @@ bool SmurfDetector::count_reply(const Packet& packet) {
     return true;
 }
 
-void SmurfDetector::report_detected(std::uint32_t index, Counter& counter) {
+void SmurfDetector::report_detected(SourceIndex index, Counter& counter) {
     counter.is_detected = true;
     table_.mark_scanning(index);
     Observation observation;

@@ -15,6 +15,7 @@
 
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/flow_memory.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/observation.hpp"
 #include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker.hpp"
@@ -52,9 +53,9 @@ class SmurfDetector final : public Tracker, private CounterSink {
     // Counts a reply, and reports an attack if there are enough. Returns true if the packet belongs
     // to a reported attack.
     bool count_reply(const sensor_packet::Packet& packet);
-    void report_detected(std::uint32_t index, Counter& counter);
+    void report_detected(SourceIndex index, Counter& counter);
     void on_counter_over(const SourceState& state, const Counter& counter) override;
-    std::uint32_t second() const;
+    Second second() const;
 
     TrackerSettings settings_;
     ObservationSink& sink_;

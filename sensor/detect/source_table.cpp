@@ -23,8 +23,8 @@ SourceTable::SourceTable(std::size_t capacity, CounterSink& sink)
     wheel_.fill(kNoIndex);
 }
 
-std::uint32_t SourceTable::search(std::uint64_t pair) {
-    std::uint32_t index = chain_of(pair);
+SourceIndex SourceTable::search(PairKey pair) {
+    SourceIndex index = chain_of(pair);
     while (index != kNoIndex && states_[index].pair != pair) {
         index = states_[index].chain_next;
     }
@@ -34,7 +34,7 @@ std::uint32_t SourceTable::search(std::uint64_t pair) {
     return index;
 }
 
-void SourceTable::mark_seen(std::uint32_t index, std::uint32_t second) {
+void SourceTable::mark_seen(SourceIndex index, Second second) {
     if (states_[index].last_seen != second) {
         states_[index].last_seen = second;
         unlink_age(index);
@@ -42,8 +42,8 @@ void SourceTable::mark_seen(std::uint32_t index, std::uint32_t second) {
     }
 }
 
-std::uint32_t SourceTable::make(std::uint64_t pair, const base::IpAddress& source,
-                                const base::IpAddress& destination, std::uint32_t second) {
+SourceIndex SourceTable::make(PairKey pair, const base::IpAddress& source,
+                              const base::IpAddress& destination, Second second) {
     if (states_.taken() == 0) {
         swept_ = std::max(swept_, second);
     }
@@ -67,7 +67,7 @@ std::uint32_t SourceTable::make(std::uint64_t pair, const base::IpAddress& sourc
     return *index;
 }
 
-Counter* SourceTable::find_counter(std::uint32_t index, ScanKind kind) {
+Counter* SourceTable::find_counter(SourceIndex index, ScanKind kind) {
     for (std::uint32_t i = states_[index].first_counter; i != kNoIndex; i = counters_[i].next) {
         if (counters_[i].kind == kind) {
             return &counters_[i];
@@ -76,7 +76,7 @@ Counter* SourceTable::find_counter(std::uint32_t index, ScanKind kind) {
     return nullptr;
 }
 
-Counter& SourceTable::obtain_counter(std::uint32_t index, ScanKind kind, std::uint32_t expires_at) {
+Counter& SourceTable::obtain_counter(SourceIndex index, ScanKind kind, Second expires_at) {
     if (Counter* known = find_counter(index, kind)) {
         known->expires_at = std::max(known->expires_at, expires_at);
         return *known;
@@ -99,7 +99,7 @@ Counter& SourceTable::obtain_counter(std::uint32_t index, ScanKind kind, std::ui
     return counter;
 }
 
-void SourceTable::mark_scanning(std::uint32_t index) {
+void SourceTable::mark_scanning(SourceIndex index) {
     if (states_[index].is_scanning) {
         return;
     }
@@ -108,7 +108,7 @@ void SourceTable::mark_scanning(std::uint32_t index) {
     link_newest(index);
 }
 
-std::optional<std::uint32_t> SourceTable::next_sweep() const {
+std::optional<Second> SourceTable::next_sweep() const {
     if (states_.taken() == 0) {
         return std::nullopt;
     }
@@ -120,17 +120,17 @@ std::optional<std::uint32_t> SourceTable::next_sweep() const {
     return swept_ + kSlots;
 }
 
-void SourceTable::sweep(std::uint32_t second) {
+void SourceTable::sweep(Second second) {
     while (swept_ < second) {
         if (states_.taken() == 0) {
             swept_ = second;
             return;
         }
         ++swept_;
-        std::uint32_t index = std::exchange(wheel_[swept_ % kSlots], kNoIndex);
+        SourceIndex index = std::exchange(wheel_[swept_ % kSlots], kNoIndex);
         while (index != kNoIndex) {
             SourceState& state = states_[index];
-            const std::uint32_t following = state.slot_next;
+            const SourceIndex following = state.slot_next;
             state.slot_next = kNoIndex;
             state.slot_previous = kNoIndex;
             std::uint32_t next_check = kNoIndex;
@@ -170,7 +170,7 @@ void SourceTable::sweep(std::uint32_t second) {
 void SourceTable::clear() {
     for (AgeList& list : ages_) {
         while (list.oldest != kNoIndex) {
-            const std::uint32_t index = list.oldest;
+            const SourceIndex index = list.oldest;
             for (std::uint32_t i = states_[index].first_counter; i != kNoIndex;
                  i = counters_[i].next) {
                 sink_.on_counter_over(states_[index], counters_[i]);
@@ -183,11 +183,11 @@ void SourceTable::clear() {
 }
 
 // The counters of a pair that is not in the wheel are given back, and the pair forgotten.
-void SourceTable::drop(std::uint32_t index) {
+void SourceTable::drop(SourceIndex index) {
     SourceState& state = states_[index];
     std::uint32_t counter = state.first_counter;
     while (counter != kNoIndex) {
-        const std::uint32_t following = counters_[counter].next;
+        const SourceIndex following = counters_[counter].next;
         counters_.give_back(counter);
         counter = following;
     }
@@ -204,8 +204,8 @@ void SourceTable::drop(std::uint32_t index) {
     states_.give_back(index);
 }
 
-void SourceTable::make_room(std::uint32_t spared) {
-    std::uint32_t victim = kNoIndex;
+void SourceTable::make_room(SourceIndex spared) {
+    SourceIndex victim = kNoIndex;
     for (const AgeList& list : ages_) {
         victim = list.oldest;
         if (victim != kNoIndex && victim == spared) {
@@ -227,7 +227,7 @@ void SourceTable::make_room(std::uint32_t spared) {
     drop(victim);
 }
 
-void SourceTable::link_newest(std::uint32_t index) {
+void SourceTable::link_newest(SourceIndex index) {
     SourceState& state = states_[index];
     AgeList& list = list_of(state);
     state.older = list.newest;
@@ -236,14 +236,14 @@ void SourceTable::link_newest(std::uint32_t index) {
     list.newest = index;
 }
 
-void SourceTable::unlink_age(std::uint32_t index) {
+void SourceTable::unlink_age(SourceIndex index) {
     SourceState& state = states_[index];
     AgeList& list = list_of(state);
     (state.older == kNoIndex ? list.oldest : states_[state.older].newer) = state.newer;
     (state.newer == kNoIndex ? list.newest : states_[state.newer].older) = state.older;
 }
 
-void SourceTable::schedule(std::uint32_t index, std::uint32_t second) {
+void SourceTable::schedule(SourceIndex index, Second second) {
     SourceState& state = states_[index];
     // Later than the wheel reaches: looked at early and hung in again.
     state.check_at = std::clamp(second, swept_ + 1, swept_ + kSlots - 1);
@@ -256,7 +256,7 @@ void SourceTable::schedule(std::uint32_t index, std::uint32_t second) {
     slot = index;
 }
 
-void SourceTable::unschedule(std::uint32_t index) {
+void SourceTable::unschedule(SourceIndex index) {
     SourceState& state = states_[index];
     if (state.slot_previous == kNoIndex) {
         wheel_[state.check_at % kSlots] = state.slot_next;

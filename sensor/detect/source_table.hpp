@@ -18,14 +18,13 @@
 #include "base/ip_address.hpp"
 #include "sensor/detect/checksums_seen.hpp"
 #include "sensor/detect/detectors.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/pool.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/rate_window.hpp"
 #include "sensor/detect/traceroute.hpp"
 
 namespace portcullis::sensor_detect {
-
-inline constexpr std::uint32_t kNoIndex = std::numeric_limits<std::uint32_t>::max();
 
 inline constexpr std::uint16_t kNoGroup = 0xffff;
 
@@ -40,19 +39,19 @@ using CountedItem = std::uint16_t;
 struct Counter {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;  // of IP payload
-    std::uint32_t expires_at = 0;
+    Second expires_at = 0;
     // Times at which the latest new item was counted, and the one before it.
-    std::uint32_t latest_item_at = 0;
-    std::uint32_t item_before_at = 0;
+    Second latest_item_at = 0;
+    Second item_before_at = 0;
     std::uint32_t next = kNoIndex;  // of the same pair
     // Second of the last line; of our last answer to the source since the detection.
-    std::uint32_t line_at = 0;
-    std::uint32_t answer_at = 0;
+    Second line_at = 0;
+    Second answer_at = 0;
     // Second before which no line is due, since the ports for the next one are counted already.
-    std::uint32_t quiet_until = 0;
+    Second quiet_until = 0;
     // Packets within the kind's window by which it was detected; 0 = by ports.
     std::uint32_t rate_reached = 0;
-    std::uint32_t proven_at = 0;  // second in which an address that took part was proven
+    Second proven_at = 0;  // second in which an address that took part was proven
     RateWindow rate;
     PortList<kMaxPortThreshold> counted_items;  // closed or unanswered: add_item()
     DestinationPorts destination_ports;         // probed, for the log
@@ -72,7 +71,7 @@ struct Counter {
     bool may_rise = false;   // the last line did not say "proven", and the route was no reason
     bool has_risen = false;  // its source was proven since
 
-    void add_item(CountedItem item, std::uint32_t second) {
+    void add_item(CountedItem item, Second second) {
         if (counted_items.add(item)) {
             item_before_at = latest_item_at;
             latest_item_at = second;
@@ -91,7 +90,7 @@ struct Counter {
 };
 
 struct SourceState {
-    std::uint64_t pair = 0;
+    PairKey pair = 0;
     base::IpAddress source;
     base::IpAddress destination;
     bool is_scanning = false;
@@ -99,18 +98,18 @@ struct SourceState {
     base::Timestamp slow_since;  // … and was found then
     std::uint32_t made = 0;      // the how many-th pair it is
     std::uint32_t first_counter = kNoIndex;
-    std::uint32_t last_seen = 0;
-    std::uint32_t check_at = 0;  // second of the wheel slot it hangs in
-    std::uint32_t bogus_line_at = 0;
+    Second last_seen = 0;
+    Second check_at = 0;  // second of the wheel slot it hangs in
+    Second bogus_line_at = 0;
     std::uint32_t interface = 0;      // on which the probes that count arrived; 0 = not known
     std::uint32_t extent = kNoIndex;  // MultiTargetDetector: of which addresses it is the sum
     TracerouteRun traceroute;
     // Links of the hash chain, of the list by age, of the wheel slot.
-    std::uint32_t chain_next = kNoIndex;
-    std::uint32_t older = kNoIndex;
-    std::uint32_t newer = kNoIndex;
-    std::uint32_t slot_next = kNoIndex;
-    std::uint32_t slot_previous = kNoIndex;
+    SourceIndex chain_next = kNoIndex;
+    SourceIndex older = kNoIndex;
+    SourceIndex newer = kNoIndex;
+    SourceIndex slot_next = kNoIndex;
+    SourceIndex slot_previous = kNoIndex;
 };
 
 // Told when a counter is about to be dropped, because it is over or to make room.
@@ -127,42 +126,42 @@ class SourceTable {
     SourceTable(std::size_t capacity, CounterSink& sink);
 
     // The index of a pair; kNoIndex = not remembered.
-    std::uint32_t find(std::uint64_t pair) {
+    SourceIndex find(PairKey pair) {
         return latest_ != kNoIndex && states_[latest_].pair == pair ? latest_ : search(pair);
     }
     // Prefetches the chain that find() reads.
-    void prefetch(std::uint64_t pair) { __builtin_prefetch(&chain_of(pair)); }
+    void prefetch(PairKey pair) { __builtin_prefetch(&chain_of(pair)); }
     // It was seen at `second`.
-    void mark_seen(std::uint32_t index, std::uint32_t second);
+    void mark_seen(SourceIndex index, Second second);
     // REQUIRES: the pair is not remembered.
-    std::uint32_t make(std::uint64_t pair, const base::IpAddress& source,
-                       const base::IpAddress& destination, std::uint32_t second);
-    SourceState& at(std::uint32_t index) { return states_[index]; }
+    SourceIndex make(PairKey pair, const base::IpAddress& source,
+                     const base::IpAddress& destination, Second second);
+    SourceState& at(SourceIndex index) { return states_[index]; }
 
     // The counter of a kind; nullptr = none.
-    Counter* find_counter(std::uint32_t index, ScanKind kind);
+    Counter* find_counter(SourceIndex index, ScanKind kind);
     // The same, made if need be, and kept until `expires_at` at least.
-    Counter& obtain_counter(std::uint32_t index, ScanKind kind, std::uint32_t expires_at);
+    Counter& obtain_counter(SourceIndex index, ScanKind kind, Second expires_at);
 
     // Forgotten last from now on.
-    void mark_scanning(std::uint32_t index);
+    void mark_scanning(SourceIndex index);
 
     // The one seen last of those that scan, or of those that do not, and of the same the one seen
     // before another; kNoIndex = none.
-    std::uint32_t newest(bool is_scanning) const { return ages_[is_scanning ? 1 : 0].newest; }
-    std::uint32_t older_than(std::uint32_t index) { return states_[index].older; }
+    SourceIndex newest(bool is_scanning) const { return ages_[is_scanning ? 1 : 0].newest; }
+    SourceIndex older_than(SourceIndex index) { return states_[index].older; }
     // Calls `use` with each counter of a pair.
     template <class Use>
-    void for_each_counter(std::uint32_t index, Use use) {
+    void for_each_counter(SourceIndex index, Use use) {
         for (std::uint32_t i = states_[index].first_counter; i != kNoIndex; i = counters_[i].next) {
             use(counters_[i]);
         }
     }
 
     // The second for which sweep() is due next; nullopt = nothing is remembered.
-    std::optional<std::uint32_t> next_sweep() const;
+    std::optional<Second> next_sweep() const;
     // Drops the counters that are over at `second` and the pairs left without any.
-    void sweep(std::uint32_t second);
+    void sweep(Second second);
     // Drops all, telling the sink of every counter.
     void clear();
 
@@ -173,21 +172,21 @@ class SourceTable {
   private:
     static constexpr std::uint32_t kSlots = 128;  // seconds; later ones are looked at early
     struct AgeList {
-        std::uint32_t oldest = kNoIndex;
-        std::uint32_t newest = kNoIndex;
+        SourceIndex oldest = kNoIndex;
+        SourceIndex newest = kNoIndex;
     };
 
     // The same as find(), for a pair that is not the one found last.
-    std::uint32_t search(std::uint64_t pair);
-    std::uint32_t& chain_of(std::uint64_t pair) { return chains_[pair & (chains_.size() - 1)]; }
+    SourceIndex search(PairKey pair);
+    std::uint32_t& chain_of(PairKey pair) { return chains_[pair & (chains_.size() - 1)]; }
     AgeList& list_of(const SourceState& state) { return ages_[state.is_scanning ? 1 : 0]; }
-    void link_newest(std::uint32_t index);
-    void unlink_age(std::uint32_t index);
-    void schedule(std::uint32_t index, std::uint32_t second);
-    void unschedule(std::uint32_t index);
-    void drop(std::uint32_t index);
+    void link_newest(SourceIndex index);
+    void unlink_age(SourceIndex index);
+    void schedule(SourceIndex index, Second second);
+    void unschedule(SourceIndex index);
+    void drop(SourceIndex index);
     // Forgets the pair that was quiet longest, `spared` excepted.
-    void make_room(std::uint32_t spared);
+    void make_room(SourceIndex spared);
 
     CounterSink& sink_;
     Pool<SourceState> states_;
@@ -195,9 +194,9 @@ class SourceTable {
     std::vector<std::uint32_t> chains_;
     std::array<AgeList, 2> ages_;  // idle ones, scanning ones
     std::array<std::uint32_t, kSlots> wheel_;
-    std::uint32_t swept_ = 0;  // last second swept
+    Second swept_ = 0;  // last second swept
     std::uint32_t made_ = 0;
-    std::uint32_t latest_ = kNoIndex;  // the pair found last
+    SourceIndex latest_ = kNoIndex;  // the pair found last
     std::uint64_t evictions_ = 0;
     std::uint64_t scan_evictions_ = 0;
 };

@@ -65,7 +65,7 @@ bool is_repetition(const SingleProbe& single, const Probe& probe) {
            single.bytes + bytes <= std::numeric_limits<std::uint16_t>::max();
 }
 
-void repeat(SingleProbe& single, const Probe& probe, std::uint32_t expires_at) {
+void repeat(SingleProbe& single, const Probe& probe, Second expires_at) {
     single.packets = static_cast<std::uint8_t>(single.packets + probe.packets);
     single.bytes = static_cast<std::uint16_t>(single.bytes + probe.packets * probe.bytes);
     single.expires_at = expires_at;
@@ -108,8 +108,8 @@ bool SourceTracker::counts_all_targets_v6(const base::IpAddress& source,
     return has_several_v6_ || !is_neighbour(source, destination);
 }
 
-std::uint64_t SourceTracker::source_key_of(const base::IpAddress& source,
-                                           const base::IpAddress& destination) const {
+PairKey SourceTracker::source_key_of(const base::IpAddress& source,
+                                     const base::IpAddress& destination) const {
     const auto use = static_cast<std::uint64_t>(KeyUse::Source);
     if (source.is_v4() || is_neighbour(source, destination)) {
         return hash_.of(source, base::IpAddress(), use);
@@ -118,8 +118,8 @@ std::uint64_t SourceTracker::source_key_of(const base::IpAddress& source,
 }
 
 // Old connections that this host forgot have a source port each; a slow ACK scan has one.
-std::uint64_t SourceTracker::slow_key_of(const Probe& probe) const {
-    const std::uint64_t key = key_of(probe);
+PairKey SourceTracker::slow_key_of(const Probe& probe) const {
+    const PairKey key = key_of(probe);
     return evidence_of(probe.probe) == Evidence::Refusal ? hash_.of(key + probe.source_port) : key;
 }
 
@@ -137,8 +137,7 @@ void SourceTracker::set_time(base::Timestamp now) {
     multi_target_.set_second(second_);
 }
 
-std::uint64_t SourceTracker::pair_of(const base::IpAddress& source,
-                                     const base::IpAddress& destination) {
+PairKey SourceTracker::pair_of(const base::IpAddress& source, const base::IpAddress& destination) {
     if (source != last_source_ || destination != last_destination_) {
         last_source_ = source;
         last_destination_ = destination;
@@ -179,16 +178,16 @@ SingleProbe SourceTracker::single_of(const Probe& probe) const {
     return single;
 }
 
-std::uint32_t SourceTracker::make(const Probe& probe) {
-    const std::uint32_t source = table_.make(probe.pair, probe.source, probe.destination, second());
+SourceIndex SourceTracker::make(const Probe& probe) {
+    const SourceIndex source = table_.make(probe.pair, probe.source, probe.destination, second());
     table_.at(source).interface = probe.interface;
     return source;
 }
 
-std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
+SourceIndex SourceTracker::promote(SingleProbe& single, const Probe& probe) {
     const SingleProbe first = single;
     singles_.remove(single);
-    const std::uint32_t source = make(probe);
+    const SourceIndex source = make(probe);
     table_.at(source).interface = first.interface;
     if (first.probe == ProbeClass::Bogus) {
         table_.at(source).bogus_line_at = first.seen;
@@ -218,8 +217,8 @@ std::uint32_t SourceTracker::promote(SingleProbe& single, const Probe& probe) {
     return source;
 }
 
-std::uint32_t SourceTracker::obtain(const Probe& probe) {
-    const std::uint32_t source = table_.find(probe.pair);
+SourceIndex SourceTracker::obtain(const Probe& probe) {
+    const SourceIndex source = table_.find(probe.pair);
     if (source != kNoIndex) {
         return source;
     }
@@ -234,7 +233,7 @@ SourceTracker::Reception SourceTracker::receive(Probe& probe) {
         multi_target_.receive(probe, key_of(probe))) {
         return Reception::Taken;
     }
-    std::uint32_t source = table_.find(probe.pair);
+    SourceIndex source = table_.find(probe.pair);
     if (source == kNoIndex) {
         SingleProbe* single = singles_.find(probe.pair, second());
         if (single == nullptr || is_repetition(*single, probe)) {
@@ -252,7 +251,7 @@ SourceTracker::Reception SourceTracker::receive(Probe& probe) {
     return count(source, probe);
 }
 
-SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe& probe) {
+SourceTracker::Reception SourceTracker::count(SourceIndex source, const Probe& probe) {
     if (table_.at(source).is_scanning && !admit(source, probe, PortState::Unanswered)) {
         return Reception::Taken;
     }
@@ -280,7 +279,7 @@ SourceTracker::Reception SourceTracker::count(std::uint32_t source, const Probe&
                                                              : Reception::Known;
 }
 
-void SourceTracker::follow(std::uint32_t source, Counter& counter, const Probe& probe) {
+void SourceTracker::follow(SourceIndex source, Counter& counter, const Probe& probe) {
     if (!counter.has_next_line_begun) {
         slow_.forget_burst(slow_key_of(probe), counter);
         counter.begin_next_line();
@@ -300,7 +299,7 @@ bool SourceTracker::count_for_slow_scan(const Probe& probe) {
     if (!is_tcp_scan_probe(probe.probe)) {
         return false;
     }
-    const std::uint32_t source = table_.find(slow_key_of(probe));
+    const SourceIndex source = table_.find(slow_key_of(probe));
     if (source == kNoIndex || !table_.at(source).is_slow) {
         return false;
     }
@@ -334,7 +333,7 @@ void SourceTracker::count_port(const Probe& probe, PortState state) {
         }
         return;
     }
-    std::uint32_t source = table_.find(probe.pair);
+    SourceIndex source = table_.find(probe.pair);
     const bool counts_now = evidence_of(probe.probe) != Evidence::Silence;
     bool is_new_source = false;
     if (source != kNoIndex) {
@@ -391,7 +390,7 @@ void SourceTracker::count_port(const Probe& probe, PortState state) {
     }
 }
 
-bool SourceTracker::admit_by_interface(std::uint32_t source, const Probe& probe, PortState state) {
+bool SourceTracker::admit_by_interface(SourceIndex source, const Probe& probe, PortState state) {
     const auto admission = reports_.admit(table_.at(source), probe, state);
     if (admission == ScanReports::Admission::CountsAnew) {
         forget_dropped(source, slow_key_of(probe));
@@ -399,7 +398,7 @@ bool SourceTracker::admit_by_interface(std::uint32_t source, const Probe& probe,
     return admission != ScanReports::Admission::Dropped;
 }
 
-void SourceTracker::forget_dropped(std::uint32_t source, std::uint64_t slow_key) {
+void SourceTracker::forget_dropped(SourceIndex source, PairKey slow_key) {
     table_.for_each_counter(source, [&](Counter& counter) {
         if (!counter.is_detected && !counter.was_refused) {
             slow_.forget_ports(slow_key, counter.kind, counter.counted_items.ports());
@@ -408,7 +407,7 @@ void SourceTracker::forget_dropped(std::uint32_t source, std::uint64_t slow_key)
     });
 }
 
-bool SourceTracker::count_item(std::uint32_t source, const Probe& probe, PortState state) {
+bool SourceTracker::count_item(SourceIndex source, const Probe& probe, PortState state) {
     // NOLINTNEXTLINE(readability-use-anyofallof): each round counts
     for (const ScanKind kind : kinds_of(probe.probe)) {
         const DetectorSettings& settings = settings_.of(kind);
@@ -444,7 +443,7 @@ bool SourceTracker::count_item(std::uint32_t source, const Probe& probe, PortSta
 }
 
 void SourceTracker::take_back(const Probe& probe) {
-    const std::uint32_t source = table_.find(probe.pair);
+    const SourceIndex source = table_.find(probe.pair);
     if (source != kNoIndex) {
         for (const ScanKind kind : kinds_of(probe.probe)) {
             Counter* counter = table_.find_counter(source, kind);
@@ -466,7 +465,7 @@ void SourceTracker::take_back(const Probe& probe) {
 }
 
 bool SourceTracker::count_at_once(const Probe& probe) {
-    const std::uint32_t source = obtain(probe);
+    const SourceIndex source = obtain(probe);
     const PortState state =
         probe.probe == ProbeClass::OpenPort ? PortState::Open : PortState::Unanswered;
     return !admit(source, probe, state) || count(source, probe) == Reception::Taken ||
@@ -490,7 +489,7 @@ void SourceTracker::note_open_port(const Probe& probe) {
     Probe open = probe;
     if (settings_.of(ScanKind::OpenPortProbing).is_enabled) {
         open.probe = ProbeClass::OpenPort;
-        const std::uint32_t source = obtain(open);
+        const SourceIndex source = obtain(open);
         Counter* counter = table_.find_counter(source, ScanKind::OpenPortProbing);
         if (counter != nullptr && !counter->is_detected &&
             counter->answer_at + kOpenPortSpan <= second()) {
@@ -513,7 +512,7 @@ void SourceTracker::note_open_port(const Probe& probe) {
 }
 
 void SourceTracker::note_beside_open_ports(Probe probe) {
-    const std::uint32_t source = table_.find(probe.pair);
+    const SourceIndex source = table_.find(probe.pair);
     if (source != kNoIndex && !table_.at(source).is_scanning &&
         table_.find_counter(source, ScanKind::OpenPortProbing) != nullptr) {
         probe.probe = ProbeClass::OpenPort;
@@ -523,16 +522,16 @@ void SourceTracker::note_beside_open_ports(Probe probe) {
 
 void SourceTracker::note_proof(const base::IpAddress& source, const base::IpAddress& destination) {
     const auto note = [&](Counter& counter) { sensor_detect::note_proof(counter, second()); };
-    const std::uint64_t pair = pair_of(source, destination);
-    const std::uint64_t key = key_of(source, destination, pair);
-    if (const std::uint32_t known = table_.find(pair); known != kNoIndex) {
+    const PairKey pair = pair_of(source, destination);
+    const PairKey key = key_of(source, destination, pair);
+    if (const SourceIndex known = table_.find(pair); known != kNoIndex) {
         table_.for_each_counter(known, note);
     }
     if (key == pair) {
         return;
     }
     // A slow scan over all targets.
-    const std::uint32_t slow = table_.find(key);
+    const SourceIndex slow = table_.find(key);
     if (slow != kNoIndex && (table_.at(slow).extent == kNoIndex ||
                              extents_[table_.at(slow).extent].sources.contains(source))) {
         table_.for_each_counter(slow, note);
@@ -540,9 +539,9 @@ void SourceTracker::note_proof(const base::IpAddress& source, const base::IpAddr
     multi_target_.note_proof(source, key);
 }
 
-bool SourceTracker::note_answer(std::uint64_t pair, const base::IpAddress& source,
+bool SourceTracker::note_answer(PairKey pair, const base::IpAddress& source,
                                 const base::IpAddress& destination) {
-    const std::uint32_t known = table_.find(pair);
+    const SourceIndex known = table_.find(pair);
     if (known != kNoIndex && table_.at(known).is_scanning) {
         table_.for_each_counter(known, [&](Counter& counter) {
             if (counter.is_detected) {
@@ -571,7 +570,7 @@ bool SourceTracker::receive_echo(Probe& probe) {
             break;
     }
     const DetectorSettings& settings = settings_.of(ScanKind::PingFlood);
-    const std::uint32_t source = table_.find(probe.pair);
+    const SourceIndex source = table_.find(probe.pair);
     Counter& counter = *table_.find_counter(source, ScanKind::PingFlood);
     if (counter.rate.add(millis_of(now_), settings.rate_window, 1) < settings.threshold) {
         return false;
@@ -582,7 +581,7 @@ bool SourceTracker::receive_echo(Probe& probe) {
 }
 
 bool SourceTracker::receive_bogus(const Probe& probe) {
-    std::uint32_t source = table_.find(probe.pair);
+    SourceIndex source = table_.find(probe.pair);
     if (source == kNoIndex) {
         SingleProbe* single = singles_.find(probe.pair, second());
         if (single == nullptr) {
@@ -606,7 +605,7 @@ bool SourceTracker::receive_bogus(const Probe& probe) {
 }
 
 std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::uint8_t ttl) {
-    std::uint32_t source = table_.find(probe.pair);
+    SourceIndex source = table_.find(probe.pair);
     if (source == kNoIndex) {
         SingleProbe* single = singles_.find(probe.pair, second());
         if (single == nullptr) {
@@ -638,7 +637,7 @@ void SourceTracker::on_counter_over(const SourceState& state, const Counter& cou
     }
     const bool is_of_pair = state.destination != base::IpAddress();
     if (is_of_pair && is_tcp_port_scan(counter.kind)) {
-        const std::uint64_t key = key_of(state.source, state.destination, state.pair);
+        const PairKey key = key_of(state.source, state.destination, state.pair);
         if (counter.is_detected) {
             slow_.forget_burst(key, counter);
         } else {
@@ -721,7 +720,7 @@ void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
     }
 }
 
-void SourceTracker::sweep(std::uint32_t second) {
+void SourceTracker::sweep(Second second) {
     table_.sweep(second);
     multi_target_.sweep(second);
     slow_.report_ended_bursts();
@@ -731,7 +730,7 @@ void SourceTracker::sweep(std::uint32_t second) {
     }
 }
 
-std::optional<std::uint32_t> SourceTracker::next_sweep() const {
+std::optional<Second> SourceTracker::next_sweep() const {
     if (slow_.has_ended_bursts()) {
         return second() + 1;
     }

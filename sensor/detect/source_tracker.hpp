@@ -15,6 +15,7 @@
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/distributed_scan_detector.hpp"
 #include "sensor/detect/flow_memory.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/multi_target_detector.hpp"
 #include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/reflection_detector.hpp"
@@ -50,14 +51,14 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // them as well.
     void set_own_addresses(std::span<const base::IpAddress> addresses);
     // The keyed hash that identifies a pair.
-    std::uint64_t pair_of(const base::IpAddress& source, const base::IpAddress& destination);
+    PairKey pair_of(const base::IpAddress& source, const base::IpAddress& destination);
     void set_time(base::Timestamp now);
     // The time set last, in seconds since 1970.
-    std::uint32_t second() const { return second_; }
+    Second second() const { return second_; }
 
     // Prefetch the memory that receive() and count_port() need for a pair. With many sources both
     // spend most of their time waiting for memory.
-    void prefetch_receive(std::uint64_t pair) {
+    void prefetch_receive(PairKey pair) {
         table_.prefetch(pair);
         singles_.prefetch_pair(pair);
     }
@@ -94,7 +95,7 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // `source` proved its address by a handshake: its scans are proven from now on.
     void note_proof(const base::IpAddress& source, const base::IpAddress& destination);
     // Our host answered a TCP probe that is not pending. Returns true if its source is detected.
-    bool note_answer(std::uint64_t pair, const base::IpAddress& source,
+    bool note_answer(PairKey pair, const base::IpAddress& source,
                      const base::IpAddress& destination);
     // A source that sent nothing else before sent a datagram or SYN+ACK that nobody asked for.
     void note_unasked(ScanKind kind, const Probe& probe);
@@ -120,9 +121,9 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     }
 
     // Drops the counters that have expired at `second` (since 1970) and reports the ends of scans.
-    void sweep(std::uint32_t second);
+    void sweep(Second second);
     // The second in which sweep() may have something to report; nullopt = nothing is counted.
-    std::optional<std::uint32_t> next_sweep() const;
+    std::optional<Second> next_sweep() const;
     bool has_counters() const {
         return table_.size() > 0 || !multi_target_.is_empty() || targets_.has_detected();
     }
@@ -142,29 +143,29 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     std::uint32_t expiry_of(ScanKind kind) const;
     std::uint32_t expiry_of(ProbeClass probe) const;
     SingleProbe single_of(const Probe& probe) const;
-    std::uint32_t make(const Probe& probe);
+    SourceIndex make(const Probe& probe);
     // Moves a single probe to the table, with what it counted.
-    std::uint32_t promote(SingleProbe& single, const Probe& probe);
+    SourceIndex promote(SingleProbe& single, const Probe& probe);
     // Counts a packet for the kinds of the probe.
-    Reception count(std::uint32_t source, const Probe& probe);
+    Reception count(SourceIndex source, const Probe& probe);
     // A detected counter received a probe. Reports the source once more if a line is due.
-    void follow(std::uint32_t source, Counter& counter, const Probe& probe);
+    void follow(SourceIndex source, Counter& counter, const Probe& probe);
     // Counts the probe for the running slow scan of its source. Returns false if there is none.
     // REQUIRES: slow_.has_running().
     bool count_for_slow_scan(const Probe& probe);
     // True if the probe counts (ScanReports::admit()). Stores its interface of arrival.
-    bool admit(std::uint32_t source, const Probe& probe, PortState state) {
+    bool admit(SourceIndex source, const Probe& probe, PortState state) {
         return probe.interface == 0 || probe.interface == table_.at(source).interface ||
                admit_by_interface(source, probe, state);
     }
-    bool admit_by_interface(std::uint32_t source, const Probe& probe, PortState state);
+    bool admit_by_interface(SourceIndex source, const Probe& probe, PortState state);
     // Removes the ports that were counted by probes which the host dropped. `slow_key`: key of the
     // source in the slow scan table.
-    void forget_dropped(std::uint32_t source, std::uint64_t slow_key);
+    void forget_dropped(SourceIndex source, PairKey slow_key);
     // Counts a port. Returns true if the source is a scanner, now or before.
-    bool count_item(std::uint32_t source, const Probe& probe, PortState state);
+    bool count_item(SourceIndex source, const Probe& probe, PortState state);
     bool is_reached_by_one(ProbeClass probe) const;
-    std::uint32_t obtain(const Probe& probe) override;
+    SourceIndex obtain(const Probe& probe) override;
     // Counts a probe whose answer does not matter. Returns true if its source is a scanner, now or
     // before.
     bool count_at_once(const Probe& probe);
@@ -178,17 +179,16 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     }
     bool counts_all_targets_v6(const base::IpAddress& source,
                                const base::IpAddress& destination) const;
-    std::uint64_t key_of(const base::IpAddress& source, const base::IpAddress& destination,
-                         std::uint64_t pair) const {
+    PairKey key_of(const base::IpAddress& source, const base::IpAddress& destination,
+                   PairKey pair) const {
         return counts_all_targets(source, destination) ? source_key_of(source, destination) : pair;
     }
     // REQUIRES: counts_all_targets().
-    std::uint64_t source_key_of(const base::IpAddress& source,
-                                const base::IpAddress& destination) const;
-    std::uint64_t key_of(const Probe& probe) const {
+    PairKey source_key_of(const base::IpAddress& source, const base::IpAddress& destination) const;
+    PairKey key_of(const Probe& probe) const {
         return key_of(probe.source, probe.destination, probe.pair);
     }
-    std::uint64_t slow_key_of(const Probe& probe) const;
+    PairKey slow_key_of(const Probe& probe) const;
     std::uint8_t target_of(const Probe& probe) const;
 
     TargetProbe target_probe_of(const Probe& probe, bool is_new_source) const;
@@ -214,13 +214,13 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     SlowScanTable slow_hosts_;
     FlowMemory arp_requests_;
     base::Timestamp now_;
-    std::uint32_t second_ = 0;
+    Second second_ = 0;
     bool has_several_v4_ = false;
     bool has_several_v6_ = false;
     // The last pair of pair_of(): a scan and its answers ask for the same pair many times.
     base::IpAddress last_source_;
     base::IpAddress last_destination_;
-    std::uint64_t last_pair_ = 0;
+    PairKey last_pair_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

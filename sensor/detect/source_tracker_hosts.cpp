@@ -35,7 +35,7 @@ Probe SourceTracker::host_probe_of(const Probe& probe) const {
 
 void SourceTracker::note_host(const Probe& probe) {
     const Probe host = host_probe_of(probe);
-    const std::uint32_t source = table_.find(host.pair);
+    const SourceIndex source = table_.find(host.pair);
     if (source != kNoIndex) {
         table_.at(source).destination = probe.destination;  // the line names the one asked last
     }
@@ -54,7 +54,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
     Probe slow = host;
     slow.pair = hash_.of(host.pair + static_cast<std::uint64_t>(KeyUse::SlowHost) +
                          static_cast<std::uint64_t>(kind) * 16);
-    const std::uint32_t known = table_.find(slow.pair);
+    const SourceIndex known = table_.find(slow.pair);
     Counter* counter = known == kNoIndex ? nullptr : table_.find_counter(known, kind);
     if (counter != nullptr) {
         table_.mark_seen(known, second());
@@ -65,7 +65,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
         return;
     }
     // The fast sweep has seen as many: it will report them, or has done so.
-    const std::uint32_t fast = table_.find(host.pair);
+    const SourceIndex fast = table_.find(host.pair);
     const Counter* swept =
         fast == kNoIndex ? nullptr : table_.find_counter(fast, kinds_of(host.probe).front());
     if (swept != nullptr && swept->is_detected) {
@@ -87,7 +87,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
         return;
     }
     const auto probed = slow_hosts_.take(slow.pair, limits);
-    const std::uint32_t source = obtain(slow);
+    const SourceIndex source = obtain(slow);
     Counter& begun = table_.obtain_counter(source, kind, expiry_of(kind));
     begun.packets = probed ? probed->packets : 1;
     begun.bytes = probed ? probed->bytes : host.bytes;
@@ -108,7 +108,7 @@ void SourceTracker::note_address_request(const base::IpAddress& sender,
     asked.probe = ProbeClass::EchoRequest;
     // Beside other questions of its sender to many hosts, a request is one more of them: the host
     // that does not answer it is asked nothing else. Alone it counts when it is repeated.
-    const std::uint32_t sweeping = table_.find(host_probe_of(asked).pair);
+    const SourceIndex sweeping = table_.find(host_probe_of(asked).pair);
     if (sweeping != kNoIndex && table_.find_counter(sweeping, ScanKind::EchoSweep) == nullptr &&
         table_.find_counter(sweeping, ScanKind::HostSweep) != nullptr) {
         asked.probe = ProbeClass::Connect;

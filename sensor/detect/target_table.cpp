@@ -104,7 +104,7 @@ bool TargetTable::is_detected(PortUse use, ScanKind kind, const base::IpAddress&
     return is_detected_as(by_port_[hash & (by_port_.size() - 1)], kind, destination, port);
 }
 
-std::optional<std::uint32_t> TargetTable::next_end() const {
+std::optional<Second> TargetTable::next_end() const {
     std::optional<std::uint32_t> next;
     for (const TargetCounter* counter : detected_) {
         next = std::min(next.value_or(counter->expires_at), counter->expires_at);
@@ -112,7 +112,7 @@ std::optional<std::uint32_t> TargetTable::next_end() const {
     return next;
 }
 
-std::optional<TargetDetection> TargetTable::end_one(std::uint32_t second) {
+std::optional<TargetDetection> TargetTable::end_one(Second second) {
     const auto ended =
         std::find_if(detected_.begin(), detected_.end(),
                      [&](const TargetCounter* counter) { return counter->expires_at <= second; });

@@ -15,6 +15,7 @@
 #include "base/ip_address.hpp"
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/distinct_in_window.hpp"
+#include "sensor/detect/keys.hpp"
 #include "sensor/detect/port_list.hpp"
 #include "sensor/detect/rate_window.hpp"
 #include "sensor/detect/tracker_settings.hpp"
@@ -27,12 +28,12 @@ struct TargetProbe {
     base::IpAddress destination;
     std::uint16_t port = 0;
     std::uint16_t source_port = 0;
-    std::uint64_t source_hash = 0;
+    PairKey source_hash = 0;
     bool is_new_source = false;  // the source sent nothing else before
     std::uint16_t packets = 1;
     std::uint32_t bytes = 0;
-    std::uint32_t second = 0;  // since 1970 …
-    base::Timestamp time;      // … and exactly
+    Second second = 0;     // since 1970 …
+    base::Timestamp time;  // … and exactly
 };
 
 // What many sources did to a target: its detection or its end.
@@ -54,8 +55,8 @@ struct TargetCounter {
     ScanKind kind = ScanKind::DistributedScan;
     bool is_used = false;
     bool is_detected = false;
-    std::uint32_t expires_at = 0;  // seconds since 1970
-    std::uint32_t sources = 0;     // new ones
+    Second expires_at = 0;      // seconds since 1970
+    std::uint32_t sources = 0;  // new ones
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
     RateWindow rate;  // of attempts, or of new sources
@@ -100,10 +101,10 @@ class TargetTable {
                      std::uint16_t port) const;
 
     // The second in which end_one() may return something; nullopt = no counter is detected.
-    std::optional<std::uint32_t> next_end() const;
+    std::optional<Second> next_end() const;
     // Removes a detected counter that has expired at `second`, and returns what is to be reported;
     // nullopt = none has. In the order of detection.
-    std::optional<TargetDetection> end_one(std::uint32_t second);
+    std::optional<TargetDetection> end_one(Second second);
 
   private:
     static constexpr std::size_t kAddresses = 256;

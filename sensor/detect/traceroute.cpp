@@ -20,7 +20,7 @@ constexpr std::uint32_t kSpan = 30;
 
 }  // namespace
 
-bool TracerouteRun::follow(std::uint8_t hops, std::uint32_t now) {
+bool TracerouteRun::follow(std::uint8_t hops, Second now) {
     const bool is_running = last_seen != 0 && now <= last_seen + kIdle;
     if (hops > kMaxTtl || (!is_running && hops != 1)) {
         return false;
@@ -51,7 +51,7 @@ bool TracerouteRun::follow(std::uint8_t hops, std::uint32_t now) {
     return true;
 }
 
-bool TracerouteRun::take_line(std::uint32_t now) {
+bool TracerouteRun::take_line(Second now) {
     if (last_line != 0 && now < last_line + kLineInterval) {
         return false;
     }
