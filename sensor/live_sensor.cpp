@@ -48,8 +48,9 @@ sensor_detect::ReturnPath HostReturnPath::judge(const base::IpAddress& source,
     return sensor_detect::ReturnPath::Unknown;
 }
 
-LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings,
-                       Options options, std::vector<OpenInterface> open)
+LiveSensor::LiveSensor(sensor_pipeline::Sensor& sensor,
+                       const sensor_config::SensorSettings& settings, Options options,
+                       std::vector<OpenInterface> open)
     : sensor_(sensor),
       options_(std::move(options)),
       interfaces_(loop_, options_.interfaces,
@@ -160,8 +161,8 @@ void LiveSensor::after_packets() {
     }
 }
 
-SensorCounters LiveSensor::counters() {
-    SensorCounters counters = sensor_.counters();
+sensor_pipeline::SensorCounters LiveSensor::counters() {
+    sensor_pipeline::SensorCounters counters = sensor_.counters();
     const sensor_capture::CaptureCounters captured = interfaces_.counters();
     counters.emplace_back("packets_captured", captured.received);
     counters.emplace_back("packets_dropped_by_kernel", captured.dropped_by_kernel);
@@ -218,7 +219,7 @@ void LiveSensor::end(int signal) {
         ident_->give_up();
     }
     sensor_.finish(clock_.now());
-    say(fmt::format("iplog statistics: {}", statistics_text(counters())));
+    say(fmt::format("iplog statistics: {}", sensor_pipeline::statistics_text(counters())));
     sensor_.log().add(clock_.now(), fmt::format("Caught signal {}, exiting.", signal));
     sensor_.log().finish(clock_.now());
     options_.report_counters(counters());

@@ -17,7 +17,7 @@
 #include "sensor/interfaces.hpp"
 #include "sensor/lookup/ident_client.hpp"
 #include "sensor/lookup/name_resolver.hpp"
-#include "sensor/sensor.hpp"
+#include "sensor/pipeline/sensor.hpp"
 
 namespace portcullis {
 
@@ -43,13 +43,13 @@ class LiveSensor {
         // The name servers, as read last.
         std::function<std::vector<base::IpAddress>()> nameservers;
         // Called at the start, every few seconds and at the end.
-        std::function<void(const SensorCounters&)> report_counters;
+        std::function<void(const sensor_pipeline::SensorCounters&)> report_counters;
         std::unique_ptr<sensor_fingerprint::NmapFooler> fooler;  // opened while root, or nullptr
     };
 
     // `sensor` must outlive it. `settings`: what the sensor has now.
-    LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings, Options options,
-               std::vector<OpenInterface> open);
+    LiveSensor(sensor_pipeline::Sensor& sensor, const sensor_config::SensorSettings& settings,
+               Options options, std::vector<OpenInterface> open);
     ~LiveSensor();
     LiveSensor(const LiveSensor&) = delete;
     LiveSensor& operator=(const LiveSensor&) = delete;
@@ -64,7 +64,7 @@ class LiveSensor {
     // What can wait until the packets at hand are dealt with.
     void after_packets();
     // What the sensor counts, what the capture counts and what the lookups count.
-    SensorCounters counters();
+    sensor_pipeline::SensorCounters counters();
     void say(const std::string& text);
     void on_time();
     // Sets the timer if something is due before it.
@@ -74,7 +74,7 @@ class LiveSensor {
     void end(int signal);
     void restart();
 
-    Sensor& sensor_;
+    sensor_pipeline::Sensor& sensor_;
     Options options_;
     base::SystemClock clock_;
     base::EventLoop loop_;

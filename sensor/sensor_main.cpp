@@ -17,7 +17,7 @@
 #include "sensor/daemon.hpp"
 #include "sensor/fingerprint/nmap_fooler.hpp"
 #include "sensor/live_sensor.hpp"
-#include "sensor/sensor.hpp"
+#include "sensor/pipeline/sensor.hpp"
 #include "sensor/status_file.hpp"
 #include "sensor/system_calls.hpp"
 
@@ -136,7 +136,8 @@ base::Result<std::unique_ptr<sensor_report::LogTarget>> open_log(const SensorSet
 }
 
 // A capture of another host read without --local gives no line at all, and nothing would say why.
-void warn_of_foreign_capture(const CommandLine& command_line, const SensorCounters& counters) {
+void warn_of_foreign_capture(const CommandLine& command_line,
+                             const sensor_pipeline::SensorCounters& counters) {
     const bool has_packet_of_ours =
         std::any_of(counters.begin(), counters.end(), [](const auto& counter) {
             return counter.second > 0 &&
@@ -161,7 +162,7 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
     if (!target) {
         return fatal(target.error().message);
     }
-    Sensor sensor(settings, names.services, names.hosts, std::move(*target));
+    sensor_pipeline::Sensor sensor(settings, names.services, names.hosts, std::move(*target));
     sensor.set_local_addresses(command_line.local_addresses.empty()
                                    ? sensor_capture::host_addresses()
                                    : command_line.local_addresses);
@@ -183,9 +184,9 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
     const base::Timestamp end = sensor.last_packet() + kFlushTime;
     sensor.advance(end);
     sensor.finish(end);
-    const SensorCounters counters = sensor.counters();
+    const sensor_pipeline::SensorCounters counters = sensor.counters();
     if (settings[Switch::Verbose]) {
-        fmt::print(stderr, "{}\n", statistics_text(counters));
+        fmt::print(stderr, "{}\n", sensor_pipeline::statistics_text(counters));
     }
     warn_of_foreign_capture(command_line, counters);
     return exit_code;
@@ -261,7 +262,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return fatal(dropped.error().message);
     }
 
-    Sensor sensor(settings, names.services, names.hosts, std::move(*target));
+    sensor_pipeline::Sensor sensor(settings, names.services, names.hosts, std::move(*target));
     sensor.set_local_addresses(sensor_capture::host_addresses());
     sensor.log().set_on_trouble(
         [](const std::string& trouble) { fmt::print(stderr, "portcullis-sensor: {}\n", trouble); });
@@ -280,7 +281,9 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return std::move(*reloaded);
     };
     options.nameservers = [&] { return names.nameservers; };
-    options.report_counters = [&](const SensorCounters& counters) { status->write(counters); };
+    options.report_counters = [&](const sensor_pipeline::SensorCounters& counters) {
+        status->write(counters);
+    };
     int exit_code = 0;
     {
         LiveSensor live(sensor, settings, std::move(options), std::move(open));

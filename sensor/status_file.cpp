@@ -32,7 +32,7 @@ base::Result<StatusFile> StatusFile::open(const std::string& path) {
     return StatusFile(std::move(fd));
 }
 
-void StatusFile::write(const SensorCounters& counters) {
+void StatusFile::write(const sensor_pipeline::SensorCounters& counters) {
     if (!fd_) {
         return;
     }

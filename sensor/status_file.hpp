@@ -9,7 +9,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
-#include "sensor/sensor.hpp"
+#include "sensor/pipeline/sensor.hpp"
 
 namespace portcullis {
 
@@ -19,7 +19,7 @@ class StatusFile {
     static base::Result<StatusFile> open(const std::string& path);
 
     // Writes the counters if they have changed. What cannot be written is of no consequence.
-    void write(const SensorCounters& counters);
+    void write(const sensor_pipeline::SensorCounters& counters);
 
   private:
     explicit StatusFile(base::UniqueFd fd) : fd_(std::move(fd)) {}

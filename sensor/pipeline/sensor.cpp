@@ -1,4 +1,4 @@
-#include "sensor/sensor.hpp"
+#include "sensor/pipeline/sensor.hpp"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 #include "sensor/packet/icmp_message.hpp"
 #include "sensor/packet/reassembler.hpp"
 
-namespace portcullis {
+namespace portcullis::sensor_pipeline {
 
 using sensor_config::SensorSettings;
 using sensor_config::Switch;
@@ -320,4 +320,4 @@ std::string statistics_text(const SensorCounters& counters) {
     return text;
 }
 
-}  // namespace portcullis
+}  // namespace portcullis::sensor_pipeline

@@ -19,7 +19,7 @@
 #include "sensor/report/log_writer.hpp"
 #include "sensor/report/reporter.hpp"
 
-namespace portcullis {
+namespace portcullis::sensor_pipeline {
 
 // Name (a JSON key) and value.
 using SensorCounters = std::vector<std::pair<std::string_view, std::uint64_t>>;
@@ -117,4 +117,4 @@ class Sensor final : public sensor_capture::FrameSink {
     std::function<void(const sensor_packet::Packet&, base::Timestamp)> on_tcp_;
 };
 
-}  // namespace portcullis
+}  // namespace portcullis::sensor_pipeline
