@@ -12,7 +12,7 @@
 
 #include "base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
-#include "sensor/detect/port_list.hpp"
+#include "sensor/track/port_list.hpp"
 
 namespace portcullis::sensor_detect {
 

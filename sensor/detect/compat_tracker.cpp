@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "sensor/detect/extent.hpp"
 #include "sensor/detect/ports.hpp"
+#include "sensor/track/extent.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <limits>
 
-#include "sensor/detect/keys.hpp"
-#include "sensor/detect/pending_probes.hpp"
-#include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/pending_probes.hpp"
+#include "sensor/track/source_table.hpp"
 
 namespace portcullis::sensor_detect {
 

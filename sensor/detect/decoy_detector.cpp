@@ -10,6 +10,25 @@ constexpr std::size_t kMaxShift = 2;
 // Most sources that are searched, starting with the one that was active last.
 constexpr std::size_t kMaxLookedAt = 1024;
 
+// Most entries of a SlowScanTable that are searched for sources active at the same time.
+constexpr std::size_t kMaxSlowSearched = 4096;
+
+bool has_same_ports_and_times(const SlowScanTable::ProbedPorts& one,
+                              const SlowScanTable::ProbedPorts& other, std::uint32_t seconds) {
+    const auto ports = one.ports.ports();
+    const auto others = other.ports.ports();
+    std::size_t same = 0;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        const auto found = std::find(others.begin(), others.end(), ports[i]);
+        if (found == others.end()) {
+            continue;
+        }
+        const auto at = static_cast<std::size_t>(found - others.begin());
+        same += is_close(one.seconds[i], other.seconds[at], seconds) ? 1 : 0;
+    }
+    return is_most(same, ports.size());
+}
+
 bool is_active(const DecoyGroup& group) { return group.active > 0; }
 
 }  // namespace
@@ -98,6 +117,38 @@ std::size_t count_members_at_same_ports(SourceTable& table, SourceIndex source,
         found += is_most(static_cast<std::size_t>(same), ports.size()) ? 1 : 0;
     }
     return found;
+}
+
+std::vector<SlowScanTable::ProbedPorts> find_slow_decoys(const SlowScanTable& table,
+                                                         const SlowScanTable::ProbedPorts& probed,
+                                                         std::uint32_t seconds) {
+    std::vector<SlowScanTable::ProbedPorts> others;
+    if (probed.ports.size() < kFewestSharedPorts) {
+        return others;
+    }
+    std::size_t compared = 0;
+    // A source that has not sent its latest probe yet is one port behind.
+    const Second since = probed.before - std::min(probed.before, seconds);
+    table.visit_exact_since(since, kMaxSlowSearched, [&](const SlowScanTable::ExactEntry& exact) {
+        if (exact.count < 2 || exact.pair == probed.pair ||
+            exact.destination != probed.destination) {
+            return true;
+        }
+        const Second latest = exact.seconds[exact.count - 1U];
+        if (!is_close(latest, probed.latest, seconds) &&
+            !is_close(latest, probed.before, seconds)) {
+            return true;
+        }
+        if (++compared > kMaxCompared) {
+            return false;
+        }
+        const auto other = SlowScanTable::probed_ports_of(exact);
+        if (has_same_ports_and_times(probed, other, seconds)) {
+            others.push_back(other);
+        }
+        return others.size() + 1 < kMaxGroupMembers;
+    });
+    return others;
 }
 
 bool DecoyGroups::is_full() const {

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "sensor/detect/keys.hpp"
-#include "sensor/detect/source_table.hpp"
+#include "sensor/detect/detectors.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/slow_scan_table.hpp"
+#include "sensor/track/source_table.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -48,6 +50,14 @@ DestinationPorts first_ports_of(const Counter& counter);
 // since the last line. The search is limited to the sources that were active last.
 std::size_t count_members_at_same_ports(SourceTable& table, SourceIndex source,
                                         const Counter& counter);
+
+// Returns the other sources of `table` that probed most of the same ports of `probed.destination`,
+// each at most `seconds` before or after `probed`. Their last port must be as recent as the last or
+// the last but one of `probed`. Returns at most as many as fit into a group, from a bounded search.
+// They stay in the table.
+std::vector<SlowScanTable::ProbedPorts> find_slow_decoys(const SlowScanTable& table,
+                                                         const SlowScanTable::ProbedPorts& probed,
+                                                         std::uint32_t seconds);
 
 struct DecoyGroup {
     ScanKind kind = ScanKind::Decoys;

@@ -10,46 +10,9 @@
 #include <optional>
 #include <string_view>
 
-namespace portcullis::sensor_detect {
+#include "sensor/detect/track.hpp"
 
-// In the order in which iplog keeps and reports the kinds of one source (spec section 5.1).
-enum class ScanKind : std::uint8_t {
-    PortScan,
-    NullScan,
-    FinScan,
-    SynScan,
-    XmasScan,
-    UdpScan,
-    Smurf,
-    PingFlood,
-    // Kinds that iplog does not detect.
-    AckScan,
-    MaimonScan,
-    SynAckProbes,
-    SlowScan,
-    HostSweep,
-    DatagramSweep,
-    EchoSweep,
-    // Reported without a source to block, because the real source is not known.
-    Decoys,
-    DatagramDecoys,
-    DistributedScan,
-    SynFlood,
-    Backscatter,
-    // Added later, in order of addition, so that the numbers of the others stay.
-    SynFinScan,
-    SctpScan,
-    ProtocolScan,
-    SlowSweep,
-    SlowEchoSweep,
-    OpenPortProbing,
-    RefusedConnections,
-    DatagramFlood,
-    DatagramReflection,
-    SynAckReflection,
-    DatagramBackscatter,
-};
-inline constexpr std::size_t kScanKindCount = 31;
+namespace portcullis::sensor_detect {
 
 enum class Counting : std::uint8_t {
     // Distinct ports that were closed or did not answer.
@@ -69,9 +32,6 @@ enum class Counting : std::uint8_t {
     // Sources that probe the same ports in the same order, each at most `rate_window` ago.
     Sources,
 };
-
-// Greatest threshold of a kind that counts distinct ports or hosts, because all of them are stored.
-inline constexpr std::uint16_t kMaxPortThreshold = 32;
 
 struct DetectorRow {
     ScanKind kind;

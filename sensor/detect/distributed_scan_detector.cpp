@@ -24,7 +24,7 @@ std::optional<TargetDetection> DistributedScanDetector::add_probe(
     if (counter->ports.is_empty_at(probe.second, window)) {
         counter->first_ports = DestinationPorts();
     }
-    TargetTable::count(*counter, probe, settings);
+    TargetTable::count(*counter, probe, settings.idle);
     counter->first_ports.add(probe.port);
     if (counter->is_detected) {
         return std::nullopt;

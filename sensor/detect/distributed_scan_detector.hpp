@@ -9,8 +9,9 @@
 
 #include <optional>
 
-#include "sensor/detect/keys.hpp"
-#include "sensor/detect/target_table.hpp"
+#include "sensor/detect/tracker_settings.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/target_table.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sensor/detect/counting.hpp"
+#include "sensor/detect/probe_classes.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {

@@ -12,14 +12,14 @@
 #include <optional>
 
 #include "base/keyed_hash.hpp"
-#include "sensor/detect/extent.hpp"
-#include "sensor/detect/keys.hpp"
-#include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
-#include "sensor/detect/single_probe_table.hpp"
-#include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
-#include "sensor/detect/zeroed_array.hpp"
+#include "sensor/track/extent.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/pending_probes.hpp"
+#include "sensor/track/single_probe_table.hpp"
+#include "sensor/track/source_table.hpp"
+#include "sensor/track/zeroed_array.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -10,8 +10,8 @@
 #include "base/evidence.hpp"
 #include "base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
-#include "sensor/detect/port_list.hpp"
 #include "sensor/packet/packet.hpp"
+#include "sensor/track/port_list.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -142,23 +142,6 @@ ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destinatio
 
 Evidence evidence_of(ProbeClass probe) { return kProbes[static_cast<std::size_t>(probe)].evidence; }
 
-sensor_packet::Transport transport_of(ProbeClass probe) {
-    switch (probe) {
-        case ProbeClass::Datagram:
-        case ProbeClass::DatagramReply:
-        case ProbeClass::Hop:
-        case ProbeClass::NextDatagramHost:
-            return sensor_packet::Transport::Udp;
-        case ProbeClass::EchoRequest:
-        case ProbeClass::NextEchoHost:
-            return sensor_packet::Transport::Icmp;
-        case ProbeClass::SctpInit:
-            return sensor_packet::Transport::Sctp;
-        default:
-            return sensor_packet::Transport::Tcp;
-    }
-}
-
 ProbeClass next_host_of(ProbeClass probe) {
     switch (probe) {
         case ProbeClass::Connect:

@@ -8,38 +8,13 @@
 
 #include "sensor/detect/detectors.hpp"
 #include "sensor/packet/packet.hpp"
+#include "sensor/track/probe.hpp"
 
 namespace portcullis::sensor_detect {
 
 // Longest TCP header with no option but MSS, in bytes: no current operating system sends such a
 // SYN.
 inline constexpr std::uint8_t kLongestBareHeader = 24;
-
-enum class ProbeClass : std::uint8_t {
-    None,     // part of an ordinary connection
-    Connect,  // a SYN as connect() makes it
-    RawSyn,   // a SYN made by hand
-    Null,
-    Fin,
-    Xmas,
-    SynFin,
-    Bogus,  // flags that contradict each other, for the line about them
-    // Also parts of ordinary connections: only our refusal tells that there is none.
-    Ack,
-    FinAck,
-    SynAck,
-    Datagram,
-    DatagramReply,  // from a service's port to a high one: an answer, if to nothing we asked
-    Hop,            // a datagram with TTL 1: of a traceroute, perhaps
-    EchoRequest,
-    SctpInit,  // INIT or COOKIE ECHO
-    // A probe, seen as one more host that its source asked.
-    NextHost,
-    NextDatagramHost,
-    NextEchoHost,
-    OpenPort,  // a connection to an open port that ended without a byte from the source
-    Protocol,  // a packet of another IP protocol
-};
 
 // When packets of a class count.
 enum class Evidence : std::uint8_t {
@@ -64,9 +39,6 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port);
 
 Evidence evidence_of(ProbeClass probe);
-
-// What carries probes of that class; Icmp stands for both versions.
-sensor_packet::Transport transport_of(ProbeClass probe);
 
 // The class as which a probe counts for sweeps over hosts; None = it does not.
 ProbeClass next_host_of(ProbeClass probe);

@@ -17,7 +17,7 @@ std::optional<TargetDetection> ReflectionDetector::add_source(ScanKind kind,
         counter->first_ports = DestinationPorts();
         counter->source_ports.clear();
     }
-    TargetTable::count(*counter, probe, settings);
+    TargetTable::count(*counter, probe, settings.idle);
     counter->first_ports.add(probe.port);
     counter->source_ports.add(probe.source_port);
     const auto time =

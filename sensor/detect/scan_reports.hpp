@@ -8,17 +8,17 @@
 #include <vector>
 
 #include "sensor/detect/decoy_detector.hpp"
-#include "sensor/detect/extent.hpp"
-#include "sensor/detect/handshakes.hpp"
-#include "sensor/detect/keys.hpp"
 #include "sensor/detect/observation.hpp"
-#include "sensor/detect/pending_probes.hpp"
-#include "sensor/detect/probe_history.hpp"
 #include "sensor/detect/return_path.hpp"
-#include "sensor/detect/source_table.hpp"
-#include "sensor/detect/target_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
 #include "sensor/packet/packet.hpp"
+#include "sensor/track/extent.hpp"
+#include "sensor/track/handshakes.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/pending_probes.hpp"
+#include "sensor/track/probe_history.hpp"
+#include "sensor/track/source_table.hpp"
+#include "sensor/track/target_table.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sensor/detect/ports.hpp"
+#include "sensor/detect/probe_classes.hpp"
 #include "sensor/packet/header_sizes.hpp"
 
 namespace portcullis::sensor_detect {

@@ -14,15 +14,15 @@
 #include <span>
 
 #include "base/clock.hpp"
-#include "sensor/detect/flow_memory.hpp"
-#include "sensor/detect/handshakes.hpp"
-#include "sensor/detect/keys.hpp"
 #include "sensor/detect/observation.hpp"
-#include "sensor/detect/open_ports.hpp"
-#include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/source_tracker.hpp"
 #include "sensor/detect/tracker.hpp"
 #include "sensor/packet/packet.hpp"
+#include "sensor/track/flow_memory.hpp"
+#include "sensor/track/handshakes.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/open_ports.hpp"
+#include "sensor/track/pending_probes.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-#include "sensor/detect/probe_history.hpp"
+#include "sensor/detect/track.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -155,8 +155,9 @@ void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Bu
     const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
     std::vector<SlowScanTable::ProbedPorts> group{probed};
     if (decoys.is_enabled && reports_.has_room_for_group()) {
-        const auto others = slow_table_.find_decoys(
-            probed, static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
+        const auto others = find_slow_decoys(
+            slow_table_, probed,
+            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
         if (others.size() + 1 >= decoys.threshold) {
             group.insert(group.end(), others.begin(), others.end());
         }

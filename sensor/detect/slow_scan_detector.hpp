@@ -11,12 +11,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "sensor/detect/keys.hpp"
-#include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/scan_reports.hpp"
-#include "sensor/detect/slow_scan_table.hpp"
-#include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/pending_probes.hpp"
+#include "sensor/track/slow_scan_table.hpp"
+#include "sensor/track/source_table.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <utility>
 
-#include "sensor/detect/extent.hpp"
 #include "sensor/detect/ports.hpp"
 #include "sensor/detect/tracker.hpp"
+#include "sensor/track/extent.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {

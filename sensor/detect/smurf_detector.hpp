@@ -14,11 +14,11 @@
 #include <span>
 
 #include "base/keyed_hash.hpp"
-#include "sensor/detect/flow_memory.hpp"
-#include "sensor/detect/keys.hpp"
 #include "sensor/detect/observation.hpp"
-#include "sensor/detect/source_table.hpp"
 #include "sensor/detect/tracker.hpp"
+#include "sensor/track/flow_memory.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/source_table.hpp"
 
 namespace portcullis::sensor_detect {
 

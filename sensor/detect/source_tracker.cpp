@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "sensor/detect/counting.hpp"
+#include "sensor/detect/probe_classes.hpp"
+#include "sensor/detect/traceroute_detector.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -192,8 +194,7 @@ SourceIndex SourceTracker::promote(SingleProbe& single, const Probe& probe) {
     if (first.probe == ProbeClass::Bogus) {
         table_.at(source).bogus_line_at = first.seen;
     } else if (first.probe == ProbeClass::Hop) {
-        TracerouteRun& run = table_.at(source).traceroute;
-        run.follow(1, first.seen);
+        add_to_traceroute(table_.at(source).traceroute, 1, first.seen);
     }
     const CountedItem item = item_of(first);
     for (const ScanKind kind : kinds_of(first.probe)) {
@@ -623,11 +624,11 @@ std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::ui
         source = promote(*single, probe);
     }
     TracerouteRun& run = table_.at(source).traceroute;
-    if (!run.follow(ttl, second())) {
+    if (!add_to_traceroute(run, ttl, second())) {
         return std::nullopt;
     }
     table_.mark_seen(source, second());
-    return run.has_shape() && run.take_line(second());
+    return is_traceroute(run) && take_traceroute_line(run, second());
 }
 
 void SourceTracker::on_counter_over(const SourceState& state, const Counter& counter) {

@@ -14,18 +14,18 @@
 
 #include "base/keyed_hash.hpp"
 #include "sensor/detect/distributed_scan_detector.hpp"
-#include "sensor/detect/flow_memory.hpp"
-#include "sensor/detect/keys.hpp"
 #include "sensor/detect/multi_target_detector.hpp"
-#include "sensor/detect/pending_probes.hpp"
 #include "sensor/detect/reflection_detector.hpp"
 #include "sensor/detect/scan_reports.hpp"
-#include "sensor/detect/single_probe_table.hpp"
 #include "sensor/detect/slow_scan_detector.hpp"
-#include "sensor/detect/source_table.hpp"
 #include "sensor/detect/syn_flood_detector.hpp"
-#include "sensor/detect/target_table.hpp"
 #include "sensor/detect/tracker_settings.hpp"
+#include "sensor/track/flow_memory.hpp"
+#include "sensor/track/keys.hpp"
+#include "sensor/track/pending_probes.hpp"
+#include "sensor/track/single_probe_table.hpp"
+#include "sensor/track/source_table.hpp"
+#include "sensor/track/target_table.hpp"
 
 namespace portcullis::sensor_detect {
 

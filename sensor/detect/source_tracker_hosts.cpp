@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "sensor/detect/counting.hpp"
+#include "sensor/detect/probe_classes.hpp"
 #include "sensor/detect/source_tracker.hpp"
 
 namespace portcullis::sensor_detect {

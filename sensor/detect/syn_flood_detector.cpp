@@ -14,7 +14,7 @@ std::optional<TargetDetection> SynFloodDetector::add_attempt(ScanKind kind,
     if (counter == nullptr) {
         return std::nullopt;
     }
-    TargetTable::count(*counter, probe, settings);
+    TargetTable::count(*counter, probe, settings.idle);
     const auto time =
         std::chrono::duration_cast<std::chrono::milliseconds>(probe.time.time_since_epoch());
     const auto rate = counter->rate.add(time, settings.rate_window, probe.packets);

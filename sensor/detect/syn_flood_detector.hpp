@@ -8,7 +8,8 @@
 
 #include <optional>
 
-#include "sensor/detect/target_table.hpp"
+#include "sensor/detect/tracker_settings.hpp"
+#include "sensor/track/target_table.hpp"
 
 namespace portcullis::sensor_detect {
 

@@ -7,8 +7,8 @@
 #include <array>
 #include <iterator>
 
-#include "sensor/detect/extent.hpp"
 #include "sensor/report/icmp_text.hpp"
+#include "sensor/track/extent.hpp"
 
 namespace portcullis::sensor_report {
 namespace {

@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "sensor/detect/handshakes.hpp"
-#include "sensor/detect/open_ports.hpp"
+#include "sensor/track/handshakes.hpp"
+#include "sensor/track/open_ports.hpp"
 #include "tests/support/detect_wire.hpp"
 
 namespace base = portcullis::base;

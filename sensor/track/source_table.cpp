@@ -1,0 +1,271 @@
+#include "sensor/track/source_table.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace portcullis::sensor_track {
+namespace {
+
+// A pair that only did what is not counted (a traceroute, a bogus packet) is kept for this long.
+constexpr std::uint32_t kKeepWithoutCounter = 60;
+
+// Counters a pair may have at most; the pool is sized for two of each on average.
+constexpr std::size_t kCountersPerPair = 2;
+
+}  // namespace
+
+SourceTable::SourceTable(std::size_t capacity, CounterSink& sink)
+    : sink_(sink),
+      states_(std::max<std::size_t>(capacity, 1)),
+      counters_(std::max<std::size_t>(capacity, 1) * kCountersPerPair + kScanKindCount),
+      chains_(std::bit_ceil(std::max<std::size_t>(capacity, 1)), kNoIndex) {
+    wheel_.fill(kNoIndex);
+}
+
+SourceIndex SourceTable::search(PairKey pair) {
+    SourceIndex index = chain_of(pair);
+    while (index != kNoIndex && states_[index].pair != pair) {
+        index = states_[index].chain_next;
+    }
+    if (index != kNoIndex) {
+        latest_ = index;
+    }
+    return index;
+}
+
+void SourceTable::mark_seen(SourceIndex index, Second second) {
+    if (states_[index].last_seen != second) {
+        states_[index].last_seen = second;
+        unlink_age(index);
+        link_newest(index);
+    }
+}
+
+SourceIndex SourceTable::make(PairKey pair, const base::IpAddress& source,
+                              const base::IpAddress& destination, Second second) {
+    if (states_.taken() == 0) {
+        swept_ = std::max(swept_, second);
+    }
+    auto index = states_.take();
+    while (!index) {
+        make_room(kNoIndex);
+        index = states_.take();
+    }
+    SourceState& state = states_[*index];
+    state.pair = pair;
+    state.source = source;
+    state.destination = destination;
+    state.made = made_++;
+    state.last_seen = second;
+    std::uint32_t& chain = chain_of(pair);
+    state.chain_next = chain;
+    chain = *index;
+    link_newest(*index);
+    schedule(*index, second + kKeepWithoutCounter);
+    latest_ = *index;
+    return *index;
+}
+
+Counter* SourceTable::find_counter(SourceIndex index, ScanKind kind) {
+    for (std::uint32_t i = states_[index].first_counter; i != kNoIndex; i = counters_[i].next) {
+        if (counters_[i].kind == kind) {
+            return &counters_[i];
+        }
+    }
+    return nullptr;
+}
+
+Counter& SourceTable::obtain_counter(SourceIndex index, ScanKind kind, Second expires_at) {
+    if (Counter* known = find_counter(index, kind)) {
+        known->expires_at = std::max(known->expires_at, expires_at);
+        return *known;
+    }
+    auto taken = counters_.take();
+    while (!taken) {
+        make_room(index);
+        taken = counters_.take();
+    }
+    Counter& counter = counters_[*taken];
+    counter.kind = kind;
+    counter.expires_at = expires_at;
+    SourceState& state = states_[index];
+    counter.next = state.first_counter;
+    state.first_counter = *taken;
+    if (expires_at < state.check_at) {
+        unschedule(index);
+        schedule(index, expires_at);
+    }
+    return counter;
+}
+
+void SourceTable::mark_scanning(SourceIndex index) {
+    if (states_[index].is_scanning) {
+        return;
+    }
+    unlink_age(index);
+    states_[index].is_scanning = true;
+    link_newest(index);
+}
+
+std::optional<Second> SourceTable::next_sweep() const {
+    if (states_.taken() == 0) {
+        return std::nullopt;
+    }
+    for (std::uint32_t ahead = 1; ahead < kSlots; ++ahead) {
+        if (wheel_[(swept_ + ahead) % kSlots] != kNoIndex) {
+            return swept_ + ahead;
+        }
+    }
+    return swept_ + kSlots;
+}
+
+void SourceTable::sweep(Second second) {
+    while (swept_ < second) {
+        if (states_.taken() == 0) {
+            swept_ = second;
+            return;
+        }
+        ++swept_;
+        SourceIndex index = std::exchange(wheel_[swept_ % kSlots], kNoIndex);
+        while (index != kNoIndex) {
+            SourceState& state = states_[index];
+            const SourceIndex following = state.slot_next;
+            state.slot_next = kNoIndex;
+            state.slot_previous = kNoIndex;
+            std::uint32_t next_check = kNoIndex;
+            bool is_scanning = false;
+            std::uint32_t* link = &state.first_counter;
+            while (*link != kNoIndex) {
+                const std::uint32_t at = *link;
+                Counter& counter = counters_[at];
+                if (counter.expires_at <= swept_) {
+                    sink_.on_counter_over(state, counter);
+                    *link = counter.next;
+                    counters_.give_back(at);
+                } else {
+                    next_check = std::min(next_check, counter.expires_at);
+                    is_scanning = is_scanning || counter.is_detected;
+                    link = &counter.next;
+                }
+            }
+            if (next_check == kNoIndex && state.last_seen + kKeepWithoutCounter > swept_) {
+                next_check = state.last_seen + kKeepWithoutCounter;
+            }
+            if (next_check == kNoIndex) {
+                drop(index);
+            } else {
+                if (state.is_scanning && !is_scanning) {
+                    unlink_age(index);
+                    state.is_scanning = false;
+                    link_newest(index);
+                }
+                schedule(index, next_check);
+            }
+            index = following;
+        }
+    }
+}
+
+void SourceTable::clear() {
+    for (AgeList& list : ages_) {
+        while (list.oldest != kNoIndex) {
+            const SourceIndex index = list.oldest;
+            for (std::uint32_t i = states_[index].first_counter; i != kNoIndex;
+                 i = counters_[i].next) {
+                sink_.on_counter_over(states_[index], counters_[i]);
+            }
+            unschedule(index);
+            drop(index);
+        }
+    }
+    swept_ = 0;  // the next pair sets it, whatever its time
+}
+
+// The counters of a pair that is not in the wheel are given back, and the pair forgotten.
+void SourceTable::drop(SourceIndex index) {
+    SourceState& state = states_[index];
+    std::uint32_t counter = state.first_counter;
+    while (counter != kNoIndex) {
+        const SourceIndex following = counters_[counter].next;
+        counters_.give_back(counter);
+        counter = following;
+    }
+    std::uint32_t* link = &chain_of(state.pair);
+    while (*link != index) {
+        link = &states_[*link].chain_next;
+    }
+    *link = state.chain_next;
+    unlink_age(index);
+    sink_.on_source_dropped(state);
+    if (latest_ == index) {
+        latest_ = kNoIndex;
+    }
+    states_.give_back(index);
+}
+
+void SourceTable::make_room(SourceIndex spared) {
+    SourceIndex victim = kNoIndex;
+    for (const AgeList& list : ages_) {
+        victim = list.oldest;
+        if (victim != kNoIndex && victim == spared) {
+            victim = states_[victim].newer;
+        }
+        if (victim != kNoIndex) {
+            break;
+        }
+    }
+    // The pools hold more than one pair can take, so there is always another one.
+    if (states_[victim].is_scanning) {
+        ++scan_evictions_;
+    }
+    ++evictions_;
+    for (std::uint32_t i = states_[victim].first_counter; i != kNoIndex; i = counters_[i].next) {
+        sink_.on_counter_over(states_[victim], counters_[i]);
+    }
+    unschedule(victim);
+    drop(victim);
+}
+
+void SourceTable::link_newest(SourceIndex index) {
+    SourceState& state = states_[index];
+    AgeList& list = list_of(state);
+    state.older = list.newest;
+    state.newer = kNoIndex;
+    (list.newest == kNoIndex ? list.oldest : states_[list.newest].newer) = index;
+    list.newest = index;
+}
+
+void SourceTable::unlink_age(SourceIndex index) {
+    SourceState& state = states_[index];
+    AgeList& list = list_of(state);
+    (state.older == kNoIndex ? list.oldest : states_[state.older].newer) = state.newer;
+    (state.newer == kNoIndex ? list.newest : states_[state.newer].older) = state.older;
+}
+
+void SourceTable::schedule(SourceIndex index, Second second) {
+    SourceState& state = states_[index];
+    // Later than the wheel reaches: looked at early and hung in again.
+    state.check_at = std::clamp(second, swept_ + 1, swept_ + kSlots - 1);
+    std::uint32_t& slot = wheel_[state.check_at % kSlots];
+    state.slot_previous = kNoIndex;
+    state.slot_next = slot;
+    if (slot != kNoIndex) {
+        states_[slot].slot_previous = index;
+    }
+    slot = index;
+}
+
+void SourceTable::unschedule(SourceIndex index) {
+    SourceState& state = states_[index];
+    if (state.slot_previous == kNoIndex) {
+        wheel_[state.check_at % kSlots] = state.slot_next;
+    } else {
+        states_[state.slot_previous].slot_next = state.slot_next;
+    }
+    if (state.slot_next != kNoIndex) {
+        states_[state.slot_next].slot_previous = state.slot_previous;
+    }
+}
+
+}  // namespace portcullis::sensor_track
