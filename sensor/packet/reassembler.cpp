@@ -8,8 +8,8 @@
 namespace portcullis::sensor_packet {
 namespace {
 
-// So long a piece of a complete datagram is taken for one of its own. Identifications come round
-// in 65 536 datagrams, so a host would have to send faster than any does to look like this.
+// Time after a complete datagram in which another piece is taken for a piece of it. Identifications
+// repeat after 65 536 datagrams, and no host sends as many in this time.
 constexpr std::chrono::seconds kLatePieces{2};
 
 // Pieces from several interfaces may be out of order; a clock that goes back by more was set.
@@ -22,7 +22,7 @@ Reassembler::Reassembler(const ReassemblyLimits& limits)
 
 Reassembler::Fit Reassembler::fit_of(const Datagram& datagram, Range piece, std::size_t& at) {
     const auto& ranges = datagram.ranges;
-    // In order, mostly: then it is behind all.
+    // Pieces mostly arrive in order: then this one is behind all others.
     if (ranges.empty() || ranges.back().end <= piece.begin) {
         at = ranges.size();
         return Fit::Free;
