@@ -45,7 +45,7 @@ bool parse_id(std::string_view text, Id& id) {
     return !text.empty() && error == std::errc{} && end == text.data() + text.size();
 }
 
-// Leaves alone what is permitted; false = the kernel refused.
+// Does not change the permitted set. Returns false if the kernel refuses.
 bool set_raw_in_effect(bool on) {
     capng_get_caps_process();
     if (on && capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) == 0) {
@@ -58,7 +58,8 @@ bool set_raw_in_effect(bool on) {
 }  // namespace
 
 base::Result<LockedPidFile> LockedPidFile::lock(const std::string& path) {
-    // Not readable for others: whoever can open it can hold its lock, and nothing would start.
+    // Not readable for others: a process that can open the file can lock it, and the sensor could
+    // not start.
     base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) {
         return base::fail(
@@ -70,7 +71,7 @@ base::Result<LockedPidFile> LockedPidFile::lock(const std::string& path) {
             diagnostic_of("already-running",
                           fmt::format("iplog is already running (pid: {})", pid_in(fd.get()))));
     }
-    // Whoever reads a locked file takes its text for the process that holds the lock.
+    // Readers take the text of a locked file for the id of the process that holds the lock.
     if (::ftruncate(fd.get(), 0) != 0) {
         return base::fail(diagnostic_of("unwritable-file",
                                         fmt::format("Can't write pid file: {}", error_text())));
@@ -85,7 +86,8 @@ void LockedPidFile::write(pid_t pid) {
 }
 
 void LockedPidFile::remove() {
-    // The folder may be closed to the user that we have become; an empty file says the same.
+    // The user that the process has become may have no access to the folder. An empty file means
+    // the same.
     const bool is_empty = ::ftruncate(fd_.get(), 0) == 0;
     const bool is_gone = ::unlink(path_.c_str()) == 0;
     if (is_empty || is_gone) {

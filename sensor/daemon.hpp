@@ -1,4 +1,4 @@
-// What a daemon needs of the system: a pid file that is held by a lock, and giving up privileges.
+// What the daemon needs from the system: a locked pid file, and dropping privileges.
 #pragma once
 
 #include <sys/types.h>
@@ -10,8 +10,7 @@
 
 namespace portcullis {
 
-// Owns the pid file: while it lives no second instance can have it. The lock goes along with
-// fork().
+// Owns the pid file: while it exists, a second instance cannot start. fork() passes the lock on.
 class LockedPidFile {
   public:
     // Empties the file. Error "already-running" ("iplog is already running (pid: N)") or
@@ -42,11 +41,11 @@ struct Identity {
 // Names or numbers; empty = keep. Error "unknown-user", "unknown-group".
 base::Result<Identity> find_identity(const std::string& user, const std::string& group);
 
-// Becomes `identity` and keeps CAP_NET_RAW alone, permitted but not in effect: nothing that is
-// open already needs it. Without root only the latter is done. Error "privileges".
+// Becomes `identity` and keeps only CAP_NET_RAW, permitted but not effective: open sockets do not
+// need it. Without root, only clears the effective set. Error "privileges".
 base::Result<void> drop_privileges(const Identity& identity);
 
-// Has CAP_NET_RAW in effect while it lives, to open an interface again.
+// Makes CAP_NET_RAW effective while it exists, to open an interface again.
 class RawPrivilege {
   public:
     RawPrivilege();

@@ -146,7 +146,7 @@ void LiveSensor::set_up_fooler(bool is_wanted) {
         return;
     }
     sensor_.set_on_tcp([this](const sensor_packet::Packet& packet, base::Timestamp now) {
-        // Never in the name of hosts that are only watched over (promisc).
+        // Never in the name of hosts that are only watched (promisc).
         const auto& ours = interfaces_.own_addresses();
         if (std::binary_search(ours.begin(), ours.end(), packet.destination)) {
             options_.fooler->on_packet(packet, now);
@@ -190,7 +190,7 @@ sensor_pipeline::SensorCounters LiveSensor::counters() {
 
 void LiveSensor::on_time() {
     armed_for_.reset();
-    // An answer that waits in the capture buffer must be seen before its probe is called overdue.
+    // An answer that waits in the capture buffer must be processed before its probe is overdue.
     const base::Timestamp now = clock_.now();
     interfaces_.drain();
     sensor_.advance(now);

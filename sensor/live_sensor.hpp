@@ -1,6 +1,6 @@
-// LiveSensor: a Sensor on network interfaces: wakes up for each packet, for overdue probes and
-// expiring scans, for answers of name servers and identds, for signals, and every few seconds to
-// follow interfaces and addresses.
+// LiveSensor: runs a Sensor on network interfaces. It wakes up for packets, overdue probes,
+// expiring scans, answers of name servers and identds, signals, and every few seconds to follow
+// interfaces and addresses.
 //
 // One thread, one event loop. The interfaces are in Interfaces.
 #pragma once
@@ -21,7 +21,7 @@
 
 namespace portcullis {
 
-// Answers from the routing table of this host.
+// Judges return paths by the routing table of this host.
 class HostReturnPath final : public sensor_detect::ReturnPathJudge {
   public:
     sensor_detect::ReturnPath judge(const base::IpAddress& source,
@@ -38,7 +38,7 @@ class LiveSensor {
     struct Options {
         Interfaces::Settings interfaces;
         bool ends_on_interrupt = true;  // SIGINT, in the foreground
-        // Reads configuration and names again, at SIGHUP; nullopt = keep the old ones.
+        // Reads configuration and names again at SIGHUP. nullopt = keep the old ones.
         std::function<std::optional<sensor_config::SensorSettings>()> reload;
         // The name servers, as read last.
         std::function<std::vector<base::IpAddress>()> nameservers;
@@ -47,7 +47,7 @@ class LiveSensor {
         std::unique_ptr<sensor_fingerprint::NmapFooler> fooler;  // opened while root, or nullptr
     };
 
-    // `sensor` must outlive it. `settings`: what the sensor has now.
+    // `sensor` must outlive the object. `settings`: the current settings of the sensor.
     LiveSensor(sensor_pipeline::Sensor& sensor, const sensor_config::SensorSettings& settings,
                Options options, std::vector<OpenInterface> open);
     ~LiveSensor();
@@ -58,16 +58,16 @@ class LiveSensor {
     int run();
 
   private:
-    // Names, users, garbage for nmap: as the settings want them.
+    // Switches look-ups of names and users, and the answers to nmap, on or off as the settings say.
     void set_up_lookups(const sensor_config::SensorSettings& settings);
     void set_up_fooler(bool is_wanted);
-    // What can wait until the packets at hand are dealt with.
+    // Work that can wait until the waiting packets are processed.
     void after_packets();
-    // What the sensor counts, what the capture counts and what the lookups count.
+    // The counters of the sensor, of the capture and of the look-ups.
     sensor_pipeline::SensorCounters counters();
     void say(const std::string& text);
     void on_time();
-    // Sets the timer if something is due before it.
+    // Sets the timer if something is due before it expires.
     void arm_timer();
     // Follows the host's addresses and the interfaces, and reports the counters.
     void follow_host();
@@ -87,7 +87,7 @@ class LiveSensor {
     HostReturnPath return_path_;
 };
 
-// What the kernel is to let through, but for the addresses.
+// The packets that the kernel passes; without the addresses, which Interfaces adds.
 sensor_capture::FilterSettings filter_settings(const sensor_config::SensorSettings& settings);
 
 }  // namespace portcullis

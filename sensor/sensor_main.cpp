@@ -32,7 +32,8 @@ using sensor_config::Switch;
 constexpr int kFatal = 255;
 constexpr int kUsage = 2;
 
-// A capture file ends with so much more time, for what is still going on to expire.
+// After the last packet of a capture file the clock advances by this much, so that running scans
+// expire.
 constexpr std::chrono::seconds kFlushTime{75};
 
 void say(std::string_view text) {
@@ -45,7 +46,7 @@ int fatal(std::string_view text) {
     return kFatal;
 }
 
-// What is looked up in files, never over the network.
+// Names from files; the network is never asked.
 struct Names {
     sensor_report::ServicesFile services;
     sensor_report::HostsFile hosts;
@@ -70,8 +71,9 @@ Names load_names(const CommandLine& command_line) {
     return names;
 }
 
-// Without a file at the usual place the defaults hold. One that was named, or that is there and
-// cannot be read, is no reason to go on: what it tells to ignore would be detected.
+// If there is no file at the usual place, the defaults apply. If the file was named by the user, or
+// exists but cannot be read, the start fails: otherwise the sensor would report what the file says
+// to ignore.
 base::Result<std::string> configuration_text(const CommandLine& command_line) {
     auto text = base::read_text_file(command_line.config_file);
     if (text) {
@@ -86,14 +88,14 @@ base::Result<std::string> configuration_text(const CommandLine& command_line) {
     return text;
 }
 
-// What is wrong or odd, in iplog's words.
+// Faults and notes, in iplog's words.
 struct Messages {
     std::vector<std::string> texts;
     bool has_faults = false;  // of the configuration file
 };
 
-// File, then command line, then what follows from them. Faults of the file are added to
-// `messages`; a Diagnostic: nothing can be done with it.
+// Applies the file, then the command line, then derive_settings(). Faults of the file are added to
+// `messages`. Error: the settings cannot be used.
 base::Result<SensorSettings> load_settings(const CommandLine& command_line, const Names& names,
                                            Messages& messages) {
     const auto text = configuration_text(command_line);
@@ -128,14 +130,15 @@ base::Result<std::unique_ptr<sensor_report::LogTarget>> open_log(const SensorSet
         return sensor_report::standard_output();
     }
     if (!settings.log_file.empty()) {
-        // A log that is a FIFO may lose its reader; that is tried again like a full disk.
+        // If the log is a FIFO, its reader may go away. The write is then tried again, as with a
+        // full disk.
         static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
         return sensor_report::open_log_file(settings.log_file);
     }
     return sensor_report::syslog_target(settings.facility, settings.priority);
 }
 
-// A capture of another host read without --local gives no line at all, and nothing would say why.
+// A capture of another host gives no line without --local, so this says why.
 void warn_of_foreign_capture(const CommandLine& command_line,
                              const sensor_pipeline::SensorCounters& counters) {
     const bool has_packet_of_ours =
@@ -242,7 +245,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         pid_file->remove();
         return fatal(target.error().message);
     }
-    // The log is opened again after a rotation, as the user that we become.
+    // After a rotation the log is opened again by the user that the process becomes.
     if (identity->changes_user && ::geteuid() == 0) {
         if (auto given = (*target)->give_to(identity->user, identity->group); !given) {
             say(fmt::format("Warning: {}", given.error().message));

@@ -154,7 +154,7 @@ void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress
         answers.source_port = PortMatch{53, 53, false};
         s.filters.add_first(FilterProtocol::Udp, std::move(answers));
     }
-    // A protocol that is switched off: nothing of it is seen, `log` rules or not.
+    // A protocol that is switched off is ignored, whatever the `log` rules say.
     const std::pair<Switch, FilterProtocol> protocols[] = {
         {Switch::Tcp, FilterProtocol::Tcp},
         {Switch::Udp, FilterProtocol::Udp},

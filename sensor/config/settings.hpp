@@ -1,6 +1,6 @@
-// SensorSettings: everything iplog.conf and the command line can say, as plain values.
+// SensorSettings: all settings of iplog.conf and the command line, as plain values.
 //
-// The configuration file is applied first and the command line over it, so the latter wins.
+// The configuration file is applied first and the command line second, so that it has precedence.
 #pragma once
 
 #include <syslog.h>
@@ -20,7 +20,7 @@
 
 namespace portcullis::sensor_config {
 
-// What `set KEY true|false` switches. The table in settings.cpp gives name and default.
+// The switches of `set KEY true|false`. The table in settings.cpp has their names and defaults.
 enum class Switch : std::uint8_t {
     Tcp,
     Udp,

@@ -58,7 +58,7 @@ std::unique_ptr<sensor_packet::Reassembly> make_reassembly(const SensorSettings&
     return std::make_unique<sensor_packet::Reassembler>();
 }
 
-// iplog looks at IPv4 right behind the Ethernet header and at nothing else.
+// iplog reads only IPv4 directly behind the Ethernet header.
 bool is_seen_by_iplog(const sensor_capture::Frame& frame, const Packet& packet) {
     constexpr std::size_t kEtherType = 12;
     constexpr std::uint8_t kIpv4 = 0x08;  // of 0x0800
@@ -91,8 +91,7 @@ void Sensor::set_settings(const SensorSettings& settings) {
     }
     sensor_report::LogSettings log = settings.log;
     if (counts_as_iplog_) {
-        log = {0, false,
-               0};  // as many lines as there are, and repeats when the next line tells them
+        log = {0, false, 0};  // no limits, and repeats are reported by the next line
     }
     log_.set_settings(log);
     sensor_report::ReportSettings report = sensor_config::report_settings(settings);
@@ -103,7 +102,7 @@ void Sensor::set_settings(const SensorSettings& settings) {
 
 void Sensor::set_local_addresses(std::vector<base::IpAddress> addresses) {
     if (counts_as_iplog_ && !promisc_.empty()) {
-        addresses.clear();  // iplog's filter names the networks alone
+        addresses.clear();  // iplog's kernel filter contains only the networks
     }
     std::sort(addresses.begin(), addresses.end());
     // Hosts have a few addresses, and comparing for order costs more than for equality.
@@ -164,7 +163,7 @@ inline void Sensor::note_time(base::Timestamp time) {
 }
 
 void Sensor::on_frame(const sensor_capture::Frame& frame) {
-    // One call in a loop, so that it is expanded in its place.
+    // A single call in a loop, so that the compiler inlines it.
     for (auto checksum = HeaderChecksum::Verified;; checksum = HeaderChecksum::MayBeUnset) {
         PacketView view;
         Packet packet = sensor_packet::parse_frame(frame.link, frame.bytes, view, checksum);
@@ -172,7 +171,8 @@ void Sensor::on_frame(const sensor_capture::Frame& frame) {
             !counts_as_iplog_ && is_ours(packet.source)) {
             continue;
         }
-        // What is tagged or wrapped is routed where the tag or wrapping belongs.
+        // The interface of a tagged or wrapped packet is that of its tag, not the one that captured
+        // it.
         packet.interface_index = view.is_wrapped ? 0 : frame.interface_index;
         on_packet(frame, packet, view);
         return;
@@ -262,7 +262,7 @@ bool Sensor::count_if_unknown_to_iplog(const Packet& packet) {
 }
 
 void Sensor::report(ObservationType type, const Packet& packet, base::Timestamp time) {
-    tracker_->advance(time);  // what is due before comes before
+    tracker_->advance(time);  // lines that are due earlier come first
     sensor_detect::Observation observation;
     observation.type = type;
     observation.time = time;
