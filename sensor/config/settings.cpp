@@ -116,7 +116,7 @@ void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress
     if (s[Switch::IplogCompat]) {
         s.log.line_limit = 0;
         s.log.detection_limit = 0;
-        s.log.tells_repeats_by_timer = false;
+        s.log.writes_repeats_by_timer = false;
     }
     if (s[Switch::DisableResolver]) {
         for (const Switch which : {Switch::TcpResolve, Switch::UdpResolve, Switch::IcmpResolve}) {

@@ -15,7 +15,7 @@
 namespace portcullis::sensor_lookup {
 namespace {
 
-// RFC 1413 section 6 allows 512 octets for a user; the log gets a name, not a story.
+// Longest user name in the log. RFC 1413 section 6 allows 512 octets.
 constexpr std::size_t kLongestUser = 64;
 constexpr std::size_t kLongestAnswer = 1000;
 
@@ -32,7 +32,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// Up to the next `mark`, trimmed, and the text goes on behind it; nullopt = there is no mark.
+// Takes the text up to the next `mark` and trims it; nullopt = there is no mark.
 std::optional<std::string_view> take_field(std::string_view& text, char mark) {
     const auto at = text.find(mark);
     if (at == std::string_view::npos) {
@@ -71,7 +71,7 @@ struct SocketAddress {
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// A connection on its way from `ours` to `theirs`; empty = it failed at once.
+// Starts a connection from `ours` to `theirs`; empty = it failed at once.
 base::UniqueFd start_connection(const base::IpAddress& ours, const base::IpAddress& theirs,
                                 std::uint16_t port) {
     if (ours.is_v4() != theirs.is_v4()) {
@@ -144,7 +144,7 @@ void IdentClient::send_question(QueryIterator query) {
     // Theirs first: the port on the host that is asked (RFC 1413 section 3).
     const std::string question =
         fmt::format("{} , {}\r\n", query->attempt.source_port, query->attempt.destination_port);
-    // A new connection takes so little at once, or it has failed.
+    // A new connection accepts so short a text at once, or it has failed.
     if (::send(query->fd.get(), question.data(), question.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(question.size())) {
         finish(query, {});

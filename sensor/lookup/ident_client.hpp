@@ -1,11 +1,11 @@
-// IdentClient: who a peer says opened a connection to us (`get_ident`, RFC 1413), asked without
-// ever waiting.
+// IdentClient: asks a peer's identd for the user that opened a connection to us (`get_ident`, RFC
+// 1413). It never waits.
 //
-// Takes the attempts on ports that we listen on, asks the peer's identd from the address that was
-// called, and hands each back with the answer or without, after kPatience at the latest. The peer
-// writes the answer, so only a short word of harmless characters is believed. Bounded: so many
-// questions at once, one per peer; what does not fit is not taken, and its line is written at once.
-// Single-threaded, on the event loop.
+// It takes attempts on ports that we listen on, and queries identd from the address that was
+// called. It returns each attempt with or without an answer, at the latest after kPatience. The
+// peer writes the answer, so only a short word of harmless characters is accepted. The number of
+// simultaneous queries is limited, with one per peer; beyond that an attempt is not taken, and its
+// line is written at once. Single-threaded, on the event loop.
 #pragma once
 
 #include <chrono>
@@ -24,8 +24,8 @@
 
 namespace portcullis::sensor_lookup {
 
-// The user in an answer to the question about `their_port` and `our_port`; nullopt: it names none,
-// or none that may be written.
+// The user in an answer to the query about `their_port` and `our_port`; nullopt = it names none, or
+// one that must not be written.
 std::optional<std::string> parse_ident_answer(std::string_view answer, std::uint16_t their_port,
                                               std::uint16_t our_port);
 
@@ -41,15 +41,15 @@ class IdentClient final : public sensor_report::IdentLookup {
     static constexpr std::size_t kMostAtOnce = 32;
     static constexpr std::uint16_t kIdentPort = 113;
 
-    // `on_result` gets each attempt that was taken, once; an empty user = there was no answer. It
-    // is never called from within ask(). `loop` must outlive the client. `port`: other than 113 in
-    // tests.
+    // `on_result` is called once for each attempt that was taken; an empty user = no answer. It is
+    // never called from within ask(). `loop` must outlive the client. `port`: tests use another one
+    // than 113.
     using OnResult =
         std::function<void(const sensor_detect::Observation& attempt, std::string_view user)>;
     IdentClient(base::EventLoop& loop, OnResult on_result, std::uint16_t port = kIdentPort);
 
     bool ask(const sensor_detect::Observation& attempt) override;
-    // Gives all attempts back as they are, at the end.
+    // Returns all attempts without an answer, at the end.
     void give_up();
 
     const IdentCounters& counters() const { return counters_; }

@@ -52,7 +52,7 @@ void ListeningPorts::refresh() {
         }
         alignas(nlmsghdr) std::array<char, 16384> buffer{};
         for (bool is_done = false; !is_done;) {
-            // The kernel answers a dump from within recv(): there is nothing to wait for.
+            // The kernel answers a dump from within recv(), so this does not wait.
             const ssize_t size = ::recv(fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
             if (size <= 0) {
                 return;

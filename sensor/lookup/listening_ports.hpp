@@ -1,7 +1,7 @@
-// ListeningPorts: on which TCP ports this host accepts connections.
+// ListeningPorts: the TCP ports on which this host accepts connections.
 //
-// Asked of the kernel (sock_diag(7), LISTEN alone, so that a host with many connections answers as
-// fast as one without) at most once a second. Single-threaded.
+// It queries the kernel at most once a second (sock_diag(7), only LISTEN, so that many connections
+// do not make it slow). Single-threaded.
 #pragma once
 
 #include <bitset>
@@ -14,7 +14,7 @@ class ListeningPorts {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // As of a second ago at most. What cannot be asked counts as not listening.
+    // True if the port is open, at most a second ago. False if the kernel cannot be queried.
     bool contains(std::uint16_t port, Time now);
 
   private:

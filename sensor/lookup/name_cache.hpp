@@ -1,7 +1,7 @@
-// NameCache: what is known of the names of addresses, and until when.
+// NameCache: the names of addresses, with their times of expiry.
 //
-// Bounded: at `capacity` the address that was asked for longest ago is forgotten. Time is monotonic
-// and comes with each call. Single-threaded.
+// Bounded: at `capacity` the address that was queried the longest time ago is evicted. Time is
+// monotonic and comes with each call. Single-threaded.
 #pragma once
 
 #include <chrono>
@@ -23,14 +23,14 @@ class NameCache {
 
     explicit NameCache(std::size_t capacity) : capacity_(capacity) {}
 
-    // nullopt = nothing is known (any more); empty = it is known to have no name. Valid until the
-    // next call of put().
+    // The name of an address; empty = it has no name; nullopt = not known. Valid until the next
+    // put().
     std::optional<std::string_view> find(const base::IpAddress& address, Time now);
     void put(const base::IpAddress& address, std::string name, Time until);
     void clear();
 
     std::size_t size() const { return by_address_.size(); }
-    // Forgotten for lack of room, before their time.
+    // Number of names that were evicted before they expired.
     std::uint64_t evictions() const { return evictions_; }
 
   private:
@@ -40,7 +40,7 @@ class NameCache {
         Time until;
     };
 
-    // Whoever scans chooses the addresses, but not the bucket.
+    // A keyed hash: a scanner chooses the addresses, but not the bucket.
     struct AddressHash {
         base::KeyedHash keyed;
         std::size_t operator()(const base::IpAddress& address) const { return keyed.of(address); }

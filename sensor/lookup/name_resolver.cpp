@@ -10,8 +10,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// How long an answer is believed, whatever its TTL says: long enough to be of use for the next
-// line, and not for ever.
+// Limits of the lifetime of an answer, whatever its TTL says: long enough for the next line, and
+// not without an end.
 constexpr seconds kShortest{10};
 constexpr seconds kLongest{86400};
 constexpr seconds kLongestWithoutName{3600};  // RFC 2308 section 5 wants one to three hours

@@ -1,10 +1,10 @@
-// NameResolver: the names of addresses from DNS, without ever waiting for one.
+// NameResolver: the names of addresses from DNS. It never waits for one.
 //
-// name_of() says what is in the cache now and notes what is not; send_waiting(), called when the
-// packets at hand are dealt with, asks for it; the answer is there for a later line. Bounded in
-// every direction: names kept, questions on the way, questions per second (spoofed sources must not
-// make us flood a name server). What does not fit is counted and asked again by the next line that
-// wants it. Single-threaded.
+// name_of() returns a name from the cache, or notes that it is missing. send_waiting() sends the
+// queries for missing names, after the waiting packets are processed. A later line has the name.
+// The numbers of names, of running queries and of queries per second are limited, so that forged
+// sources cannot make us flood a name server. Queries beyond the limits are counted, and repeated
+// when the next line needs the name. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct NameResolverSettings {
     std::size_t max_names = 4096;    // kept at once
     std::size_t max_questions = 64;  // on the way at once
     std::uint32_t questions_per_second = 100;
-    // `dns_cache false`: names are kept for a moment only, since a name that is not kept cannot be
+    // `dns_cache false` keeps names for a few seconds, because a name that is not kept cannot be
     // written at all.
     bool keeps_names = true;
 };
@@ -41,22 +41,22 @@ struct NameResolverCounters {
 
 class NameResolver final : public sensor_report::HostLookup {
   public:
-    // `loop` must outlive it. Error "no-resolver".
+    // `loop` must outlive the resolver. Error "no-resolver".
     static base::Result<std::unique_ptr<NameResolver>> start(base::EventLoop& loop,
                                                              const NameResolverSettings& settings);
     ~NameResolver() override = default;
     NameResolver(const NameResolver&) = delete;
     NameResolver& operator=(const NameResolver&) = delete;
 
-    // Other servers or limits from now on; questions on the way are given up, names stay.
+    // Uses other servers or limits from now on. Running queries are dropped, names stay.
     base::Result<void> set_settings(const NameResolverSettings& settings);
 
     std::string_view name_of(const base::IpAddress& address) override;
 
-    // Asks for what name_of() could not tell.
+    // Sends the queries for names that name_of() did not find.
     void send_waiting();
 
-    // An answer of one of our servers to a question of ours: no traffic worth a line.
+    // True for an answer of one of our servers to a query of ours: it gets no line.
     bool is_own_answer(const sensor_packet::Packet& packet) const;
 
     NameResolverCounters counters() const;

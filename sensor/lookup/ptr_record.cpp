@@ -15,12 +15,12 @@ constexpr std::uint8_t kNoError = 0;
 constexpr std::uint8_t kNoSuchName = 3;
 constexpr std::size_t kLongestName = 253;
 constexpr std::size_t kLongestLabel = 63;
-// A message of 64 KB has room for more; no honest answer has.
+// Most records of an answer. A message of 64 KB can hold more, but no ordinary answer does.
 constexpr int kMostRecords = 64;
 constexpr int kMostJumps = 16;
 
-// RFC 2308 section 5: without a SOA record a negative answer should not be kept; for a moment it
-// is.
+// RFC 2308 section 5: a negative answer without a SOA record should not be kept. It is kept for
+// this short time.
 constexpr std::chrono::seconds kUnsaidLifetime{60};
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -50,7 +50,7 @@ class Reader {
             at_ += count;
         }
     }
-    // A name without its last dot; what is not text in it stays as it is, a dot within a label
+    // Reads a name without its last dot. Bytes that are not text stay, and a dot within a label
     // becomes a blank.
     std::string name() {
         std::string text;

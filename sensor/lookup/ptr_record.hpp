@@ -1,8 +1,8 @@
-// PTR records: what an answer to the question for an address's name says.
+// PTR records: the answer to a query for the name of an address.
 //
-// What a name server answers was chosen by whoever owns the address, so by the scanner himself: an
-// answer is read with every offset checked, and a name with anything but letters, digits, '-', '_'
-// and '.' in it, or one that could pass for an address, counts as none. Stateless, thread-safe.
+// The owner of the address chooses the answer, and may be the scanner. So every offset is checked.
+// A name with other characters than letters, digits, '-', '_' and '.', or one that looks like an
+// address, counts as no name. Stateless, thread-safe.
 #pragma once
 
 #include <chrono>
@@ -21,12 +21,13 @@ struct PtrAnswer {
     std::chrono::seconds lifetime;  // the least TTL of what the answer is made of
 };
 
-// Reads a DNS message (RFC 1035 section 4) that answers a PTR question, CNAME in between or not
-// (RFC 2317). Without a name the lifetime is that of RFC 2308 section 5. Error "bad-answer": the
-// message is damaged, or tells neither a name nor that there is none.
+// Reads a DNS message (RFC 1035 section 4) that answers a PTR query, with or without a CNAME (RFC
+// 2317). Without a name the lifetime is that of RFC 2308 section 5. Error "bad-answer": the message
+// is damaged, or contains neither a name nor a negative answer.
 base::Result<PtrAnswer> parse_ptr_answer(std::span<const std::uint8_t> message);
 
-// A host name as RFC 1123 section 2.1 has it, underscores allowed, whose last label is no number.
+// True for a host name of RFC 1123 section 2.1 (underscores are allowed) whose last label is not a
+// number.
 bool is_host_name(std::string_view name);
 
 }  // namespace portcullis::sensor_lookup

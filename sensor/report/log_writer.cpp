@@ -13,7 +13,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::int64_t kRepeatSeconds = 60;
-// How long suppressed lines are counted before a line says how many.
+// Time after which a line reports the number of suppressed lines, in seconds.
 constexpr std::int64_t kSuppressedSeconds = 10;
 constexpr std::int64_t kRetrySeconds = 1;
 constexpr std::size_t kFlushAtBytes = 32 * 1024;
@@ -51,15 +51,15 @@ void LogWriter::append_repeats(std::int64_t second) {
 }
 
 void LogWriter::append_suppressed(std::int64_t second) {
-    if (suppressed_untold_ > 0) {
+    if (suppressed_unreported_ > 0) {
         append_repeats(second);
         append(second, fmt::format("Warning: {} lines suppressed within {} seconds, more than {} "
                                    "per second.",
-                                   suppressed_untold_,
+                                   suppressed_unreported_,
                                    std::max<std::int64_t>(second - suppressed_since_, 1),
                                    settings_.line_limit));
         has_last_ = false;  // the line that may follow is not the one before
-        suppressed_untold_ = 0;
+        suppressed_unreported_ = 0;
     }
 }
 
@@ -76,10 +76,10 @@ bool LogWriter::admit_and_count(base::Timestamp time) {
         ++lines_this_second_;
         return true;
     }
-    if (suppressed_untold_ == 0) {
+    if (suppressed_unreported_ == 0) {
         suppressed_since_ = second;
     }
-    ++suppressed_untold_;
+    ++suppressed_unreported_;
     ++lines_suppressed_;
     return false;
 }
@@ -124,7 +124,7 @@ bool LogWriter::admit_and_count_end(base::Timestamp time) {
 void LogWriter::add(base::Timestamp time, std::string_view message) {
     const std::int64_t second = whole_seconds(time);
     latest_ = second;
-    if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
+    if (suppressed_unreported_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
         append_suppressed(second);
     }
     if (target_->has_own_time()) {
@@ -132,7 +132,7 @@ void LogWriter::add(base::Timestamp time, std::string_view message) {
         return;
     }
     if (has_last_ && second < repeats_until_ - 2 * kRepeatSeconds) {
-        // The clock was set back: the line would be held back until its old time is reached.
+        // The clock was set back: otherwise the line would wait until its old time is reached.
         append_repeats(second);
         has_last_ = false;
     }
@@ -144,7 +144,7 @@ void LogWriter::add(base::Timestamp time, std::string_view message) {
         repeats_until_ = second + kRepeatSeconds;
         return;
     }
-    if (second >= repeats_until_ && settings_.tells_repeats_by_timer) {
+    if (second >= repeats_until_ && settings_.writes_repeats_by_timer) {
         append_repeats(second);
         append(second, message);
         repeats_until_ = second + kRepeatSeconds;
@@ -203,11 +203,11 @@ void LogWriter::note_failure(int error) {
 void LogWriter::advance(base::Timestamp now) {
     const std::int64_t second = whole_seconds(now);
     latest_ = second;
-    if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
+    if (suppressed_unreported_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
         append_suppressed(second);
     }
     append_due_detections(second);
-    if (settings_.tells_repeats_by_timer && repeats_ > 0 && second >= repeats_until_) {
+    if (settings_.writes_repeats_by_timer && repeats_ > 0 && second >= repeats_until_) {
         append_repeats(second);
         has_last_ = false;
     }
@@ -227,8 +227,8 @@ std::optional<base::Timestamp> LogWriter::next_deadline() const {
         }
     };
     consider(is_failing_, retry_at_);
-    consider(suppressed_untold_ > 0, suppressed_since_ + kSuppressedSeconds);
-    consider(settings_.tells_repeats_by_timer && repeats_ > 0, repeats_until_);
+    consider(suppressed_unreported_ > 0, suppressed_since_ + kSuppressedSeconds);
+    consider(settings_.writes_repeats_by_timer && repeats_ > 0, repeats_until_);
     const auto detection = budget_.next_deadline(latest_);
     consider(detection.has_value(), detection.value_or(0));
     return due ? std::optional(base::Timestamp(seconds(*due))) : std::nullopt;
@@ -238,7 +238,7 @@ void LogWriter::finish(base::Timestamp time) {
     latest_ = whole_seconds(time);
     append_suppressed(latest_);
     end_detection_period(latest_);
-    if (settings_.tells_repeats_by_timer) {
+    if (settings_.writes_repeats_by_timer) {
         append_repeats(latest_);
     }
     has_last_ = false;

@@ -7,10 +7,10 @@
 namespace portcullis::sensor_report {
 namespace {
 
-// RFC 1035 section 2.3.4; a longer one would only swell the log.
+// Longest name that is used (RFC 1035 section 2.3.4).
 constexpr std::size_t kLongestName = 255;
 
-// Calls `on_line(words)` for every line that has words, comments left out.
+// Calls `on_line(words)` for every line with words, without comments.
 template <class OnLine>
 void for_each_line(std::string_view text, OnLine on_line) {
     constexpr std::string_view kBlanks = " \t\r\f\v";
@@ -35,7 +35,7 @@ void for_each_line(std::string_view text, OnLine on_line) {
     }
 }
 
-// Names go into the log: nothing but what a name may hold.
+// Names are written to the log, so only the characters of a name are permitted.
 bool is_printable_name(std::string_view name) {
     return !name.empty() && name.size() <= kLongestName &&
            std::all_of(name.begin(), name.end(), [](char c) {

@@ -61,7 +61,7 @@ Family family_of(const Observation& observation) {
     return name.starts_with("ICMP") ? Family::Icmp : Family::Ip;
 }
 
-// A flood of packets must not become a flood of lines; what was found out is always written.
+// The limit of lines per second is for lines about single packets.
 bool is_about_one_packet(ObservationType type) {
     return type != ObservationType::ScanDetected && type != ObservationType::ScanExpired &&
            type != ObservationType::ScannerIdentified;
@@ -104,7 +104,7 @@ void Reporter::write_destinations(const Observation& observation, bool resolve) 
         destination_ += destination_.empty() ? "" : ",";
         append_address(address, destination_);
     }
-    // As with ports: a full list may not be all.
+    // As with ports: there may be more addresses than a full list holds.
     destination_ +=
         observation.destinations.size() == sensor_detect::AddressList::kCapacity ? ",..." : "";
 }

@@ -100,7 +100,7 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
         CAPTURE(row.what);
         Sheet sheet;
         LogSettings settings;
-        settings.tells_repeats_by_timer = false;
+        settings.writes_repeats_by_timer = false;
         LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
         for (const Step& step : row.steps) {
             log.add(kStart + seconds(step.second), step.message);
