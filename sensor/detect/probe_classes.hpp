@@ -47,7 +47,14 @@ constexpr bool is_next_host(ProbeClass probe) {
            probe == ProbeClass::NextEchoHost;
 }
 
-// In the order in which they are asked; the first that is already detected takes the packet.
+// The kinds for which probes of that class count, in order: the first one that is already detected
+// takes the packet.
 std::span<const ScanKind> kinds_of(ProbeClass probe);
+
+// True if the probe counts for a scan of TCP ports.
+inline bool is_tcp_scan_probe(ProbeClass probe) {
+    const auto kinds = kinds_of(probe);
+    return !kinds.empty() && is_tcp_port_scan(kinds.front());
+}
 
 }  // namespace portcullis::sensor_detect

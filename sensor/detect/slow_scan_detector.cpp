@@ -1,8 +1,8 @@
 #include "sensor/detect/slow_scan_detector.hpp"
 
 #include <algorithm>
-#include <utility>
 
+#include "sensor/detect/decoy_detector.hpp"
 #include "sensor/detect/probe_classes.hpp"
 
 namespace portcullis::sensor_detect {
@@ -11,13 +11,10 @@ using std::chrono::duration_cast;
 using std::chrono::seconds;
 
 SlowScanDetector::SlowScanDetector(const TrackerSettings& settings, SourceTable& table,
-                                   Extents& extents, ScanReports& reports, SourceMaker& sources,
-                                   std::size_t most_ended_bursts)
+                                   const ScanReports& reports, std::size_t most_ended_bursts)
     : settings_(settings),
       table_(table),
-      extents_(extents),
       reports_(reports),
-      sources_(sources),
       most_ended_bursts_(most_ended_bursts),
       slow_table_(settings.max_sources) {}
 
@@ -37,10 +34,12 @@ SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, Pai
     return made;
 }
 
-void SlowScanDetector::add_probe(const Probe& probe, PairKey key, std::uint8_t target) {
+std::optional<SlowScanDetector::Detection> SlowScanDetector::add_probe(const Probe& probe,
+                                                                       PairKey key,
+                                                                       std::uint8_t target) {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     if (!settings.is_enabled) {
-        return;
+        return std::nullopt;
     }
     const SourceIndex slow = table_.find(key);
     if (slow != kNoIndex && table_.at(slow).is_slow) {
@@ -51,23 +50,23 @@ void SlowScanDetector::add_probe(const Probe& probe, PairKey key, std::uint8_t t
             counter->packets += probe.packets;
             counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
         }
-        return;
+        return std::nullopt;
     }
     const SlowScanTable::Limits enough = limits();
     const SlowScanTable::Count count =
         slow_table_.add(port_probe_of(probe, key, target), enough.window);
     if (!enough.are_reached(count)) {
-        return;
+        return std::nullopt;
     }
     const SourceIndex known = key == probe.pair ? slow : table_.find(probe.pair);
     if (known != kNoIndex && is_one_burst(known, count.ports)) {
-        return;
+        return std::nullopt;
     }
     Burst last{
         key, probe.source, probe.destination, {}, {}, count.ports * probe.bytes, probe.interface};
     last.ports.add(probe.destination_port);
     last.source_ports.add(probe.source_port);
-    report_burst(last);
+    return detect(last);
 }
 
 void SlowScanDetector::take_back(const Probe& probe, PairKey key, std::uint8_t target) {
@@ -76,14 +75,14 @@ void SlowScanDetector::take_back(const Probe& probe, PairKey key, std::uint8_t t
     }
 }
 
-void SlowScanDetector::report_burst(const Burst& burst) {
+std::optional<SlowScanDetector::Detection> SlowScanDetector::detect(const Burst& burst) {
     if (reports_.is_dropped(burst.source, burst.destination, burst.interface)) {
         slow_table_.forget(burst.pair, burst.ports.ports());
-        return;
+        return std::nullopt;
     }
     auto probed = slow_table_.take(burst.pair, limits());
     if (!probed) {
-        return;
+        return std::nullopt;
     }
     probed->source = burst.source;
     probed->destination = burst.destination;
@@ -91,7 +90,20 @@ void SlowScanDetector::report_burst(const Burst& burst) {
         probed->ports = burst.ports;
         probed->bytes = burst.bytes;
     }
-    report(*probed, burst);
+    const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
+    Detection detection{{*probed}, burst};
+    if (decoys.is_enabled && reports_.has_room_for_group()) {
+        const auto others = find_slow_decoys(
+            slow_table_, *probed,
+            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
+        if (others.size() + 1 >= decoys.threshold) {
+            detection.group.insert(detection.group.end(), others.begin(), others.end());
+        }
+    }
+    for (const SlowScanTable::ProbedPorts& member : detection.group) {
+        slow_table_.forget(member.pair);
+    }
+    return detection;
 }
 
 bool SlowScanDetector::is_one_burst(SourceIndex source, std::size_t remembered) {
@@ -120,69 +132,6 @@ SlowScanTable::Limits SlowScanDetector::limits() const {
     return limits;
 }
 
-void SlowScanDetector::begin(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
-                             std::uint32_t interface) {
-    Probe probe;
-    probe.pair = probed.pair;
-    probe.source = probed.source;
-    probe.destination = probed.destination;
-    probe.interface = interface;
-    const auto idle = static_cast<std::uint32_t>(settings_.of(ScanKind::SlowScan).idle.count());
-    const SourceIndex source = sources_.obtain(probe);
-    table_.mark_seen(source, second());
-    running_ += table_.find_counter(source, ScanKind::SlowScan) == nullptr ? 1 : 0;
-    Counter& counter = table_.obtain_counter(source, ScanKind::SlowScan, second() + idle);
-    counter.packets = probed.packets;
-    counter.bytes = probed.bytes;
-    counter.checksums = probed.checksums;
-    counter.destination_ports = probed.ports;
-    counter.source_ports = from;
-    if (probed.extent.targets.size() > 1 || probed.extent.sources.size() > 1) {
-        std::uint32_t& extent = table_.at(source).extent;
-        if (extent == kNoIndex) {
-            extent = extents_.take().value_or(kNoIndex);
-        }
-        if (extent != kNoIndex) {
-            extents_[extent] = probed.extent;
-        }
-    }
-    table_.at(source).is_slow = true;
-    table_.at(source).slow_since = now_;
-    table_.mark_scanning(source);  // those that begin with it must not take its room
-}
-
-void SlowScanDetector::report(const SlowScanTable::ProbedPorts& probed, const Burst& last) {
-    const DetectorSettings& decoys = settings_.of(ScanKind::Decoys);
-    std::vector<SlowScanTable::ProbedPorts> group{probed};
-    if (decoys.is_enabled && reports_.has_room_for_group()) {
-        const auto others = find_slow_decoys(
-            slow_table_, probed,
-            static_cast<std::uint32_t>(duration_cast<seconds>(decoys.rate_window).count()));
-        if (others.size() + 1 >= decoys.threshold) {
-            group.insert(group.end(), others.begin(), others.end());
-        }
-    }
-    for (const SlowScanTable::ProbedPorts& member : group) {
-        slow_table_.forget(member.pair);
-        const bool is_known = member.pair == probed.pair;
-        begin(member, is_known ? last.source_ports : SourcePorts(), is_known ? last.interface : 0);
-    }
-    std::vector<SourceIndex> members;
-    for (const SlowScanTable::ProbedPorts& member : group) {
-        const SourceIndex source = table_.find(member.pair);
-        if (source != kNoIndex) {  // else its room was needed at once
-            members.push_back(source);
-        }
-    }
-    if (members.size() > 1) {
-        reports_.report_group(table_, members, ScanKind::SlowScan);
-    } else if (!members.empty()) {
-        const SourceIndex source = members.front();
-        table_.at(source).is_slow = reports_.report_detection(
-            table_, source, *table_.find_counter(source, ScanKind::SlowScan));
-    }
-}
-
 void SlowScanDetector::forget_ports(PairKey key, ScanKind kind,
                                     std::span<const std::uint16_t> ports) {
     if (is_tcp_port_scan(kind)) {
@@ -192,7 +141,7 @@ void SlowScanDetector::forget_ports(PairKey key, ScanKind kind,
 
 void SlowScanDetector::forget_burst(PairKey key, const Counter& counter) {
     if (!is_tcp_port_scan(counter.kind)) {
-        return;  // a report for which nobody is blocked pardons nothing
+        return;  // these kinds block no source, so its ports still count for a slow scan
     }
     if (counter.group == kNoGroup) {
         slow_table_.forget(key);
@@ -213,15 +162,6 @@ void SlowScanDetector::end_burst(const SourceState& state, PairKey key, const Co
         limits().are_reached(slow_table_.count_of(key))) {
         ended_bursts_.push_back({key, state.source, state.destination, counter.destination_ports,
                                  counter.source_ports, counter.bytes, state.interface});
-    }
-}
-
-void SlowScanDetector::report_ended_bursts() {
-    while (!ended_bursts_.empty()) {  // a report may evict counters and so end other bursts
-        const std::vector<Burst> ended = std::exchange(ended_bursts_, {});
-        for (const Burst& burst : ended) {
-            report_burst(burst);
-        }
     }
 }
 

@@ -14,21 +14,21 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A line for bogus flags of one source at most that often.
+// Shortest time between two lines about bogus flags of a source, in seconds.
 constexpr std::uint32_t kBogusLineInterval = 60;
-// Time for which a source is remembered that did nothing that counts.
+// Time for which a source is stored whose probes do not count, in seconds.
 constexpr std::uint32_t kKeepWithoutKind = 60;
 
-// A part of the sources has room for counters. A flood of forged ones rarely needs it.
+// One of this many sources has room for counters. Forged sources of a flood rarely need it.
 constexpr std::size_t kSourcesPerCounted = 4;
 
-// Sums over several addresses that are kept at once, those of slow scans included.
+// Most counters over several addresses, including those of slow scans.
 constexpr std::size_t kMostExtents = 8192;
 
-// Sources that seek hosts slowly, of which a cell is kept.
+// Cells for sources that probe hosts slowly.
 constexpr std::size_t kSlowHostSources = 16384;
 
-// Open ports are counted within this time, in seconds.
+// Window in which probed open ports are counted, in seconds.
 constexpr std::uint32_t kOpenPortSpan = 60;
 
 std::size_t counted_sources(const TrackerSettings& settings) {
@@ -37,11 +37,6 @@ std::size_t counted_sources(const TrackerSettings& settings) {
 
 bool is_syn(ProbeClass probe) {
     return probe == ProbeClass::Connect || probe == ProbeClass::RawSyn;
-}
-
-bool is_tcp_scan_probe(ProbeClass probe) {
-    const auto kinds = kinds_of(probe);
-    return !kinds.empty() && is_tcp_port_scan(kinds.front());
 }
 
 CountedItem item_of(const Probe& probe) {
@@ -56,7 +51,7 @@ std::uint16_t source_port_or_host_of(const Probe& probe) {
     return is_next_host(probe.probe) ? probe.host : probe.source_port;
 }
 
-// The very same question once more: it needs no room of its own.
+// True if the probe repeats the single probe of its pair, so that it needs no entry of its own.
 bool is_repetition(const SingleProbe& single, const Probe& probe) {
     const std::uint32_t bytes = std::uint32_t{probe.packets} * probe.bytes;
     return single.probe == probe.probe &&
@@ -73,7 +68,8 @@ void repeat(SingleProbe& single, const Probe& probe, Second expires_at) {
     single.expires_at = expires_at;
 }
 
-// IPv6 addresses that are not a subscriber's own network: those of neighbours on the link.
+// True if `source` is a neighbour on the link of `destination`, and not a subscriber with a network
+// of its own.
 bool is_neighbour(const base::IpAddress& source, const base::IpAddress& destination) {
     constexpr std::size_t kPrefixBytes = 8;
     const std::uint8_t* bytes = source.data();
@@ -94,7 +90,7 @@ SourceTracker::SourceTracker(const TrackerSettings& settings, const Handshakes& 
       singles_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
       table_(counted_sources(settings), *this),
       reports_(settings, handshakes, extents_, sink),
-      slow_(settings, table_, extents_, reports_, *this, counted_sources(settings)),
+      slow_(settings, table_, reports_, counted_sources(settings)),
       multi_target_(settings, hash_, {table_, singles_}, extents_, reports_, *this),
       slow_hosts_(kSlowHostSources) {}
 
@@ -119,7 +115,8 @@ PairKey SourceTracker::source_key_of(const base::IpAddress& source,
     return hash_.of(network_of(source, settings_.ipv6_prefix), base::IpAddress(), use);
 }
 
-// Old connections that this host forgot have a source port each; a slow ACK scan has one.
+// Segments of connections that this host has forgotten have different source ports; a slow ACK scan
+// has a single one.
 PairKey SourceTracker::slow_key_of(const Probe& probe) const {
     const PairKey key = key_of(probe);
     return evidence_of(probe.probe) == Evidence::Refusal ? hash_.of(key + probe.source_port) : key;
@@ -135,7 +132,7 @@ void SourceTracker::set_time(base::Timestamp now) {
     now_ = now;
     second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
     reports_.set_time(now);
-    slow_.set_time(now, second_);
+    slow_.set_second(second_);
     multi_target_.set_second(second_);
 }
 
@@ -272,7 +269,8 @@ SourceTracker::Reception SourceTracker::count(SourceIndex source, const Probe& p
         }
         if (slow_.has_burst_ended(counter)) {
             slow_.end_burst(table_.at(source), key_of(probe), counter);
-            counter.latest_item_at = second();  // not before as much time again
+            counter.latest_item_at =
+                second();  // the next burst ends an idle time later at the earliest
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
     }
@@ -294,30 +292,6 @@ void SourceTracker::follow(SourceIndex source, Counter& counter, const Probe& pr
     } else {
         reports_.judge_member(table_, source, counter);
     }
-}
-
-bool SourceTracker::count_for_slow_scan(const Probe& probe) {
-    if (!is_tcp_scan_probe(probe.probe)) {
-        return false;
-    }
-    const SourceIndex source = table_.find(slow_key_of(probe));
-    if (source == kNoIndex || !table_.at(source).is_slow) {
-        return false;
-    }
-    Counter* counter = table_.find_counter(source, ScanKind::SlowScan);
-    if (counter == nullptr) {
-        table_.at(source).is_slow = false;
-        return false;
-    }
-    if (!admit(source, probe, PortState::Unanswered)) {
-        return true;
-    }
-    table_.mark_seen(source, second());
-    counter->expires_at = std::max(counter->expires_at, expiry_of(ScanKind::SlowScan));
-    counter->packets += probe.packets;
-    counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
-    follow(source, *counter, probe);
-    return true;
 }
 
 bool SourceTracker::is_reached_by_one(ProbeClass probe) const {
@@ -374,7 +348,9 @@ void SourceTracker::count_port(const Probe& probe, PortState state) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
-        slow_.add_probe(probe, slow_key_of(probe), target_of(probe));
+        if (const auto slow = slow_.add_probe(probe, slow_key_of(probe), target_of(probe))) {
+            report_slow_scan(*slow);
+        }
     }
     if (state == PortState::Closed && is_syn(probe.probe)) {
         note_beside_open_ports(probe);
@@ -382,7 +358,7 @@ void SourceTracker::count_port(const Probe& probe, PortState state) {
     if (!counts_now) {
         count_for_target(probe, state, is_new_source);
     }
-    // What is sent by UDP and not answered has arrived, as a rule: offers of DHCP, streams.
+    // Unanswered datagrams usually have arrived: offers of DHCP, streams.
     const bool is_expected_silence =
         probe.probe == ProbeClass::Datagram && state == PortState::Unanswered;
     if (seeks_hosts(probe.probe) && !is_expected_silence) {
@@ -505,7 +481,7 @@ void SourceTracker::note_open_port(const Probe& probe) {
     }
     if (seeks_hosts(probe.probe)) {
         note_host(probe);
-        // Monitoring connects to many hosts all day, but no system's connect() sends such a SYN.
+        // Monitoring connects to many hosts all day, but no connect() sends such a SYN.
         if (probe.probe == ProbeClass::RawSyn) {
             note_slow_host(probe);
         }
@@ -634,7 +610,7 @@ std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::ui
 void SourceTracker::on_counter_over(const SourceState& state, const Counter& counter) {
     reports_.report_end(state, counter);
     if (counter.kind == ScanKind::SlowScan) {
-        slow_.on_over();
+        slow_.note_end();
     }
     const bool is_of_pair = state.destination != base::IpAddress();
     if (is_of_pair && is_tcp_port_scan(counter.kind)) {
@@ -689,7 +665,8 @@ void SourceTracker::count_for_target(const Probe& probe, PortState state, bool i
         report(distributed_scans_.add_probe(target_probe, settings));
     }
     if (is_syn(probe.probe)) {
-        // A refused SYN does not exhaust anything, unless the SYNs are made by hand.
+        // A refused SYN leaves no half-open connection, so only hand-made SYNs count as a flood
+        // then.
         const bool is_half_open = state == PortState::Unanswered || probe.is_bare;
         note_attempt(is_half_open ? ScanKind::SynFlood : ScanKind::RefusedConnections,
                      target_probe);
@@ -724,7 +701,7 @@ void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
 void SourceTracker::sweep(Second second) {
     table_.sweep(second);
     multi_target_.sweep(second);
-    slow_.report_ended_bursts();
+    report_ended_bursts();
     singles_.expire(second);
     while (const auto ended = targets_.end_one(second)) {
         reports_.report_target(*ended);
@@ -747,7 +724,7 @@ std::optional<Second> SourceTracker::next_sweep() const {
 void SourceTracker::end_all() {
     table_.clear();
     multi_target_.clear();
-    slow_.report_ended_bursts();
+    report_ended_bursts();
     table_.clear();
     while (const auto ended = targets_.end_one(std::numeric_limits<std::uint32_t>::max())) {
         reports_.report_target(*ended);

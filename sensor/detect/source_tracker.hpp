@@ -32,7 +32,7 @@ namespace portcullis::sensor_detect {
 // Distinguishes the keyed hashes of a source without a target by their use.
 enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
 
-class SourceTracker final : private CounterSink, private SourceMaker {
+class SourceTracker final : private CounterSink {
   public:
     // All references must outlive the tracker. The sizes in `settings` are read once, here.
     SourceTracker(const TrackerSettings& settings, const Handshakes& handshakes,
@@ -153,6 +153,12 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // Counts the probe for the running slow scan of its source. Returns false if there is none.
     // REQUIRES: slow_.has_running().
     bool count_for_slow_scan(const Probe& probe);
+    // Begins the counter of a slow scan.
+    void begin_slow_scan(const SlowScanTable::ProbedPorts& probed, const SourcePorts& from,
+                         std::uint32_t interface);
+    // Reports a slow scan together with its decoys.
+    void report_slow_scan(const SlowScanDetector::Detection& detection);
+    void report_ended_bursts();
     // True if the probe counts (ScanReports::admit()). Stores its interface of arrival.
     bool admit(SourceIndex source, const Probe& probe, PortState state) {
         return probe.interface == 0 || probe.interface == table_.at(source).interface ||
@@ -165,7 +171,8 @@ class SourceTracker final : private CounterSink, private SourceMaker {
     // Counts a port. Returns true if the source is a scanner, now or before.
     bool count_item(SourceIndex source, const Probe& probe, PortState state);
     bool is_reached_by_one(ProbeClass probe) const;
-    SourceIndex obtain(const Probe& probe) override;
+    // The entry of the pair of the probe, with its single probe if it had one.
+    SourceIndex obtain(const Probe& probe);
     // Counts a probe whose answer does not matter. Returns true if its source is a scanner, now or
     // before.
     bool count_at_once(const Probe& probe);
