@@ -129,25 +129,26 @@ std::vector<SlowScanTable::ProbedPorts> find_slow_decoys(const SlowScanTable& ta
     std::size_t compared = 0;
     // A source that has not sent its latest probe yet is one port behind.
     const Second since = probed.before - std::min(probed.before, seconds);
-    table.visit_exact_since(since, kMaxSlowSearched, [&](const SlowScanTable::ExactEntry& exact) {
-        if (exact.count < 2 || exact.pair == probed.pair ||
-            exact.destination != probed.destination) {
-            return true;
-        }
-        const Second latest = exact.seconds[exact.count - 1U];
-        if (!is_close(latest, probed.latest, seconds) &&
-            !is_close(latest, probed.before, seconds)) {
-            return true;
-        }
-        if (++compared > kMaxCompared) {
-            return false;
-        }
-        const auto other = SlowScanTable::probed_ports_of(exact);
-        if (has_same_ports_and_times(probed, other, seconds)) {
-            others.push_back(other);
-        }
-        return others.size() + 1 < kMaxGroupMembers;
-    });
+    table.for_each_exact_since(since, kMaxSlowSearched,
+                               [&](const SlowScanTable::ExactEntry& exact) {
+                                   if (exact.count < 2 || exact.pair == probed.pair ||
+                                       exact.destination != probed.destination) {
+                                       return true;
+                                   }
+                                   const Second latest = exact.seconds[exact.count - 1U];
+                                   if (!is_close(latest, probed.latest, seconds) &&
+                                       !is_close(latest, probed.before, seconds)) {
+                                       return true;
+                                   }
+                                   if (++compared > kMaxCompared) {
+                                       return false;
+                                   }
+                                   const auto other = SlowScanTable::probed_ports_of(exact);
+                                   if (has_same_ports_and_times(probed, other, seconds)) {
+                                       others.push_back(other);
+                                   }
+                                   return others.size() + 1 < kMaxGroupMembers;
+                               });
     return others;
 }
 

@@ -273,8 +273,8 @@ void MultiTargetDetector::note_proof(const base::IpAddress& address, PairKey key
     }
 }
 
-void MultiTargetDetector::clear() {
-    table_.clear();
+void MultiTargetDetector::drop_all() {
+    table_.drop_all();
     marks_.clear();
 }
 

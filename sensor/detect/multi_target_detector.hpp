@@ -59,7 +59,7 @@ class MultiTargetDetector {
     std::optional<Second> next_sweep() const { return table_.next_sweep(); }
     bool is_empty() const { return table_.size() == 0; }
     // Drops all counters, after the line about the end of each running scan.
-    void clear();
+    void drop_all();
 
   private:
     struct Mark {

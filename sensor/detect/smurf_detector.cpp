@@ -187,7 +187,7 @@ void SmurfDetector::advance(base::Timestamp now) {
     if (wanted < now_ - kClockTolerance) {  // the stored times are in the future now
         next_->advance(now);
         now_ = wanted;
-        table_.clear();
+        table_.drop_all();
         asked_ = FlowMemory();
         return;
     }
@@ -219,7 +219,7 @@ std::optional<base::Timestamp> SmurfDetector::next_deadline() {
 void SmurfDetector::finish(base::Timestamp now) {
     advance(now);
     next_->finish(now);
-    table_.clear();
+    table_.drop_all();
 }
 
 TrackerCounters SmurfDetector::counters() const {

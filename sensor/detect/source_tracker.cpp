@@ -722,10 +722,10 @@ std::optional<Second> SourceTracker::next_sweep() const {
 }
 
 void SourceTracker::end_all() {
-    table_.clear();
-    multi_target_.clear();
+    table_.drop_all();
+    multi_target_.drop_all();
     report_ended_bursts();
-    table_.clear();
+    table_.drop_all();
     while (const auto ended = targets_.end_one(std::numeric_limits<std::uint32_t>::max())) {
         reports_.report_target(*ended);
     }

@@ -1,4 +1,4 @@
-// ChecksumsSeen: of which kinds the checksums of some packets were. A value of one byte.
+// ChecksumsSeen: whether packets had whole or partial checksums. A value of one byte.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ struct ChecksumsSeen {
         bits = static_cast<std::uint8_t>(bits | (1U << static_cast<unsigned>(is_partial)));
     }
     void add(ChecksumsSeen other) { bits |= other.bits; }
-    // False if none was seen.
+    // False if there was no packet.
     bool are_all_partial() const { return bits == 2; }
 };
 

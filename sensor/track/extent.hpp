@@ -1,6 +1,6 @@
-// Extent: of which addresses a count is the sum, if it is not that of one source and one target.
+// Extent: the addresses that a counter sums up, if they are more than one source and one target.
 //
-// Beside SourceTable: an entry whose `extent` is not kNoIndex has one. Plain values and a pool of
+// An entry of a SourceTable whose `extent` is not kNoIndex has one. Plain values and a pool of
 // them. Single-threaded.
 #pragma once
 
@@ -15,18 +15,18 @@
 
 namespace portcullis::sensor_track {
 
-// A few distinct addresses.
+// A list of a few distinct addresses.
 class AddressList {
   public:
     static constexpr std::size_t kCapacity = 10;
 
-    // Keeps the first ones, in order of appearance.
+    // Adds an address; a full list keeps its addresses. In order of appearance.
     void add(const base::IpAddress& address) {
         if (size_ < kCapacity && !contains(address)) {
             addresses_[size_++] = address;
         }
     }
-    // Keeps the ones that came first lately: a full list gives up its oldest.
+    // Adds an address; a full list drops the one that was added first.
     void add_latest(const base::IpAddress& address) {
         if (size_ < kCapacity) {
             add(address);

@@ -1,7 +1,7 @@
-// FlowMemory: which peers we have talked to of late, to tell an answer from a probe.
+// FlowMemory: flows of packets that we sent lately, to distinguish an answer from a probe.
 //
-// A set of flow fingerprints with the time of our last packet, four to a bucket; the oldest of a
-// bucket makes room. So it never grows, and an attacker can at worst make us forget old flows.
+// A set of flow fingerprints with the time of our last packet. A bucket has four; the oldest one of
+// a full bucket is replaced. So the set never grows, and an attacker can only evict old flows.
 // Single-threaded.
 #pragma once
 
@@ -28,13 +28,13 @@ class FlowMemory {
   public:
     FlowMemory() : buckets_(kBuckets) {}
 
-    // We sent a packet of `flow` at `second` (since 1970).
+    // Stores that we sent a packet of `flow` at `second` (since 1970).
     void remember(const Flow& flow, Second second);
-    // True = nothing was ever remembered.
+    // True if nothing was ever stored.
     bool is_empty() const { return is_empty_; }
-    // We sent one within the `max_age` seconds before `second`.
+    // True if we sent one within the `max_age` seconds before `second`.
     bool knows(const Flow& flow, Second second, std::uint32_t max_age) const;
-    // When we did last; 0 = not as far as is remembered.
+    // The second of our last packet of the flow; 0 = none is stored.
     std::uint32_t last(const Flow& flow) const;
 
   private:

@@ -1,20 +1,19 @@
-// Handshakes: which sources have shown lately that their address is theirs.
+// Handshakes: sources that have proven lately that they own their address.
 //
-// Who forges an address never sees what we answer to it. So the address of a source is proven when
-// - a segment of it acknowledges the sequence number of our SYN+ACK exactly, which is a guess of
-// one
-//   in 2^32, as it is for TCP itself (RFC 6528); or
-// - we send a FIN in a connection for which we sent a SYN+ACK: our own TCP sends one only after the
-//   handshake. A live capture needs this, since the kernel filter keeps back bare ACKs and data; or
+// The sender of a forged address never sees our answer. So the address of a source is proven when
+// - a segment of it acknowledges the sequence number of our SYN+ACK exactly. To guess it takes 2^32
+//   attempts, as for TCP itself (RFC 6528); or
+// - we send a FIN in a connection for which we sent a SYN+ACK: our TCP sends one only after the
+//   handshake. A live capture needs this, because the kernel filter drops bare ACKs and data; or
 // - we accept its SCTP cookie (RFC 9260 section 5.1.5).
-// A RST without ACK carries nothing of ours, and one with ACK may be by a packet filter in front of
-// a host that asked for nothing (scan_tracker.cpp). Connections that we opened do not count either:
-// to which hosts we connect (database, mail relay, name server) is easy to guess, so a scan forged
-// in their name would be called proven because of traffic that has nothing to do with it.
+// A RST without ACK contains nothing of ours. A RST with ACK may be sent by a packet filter in
+// front of a host that asked for nothing (scan_tracker.cpp). Connections that we opened do not
+// count either: it is easy to guess which hosts we connect to (database, mail relay, name server),
+// so a scan forged in their name would be called proven because of unrelated traffic.
 //
-// Bounded: 16 384 handshakes that wait for their end, 65 536 proven sources; the oldest of a bucket
-// makes room. What is forgotten is forgeable again. Single-threaded; no allocation after the
-// constructor.
+// Bounded: 16 384 handshakes that wait for their end, and 65 536 proven sources; the oldest one of
+// a full bucket is replaced, and its source counts as forgeable again. Single-threaded; no
+// allocation after the constructor.
 #pragma once
 
 #include <cstdint>
@@ -37,22 +36,22 @@ class Handshakes {
 
     Handshakes() : offers_(kMostOffers / 4), proven_(kMostProven / 4) {}
 
-    // We sent a SYN+ACK with that sequence number. In all calls `second` is since 1970.
+    // We sent a SYN+ACK with that sequence number. In all calls `second` counts from 1970.
     void note_offer(const Flow& flow, std::uint32_t sequence, Second second) {
         offers_.note(key_of(flow), second, sequence + 1);
     }
-    // False = complete() and confirm() would find nothing.
+    // False if no handshake waits for its end: complete() and confirm() return false then.
     bool has_offers() const { return !offers_.is_empty(); }
-    // A segment of the source with ACK and without SYN arrived. True = it completes a handshake of
-    // the last kProofMemory seconds: its source is proven from now on.
+    // A segment of the source with ACK and without SYN arrived. Returns true if it completes a
+    // handshake of the last kProofMemory seconds: its source is proven from now on.
     bool complete(const Flow& flow, std::uint32_t acknowledgement, Second second);
-    // We sent a FIN. True = as for complete().
+    // We sent a FIN. Returns as complete() does.
     bool confirm(const Flow& flow, Second second);
     void note_proof(const base::IpAddress& source, Second second) {
         proven_.note(hash_.of(source), second);
     }
 
-    // A handshake of that source was completed within the `max_age` seconds before `second`.
+    // True if the source completed a handshake within the `max_age` seconds before `second`.
     bool is_proven(const base::IpAddress& source, Second second,
                    std::uint32_t max_age = kProofMemory) const {
         return !proven_.is_empty() && proven_.knows(hash_.of(source), second, max_age);
@@ -69,7 +68,7 @@ class Handshakes {
     }
 
     base::KeyedHash hash_;
-    RecentKeys offers_;  // value: what the source has to acknowledge
+    RecentKeys offers_;  // value: the number that the source must acknowledge
     RecentKeys proven_;
 };
 

@@ -1,4 +1,4 @@
-// PairKey, SourceIndex, Second: the integers by which sources and times are known in the tables.
+// PairKey, SourceIndex, Second: the integers that identify sources and times in the tables.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// OpenPorts: which of our TCP ports have answered anybody with a SYN+ACK lately.
+// OpenPorts: TCP ports of ours that answered with a SYN+ACK lately.
 //
-// A SYN to such a port that is not answered says nothing of the port: the kernel may hold its
-// source back (docs/responding-safely.md), or the service is overloaded. Bounded: 1024 ports of
-// addresses of ours, the oldest of a bucket makes room. Single-threaded; no allocation after the
+// If a SYN to such a port is not answered, the port is not closed: the kernel may hold its source
+// back (docs/responding-safely.md), or the service is overloaded. Bounded: 1024 ports of addresses
+// of ours; the oldest one of a full bucket is replaced. Single-threaded; no allocation after the
 // constructor.
 #pragma once
 
@@ -35,7 +35,7 @@ class OpenPorts {
         ports_.note(key_of(ours, port), second);
     }
     bool is_open(const base::IpAddress& ours, std::uint16_t port, Second second) const {
-        // Most ports have never been open, which one load tells.
+        // Most ports have never been open; the first comparison finds that with a single load.
         return latest_[port] != 0 && ports_.knows(key_of(ours, port), second, kOpenMemory);
     }
     void clear() {

@@ -5,7 +5,7 @@ namespace {
 
 using sensor_packet::Transport;
 
-// Entries before the oldest one is forgotten for which its bucket is fetched.
+// Number of entries by which the prefetch of a bucket precedes the removal of its entry.
 constexpr std::size_t kAhead = 4;
 
 std::uint64_t code_of(Transport transport) {
@@ -21,7 +21,7 @@ std::uint64_t code_of(Transport transport) {
     }
 }
 
-// The pair is a keyed hash already; the ports only have to be spread over it.
+// The pair is a keyed hash already, so a multiplication is enough to mix the ports into it.
 std::uint64_t key_of_ports(std::uint64_t pair, std::uint16_t source_port,
                            std::uint16_t destination_port, Transport transport) {
     const std::uint64_t ports = (std::uint64_t{source_port} << 18) |
@@ -72,8 +72,8 @@ void PendingProbes::add(const Probe& probe) {
             }
             return;
         }
-        // Sent again, or the same ports for another purpose (a FIN after a SYN): an answer cannot
-        // be attributed to one of two, so the older one is dropped.
+        // The probe was sent again, or another one with the same ports (a FIN after a SYN). An
+        // answer cannot be attributed to one of the two, so the older one is dropped.
         was_counted = was_counted ||
                       ((entry.state == State::Unanswered || known.was_counted) &&
                        known.probe == probe.probe && known.arrival + kRetention >= probe.arrival);

@@ -1,14 +1,13 @@
-// PendingProbes: probes that our host has not answered yet, and for some seconds those that it
-// answered late or did not answer.
+// PendingProbes: probes that our host has not answered yet. Unanswered probes and accepted
+// connections stay for some seconds longer.
 //
-// A ring in order of arrival with a hash index over it. The index has its own array of small
-// entries, so that the search for one probe, and forgetting the oldest, does not load the probes
-// passed on the way: with many sources each of them is a cache miss. A probe is pending until
-// take_answered() finds its answer or pop_oldest() takes it for unanswered after kPatience. A
-// popped probe stays known for kRetention, so that a late answer can take back what its silence was
-// counted for; a connection that was accepted stays known as long, so that its end can be judged.
-// Bounded: at capacity the oldest leaves early, which is counted. Single-threaded, no allocation
-// after the constructor.
+// A ring in order of arrival, with a hash index. The index has an array of small entries, so that a
+// search, and the removal of the oldest probe, do not load other probes: with many sources each
+// load is a cache miss. A probe is pending until take_answered() finds its answer, or pop_oldest()
+// takes it as unanswered after kPatience. It stays for kRetention then, so that a late answer can
+// take back what was counted. An accepted connection stays as long, so that its end can be
+// examined. Bounded: at capacity the oldest probe leaves early, which is counted. Single-threaded;
+// no allocation after the constructor.
 #pragma once
 
 #include <chrono>
@@ -23,10 +22,10 @@
 
 namespace portcullis::sensor_track {
 
-// How long our own host has for an answer. It needs microseconds; the rest is for a busy one.
+// Time that our own host has for an answer. It needs microseconds, unless it is busy.
 inline constexpr std::chrono::milliseconds kPatience{300};
-// Time in which an answer still takes back that its probe was counted as unanswered: a resolver
-// that asks others answers after seconds.
+// Time in which a late answer takes back that its probe was counted as unanswered: a resolver that
+// asks other servers answers after seconds.
 inline constexpr std::chrono::seconds kRetention{10};
 
 class PendingProbes {
@@ -39,29 +38,29 @@ class PendingProbes {
     void add(const Probe& probe);
     bool is_full() const { return head_ - due_ == entries_.size(); }
 
-    // Takes out the probe that an answer at `now` belongs to; nullopt = none is known. Both
-    // versions of ICMP are one transport without ports.
+    // Removes and returns the probe that an answer at `now` belongs to; nullopt = none is known.
+    // Both versions of ICMP are one transport without ports.
     std::optional<Probe> take_answered(PairKey pair, std::uint16_t source_port,
                                        std::uint16_t destination_port,
                                        sensor_packet::Transport transport, base::Timestamp now);
-    // The same for a TCP connection that we accept. It stays known until take_ended_connection().
-    // `next_sequence`: what the source's next segment begins with.
+    // The same for a TCP connection that we accept. It stays until take_ended_connection().
+    // `next_sequence`: the sequence number of the source's next segment.
     std::optional<Probe> accept(PairKey pair, std::uint16_t source_port,
                                 std::uint16_t destination_port, std::uint32_t next_sequence,
                                 base::Timestamp now);
-    // The connection that a RST or FIN of the source with `sequence` ends without that it sent a
-    // byte; nullopt = it sent some, or is not known.
+    // Removes the connection that a RST or FIN of the source with `sequence` ends. Returns its
+    // probe if the source sent no byte; nullopt = it sent some, or the connection is not known.
     std::optional<Probe> take_ended_connection(PairKey pair, std::uint16_t source_port,
                                                std::uint16_t destination_port,
                                                std::uint32_t sequence, base::Timestamp now);
 
-    // When the oldest pending probe becomes overdue; nullopt = none is pending.
+    // When the oldest pending probe is overdue; nullopt = none is pending.
     std::optional<base::Timestamp> next_deadline();
-    // The oldest pending probe, which counts as unanswered from now on. Valid until the next add().
-    // REQUIRES: next_deadline() has a value.
+    // Returns the oldest pending probe, which counts as unanswered from now on. Valid until the
+    // next add(). REQUIRES: next_deadline() has a value.
     const Probe& pop_oldest();
-    // Fetches what pop_oldest() will need in `ahead` calls; returns that probe, nullptr = there are
-    // not so many. It may have been settled.
+    // Prefetches what pop_oldest() needs after `ahead` further calls. Returns that probe, which may
+    // have been answered; nullptr = fewer are pending.
     const Probe* prefetch(std::size_t ahead) {
         return head_ - due_ <= ahead ? nullptr : &probes_[place_of(due_ + ahead)];
     }
@@ -71,7 +70,7 @@ class PendingProbes {
     // A link of a hash chain: the place in the ring + 1; kNone = the end.
     using Link = std::uint32_t;
     static constexpr Link kNone = 0;
-    // What the index has of the probe at the same place.
+    // The entry of the index for the probe at the same place.
     struct Entry {
         std::uint64_t key;
         Link next;
@@ -81,7 +80,7 @@ class PendingProbes {
 
     static std::uint64_t key_of(const Probe& probe);
     Link& bucket_of(std::uint64_t key) { return buckets_[key & (buckets_.size() - 1)]; }
-    // The link that leads to the probe, or to kNone.
+    // The link to the probe with that key, or the end of the chain.
     Link* find_link(std::uint64_t key);
     std::size_t place_of(std::uint64_t position) const { return position & (entries_.size() - 1); }
     void forget_oldest();

@@ -1,6 +1,6 @@
-// Pool: numbered objects that never move, at most `capacity` of them; the one given back last is
-// reused first. It is one mapping, of which memory is taken as far as it is used (ZeroedArray), so
-// that finding an object takes no look into a table of blocks: each packet finds several.
+// Pool: numbered objects that never move, at most `capacity` of them. The one that was given back
+// last is reused first. It is a single mapping that takes memory only where it is used
+// (ZeroedArray), so that finding an object needs no table of blocks: each packet finds several.
 // Single-threaded. References stay valid; an object is reset to T{} when it is taken.
 #pragma once
 

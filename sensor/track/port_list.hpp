@@ -14,7 +14,7 @@ class PortList {
   public:
     static constexpr std::size_t kCapacity = N;
 
-    // True if `port` was new and found room.
+    // Adds a port. Returns true if it was new and there was room.
     bool add(std::uint16_t port) {
         const auto end = ports_.begin() + size_;
         if (size_ == N || std::find(ports_.begin(), end, port) != end) {
@@ -23,7 +23,7 @@ class PortList {
         ports_[size_++] = port;
         return true;
     }
-    // True if `port` was there; the order of the others stays.
+    // Removes a port. Returns true if it was in the list; the order of the others stays.
     bool remove(std::uint16_t port) {
         const auto end = ports_.begin() + size_;
         const auto found = std::find(ports_.begin(), end, port);
@@ -53,7 +53,7 @@ class PortList {
     static_assert(N <= 255);
 };
 
-// What fits into a line of the log (spec section 3).
+// The numbers of ports in a line of the log (specification section 3).
 using DestinationPorts = PortList<10>;
 using SourcePorts = PortList<5>;
 

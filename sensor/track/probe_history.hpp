@@ -1,9 +1,8 @@
-// ProbeHistory: the headers of the last TCP probes, of all sources together, for the question which
-// tool sent them.
+// ProbeHistory: the headers of the latest TCP probes of all sources, to identify the tool that sent
+// them.
 //
-// A ring of fixed size: recording costs a few stores and never allocates. Under a flood of other
-// sources a scanner's earlier probes are overwritten; then its tool remains unknown.
-// Single-threaded.
+// A ring of fixed size: recording costs a few stores and never allocates. A flood of other sources
+// overwrites the earlier probes of a scanner; then its tool remains unknown. Single-threaded.
 #pragma once
 
 #include <array>
@@ -42,8 +41,8 @@ class ProbeHistory {
     // REQUIRES: packet.transport == Tcp.
     void record(const sensor_packet::Packet& packet);
 
-    // The last probes between two hosts that carry the flags of the latest of them, newest first; a
-    // probe that was sent again appears once. Valid until the next call.
+    // The last probes between two hosts that have the flags of the latest of them, newest first. A
+    // repeated probe appears once. Valid until the next call.
     std::span<const ProbeHeader> last(const base::IpAddress& source,
                                       const base::IpAddress& destination);
 

@@ -1,8 +1,8 @@
-// RateWindow: how many events fell into the last `window`, in constant space.
+// RateWindow: the number of events within the last `window`, in constant space.
 //
-// The window is cut into eight slices. Events that come within 7/8 of a window are always counted
-// together, events further apart than a window never are: so a rate below the threshold is never
-// reported, and a burst never missed.
+// The window is cut into eight slices. Events within 7/8 of a window are always counted together,
+// and events further apart than a window never are. So a rate below the threshold is never
+// reported, and a burst is never missed.
 #pragma once
 
 #include <algorithm>

@@ -105,17 +105,17 @@ class SlowScanTable {
         void remove(std::size_t at);
         Count counted() const;
     };
-    // Calls `visit(const ExactEntry&)` for the exact entries whose last probe came at `since` or
+    // Calls `use(const ExactEntry&)` for the exact entries whose last probe came at `since` or
     // later, at most `limit` of them, until it returns false. A free entry has a count of 0.
-    template <class Visit>
-    void visit_exact_since(Second since, std::size_t limit, Visit visit) const {
-        std::size_t visited = 0;
+    template <class Use>
+    void for_each_exact_since(Second since, std::size_t limit, Use use) const {
+        std::size_t used = 0;
         for (std::size_t bucket = 0; bucket < exact_.size(); ++bucket) {
             for (std::size_t way = 0; way < kExactWays; ++way) {
                 if (exact_tags_[bucket].latest[way] < since) {
                     continue;
                 }
-                if (++visited > limit || !visit(exact_[bucket][way])) {
+                if (++used > limit || !use(exact_[bucket][way])) {
                     return;
                 }
             }

@@ -7,10 +7,10 @@
 namespace portcullis::sensor_track {
 namespace {
 
-// A pair that only did what is not counted (a traceroute, a bogus packet) is kept for this long.
+// Time for which a pair without a counter (a traceroute, a bogus packet) is stored, in seconds.
 constexpr std::uint32_t kKeepWithoutCounter = 60;
 
-// Counters a pair may have at most; the pool is sized for two of each on average.
+// The pool of counters has room for this many per pair on average.
 constexpr std::size_t kCountersPerPair = 2;
 
 }  // namespace
@@ -167,7 +167,7 @@ void SourceTable::sweep(Second second) {
     }
 }
 
-void SourceTable::clear() {
+void SourceTable::drop_all() {
     for (AgeList& list : ages_) {
         while (list.oldest != kNoIndex) {
             const SourceIndex index = list.oldest;
@@ -182,7 +182,7 @@ void SourceTable::clear() {
     swept_ = 0;  // the next pair sets it, whatever its time
 }
 
-// The counters of a pair that is not in the wheel are given back, and the pair forgotten.
+// Drops a pair that is not in the wheel, and its counters.
 void SourceTable::drop(SourceIndex index) {
     SourceState& state = states_[index];
     std::uint32_t counter = state.first_counter;
@@ -215,7 +215,7 @@ void SourceTable::make_room(SourceIndex spared) {
             break;
         }
     }
-    // The pools hold more than one pair can take, so there is always another one.
+    // The pools have room for more than one pair, so there is always another one.
     if (states_[victim].is_scanning) {
         ++scan_evictions_;
     }
@@ -245,7 +245,7 @@ void SourceTable::unlink_age(SourceIndex index) {
 
 void SourceTable::schedule(SourceIndex index, Second second) {
     SourceState& state = states_[index];
-    // Later than the wheel reaches: looked at early and hung in again.
+    // A time beyond the wheel: the pair is checked early and scheduled again.
     state.check_at = std::clamp(second, swept_ + 1, swept_ + kSlots - 1);
     std::uint32_t& slot = wheel_[state.check_at % kSlots];
     state.slot_previous = kNoIndex;

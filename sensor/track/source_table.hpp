@@ -1,11 +1,10 @@
-// SourceTable: what is remembered of each (source, own address) pair that did more than one thing,
-// and for how long.
+// SourceTable: the state of each pair (source, target) that sent more than one probe.
 //
-// Storage only: what is counted and what counts as a scan is ScanTracker's business. A pair is
-// known by its keyed hash, which its user computes. Bounded: at `capacity` pairs the one that was
-// quiet longest is forgotten; pairs with a scan going on (marked by mark_scanning) are forgotten
-// last. Time here is in whole seconds since 1970, as in iplog. Single-threaded; no allocation once
-// as many pairs have been seen together before.
+// Storage without policy: SourceTracker and the detectors decide what is counted and what is a
+// scan. A pair is identified by its keyed hash, which the user of the table computes. Bounded: at
+// `capacity` the pair that was quiet for the longest time is evicted; pairs with a running scan
+// (mark_scanning()) are evicted last. Times are whole seconds since 1970, as in iplog.
+// Single-threaded; no allocation after the constructor.
 #pragma once
 
 #include <array>
@@ -44,14 +43,14 @@ struct Counter {
     Second latest_item_at = 0;
     Second item_before_at = 0;
     std::uint32_t next = kNoIndex;  // of the same pair
-    // Second of the last line; of our last answer to the source since the detection.
+    // Times of the last line, and of our last answer to the source since the detection.
     Second line_at = 0;
     Second answer_at = 0;
-    // Second before which no line is due, since the ports for the next one are counted already.
+    // No line is due before this time: the ports for the next line are counted already.
     Second quiet_until = 0;
-    // Packets within the kind's window by which it was detected; 0 = by ports.
+    // Packets within the window of the kind that led to the detection; 0 = ports did.
     std::uint32_t rate_reached = 0;
-    Second proven_at = 0;  // second in which an address that took part was proven
+    Second proven_at = 0;  // when an address that took part was proven
     RateWindow rate;
     PortList<kMaxPortThreshold> counted_items;  // closed or unanswered: add_item()
     DestinationPorts destination_ports;         // probed, for the log
@@ -60,16 +59,16 @@ struct Counter {
     std::uint16_t unanswered = 0;          // probes since our last answer; detected ones only
     std::uint16_t latest_source_port = 0;  // of the item that was counted last …
     std::uint16_t latest_port = 0;         // … and its port
-    std::uint8_t rising_ports =
-        0;  // items whose ports are both one more than those of the item before
+    // Items whose ports are both one more than those of the item before.
+    std::uint8_t rising_ports = 0;
     ScanKind kind = ScanKind::PortScan;
     bool is_detected = false;
-    bool has_next_line_begun = false;  // the lists are of what came since the last line
-    bool is_unblocked = false;         // answered again after a time in which nothing was
+    bool has_next_line_begun = false;  // the lists contain what came since the last line
+    bool is_unblocked = false;         // answered again after a time without answers
     bool was_refused = false;          // our host refused one of these ports
     ChecksumsSeen checksums;           // of the probes that were counted
-    bool may_rise = false;   // the last line did not say "proven", and the route was no reason
-    bool has_risen = false;  // its source was proven since
+    bool may_rise = false;   // the last line was not "proven", and not because of the route
+    bool has_risen = false;  // its source was proven after that
 
     void add_item(CountedItem item, Second second) {
         if (counted_items.add(item)) {
@@ -94,15 +93,15 @@ struct SourceState {
     base::IpAddress source;
     base::IpAddress destination;
     bool is_scanning = false;
-    bool is_slow = false;        // a slow scan is going on …
-    base::Timestamp slow_since;  // … and was found then
-    std::uint32_t made = 0;      // the how many-th pair it is
+    bool is_slow = false;        // a slow scan is running …
+    base::Timestamp slow_since;  // … and was detected then
+    std::uint32_t made = 0;      // index of the pair in order of creation
     std::uint32_t first_counter = kNoIndex;
     Second last_seen = 0;
-    Second check_at = 0;  // second of the wheel slot it hangs in
+    Second check_at = 0;  // of the slot of the wheel that contains it
     Second bogus_line_at = 0;
-    std::uint32_t interface = 0;      // on which the probes that count arrived; 0 = not known
-    std::uint32_t extent = kNoIndex;  // MultiTargetDetector: of which addresses it is the sum
+    std::uint32_t interface = 0;      // of arrival of the probes that count; 0 = not known
+    std::uint32_t extent = kNoIndex;  // the addresses that it sums up; kNoIndex = one pair
     TracerouteRun traceroute;
     // Links of the hash chain, of the list by age, of the wheel slot.
     SourceIndex chain_next = kNoIndex;
@@ -112,12 +111,12 @@ struct SourceState {
     SourceIndex slot_previous = kNoIndex;
 };
 
-// Told when a counter is about to be dropped, because it is over or to make room.
+// Receives each counter that is about to be dropped, because it has expired or to make room.
 class CounterSink {
   public:
     virtual ~CounterSink() = default;
     virtual void on_counter_over(const SourceState& state, const Counter& counter) = 0;
-    // All its counters are gone already.
+    // Its counters are dropped already.
     virtual void on_source_dropped(const SourceState& /*state*/) {}
 };
 
@@ -125,29 +124,29 @@ class SourceTable {
   public:
     SourceTable(std::size_t capacity, CounterSink& sink);
 
-    // The index of a pair; kNoIndex = not remembered.
+    // The index of a pair; kNoIndex = not stored.
     SourceIndex find(PairKey pair) {
         return latest_ != kNoIndex && states_[latest_].pair == pair ? latest_ : search(pair);
     }
     // Prefetches the chain that find() reads.
     void prefetch(PairKey pair) { __builtin_prefetch(&chain_of(pair)); }
-    // It was seen at `second`.
+    // The pair sent a packet at `second`.
     void mark_seen(SourceIndex index, Second second);
-    // REQUIRES: the pair is not remembered.
+    // Creates an entry. REQUIRES: the pair has none.
     SourceIndex make(PairKey pair, const base::IpAddress& source,
                      const base::IpAddress& destination, Second second);
     SourceState& at(SourceIndex index) { return states_[index]; }
 
     // The counter of a kind; nullptr = none.
     Counter* find_counter(SourceIndex index, ScanKind kind);
-    // The same, made if need be, and kept until `expires_at` at least.
+    // The same, created if there is none. It does not expire before `expires_at`.
     Counter& obtain_counter(SourceIndex index, ScanKind kind, Second expires_at);
 
-    // Forgotten last from now on.
+    // The pair is evicted last from now on.
     void mark_scanning(SourceIndex index);
 
-    // The one seen last of those that scan, or of those that do not, and of the same the one seen
-    // before another; kNoIndex = none.
+    // The pair that was active last, among those with a running scan or among the others; and the
+    // one before it in the same list. kNoIndex = none.
     SourceIndex newest(bool is_scanning) const { return ages_[is_scanning ? 1 : 0].newest; }
     SourceIndex older_than(SourceIndex index) { return states_[index].older; }
     // Calls `use` with each counter of a pair.
@@ -158,19 +157,19 @@ class SourceTable {
         }
     }
 
-    // The second for which sweep() is due next; nullopt = nothing is remembered.
+    // The second for which sweep() is due next; nullopt = the table is empty.
     std::optional<Second> next_sweep() const;
-    // Drops the counters that are over at `second` and the pairs left without any.
+    // Drops the counters that have expired at `second`, and the pairs without counters.
     void sweep(Second second);
-    // Drops all, telling the sink of every counter.
-    void clear();
+    // Drops all pairs, and passes every counter to the sink.
+    void drop_all();
 
     std::size_t size() const { return states_.taken(); }
     std::uint64_t evictions() const { return evictions_; }
     std::uint64_t scan_evictions() const { return scan_evictions_; }
 
   private:
-    static constexpr std::uint32_t kSlots = 128;  // seconds; later ones are looked at early
+    static constexpr std::uint32_t kSlots = 128;  // seconds; later times are checked early
     struct AgeList {
         SourceIndex oldest = kNoIndex;
         SourceIndex newest = kNoIndex;
@@ -185,7 +184,7 @@ class SourceTable {
     void schedule(SourceIndex index, Second second);
     void unschedule(SourceIndex index);
     void drop(SourceIndex index);
-    // Forgets the pair that was quiet longest, `spared` excepted.
+    // Evicts the pair that was quiet for the longest time, except `spared`.
     void make_room(SourceIndex spared);
 
     CounterSink& sink_;

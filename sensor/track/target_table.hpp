@@ -48,8 +48,8 @@ struct TargetDetection {
     std::uint64_t bytes = 0;
 };
 
-// The counter of a port of ours. A flood to random ports begins one with each packet, so it is
-// small.
+// The counter of a port of ours. It is small, because a flood to random ports begins one with each
+// packet.
 struct TargetCounter {
     base::IpAddress destination;
     std::uint16_t port = 0;  // 0 = of an address
@@ -92,7 +92,7 @@ class TargetTable {
     // Adds the packets of a probe. The counter expires after `idle`. If it has expired without a
     // detection, it begins anew.
     static void count(TargetCounter& counter, const TargetProbe& probe, std::chrono::seconds idle);
-    // The counter keeps its place from now on. Returns what is to be reported.
+    // Marks a counter as detected, so that it keeps its place. Returns the detection to report.
     TargetDetection mark_detected(TargetCounter& counter);
 
     // False = no counter is detected: is_detected() is false for all targets.

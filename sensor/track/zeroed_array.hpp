@@ -1,7 +1,7 @@
 // ZeroedArray: a fixed number of elements that begin as zero bytes.
 //
-// For large tables of which little is ever used, as a rule: the kernel gives a page when it is
-// written first (mmap(2), MAP_ANONYMOUS), so what never was costs neither memory nor time.
+// For large tables that are usually mostly empty: the kernel provides a page when it is written for
+// the first time (mmap(2), MAP_ANONYMOUS), so unused pages cost neither memory nor time.
 // Single-threaded.
 #pragma once
 
