@@ -13,7 +13,7 @@ constexpr std::uint32_t kRefusedShare = 100;
 constexpr std::uint32_t kManyPortsShare = 200;
 constexpr std::size_t kManyPorts = 10;
 
-// An ACK scan sends from one port, or from one port a round (nmap's retries).
+// An ACK scan sends from one port, or from one port per round (nmap's retries).
 constexpr std::size_t kPortsPerSourcePort = 3;
 
 constexpr std::uint32_t kLargestDatagram = 1500;  // of one count
@@ -22,8 +22,9 @@ bool is_about_strays(ScanKind kind) {
     return kind == ScanKind::AckScan || kind == ScanKind::MaimonScan;
 }
 
-// Connections that this host forgot (after a restart, a failover) have a source port each; a scan
-// asks many ports from one or two. hping3 counts both ports up.
+// Segments of connections that this host has forgotten (after a restart, a failover) have a
+// different source port each. A scan probes many ports from one or two. hping3 increments both
+// ports.
 bool is_of_one_sender(const Counter& counter) {
     const std::size_t items = counter.counted_items.size();
     const bool has_few = !counter.source_ports.is_full() &&
@@ -73,7 +74,7 @@ bool are_ports_enough(const Counter& counter, const DetectorSettings& settings) 
         return false;
     }
     if (counter.kind == ScanKind::SynAckProbes) {
-        // From one port they are the backscatter of a service.
+        // SYN+ACKs from a single port are the backscatter of a service.
         const auto from = counter.source_ports.ports();
         return from.size() > 1 || (!from.empty() && from.front() >= kFirstEphemeralPort);
     }
@@ -103,7 +104,7 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
             (counter.is_unblocked ? 1U : static_cast<std::uint32_t>(settings.repeat.count()));
         return false;
     }
-    // The port whose answer showed that the block is over is one of them.
+    // The port whose answer showed the end of the block counts as one of them.
     const std::size_t threshold =
         counter.kind == ScanKind::SlowScan && probe.probe == ProbeClass::Connect
             ? slow_connect_threshold(settings)
@@ -127,7 +128,7 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
 void note_answer(Counter& counter, const DetectorSettings& settings, Second second) {
     const Second since = std::max(counter.answer_at, counter.line_at);
     if (counter.unanswered >= settings.threshold && second > since) {
-        counter.is_unblocked = true;  // the source learns again: what it learns from now on counts
+        counter.is_unblocked = true;  // the source gets answers again: ports count from now on
         counter.begin_next_line();
     }
     counter.unanswered = 0;

@@ -81,23 +81,23 @@ constexpr std::array<ProbeRow, 21> kProbes{{
     {ProbeClass::Protocol, Evidence::None, {ScanKind::ProtocolScan}, 1},
 }};
 
-// iplog tells a hand-made SYN by DF being clear. IPv6 has no DF; there it is the lack of the
+// iplog takes a SYN without DF as hand-made. IPv6 has no DF; there a hand-made SYN lacks the
 // options (SACK, timestamps, window scale) that every connect() of a current system sends.
 bool is_hand_made(const Packet& packet) {
     return packet.source.is_v4() ? !packet.dont_fragment
                                  : packet.tcp_header_length <= kLongestBareHeader;
 }
 
-// What a service sends to a client. Ephemeral ports of ours are asked by no scanner that wants to
-// know what we serve, whatever port it sends from.
+// True for a segment of a service to a client. A scanner for services does not probe ephemeral
+// ports, whatever port it sends from.
 bool is_reply(std::uint16_t source_port, std::uint16_t destination_port) {
     return (destination_port >= kFirstHighPort && source_port < kFirstEphemeralPort &&
             source_port < destination_port) ||
            (destination_port >= kFirstEphemeralPort && source_port >= kFirstHighPort);
 }
 
-// Services over UDP that answer any source, so that others are asked in our name (IANA's
-// numbers).
+// UDP services that answer any source, so that attackers use them for reflection in our name
+// (IANA's numbers).
 constexpr std::array<std::uint16_t, 31> kDatagramServices{
     7,   13,  17,   19,   53,   69,   88,   111,  123,  137,  161,  177,  389,  427,   443,  500,
     520, 623, 1194, 1434, 1701, 1900, 3283, 3478, 3702, 4500, 5060, 5353, 5683, 11211, 27015};

@@ -1,4 +1,4 @@
-// Probe classes: what an inbound packet asks, and for which kinds it counts.
+// Probe classes: the class of an inbound packet, and the kinds for which it counts.
 //
 // Constant tables, thread-safe.
 #pragma once
@@ -12,8 +12,8 @@
 
 namespace portcullis::sensor_detect {
 
-// Longest TCP header with no option but MSS, in bytes: no current operating system sends such a
-// SYN.
+// Longest TCP header that has no option except MSS, in bytes. No current operating system sends
+// such a SYN.
 inline constexpr std::uint8_t kLongestBareHeader = 24;
 
 // When packets of a class count.
@@ -23,16 +23,16 @@ enum class Evidence : std::uint8_t {
     Refusal,  // a refusal of ours alone
 };
 
-// The class of a segment. A segment with data or timestamps is of a connection, whatever our answer
-// is: no scanner sends them with ACK, and a connection that this host forgot does. ECE and CWR are
-// not looked at. docs/tcp-flags.md has a row for each set of flags. REQUIRES: packet.transport ==
-// Tcp.
+// The class of a segment. A segment with data or timestamps belongs to a connection, whatever our
+// answer is: no scanner sends them with ACK, but a connection that this host has forgotten does.
+// ECE and CWR are ignored. docs/tcp-flags.md has a row for each set of flags. REQUIRES:
+// packet.transport == Tcp.
 ProbeClass classify_tcp(const sensor_packet::Packet& packet);
 
-// More than one of SYN, FIN and RST: no stack sends that (RFC 9293 section 3.10.7).
+// True if more than one of SYN, FIN and RST is set: no stack sends that (RFC 9293 section 3.10.7).
 bool has_contradictory_flags(const sensor_packet::Packet& packet);
 
-// A segment of no connection, of which our RST is all that was seen.
+// The class of a segment without a connection of which only our RST was captured.
 ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination_port);
 
 // Datagram, or DatagramReply.
@@ -40,7 +40,7 @@ ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destinatio
 
 Evidence evidence_of(ProbeClass probe);
 
-// The class as which a probe counts for sweeps over hosts; None = it does not.
+// The class as which a probe counts for sweeps over hosts; None = it does not count.
 ProbeClass next_host_of(ProbeClass probe);
 constexpr bool is_next_host(ProbeClass probe) {
     return probe == ProbeClass::NextHost || probe == ProbeClass::NextDatagramHost ||

@@ -63,8 +63,8 @@ ReturnPath ScanReports::judge(const SourceState& state, std::uint32_t interface)
     if (return_path_ == nullptr || interface == 0) {
         return ReturnPath::Unknown;
     }
-    // Of several targets only the first is judged: a route may depend on our address, and hosts
-    // that are watched over have filters of their own.
+    // Of several targets only the first is judged: a route may depend on our address, and watched
+    // hosts have filters of their own.
     const bool has_targets = state.destination == base::IpAddress() && state.extent != kNoIndex &&
                              extents_[state.extent].targets.size() > 0;
     const base::IpAddress target =
@@ -259,7 +259,7 @@ void ScanReports::judge_member(SourceTable& table, SourceIndex source, Counter& 
         return;
     }
     if (others + 1 >= settings_.of(groups_.at(counter.group).kind).threshold) {
-        // The latest ports stay, for the others who come to them.
+        // The latest ports stay, for comparison with the other members.
         const DestinationPorts ports = first_ports_of(counter);
         counter.begin_next_line();
         counter.destination_ports = ports;

@@ -24,14 +24,15 @@ namespace portcullis::sensor_detect {
 
 class ScanReports {
   public:
-    // All references must outlive the object; `settings` may change. `extents` are those of all
-    // tables that are handed over.
+    // All references must outlive the object; `settings` may change. `extents` are the extents of
+    // all tables that are passed in calls.
     ScanReports(const TrackerSettings& settings, const Handshakes& handshakes, Extents& extents,
                 ObservationSink& sink)
         : settings_(settings), handshakes_(handshakes), extents_(extents), sink_(sink) {}
 
     void set_time(base::Timestamp now) { now_ = now; }
-    // nullptr = nobody knows, as with capture files. It must outlive its use.
+    // Sets the judge of return paths; nullptr = none, as with capture files. It must outlive its
+    // use.
     void set_return_path(ReturnPathJudge* judge) { return_path_ = judge; }
 
     // Keeps the headers of a TCP probe, for the question which tool makes them.

@@ -1,4 +1,4 @@
-// The part of SourceTracker that counts hosts: sweeps over the networks that are watched over.
+// The part of SourceTracker that counts hosts: sweeps over the watched networks.
 #include <algorithm>
 
 #include "sensor/detect/counting.hpp"
@@ -11,7 +11,7 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-// A host that is asked for its hardware address again within this time, in seconds, did not answer.
+// A host did not answer if its hardware address is requested again within this time, in seconds.
 constexpr std::uint32_t kArpRetry = 10;
 
 }  // namespace
@@ -25,7 +25,7 @@ bool SourceTracker::seeks_hosts(ProbeClass probe) const {
 Probe SourceTracker::host_probe_of(const Probe& probe) const {
     Probe host = probe;
     host.probe = next_host_of(probe.probe);
-    // Strays of connections that many hosts forgot have a source port each.
+    // Segments of connections that several hosts have forgotten have different source ports.
     const std::uint64_t sender =
         evidence_of(probe.probe) == Evidence::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
     host.pair = hash_.of(probe.source, base::IpAddress(),
@@ -38,7 +38,7 @@ void SourceTracker::note_host(const Probe& probe) {
     const Probe host = host_probe_of(probe);
     const SourceIndex source = table_.find(host.pair);
     if (source != kNoIndex) {
-        table_.at(source).destination = probe.destination;  // the line names the one asked last
+        table_.at(source).destination = probe.destination;  // the line names the latest target
     }
     count_port(host, PortState::Unanswered);
 }
@@ -65,7 +65,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
         follow(known, *counter, host);
         return;
     }
-    // The fast sweep has seen as many: it will report them, or has done so.
+    // The fast sweep has counted the same hosts and has reported them.
     const SourceIndex fast = table_.find(host.pair);
     const Counter* swept =
         fast == kNoIndex ? nullptr : table_.find_counter(fast, kinds_of(host.probe).front());
@@ -107,8 +107,8 @@ void SourceTracker::note_address_request(const base::IpAddress& sender,
     asked.destination = target;
     asked.pair = pair_of(sender, target);
     asked.probe = ProbeClass::EchoRequest;
-    // Beside other questions of its sender to many hosts, a request is one more of them: the host
-    // that does not answer it is asked nothing else. Alone it counts when it is repeated.
+    // If its sender probes many hosts, a request counts as one more probe, because a host that does
+    // not answer it gets no other probe. A single request counts when it is repeated.
     const SourceIndex sweeping = table_.find(host_probe_of(asked).pair);
     if (sweeping != kNoIndex && table_.find_counter(sweeping, ScanKind::EchoSweep) == nullptr &&
         table_.find_counter(sweeping, ScanKind::HostSweep) != nullptr) {
