@@ -187,7 +187,7 @@ bool MultiTargetDetector::is_reached(SourceIndex source, const Counter& counter)
 
 bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState state) {
     SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
-    const bool counts_now = source != kNoIndex && evidence_of(probe.probe) == Evidence::Refusal;
+    const bool counts_now = source != kNoIndex && counted_on(probe.probe) == CountedOn::Refusal;
     if (source == kNoIndex) {
         source = begin(probe, key, state);
         if (source == kNoIndex) {

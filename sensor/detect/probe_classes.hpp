@@ -16,11 +16,11 @@ namespace portcullis::sensor_detect {
 // such a SYN.
 inline constexpr std::uint8_t kLongestBareHeader = 24;
 
-// When packets of a class count.
-enum class Evidence : std::uint8_t {
-    None,     // they are no question to a port
-    Silence,  // a closed port is one that refuses or does not answer
-    Refusal,  // a refusal of ours alone
+// When a probe of a class counts.
+enum class CountedOn : std::uint8_t {
+    Arrival,           // when it arrives, if it counts at all
+    RefusalOrSilence,  // when its port turns out to be closed or unanswered
+    Refusal,           // when our host refuses it
 };
 
 // The class of a segment. A segment with data or timestamps belongs to a connection, whatever our
@@ -38,7 +38,7 @@ ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination
 // Datagram, or DatagramReply.
 ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port);
 
-Evidence evidence_of(ProbeClass probe);
+CountedOn counted_on(ProbeClass probe);
 
 // The class as which a probe counts for sweeps over hosts; None = it does not count.
 ProbeClass next_host_of(ProbeClass probe);

@@ -46,7 +46,7 @@ std::optional<SlowScanDetector::Detection> SlowScanDetector::add_probe(const Pro
         // A probe that was pending when the scan was detected.
         Counter* counter = table_.find_counter(slow, ScanKind::SlowScan);
         if (counter != nullptr && probe.arrival < table_.at(slow).slow_since &&
-            evidence_of(probe.probe) == Evidence::Silence) {
+            counted_on(probe.probe) == CountedOn::RefusalOrSilence) {
             counter->packets += probe.packets;
             counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
         }

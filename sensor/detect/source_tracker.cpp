@@ -119,7 +119,7 @@ PairKey SourceTracker::source_key_of(const base::IpAddress& source,
 // has a single one.
 PairKey SourceTracker::slow_key_of(const Probe& probe) const {
     const PairKey key = key_of(probe);
-    return evidence_of(probe.probe) == Evidence::Refusal ? hash_.of(key + probe.source_port) : key;
+    return counted_on(probe.probe) == CountedOn::Refusal ? hash_.of(key + probe.source_port) : key;
 }
 
 std::uint8_t SourceTracker::target_of(const Probe& probe) const {
@@ -309,7 +309,7 @@ void SourceTracker::count_port(const Probe& probe, PortState state) {
         return;
     }
     SourceIndex source = table_.find(probe.pair);
-    const bool counts_now = evidence_of(probe.probe) != Evidence::Silence;
+    const bool counts_now = counted_on(probe.probe) != CountedOn::RefusalOrSilence;
     bool is_new_source = false;
     if (source != kNoIndex) {
         if (counts_now && count(source, probe) == Reception::Taken) {

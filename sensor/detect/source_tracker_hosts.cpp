@@ -27,7 +27,7 @@ Probe SourceTracker::host_probe_of(const Probe& probe) const {
     host.probe = next_host_of(probe.probe);
     // Segments of connections that several hosts have forgotten have different source ports.
     const std::uint64_t sender =
-        evidence_of(probe.probe) == Evidence::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
+        counted_on(probe.probe) == CountedOn::Refusal ? std::uint64_t{probe.source_port} << 8 : 0;
     host.pair = hash_.of(probe.source, base::IpAddress(),
                          static_cast<std::uint64_t>(KeyUse::Host) + sender);
     host.host = static_cast<std::uint16_t>(hash_.of(probe.destination));
