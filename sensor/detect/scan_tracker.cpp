@@ -511,8 +511,8 @@ void ScanTracker::on_unreachable(const Packet& packet) {
 }
 
 // A refusal shows that the kernel accepted the packet. If its checksum is partial, the packet came
-// from a container or a virtual machine of this host, not over a wire. So the checksum is no reason
-// for a doubt.
+// from a container or a virtual machine of this host, not over a wire. So the checksum does not
+// make it doubtful.
 void ScanTracker::count_refused(Probe& probe) {
     probe.is_partial = false;
     count_port(probe, PortState::Closed);

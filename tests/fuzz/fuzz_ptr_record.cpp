@@ -1,4 +1,4 @@
-// Any bytes as the answer of a name server and of an identd: what comes out may stand in a line.
+// Any bytes as the answer of a name server and of an identd: the result may be written to a line.
 #include <cstdlib>
 #include <string>
 

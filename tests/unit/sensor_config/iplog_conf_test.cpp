@@ -168,7 +168,7 @@ TEST_CASE("iplog_conf: filters see the packets that they describe, and no others
 }
 
 TEST_CASE(
-    "iplog_conf: a faulty rule is told with its line, in iplog's words, and the rest is used") {
+    "iplog_conf: a faulty rule is reported with its line, in iplog's words, and the rest is used") {
     struct Row {
         const char* rules;
         const char* messages;

@@ -1,5 +1,4 @@
-// What iplog is blind to: the kinds that are told by our RST, by time, by hosts, or by many
-// sources.
+// Kinds that iplog does not detect: they need our RSTs, long times, several hosts or many sources.
 #include "tests/support/detect_wire.hpp"
 
 using namespace portcullis::sensor_detect;
@@ -28,8 +27,7 @@ const Observation* find_scan(const Wire& wire, ObservationType type, ScanKind ki
 
 }  // namespace
 
-TEST_CASE(
-    "blind_spots: an ACK scan is told by our RSTs alone, for nothing else of it is captured") {
+TEST_CASE("blind_spots: an ACK scan is detected by our RSTs, the only part that is captured") {
     Wire wire;
     for (int port = 1; port <= 30; ++port) {
         CHECK(wire.scans().empty() == (port <= 10));
@@ -39,7 +37,7 @@ TEST_CASE(
     CHECK(wire.scans() == Texts{"TCP: ACK scan detected", "TCP: ACK scan over 30/600"});
 }
 
-TEST_CASE("blind_spots: what is left of our own connections is no scan") {
+TEST_CASE("blind_spots: left-overs of our own connections are not a scan") {
     struct Row {
         const char* what;
         void (*happen)(Wire&, std::uint16_t);
@@ -129,7 +127,7 @@ TEST_CASE("blind_spots: ten ports over many bursts are a slow scan, at any pace"
     }
 }
 
-TEST_CASE("blind_spots: what is neither ten ports nor within a day is no slow scan") {
+TEST_CASE("blind_spots: fewer than ten ports, or more than a day, are not a slow scan") {
     SECTION("one port again and again") {
         Wire wire;
         for (int i = 0; i < 200; ++i) {
@@ -261,7 +259,7 @@ TEST_CASE("blind_spots: slow scans with decoys are one report") {
     }
 }
 
-TEST_CASE("blind_spots: who was named as a decoy is no slow scanner for what it asks later") {
+TEST_CASE("blind_spots: a reported decoy is not a slow scanner because of later probes") {
     Wire wire;
     for (int port = 1; port <= 12; ++port) {
         for (int source = 0; source <= 7; ++source) {
@@ -368,7 +366,7 @@ TEST_CASE("blind_spots: decoys are one report at any pace, and hide nobody who c
     }
 }
 
-TEST_CASE("blind_spots: decoys that go on in another way are still one report") {
+TEST_CASE("blind_spots: decoys that continue with another kind of probe are still one report") {
     const auto round = [](Wire& wire, std::uint8_t flags, seconds pace) {
         for (int port = 1; port <= 12; ++port) {
             for (int source = 0; source < 8; ++source) {
@@ -430,7 +428,7 @@ TEST_CASE("blind_spots: a burst ends when no new ports are probed, whatever else
     CHECK(wire.scans() == Texts{"TCP: slow scan detected"});
 }
 
-TEST_CASE("blind_spots: what is left of connections whose handshake was seen is no scan") {
+TEST_CASE("blind_spots: left-overs of connections whose handshake was captured are not a scan") {
     Wire wire;
     for (int i = 0; i < 30; ++i) {
         wire.connect(port_of(33000 + i), port_of(50000 + i));  // passive FTP: we are the server
@@ -549,7 +547,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("blind_spots: stray probes of a day are no distributed scan") {
+TEST_CASE("blind_spots: stray probes of a day are not a distributed scan") {
     Wire wire;
     for (int i = 0; i < 2000; ++i) {
         wire.them = address_of(i);

@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 namespace {
 
-// Answers when it is told to.
+// Answers on request of the test.
 struct FakeServer {
     using Query = LoopbackDns::Query;
     explicit FakeServer(base::EventLoop& loop)
@@ -103,7 +103,7 @@ TEST_CASE("name_resolver: a server that does not answer costs a minute without t
     CHECK(lab.resolver->counters().asked == 1);
 }
 
-TEST_CASE("name_resolver: an answer that lies is no name") {
+TEST_CASE("name_resolver: a false answer gives no name") {
     Lab lab([](NameResolverSettings& settings) { settings.dns.timeout = milliseconds(300); });
     lab.ask(lab.scanner);
     lab.wait_for([&] { return !lab.server.queries.empty(); });
@@ -158,7 +158,9 @@ TEST_CASE("name_resolver: without servers nothing is asked") {
     CHECK(lab.resolver->counters().asked == 1);
 }
 
-TEST_CASE("name_cache: forgets at the end of the TTL, and what was asked for longest ago") {
+TEST_CASE(
+    "name_cache: evicts at the end of the TTL, and the address that was queried the longest time "
+    "ago") {
     NameCache cache(2);
     const NameCache::Time now{};
     const auto address = [](int i) {

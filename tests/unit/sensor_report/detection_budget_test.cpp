@@ -7,7 +7,7 @@ using Place = DetectionBudget::Place;
 
 namespace {
 
-// Writes what is due and remembers when.
+// Writes the lines that are due and stores the time.
 struct Log {
     explicit Log(std::uint32_t limit) { budget.set_limit(limit); }
 

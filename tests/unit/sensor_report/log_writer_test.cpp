@@ -87,7 +87,7 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
         {"once is times too",
          {{0, "a"}, {1, "a"}, {2, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:49 last message repeated 1 times\nNov  9 16:24:49 b\n"},
-        {"after a minute they are told, the present one is kept back",
+        {"after a minute they are reported, the present one is kept back",
          {{0, "a"}, {1, "a"}, {60, "a"}, {61, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:25:47 last message repeated 1 times\n"
          "Nov  9 16:25:48 last message repeated 1 times\nNov  9 16:25:48 b\n"},
@@ -130,7 +130,8 @@ TEST_CASE("log_writer: the end tells repeats, unless it is to be as iplog") {
     CHECK(sheet.text == "Nov  9 16:24:47 a\nNov  9 16:24:48 last message repeated 1 times\n");
 }
 
-TEST_CASE("log_writer: repeats are told a minute after the line, if nothing else does") {
+TEST_CASE(
+    "log_writer: repeats are reported a minute after the line, if no other line reports them") {
     const Utc utc;
     Sheet sheet;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
@@ -143,7 +144,7 @@ TEST_CASE("log_writer: repeats are told a minute after the line, if nothing else
     CHECK(sheet.text == "Nov  9 16:24:47 a\n");
     log.advance(kStart + seconds(60));
     CHECK_FALSE(log.next_deadline());
-    // The next one is a line again, also when no repeat was told.
+    // The next one is a line again, even if no repeat was reported.
     log.add(kStart + seconds(70), "a");
     log.add(kStart + seconds(140), "a");
     log.finish(kStart + seconds(140));
@@ -188,7 +189,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "log_writer: what waits for a full log is bounded, and what is lost is counted and told") {
+    "log_writer: the lines that wait for a full log are bounded, and lost ones are counted and "
+    "reported") {
     Sheet sheet;
     sheet.is_syslog = true;
     sheet.room = 0;
@@ -227,7 +229,7 @@ TEST_CASE("log_writer: half a line whose file was rotated away is lost as a whol
     CHECK(log.lines_lost() == 1);
 }
 
-TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told in one line") {
+TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and reported in one line") {
     const Utc utc;
     Sheet sheet;
     LogSettings settings;

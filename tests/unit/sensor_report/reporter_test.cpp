@@ -120,7 +120,7 @@ TEST_CASE("reporter: a detection is in the log at once, with all that came befor
           "TCP: null scan detected from 10.0.0.1\n");
 }
 
-TEST_CASE("reporter: the network's names stand in when the files have none") {
+TEST_CASE("reporter: names of the network are used when the files have none") {
     struct Lookup final : HostLookup {
         std::vector<std::string> asked;
         std::string_view name_of(const IpAddress& address) override {
