@@ -81,7 +81,7 @@ class Interfaces {
         std::string device_type;  // when it was opened
         bool was_open = false;
         bool is_wanted = true;
-        base::Timestamp retry_at;  // not before, unless the kernel tells of a change
+        base::Timestamp retry_at;  // not before, unless the kernel reports a change
         std::chrono::seconds retry_delay{0};
     };
 
