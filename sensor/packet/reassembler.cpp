@@ -76,7 +76,7 @@ FragmentResult Reassembler::add(const Packet& piece, const Fragment& fragment,
             ++counters_.malformed;  // RFC 8200 section 4.5
             return result;
         }
-        part.length -= part.length % 8;  // what lies behind could not be addressed
+        part.length -= part.length % 8;  // bytes behind could not be addressed
         part.bytes = part.bytes.first(std::min<std::size_t>(part.bytes.size(), part.length));
     }
     if (part.length == 0) {

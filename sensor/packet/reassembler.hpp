@@ -80,7 +80,7 @@ class Reassembler final : public Reassembly {
     enum class Fit : std::uint8_t {
         Free,       // overlaps no piece
         Same,       // is one of them
-        Inside,     // lies inside of adjoining ones
+        Inside,     // is inside of adjoining ranges
         Conflicts,  // overlaps otherwise
     };
     // `at`: the first range that ends behind the beginning of `piece`.

@@ -26,7 +26,7 @@ struct Line {
     // ICMP: a second HOST: whose port is unreachable, if not the sender's; the gateway of a
     // redirect.
     std::string_view subject;
-    // ICMP: what stands at the end: "udp: dest port 2, source port 1", the pointer, the mask, …
+    // ICMP: the text at the end: "udp: dest port 2, source port 1", the pointer, the mask, …
     std::string_view detail;
     std::uint8_t icmp_type = 0;  // ICMP; of ICMPv6 the types and codes that say the same
     std::uint8_t icmp_code = 0;

@@ -176,12 +176,12 @@ void LogWriter::write_buffer() {
     }
     if (is_failing_) {
         is_failing_ = false;
-        const std::string told = fmt::format(
+        const std::string notice = fmt::format(
             "Warning: the log could not be written for {} seconds; {} lines are lost.",
             std::max<std::int64_t>(latest_ - failing_since_, 1), lines_lost_ - lost_before_);
-        append(latest_, told);
+        append(latest_, notice);
         if (on_trouble_) {
-            on_trouble_(told);
+            on_trouble_(notice);
         }
         write_buffer();
     }

@@ -441,7 +441,7 @@ TEST_CASE("scan_tracker: the next deadline is that of the oldest unanswered prob
     REQUIRE(wire.tracker.next_deadline());
     CHECK(*wire.tracker.next_deadline() == wire.now + milliseconds(300));
     wire.refuse(40000, 1);
-    // A single packet has nothing to tell when it is forgotten.
+    // A single packet has no line when it is evicted.
     CHECK_FALSE(wire.tracker.next_deadline());
     wire.raw_syn(40000, 2);
     wire.refuse(40000, 2);

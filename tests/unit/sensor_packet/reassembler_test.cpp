@@ -167,7 +167,7 @@ TEST_CASE("reassembler: IPv6 takes the protocol from the piece at offset 0") {
     CHECK(result.packet.transport == Transport::Tcp);
 }
 
-TEST_CASE("reassembler: extension headers inside of an IPv6 datagram are walked") {
+TEST_CASE("reassembler: extension headers inside of an IPv6 datagram are read") {
     // Destination options of 1400 bytes, the TCP header behind them in the same first piece.
     Frame content(1400, 0);
     content[0] = 6;

@@ -81,7 +81,7 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
         const char* text;
     };
     const Row rows[] = {
-        {"another text tells how often",
+        {"another text reports the number",
          {{0, "a"}, {1, "a"}, {2, "a"}, {3, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:50 last message repeated 2 times\nNov  9 16:24:50 b\n"},
         {"once is times too",
@@ -91,7 +91,7 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
          {{0, "a"}, {1, "a"}, {60, "a"}, {61, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:25:47 last message repeated 1 times\n"
          "Nov  9 16:25:48 last message repeated 1 times\nNov  9 16:25:48 b\n"},
-        {"the end does not tell it", {{0, "a"}, {1, "a"}}, "Nov  9 16:24:47 a\n"},
+        {"the end does not report it", {{0, "a"}, {1, "a"}}, "Nov  9 16:24:47 a\n"},
         {"alternating texts are not repeats",
          {{0, "a"}, {0, "b"}, {0, "a"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:47 b\nNov  9 16:24:47 a\n"},
@@ -120,7 +120,7 @@ TEST_CASE("log_writer: syslog gets each line, without a time") {
     CHECK(sheet.text == "a\na\n");
 }
 
-TEST_CASE("log_writer: the end tells repeats, unless it is to be as iplog") {
+TEST_CASE("log_writer: the end reports repeats, except in iplog's way") {
     const Utc utc;
     Sheet sheet;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
@@ -158,16 +158,16 @@ TEST_CASE(
     Sheet sheet;
     sheet.is_syslog = true;
     sheet.room = 7;
-    std::vector<std::string> told;
+    std::vector<std::string> notices;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
-    log.set_on_trouble([&](const std::string& text) { told.push_back(text); });
+    log.set_on_trouble([&](const std::string& text) { notices.push_back(text); });
     log.add(kStart, "first");
     log.add(kStart, "second");
     log.flush();
     CHECK(sheet.text == "first\ns");
     CHECK(log.is_failing());
-    REQUIRE(told.size() == 1);
-    CHECK(told[0].find("No space left on device") != std::string::npos);
+    REQUIRE(notices.size() == 1);
+    CHECK(notices[0].find("No space left on device") != std::string::npos);
     CHECK(log.next_deadline() == kStart + seconds(1));
     const int writes = sheet.writes;
     for (int i = 0; i < 100; ++i) {
@@ -177,7 +177,7 @@ TEST_CASE(
     CHECK(sheet.writes == writes);
     log.advance(kStart + seconds(1));
     CHECK(sheet.writes == writes + 1);
-    CHECK(told.size() == 1);
+    CHECK(notices.size() == 1);
     sheet.room = 1 << 30;
     log.advance(kStart + seconds(2));
     CHECK_FALSE(log.is_failing());
@@ -185,7 +185,7 @@ TEST_CASE(
     CHECK(sheet.text.rfind("first\nsecond\nthird\n", 0) == 0);
     CHECK(sheet.text.find("third\nWarning: the log could not be written for 2 seconds; 0 lines are "
                           "lost.\n") != std::string::npos);
-    CHECK(told.size() == 2);
+    CHECK(notices.size() == 2);
 }
 
 TEST_CASE(
