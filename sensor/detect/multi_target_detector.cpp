@@ -25,13 +25,13 @@ bool is_multi_target_kind(ScanKind kind) {
 
 MultiTargetDetector::MultiTargetDetector(const TrackerSettings& settings,
                                          const base::KeyedHash& hash, Pairs pairs, Extents& extents,
-                                         ScanReports& reports, CounterSink& sink)
+                                         ScanReports& reports)
     : settings_(settings),
       hash_(hash),
       pairs_(pairs),
       extents_(extents),
       reports_(reports),
-      table_(kMostMultiTargetSources, sink),
+      table_(kMostMultiTargetSources, &extents),
       marks_(kMarks) {}
 
 std::uint16_t MultiTargetDetector::item_of(const base::IpAddress& target,
@@ -116,7 +116,7 @@ void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base
             if (!is_multi_target_kind(kind) || !settings_.of(kind).is_enabled) {
                 continue;
             }
-            Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+            Counter& counter = obtain_counter(source, kind);
             counter.packets += single->packets;
             counter.bytes += single->bytes;
             list_ports(counter, single->probe, single->source_port_or_host,
@@ -130,7 +130,7 @@ void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base
         if (!is_multi_target_kind(counted.kind) || counted.is_detected) {
             return;
         }
-        Counter& counter = table_.obtain_counter(source, counted.kind, expiry_of(counted.kind));
+        Counter& counter = obtain_counter(source, counted.kind);
         counter.packets += counted.packets;
         counter.bytes += counted.bytes;
         counter.was_refused |= counted.was_refused;
@@ -160,6 +160,9 @@ SourceIndex MultiTargetDetector::begin(const Probe& probe, PairKey key, PortStat
     const auto extent = extents_.take();
     if (!extent) {
         return kNoIndex;
+    }
+    if (!table_.has_room()) {
+        make_room();
     }
     const SourceIndex source = table_.make(key, probe.source, base::IpAddress(), second_);
     table_.at(source).extent = *extent;
@@ -207,7 +210,7 @@ bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState 
         if (!is_multi_target_kind(kind) || !settings_.of(kind).is_enabled) {
             continue;
         }
-        Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+        Counter& counter = obtain_counter(source, kind);
         if (counter.is_detected) {
             return true;
         }
@@ -273,8 +276,30 @@ void MultiTargetDetector::note_proof(const base::IpAddress& address, PairKey key
     }
 }
 
+Counter& MultiTargetDetector::obtain_counter(SourceIndex source, ScanKind kind) {
+    while (!table_.has_room_for_counter(source, kind)) {
+        make_room(source);
+    }
+    return table_.obtain_counter(source, kind, expiry_of(kind));
+}
+
+void MultiTargetDetector::make_room(SourceIndex spared) {
+    const SourceIndex victim = table_.next_victim(spared);
+    table_.for_each_counter(
+        victim, [&](const Counter& counter) { reports_.report_end(table_.at(victim), counter); });
+    table_.evict(victim);
+}
+
+void MultiTargetDetector::sweep(Second second) {
+    while (const auto ended = table_.take_expired(second)) {
+        reports_.report_end(ended->state, ended->counter);
+    }
+}
+
 void MultiTargetDetector::drop_all() {
-    table_.drop_all();
+    while (const auto ended = table_.take_any()) {
+        reports_.report_end(ended->state, ended->counter);
+    }
     marks_.clear();
 }
 

@@ -34,7 +34,7 @@ class MultiTargetDetector {
         SingleProbeTable& singles;
     };
     MultiTargetDetector(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
-                        Extents& extents, ScanReports& reports, CounterSink& sink);
+                        Extents& extents, ScanReports& reports);
 
     void set_second(Second second) { second_ = second; }
 
@@ -55,7 +55,8 @@ class MultiTargetDetector {
     // Our host answered a probe. True = its source is detected.
     bool note_answer(PairKey key);
 
-    void sweep(Second second) { table_.sweep(second); }
+    // Drops the counters that have expired at `second`, and reports the ends of scans.
+    void sweep(Second second);
     std::optional<Second> next_sweep() const { return table_.next_sweep(); }
     bool is_empty() const { return table_.size() == 0; }
     // Drops all counters, after the line about the end of each running scan.
@@ -74,6 +75,9 @@ class MultiTargetDetector {
     bool count(const Probe& probe, PairKey key);
     // True if the probe counts (ScanReports::admit()).
     bool admit(SourceIndex source, const Probe& probe, PortState state);
+    Counter& obtain_counter(SourceIndex source, ScanKind kind);
+    // Evicts a source.
+    void make_room(SourceIndex spared = kNoIndex);
     // Removes the ports that were counted by probes which the host dropped.
     void forget_dropped(SourceIndex source);
     // Creates the counter of the source if this is its second pair. Returns its index in the table,

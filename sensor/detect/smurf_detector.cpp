@@ -48,7 +48,7 @@ Flow flow_to(const base::IpAddress& ours, const base::IpAddress& theirs) {
 
 SmurfDetector::SmurfDetector(const TrackerSettings& settings, ObservationSink& sink,
                              std::unique_ptr<Tracker> next)
-    : settings_(settings), sink_(sink), next_(std::move(next)), table_(kMaxNetworks, *this) {}
+    : settings_(settings), sink_(sink), next_(std::move(next)), table_(kMaxNetworks) {}
 
 void SmurfDetector::set_settings(const TrackerSettings& settings) {
     settings_ = settings;
@@ -120,9 +120,15 @@ bool SmurfDetector::count_reply(const Packet& packet) {
     const PairKey pair = hash_.of(network, packet.destination, 0);
     SourceIndex index = table_.find(pair);
     if (index == kNoIndex) {
+        if (!table_.has_room()) {
+            make_room();
+        }
         index = table_.make(pair, network, packet.destination, second());
     } else {
         table_.mark_seen(index, second());
+    }
+    while (!table_.has_room_for_counter(index, ScanKind::Smurf)) {
+        make_room(index);
     }
     Counter& counter = table_.obtain_counter(
         index, ScanKind::Smurf, second() + static_cast<std::uint32_t>(settings.idle.count()));
@@ -167,7 +173,7 @@ void SmurfDetector::report_detected(SourceIndex index, Counter& counter) {
     sink_.on_observation(observation);
 }
 
-void SmurfDetector::on_counter_over(const SourceState& state, const Counter& counter) {
+void SmurfDetector::report_end(const SourceState& state, const Counter& counter) {
     if (!counter.is_detected) {
         return;
     }
@@ -182,12 +188,25 @@ void SmurfDetector::on_counter_over(const SourceState& state, const Counter& cou
     sink_.on_observation(observation);
 }
 
+void SmurfDetector::make_room(SourceIndex spared) {
+    const SourceIndex victim = table_.next_victim(spared);
+    table_.for_each_counter(
+        victim, [&](const Counter& counter) { report_end(table_.at(victim), counter); });
+    table_.evict(victim);
+}
+
+void SmurfDetector::end_all() {
+    while (const auto ended = table_.take_any()) {
+        report_end(ended->state, ended->counter);
+    }
+}
+
 void SmurfDetector::advance(base::Timestamp now) {
     const base::Timestamp wanted = std::min(now, kEndOfTime);
     if (wanted < now_ - kClockTolerance) {  // the stored times are in the future now
         next_->advance(now);
         now_ = wanted;
-        table_.drop_all();
+        end_all();
         asked_ = FlowMemory();
         return;
     }
@@ -200,7 +219,9 @@ void SmurfDetector::advance(base::Timestamp now) {
         // The lines of both trackers stay in order of time.
         now_ = std::max(now_, base::Timestamp(seconds(*due)));
         next_->advance(now_);
-        table_.sweep(*due);
+        while (const auto ended = table_.take_expired(*due)) {
+            report_end(ended->state, ended->counter);
+        }
     }
     now_ = target;
     next_->advance(now);
@@ -219,7 +240,7 @@ std::optional<base::Timestamp> SmurfDetector::next_deadline() {
 void SmurfDetector::finish(base::Timestamp now) {
     advance(now);
     next_->finish(now);
-    table_.drop_all();
+    end_all();
 }
 
 TrackerCounters SmurfDetector::counters() const {

@@ -22,7 +22,7 @@
 
 namespace portcullis::sensor_detect {
 
-class SmurfDetector final : public Tracker, private CounterSink {
+class SmurfDetector final : public Tracker {
   public:
     // `sink` must outlive the detector.
     SmurfDetector(const TrackerSettings& settings, ObservationSink& sink,
@@ -54,7 +54,11 @@ class SmurfDetector final : public Tracker, private CounterSink {
     // to a reported attack.
     bool count_reply(const sensor_packet::Packet& packet);
     void report_detected(SourceIndex index, Counter& counter);
-    void on_counter_over(const SourceState& state, const Counter& counter) override;
+    // Reports the end of an attack.
+    void report_end(const SourceState& state, const Counter& counter);
+    // Evicts a network.
+    void make_room(SourceIndex spared = kNoIndex);
+    void end_all();
     Second second() const;
 
     TrackerSettings settings_;

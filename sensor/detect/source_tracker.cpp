@@ -88,10 +88,10 @@ SourceTracker::SourceTracker(const TrackerSettings& settings, const Handshakes& 
     : settings_(settings),
       extents_(kMostExtents),
       singles_(settings.max_sources - std::min(settings.max_sources, counted_sources(settings))),
-      table_(counted_sources(settings), *this),
+      table_(counted_sources(settings), &extents_),
       reports_(settings, handshakes, extents_, sink),
       slow_(settings, table_, reports_, counted_sources(settings)),
-      multi_target_(settings, hash_, {table_, singles_}, extents_, reports_, *this),
+      multi_target_(settings, hash_, {table_, singles_}, extents_, reports_),
       slow_hosts_(kSlowHostSources) {}
 
 void SourceTracker::set_own_addresses(std::span<const base::IpAddress> addresses) {
@@ -178,6 +178,9 @@ SingleProbe SourceTracker::single_of(const Probe& probe) const {
 }
 
 SourceIndex SourceTracker::make(const Probe& probe) {
+    if (!table_.has_room()) {
+        make_room();
+    }
     const SourceIndex source = table_.make(probe.pair, probe.source, probe.destination, second());
     table_.at(source).interface = probe.interface;
     return source;
@@ -199,7 +202,7 @@ SourceIndex SourceTracker::promote(SingleProbe& single, const Probe& probe) {
         if (!settings.is_enabled) {
             continue;
         }
-        Counter& counter = table_.obtain_counter(source, kind, first.expires_at);
+        Counter& counter = obtain_counter(source, kind, first.expires_at);
         counter.packets += first.packets;
         counter.bytes += first.bytes;
         list_ports(counter, first.probe, first.source_port_or_host, first.destination_port);
@@ -258,7 +261,7 @@ SourceTracker::Reception SourceTracker::count(SourceIndex source, const Probe& p
         if (!settings_.of(kind).is_enabled) {
             continue;
         }
-        Counter& counter = table_.obtain_counter(source, kind, expiry_of(kind));
+        Counter& counter = obtain_counter(source, kind, expiry_of(kind));
         counter.packets += probe.packets;
         counter.bytes += std::uint64_t{probe.packets} * probe.bytes;
         if (counter.is_detected) {
@@ -607,7 +610,7 @@ std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::ui
     return is_traceroute(run) && take_traceroute_line(run, second());
 }
 
-void SourceTracker::on_counter_over(const SourceState& state, const Counter& counter) {
+void SourceTracker::end_counter(const SourceState& state, const Counter& counter) {
     reports_.report_end(state, counter);
     if (counter.kind == ScanKind::SlowScan) {
         slow_.note_end();
@@ -623,9 +626,16 @@ void SourceTracker::on_counter_over(const SourceState& state, const Counter& cou
     }
 }
 
-void SourceTracker::on_source_dropped(const SourceState& state) {
-    if (state.extent != kNoIndex) {
-        extents_.give_back(state.extent);
+void SourceTracker::make_room(SourceIndex spared) {
+    const SourceIndex victim = table_.next_victim(spared);
+    table_.for_each_counter(
+        victim, [&](const Counter& counter) { end_counter(table_.at(victim), counter); });
+    table_.evict(victim);
+}
+
+void SourceTracker::end_all_counters() {
+    while (const auto ended = table_.take_any()) {
+        end_counter(ended->state, ended->counter);
     }
 }
 
@@ -699,7 +709,9 @@ void SourceTracker::note_unasked(ScanKind kind, const Probe& probe) {
 }
 
 void SourceTracker::sweep(Second second) {
-    table_.sweep(second);
+    while (const auto ended = table_.take_expired(second)) {
+        end_counter(ended->state, ended->counter);
+    }
     multi_target_.sweep(second);
     report_ended_bursts();
     singles_.expire(second);
@@ -722,10 +734,10 @@ std::optional<Second> SourceTracker::next_sweep() const {
 }
 
 void SourceTracker::end_all() {
-    table_.drop_all();
+    end_all_counters();
     multi_target_.drop_all();
     report_ended_bursts();
-    table_.drop_all();
+    end_all_counters();
     while (const auto ended = targets_.end_one(std::numeric_limits<std::uint32_t>::max())) {
         reports_.report_target(*ended);
     }

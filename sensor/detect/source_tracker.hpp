@@ -32,7 +32,7 @@ namespace portcullis::sensor_detect {
 // Distinguishes the keyed hashes of a source without a target by their use.
 enum class KeyUse : std::uint64_t { Host = 1, Source = 2, SlowHost = 3 };
 
-class SourceTracker final : private CounterSink {
+class SourceTracker {
   public:
     // All references must outlive the tracker. The sizes in `settings` are read once, here.
     SourceTracker(const TrackerSettings& settings, const Handshakes& handshakes,
@@ -137,8 +137,17 @@ class SourceTracker final : private CounterSink {
     std::uint64_t scan_evictions() const { return table_.scan_evictions(); }
 
   private:
-    void on_counter_over(const SourceState& state, const Counter& counter) override;
-    void on_source_dropped(const SourceState& state) override;
+    // A counter of a pair was removed: reports the end of its scan, and ends its burst.
+    void end_counter(const SourceState& state, const Counter& counter);
+    // Evicts a pair from the table.
+    void make_room(SourceIndex spared = kNoIndex);
+    Counter& obtain_counter(SourceIndex source, ScanKind kind, Second expires_at) {
+        while (!table_.has_room_for_counter(source, kind)) {
+            make_room(source);
+        }
+        return table_.obtain_counter(source, kind, expires_at);
+    }
+    void end_all_counters();
 
     std::uint32_t expiry_of(ScanKind kind) const;
     std::uint32_t expiry_of(ProbeClass probe) const;

@@ -89,7 +89,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
     }
     const auto probed = slow_hosts_.take(slow.pair, limits);
     const SourceIndex source = obtain(slow);
-    Counter& begun = table_.obtain_counter(source, kind, expiry_of(kind));
+    Counter& begun = obtain_counter(source, kind, expiry_of(kind));
     begun.packets = probed ? probed->packets : 1;
     begun.bytes = probed ? probed->bytes : host.bytes;
     list_ports(begun, host.probe, host.source_port, host.destination_port);

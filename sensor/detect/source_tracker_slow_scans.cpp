@@ -41,8 +41,7 @@ void SourceTracker::begin_slow_scan(const SlowScanTable::ProbedPorts& probed,
     if (table_.find_counter(source, ScanKind::SlowScan) == nullptr) {
         slow_.note_begin();
     }
-    Counter& counter =
-        table_.obtain_counter(source, ScanKind::SlowScan, expiry_of(ScanKind::SlowScan));
+    Counter& counter = obtain_counter(source, ScanKind::SlowScan, expiry_of(ScanKind::SlowScan));
     counter.packets = probed.packets;
     counter.bytes = probed.bytes;
     counter.checksums = probed.checksums;

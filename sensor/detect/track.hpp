@@ -24,7 +24,6 @@ using sensor_track::AddressCounter;
 using sensor_track::AddressList;
 using sensor_track::CountedItem;
 using sensor_track::Counter;
-using sensor_track::CounterSink;
 using sensor_track::DestinationPorts;
 using sensor_track::Extent;
 using sensor_track::Extents;

@@ -19,7 +19,7 @@ class Pool {
 
     // nullopt = all `capacity` objects are taken.
     std::optional<std::uint32_t> take() {
-        if (free_count_ == 0 && made_ == objects_.size()) {
+        if (is_full()) {
             return std::nullopt;
         }
         const std::uint32_t index =
@@ -31,9 +31,11 @@ class Pool {
     void give_back(std::uint32_t index) { free_[free_count_++] = index; }
 
     std::size_t taken() const { return made_ - free_count_; }
+    bool is_full() const { return free_count_ == 0 && made_ == objects_.size(); }
 
     // REQUIRES: taken before.
     T& operator[](std::uint32_t index) { return objects_[index]; }
+    const T& operator[](std::uint32_t index) const { return objects_[index]; }
 
   private:
     ZeroedArray<T> objects_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <utility>
 
 namespace portcullis::sensor_track {
@@ -15,8 +16,8 @@ constexpr std::size_t kCountersPerPair = 2;
 
 }  // namespace
 
-SourceTable::SourceTable(std::size_t capacity, CounterSink& sink)
-    : sink_(sink),
+SourceTable::SourceTable(std::size_t capacity, Extents* extents)
+    : extents_(extents),
       states_(std::max<std::size_t>(capacity, 1)),
       counters_(std::max<std::size_t>(capacity, 1) * kCountersPerPair + kScanKindCount),
       chains_(std::bit_ceil(std::max<std::size_t>(capacity, 1)), kNoIndex) {
@@ -47,11 +48,7 @@ SourceIndex SourceTable::make(PairKey pair, const base::IpAddress& source,
     if (states_.taken() == 0) {
         swept_ = std::max(swept_, second);
     }
-    auto index = states_.take();
-    while (!index) {
-        make_room(kNoIndex);
-        index = states_.take();
-    }
+    const auto index = states_.take();
     SourceState& state = states_[*index];
     state.pair = pair;
     state.source = source;
@@ -81,11 +78,7 @@ Counter& SourceTable::obtain_counter(SourceIndex index, ScanKind kind, Second ex
         known->expires_at = std::max(known->expires_at, expires_at);
         return *known;
     }
-    auto taken = counters_.take();
-    while (!taken) {
-        make_room(index);
-        taken = counters_.take();
-    }
+    const auto taken = counters_.take();
     Counter& counter = counters_[*taken];
     counter.kind = kind;
     counter.expires_at = expires_at;
@@ -120,66 +113,84 @@ std::optional<Second> SourceTable::next_sweep() const {
     return swept_ + kSlots;
 }
 
-void SourceTable::sweep(Second second) {
-    while (swept_ < second) {
+bool SourceTable::begin_check(Second second) {
+    while (checked_ == kNoIndex && swept_ < second) {
         if (states_.taken() == 0) {
             swept_ = second;
-            return;
+            return false;
         }
         ++swept_;
-        SourceIndex index = std::exchange(wheel_[swept_ % kSlots], kNoIndex);
-        while (index != kNoIndex) {
-            SourceState& state = states_[index];
-            const SourceIndex following = state.slot_next;
-            state.slot_next = kNoIndex;
-            state.slot_previous = kNoIndex;
-            std::uint32_t next_check = kNoIndex;
-            bool is_scanning = false;
-            std::uint32_t* link = &state.first_counter;
-            while (*link != kNoIndex) {
-                const std::uint32_t at = *link;
-                Counter& counter = counters_[at];
-                if (counter.expires_at <= swept_) {
-                    sink_.on_counter_over(state, counter);
-                    *link = counter.next;
-                    counters_.give_back(at);
-                } else {
-                    next_check = std::min(next_check, counter.expires_at);
-                    is_scanning = is_scanning || counter.is_detected;
-                    link = &counter.next;
-                }
-            }
-            if (next_check == kNoIndex && state.last_seen + kKeepWithoutCounter > swept_) {
-                next_check = state.last_seen + kKeepWithoutCounter;
-            }
-            if (next_check == kNoIndex) {
-                drop(index);
-            } else {
-                if (state.is_scanning && !is_scanning) {
-                    unlink_age(index);
-                    state.is_scanning = false;
-                    link_newest(index);
-                }
-                schedule(index, next_check);
-            }
-            index = following;
-        }
+        checked_ = std::exchange(wheel_[swept_ % kSlots], kNoIndex);
     }
+    return checked_ != kNoIndex;
 }
 
-void SourceTable::drop_all() {
+const Counter* SourceTable::take_counter(SourceState& state, Second expired_at) {
+    std::uint32_t* link = &state.first_counter;
+    while (*link != kNoIndex) {
+        const std::uint32_t at = *link;
+        Counter& counter = counters_[at];
+        if (counter.expires_at <= expired_at) {
+            *link = counter.next;
+            counters_.give_back(at);
+            return &counter;
+        }
+        link = &counter.next;
+    }
+    return nullptr;
+}
+
+void SourceTable::end_check(SourceIndex index) {
+    SourceState& state = states_[index];
+    Second next_check = kNoIndex;
+    bool is_scanning = false;
+    for_each_counter(index, [&](const Counter& counter) {
+        next_check = std::min(next_check, counter.expires_at);
+        is_scanning = is_scanning || counter.is_detected;
+    });
+    if (next_check == kNoIndex && state.last_seen + kKeepWithoutCounter > swept_) {
+        next_check = state.last_seen + kKeepWithoutCounter;
+    }
+    if (next_check == kNoIndex) {
+        drop(index);
+        return;
+    }
+    if (state.is_scanning && !is_scanning) {
+        unlink_age(index);
+        state.is_scanning = false;
+        link_newest(index);
+    }
+    schedule(index, next_check);
+}
+
+std::optional<SourceTable::Ended> SourceTable::take_expired(Second second) {
+    while (begin_check(second)) {
+        const SourceIndex index = checked_;
+        SourceState& state = states_[index];
+        if (const Counter* expired = take_counter(state, swept_)) {
+            return Ended{state, *expired};
+        }
+        checked_ = std::exchange(state.slot_next, kNoIndex);
+        state.slot_previous = kNoIndex;
+        end_check(index);
+    }
+    return std::nullopt;
+}
+
+std::optional<SourceTable::Ended> SourceTable::take_any() {
     for (AgeList& list : ages_) {
         while (list.oldest != kNoIndex) {
             const SourceIndex index = list.oldest;
-            for (std::uint32_t i = states_[index].first_counter; i != kNoIndex;
-                 i = counters_[i].next) {
-                sink_.on_counter_over(states_[index], counters_[i]);
+            SourceState& state = states_[index];
+            if (const Counter* counter = take_counter(state, std::numeric_limits<Second>::max())) {
+                return Ended{state, *counter};
             }
             unschedule(index);
             drop(index);
         }
     }
     swept_ = 0;  // the next pair sets it, whatever its time
+    return std::nullopt;
 }
 
 // Drops a pair that is not in the wheel, and its counters.
@@ -197,34 +208,35 @@ void SourceTable::drop(SourceIndex index) {
     }
     *link = state.chain_next;
     unlink_age(index);
-    sink_.on_source_dropped(state);
+    if (state.extent != kNoIndex) {
+        extents_->give_back(state.extent);
+    }
     if (latest_ == index) {
         latest_ = kNoIndex;
     }
     states_.give_back(index);
 }
 
-void SourceTable::make_room(SourceIndex spared) {
-    SourceIndex victim = kNoIndex;
+SourceIndex SourceTable::next_victim(SourceIndex spared) const {
     for (const AgeList& list : ages_) {
-        victim = list.oldest;
+        SourceIndex victim = list.oldest;
         if (victim != kNoIndex && victim == spared) {
             victim = states_[victim].newer;
         }
         if (victim != kNoIndex) {
-            break;
+            return victim;
         }
     }
-    // The pools have room for more than one pair, so there is always another one.
-    if (states_[victim].is_scanning) {
+    return kNoIndex;  // the pools have room for more than one pair, so there is always another one
+}
+
+void SourceTable::evict(SourceIndex index) {
+    if (states_[index].is_scanning) {
         ++scan_evictions_;
     }
     ++evictions_;
-    for (std::uint32_t i = states_[victim].first_counter; i != kNoIndex; i = counters_[i].next) {
-        sink_.on_counter_over(states_[victim], counters_[i]);
-    }
-    unschedule(victim);
-    drop(victim);
+    unschedule(index);
+    drop(index);
 }
 
 void SourceTable::link_newest(SourceIndex index) {

@@ -16,6 +16,7 @@
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
 #include "sensor/track/checksums_seen.hpp"
+#include "sensor/track/extent.hpp"
 #include "sensor/track/keys.hpp"
 #include "sensor/track/pool.hpp"
 #include "sensor/track/port_list.hpp"
@@ -111,18 +112,11 @@ struct SourceState {
     SourceIndex slot_previous = kNoIndex;
 };
 
-// Receives each counter that is about to be dropped, because it has expired or to make room.
-class CounterSink {
-  public:
-    virtual ~CounterSink() = default;
-    virtual void on_counter_over(const SourceState& state, const Counter& counter) = 0;
-    // Its counters are dropped already.
-    virtual void on_source_dropped(const SourceState& /*state*/) {}
-};
-
 class SourceTable {
   public:
-    SourceTable(std::size_t capacity, CounterSink& sink);
+    // `extents`: the pool of the extents of the pairs, which must outlive the table; nullptr = no
+    // pair has one.
+    explicit SourceTable(std::size_t capacity, Extents* extents = nullptr);
 
     // The index of a pair; kNoIndex = not stored.
     SourceIndex find(PairKey pair) {
@@ -132,14 +126,15 @@ class SourceTable {
     void prefetch(PairKey pair) { __builtin_prefetch(&chain_of(pair)); }
     // The pair sent a packet at `second`.
     void mark_seen(SourceIndex index, Second second);
-    // Creates an entry. REQUIRES: the pair has none.
+    // Creates an entry. REQUIRES: the pair has none, has_room().
     SourceIndex make(PairKey pair, const base::IpAddress& source,
                      const base::IpAddress& destination, Second second);
     SourceState& at(SourceIndex index) { return states_[index]; }
 
     // The counter of a kind; nullptr = none.
     Counter* find_counter(SourceIndex index, ScanKind kind);
-    // The same, created if there is none. It does not expire before `expires_at`.
+    // The same, created if there is none. It does not expire before `expires_at`. REQUIRES:
+    // has_room_for_counter().
     Counter& obtain_counter(SourceIndex index, ScanKind kind, Second expires_at);
 
     // The pair is evicted last from now on.
@@ -157,12 +152,29 @@ class SourceTable {
         }
     }
 
-    // The second for which sweep() is due next; nullopt = the table is empty.
+    // The second for which take_expired() is due next; nullopt = the table is empty.
     std::optional<Second> next_sweep() const;
-    // Drops the counters that have expired at `second`, and the pairs without counters.
-    void sweep(Second second);
-    // Drops all pairs, and passes every counter to the sink.
-    void drop_all();
+    // A counter that was removed. Its pair is still in the table. Valid until the next call that
+    // creates or removes something.
+    struct Ended {
+        const SourceState& state;
+        const Counter& counter;
+    };
+    // Removes the next counter that has expired at `second`, and the pairs that are left without
+    // counters. nullopt = all are removed. Call it until then.
+    std::optional<Ended> take_expired(Second second);
+    // Removes the next counter of all; nullopt = the table is empty. Call it until then.
+    std::optional<Ended> take_any();
+
+    // If there is no room, the caller evicts next_victim(), after it has ended its counters.
+    bool has_room() const { return !states_.is_full(); }
+    bool has_room_for_counter(SourceIndex index, ScanKind kind) {
+        return !counters_.is_full() || find_counter(index, kind) != nullptr;
+    }
+    // The pair that was quiet for the longest time, except `spared`. REQUIRES: there is another
+    // one.
+    SourceIndex next_victim(SourceIndex spared = kNoIndex) const;
+    void evict(SourceIndex index);
 
     std::size_t size() const { return states_.taken(); }
     std::uint64_t evictions() const { return evictions_; }
@@ -184,16 +196,21 @@ class SourceTable {
     void schedule(SourceIndex index, Second second);
     void unschedule(SourceIndex index);
     void drop(SourceIndex index);
-    // Evicts the pair that was quiet for the longest time, except `spared`.
-    void make_room(SourceIndex spared);
+    // Advances to the next second with pairs to check, up to `second`. False = there is none.
+    bool begin_check(Second second);
+    // Removes a counter of a pair that has expired, or any counter; nullptr = none.
+    const Counter* take_counter(SourceState& state, Second expired_at);
+    // Drops or reschedules a pair that has no expired counter left.
+    void end_check(SourceIndex index);
 
-    CounterSink& sink_;
+    Extents* extents_;
     Pool<SourceState> states_;
     Pool<Counter> counters_;
     std::vector<std::uint32_t> chains_;
     std::array<AgeList, 2> ages_;  // idle ones, scanning ones
     std::array<std::uint32_t, kSlots> wheel_;
-    Second swept_ = 0;  // last second swept
+    Second swept_ = 0;                // last second swept
+    SourceIndex checked_ = kNoIndex;  // first of the pairs of that second that are not checked yet
     std::uint32_t made_ = 0;
     SourceIndex latest_ = kNoIndex;  // the pair found last
     std::uint64_t evictions_ = 0;
