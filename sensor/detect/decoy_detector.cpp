@@ -14,7 +14,7 @@ constexpr std::size_t kMaxLookedAt = 1024;
 constexpr std::size_t kMaxSlowSearched = 4096;
 
 bool has_same_ports_and_times(const SlowScanTable::ProbedPorts& one,
-                              const SlowScanTable::ProbedPorts& other, std::uint32_t seconds) {
+                              const SlowScanTable::ProbedPorts& other, std::uint32_t window) {
     const auto ports = one.ports.ports();
     const auto others = other.ports.ports();
     std::size_t same = 0;
@@ -24,7 +24,7 @@ bool has_same_ports_and_times(const SlowScanTable::ProbedPorts& one,
             continue;
         }
         const auto at = static_cast<std::size_t>(found - others.begin());
-        same += is_close(one.seconds[i], other.seconds[at], seconds) ? 1 : 0;
+        same += is_close(one.seconds[i], other.seconds[at], window) ? 1 : 0;
     }
     return is_most(same, ports.size());
 }
@@ -54,7 +54,7 @@ bool is_same_port_order(const DestinationPorts& one, const DestinationPorts& oth
 }
 
 std::vector<SourceIndex> find_decoy_group(SourceTable& table, SourceIndex source,
-                                          const Counter& counter, std::uint32_t seconds) {
+                                          const Counter& counter, std::uint32_t window) {
     std::vector<SourceIndex> members{source};
     const SourceState& self = table.at(source);
     // A source that has not sent its latest probe yet is one port behind.
@@ -69,12 +69,12 @@ std::vector<SourceIndex> find_decoy_group(SourceTable& table, SourceIndex source
              members.size() < kMaxGroupMembers;
              index = table.older_than(index), ++looked_at) {
             const SourceState& state = table.at(index);
-            if (state.last_seen + seconds < since) {
+            if (state.last_seen + window < since) {
                 break;
             }
             if (index == source || state.destination != self.destination ||
-                (!is_close(state.last_seen, self.last_seen, seconds) &&
-                 !is_close(state.last_seen, before, seconds))) {
+                (!is_close(state.last_seen, self.last_seen, window) &&
+                 !is_close(state.last_seen, before, window))) {
                 continue;
             }
             ++compared;
@@ -121,14 +121,14 @@ std::size_t count_members_at_same_ports(SourceTable& table, SourceIndex source,
 
 std::vector<SlowScanTable::ProbedPorts> find_slow_decoys(const SlowScanTable& table,
                                                          const SlowScanTable::ProbedPorts& probed,
-                                                         std::uint32_t seconds) {
+                                                         std::uint32_t window) {
     std::vector<SlowScanTable::ProbedPorts> others;
     if (probed.ports.size() < kFewestSharedPorts) {
         return others;
     }
     std::size_t compared = 0;
     // A source that has not sent its latest probe yet is one port behind.
-    const Second since = probed.before - std::min(probed.before, seconds);
+    const Second since = probed.before - std::min(probed.before, window);
     table.for_each_exact_since(since, kMaxSlowSearched,
                                [&](const SlowScanTable::ExactEntry& exact) {
                                    if (exact.count < 2 || exact.pair == probed.pair ||
@@ -136,15 +136,15 @@ std::vector<SlowScanTable::ProbedPorts> find_slow_decoys(const SlowScanTable& ta
                                        return true;
                                    }
                                    const Second latest = exact.seconds[exact.count - 1U];
-                                   if (!is_close(latest, probed.latest, seconds) &&
-                                       !is_close(latest, probed.before, seconds)) {
+                                   if (!is_close(latest, probed.latest, window) &&
+                                       !is_close(latest, probed.before, window)) {
                                        return true;
                                    }
                                    if (++compared > kMaxCompared) {
                                        return false;
                                    }
                                    const auto other = SlowScanTable::probed_ports_of(exact);
-                                   if (has_same_ports_and_times(probed, other, seconds)) {
+                                   if (has_same_ports_and_times(probed, other, window)) {
                                        others.push_back(other);
                                    }
                                    return others.size() + 1 < kMaxGroupMembers;

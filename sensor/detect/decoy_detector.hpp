@@ -26,9 +26,9 @@ inline constexpr std::size_t kFewestSharedPorts = 3;
 // Whether `same` of `all` ports show a common scanner. Some packets are lost or arrive out of
 // order.
 constexpr bool is_most(std::size_t same, std::size_t all) { return same * 10 >= all * 7; }
-// Whether two times, in seconds since 1970, are at most `seconds` apart.
-constexpr bool is_close(std::uint32_t a, std::uint32_t b, std::uint32_t seconds) {
-    return (a > b ? a - b : b - a) <= seconds;
+// Whether two times, in seconds since 1970, are at most `window` seconds apart.
+constexpr bool is_close(std::uint32_t a, std::uint32_t b, std::uint32_t window) {
+    return (a > b ? a - b : b - a) <= window;
 }
 
 // Whether two lists of first probed ports have the same order, apart from a few packets that were
@@ -37,11 +37,11 @@ bool is_same_port_order(const DestinationPorts& one, const DestinationPorts& oth
 
 // Returns the sources that probe the same ports as `source` in the kind of `counter` and are not
 // detected yet, `source` included, in the order of their first packets. Each was active at most
-// `seconds` before or after `source`, or before or after its last port but one: a source that has
-// not sent its latest probe yet is one port behind. The search is limited to the sources that were
-// active last, so that a flood cannot make it slow.
+// `window` seconds before or after `source`, or before or after its last port but one: a source
+// that has not sent its latest probe yet is one port behind. The search is limited to the sources
+// that were active last, so that a flood cannot make it slow.
 std::vector<SourceIndex> find_decoy_group(SourceTable& table, SourceIndex source,
-                                          const Counter& counter, std::uint32_t seconds);
+                                          const Counter& counter, std::uint32_t window);
 
 // The first ports that a detected source probed since the last line about it.
 DestinationPorts first_ports_of(const Counter& counter);
@@ -52,12 +52,12 @@ std::size_t count_members_at_same_ports(SourceTable& table, SourceIndex source,
                                         const Counter& counter);
 
 // Returns the other sources of `table` that probed most of the same ports of `probed.destination`,
-// each at most `seconds` before or after `probed`. Their last port must be as recent as the last or
-// the last but one of `probed`. Returns at most as many as fit into a group, from a bounded search.
-// They stay in the table.
+// each at most `window` seconds before or after `probed`. Their last port must be as recent as the
+// last or the last but one of `probed`. Returns at most as many as fit into a group, from a bounded
+// search. They stay in the table.
 std::vector<SlowScanTable::ProbedPorts> find_slow_decoys(const SlowScanTable& table,
                                                          const SlowScanTable::ProbedPorts& probed,
-                                                         std::uint32_t seconds);
+                                                         std::uint32_t window);
 
 struct DecoyGroup {
     ScanKind kind = ScanKind::Decoys;
