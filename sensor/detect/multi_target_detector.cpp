@@ -21,6 +21,11 @@ bool is_multi_target_kind(ScanKind kind) {
            kind == ScanKind::ProtocolScan;
 }
 
+// The idle time of a kind, in seconds.
+Second idle_of(const TrackerSettings& settings, ScanKind kind) {
+    return static_cast<Second>(settings.of(kind).idle.count());
+}
+
 }  // namespace
 
 MultiTargetDetector::MultiTargetDetector(const TrackerSettings& settings,
@@ -39,11 +44,8 @@ std::uint16_t MultiTargetDetector::item_of(const base::IpAddress& target,
     return static_cast<std::uint16_t>(hash_.of(hash_.of(target) + port));
 }
 
-std::uint32_t MultiTargetDetector::expiry_of(ScanKind kind) const {
-    return second_ + static_cast<std::uint32_t>(settings_.of(kind).idle.count());
-}
-
-bool MultiTargetDetector::count(const Probe& probe, PairKey key) {
+bool MultiTargetDetector::count(const Probe& probe, PairKey key, base::Timestamp now) {
+    const Second second = second_of(now);
     const SourceIndex source = table_.find(key);
     if (source == kNoIndex) {
         return false;
@@ -51,7 +53,7 @@ bool MultiTargetDetector::count(const Probe& probe, PairKey key) {
     if (table_.at(source).is_scanning && !admit(source, probe, PortState::Unanswered)) {
         return true;
     }
-    table_.mark_seen(source, second_);
+    table_.mark_seen(source, second);
     for (const ScanKind kind : kinds_of(probe.probe)) {
         Counter* counter = settings_.of(kind).is_enabled && is_multi_target_kind(kind)
                                ? table_.find_counter(source, kind)
@@ -61,7 +63,7 @@ bool MultiTargetDetector::count(const Probe& probe, PairKey key) {
         }
         counter->packets += probe.packets;
         counter->bytes += std::uint64_t{probe.packets} * probe.bytes;
-        counter->expires_at = std::max(counter->expires_at, expiry_of(kind));
+        counter->expires_at = std::max(counter->expires_at, second + idle_of(settings_, kind));
         if (counter->is_detected) {
             Extent& extent = extents_[table_.at(source).extent];
             extent.targets.add(probe.destination);
@@ -69,14 +71,14 @@ bool MultiTargetDetector::count(const Probe& probe, PairKey key) {
             if (!counter->has_next_line_begun) {
                 counter->begin_next_line();
             }
-            if (!take_between_lines(*counter, second_) &&
+            if (!take_between_lines(*counter, second) &&
                 is_repetition_due(*counter, settings_.of(kind), probe,
-                                  item_of(probe.destination, probe.destination_port), second_)) {
+                                  item_of(probe.destination, probe.destination_port), second)) {
                 if (counter->group == kNoGroup) {
-                    reports_.report_repetition(table_.at(source), *counter);
+                    reports_.report_repetition(table_.at(source), *counter, now);
                     counter->begin_next_line();
                 } else {
-                    reports_.judge_member(table_, source, *counter);
+                    reports_.judge_member(table_, source, *counter, now);
                 }
             }
             return true;
@@ -102,13 +104,14 @@ void MultiTargetDetector::forget_dropped(SourceIndex source) {
 }
 
 void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base::IpAddress& target,
-                                    const base::IpAddress& from) {
+                                    const base::IpAddress& from, base::Timestamp now) {
+    const Second second = second_of(now);
     Extent& extent = extents_[table_.at(source).extent];
     extent.targets.add(target);
     extent.sources.add_latest(from);
     const SourceIndex known = pairs_.table.find(pair);
     if (known == kNoIndex) {
-        const SingleProbe* single = pairs_.singles.find(pair, second_);
+        const SingleProbe* single = pairs_.singles.find(pair, second);
         if (single == nullptr || !single->is_counted) {
             return;
         }
@@ -116,13 +119,13 @@ void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base
             if (!is_multi_target_kind(kind) || !settings_.of(kind).is_enabled) {
                 continue;
             }
-            Counter& counter = obtain_counter(source, kind);
+            Counter& counter = obtain_counter(source, kind, now);
             counter.packets += single->packets;
             counter.bytes += single->bytes;
             list_ports(counter, single->probe, single->source_port_or_host,
                        single->destination_port);
             add_item(counter, item_of(target, single->destination_port),
-                     single->source_port_or_host, single->destination_port, second_);
+                     single->source_port_or_host, single->destination_port, second);
         }
         return;
     }
@@ -130,13 +133,13 @@ void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base
         if (!is_multi_target_kind(counted.kind) || counted.is_detected) {
             return;
         }
-        Counter& counter = obtain_counter(source, counted.kind);
+        Counter& counter = obtain_counter(source, counted.kind, now);
         counter.packets += counted.packets;
         counter.bytes += counted.bytes;
         counter.was_refused |= counted.was_refused;
         counter.checksums.add(counted.checksums);
         for (const std::uint16_t port : counted.counted_items.ports()) {
-            counter.add_item(item_of(target, port), second_);
+            counter.add_item(item_of(target, port), second);
             counter.destination_ports.add(port);
         }
         for (const std::uint16_t port : counted.source_ports.ports()) {
@@ -145,15 +148,16 @@ void MultiTargetDetector::take_over(SourceIndex source, PairKey pair, const base
     });
 }
 
-SourceIndex MultiTargetDetector::begin(const Probe& probe, PairKey key, PortState state) {
+SourceIndex MultiTargetDetector::begin(const Probe& probe, PairKey key, PortState state,
+                                       base::Timestamp now) {
+    const Second second = second_of(now);
     Mark& mark = marks_[key & (kMarks - 1)];
     const auto fingerprint = static_cast<std::uint32_t>(key >> 32);
-    if (mark.second == 0 || mark.fingerprint != fingerprint ||
-        mark.second + kMarkMemory < second_) {
-        mark = Mark{probe.pair, fingerprint, second_, probe.source, probe.destination};
+    if (mark.second == 0 || mark.fingerprint != fingerprint || mark.second + kMarkMemory < second) {
+        mark = Mark{probe.pair, fingerprint, second, probe.source, probe.destination};
         return kNoIndex;
     }
-    mark.second = second_;
+    mark.second = second;
     if (mark.pair == probe.pair) {
         return kNoIndex;
     }
@@ -162,19 +166,19 @@ SourceIndex MultiTargetDetector::begin(const Probe& probe, PairKey key, PortStat
         return kNoIndex;
     }
     if (!table_.has_room()) {
-        make_room();
+        make_room(now);
     }
-    const SourceIndex source = table_.make(key, probe.source, base::IpAddress(), second_);
+    const SourceIndex source = table_.make(key, probe.source, base::IpAddress(), second);
     table_.at(source).extent = *extent;
     const SourceIndex first = pairs_.table.find(mark.pair);
     const SingleProbe* single =
-        first == kNoIndex ? pairs_.singles.find(mark.pair, second_) : nullptr;
+        first == kNoIndex ? pairs_.singles.find(mark.pair, second) : nullptr;
     table_.at(source).interface = first != kNoIndex     ? pairs_.table.at(first).interface
                                   : single != nullptr ? single->interface
                                                        : 0;
-    take_over(source, mark.pair, mark.target, mark.source);
+    take_over(source, mark.pair, mark.target, mark.source, now);
     admit(source, probe, state);
-    take_over(source, probe.pair, probe.destination, probe.source);
+    take_over(source, probe.pair, probe.destination, probe.source, now);
     return source;
 }
 
@@ -188,11 +192,12 @@ bool MultiTargetDetector::is_reached(SourceIndex source, const Counter& counter)
            are_ports_enough(counter, settings_.of(counter.kind));
 }
 
-bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState state) {
+bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState state,
+                                     base::Timestamp now) {
     SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     const bool counts_now = source != kNoIndex && counted_on(probe.probe) == CountedOn::Refusal;
     if (source == kNoIndex) {
-        source = begin(probe, key, state);
+        source = begin(probe, key, state, now);
         if (source == kNoIndex) {
             return false;
         }
@@ -200,7 +205,7 @@ bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState 
     if (!admit(source, probe, state)) {
         return false;
     }
-    if (counts_now && count(probe, key)) {
+    if (counts_now && count(probe, key, now)) {
         return true;
     }
     Extent& extent = extents_[table_.at(source).extent];
@@ -210,17 +215,17 @@ bool MultiTargetDetector::count_port(const Probe& probe, PairKey key, PortState 
         if (!is_multi_target_kind(kind) || !settings_.of(kind).is_enabled) {
             continue;
         }
-        Counter& counter = obtain_counter(source, kind);
+        Counter& counter = obtain_counter(source, kind, now);
         if (counter.is_detected) {
             return true;
         }
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
         add_item(counter, item_of(probe.destination, probe.destination_port), probe.source_port,
-                 probe.destination_port, second_);
+                 probe.destination_port, second_of(now));
         counter.was_refused |= state == PortState::Closed;
         counter.checksums.add(probe.is_partial);
         if (is_reached(source, counter)) {
-            const bool is_reported = reports_.report_detection(table_, source, counter);
+            const bool is_reported = reports_.report_detection(table_, source, counter, now);
             if (!is_reported) {
                 forget_dropped(source);
             }
@@ -255,50 +260,52 @@ void MultiTargetDetector::forget(PairKey key, ScanKind kind) {
     }
 }
 
-bool MultiTargetDetector::note_answer(PairKey key) {
+bool MultiTargetDetector::note_answer(PairKey key, Second second) {
     const SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source == kNoIndex || !table_.at(source).is_scanning) {
         return false;
     }
     table_.for_each_counter(source, [&](Counter& counter) {
         if (counter.is_detected) {
-            sensor_detect::note_answer(counter, settings_.of(counter.kind), second_);
+            sensor_detect::note_answer(counter, settings_.of(counter.kind), second);
         }
     });
     return true;
 }
 
-void MultiTargetDetector::note_proof(const base::IpAddress& address, PairKey key) {
+void MultiTargetDetector::note_proof(const base::IpAddress& address, PairKey key, Second second) {
     const SourceIndex source = table_.size() > 0 ? table_.find(key) : kNoIndex;
     if (source != kNoIndex && extents_[table_.at(source).extent].sources.contains(address)) {
         table_.for_each_counter(
-            source, [&](Counter& counter) { sensor_detect::note_proof(counter, second_); });
+            source, [&](Counter& counter) { sensor_detect::note_proof(counter, second); });
     }
 }
 
-Counter& MultiTargetDetector::obtain_counter(SourceIndex source, ScanKind kind) {
+Counter& MultiTargetDetector::obtain_counter(SourceIndex source, ScanKind kind,
+                                             base::Timestamp now) {
     while (!table_.has_room_for_counter(source, kind)) {
-        make_room(source);
+        make_room(now, source);
     }
-    return table_.obtain_counter(source, kind, expiry_of(kind));
+    return table_.obtain_counter(source, kind, second_of(now) + idle_of(settings_, kind));
 }
 
-void MultiTargetDetector::make_room(SourceIndex spared) {
+void MultiTargetDetector::make_room(base::Timestamp now, SourceIndex spared) {
     const SourceIndex victim = table_.next_victim(spared);
-    table_.for_each_counter(
-        victim, [&](const Counter& counter) { reports_.report_end(table_.at(victim), counter); });
+    table_.for_each_counter(victim, [&](const Counter& counter) {
+        reports_.report_end(table_.at(victim), counter, now);
+    });
     table_.evict(victim);
 }
 
-void MultiTargetDetector::sweep(Second second) {
+void MultiTargetDetector::sweep(base::Timestamp now, Second second) {
     while (const auto ended = table_.take_expired(second)) {
-        reports_.report_end(ended->state, ended->counter);
+        reports_.report_end(ended->state, ended->counter, now);
     }
 }
 
-void MultiTargetDetector::drop_all() {
+void MultiTargetDetector::drop_all(base::Timestamp now) {
     while (const auto ended = table_.take_any()) {
-        reports_.report_end(ended->state, ended->counter);
+        reports_.report_end(ended->state, ended->counter, now);
     }
     marks_.clear();
 }

@@ -36,31 +36,31 @@ class MultiTargetDetector {
     MultiTargetDetector(const TrackerSettings& settings, const base::KeyedHash& hash, Pairs pairs,
                         Extents& extents, ScanReports& reports);
 
-    void set_second(Second second) { second_ = second; }
-
     // In all calls `key` is the keyed hash of the source over all targets.
 
     // A probe was received. True = it belongs to a detected scan.
-    bool receive(const Probe& probe, PairKey key) { return table_.size() > 0 && count(probe, key); }
+    bool receive(const Probe& probe, PairKey key, base::Timestamp now) {
+        return table_.size() > 0 && count(probe, key, now);
+    }
     // A port was closed or did not answer, and its pair has counted it. True = the probe belongs to
     // a scan that is detected, now or before.
-    bool count_port(const Probe& probe, PairKey key, PortState state);
+    bool count_port(const Probe& probe, PairKey key, PortState state, base::Timestamp now);
     // The port turned out to be open: it does not count any longer.
     void take_back(const Probe& probe, PairKey key);
     // A pair was reported as a scan of its own: its ports do not count here any longer.
     void forget(PairKey key, ScanKind kind);
     // The address was proven by a handshake. Detected scans of `key` in which it took part are
     // proven from now on.
-    void note_proof(const base::IpAddress& address, PairKey key);
+    void note_proof(const base::IpAddress& address, PairKey key, Second second);
     // Our host answered a probe. True = its source is detected.
-    bool note_answer(PairKey key);
+    bool note_answer(PairKey key, Second second);
 
-    // Drops the counters that have expired at `second`, and reports the ends of scans.
-    void sweep(Second second);
+    // Drops the counters that have expired at `second`, and reports the ends of scans at `now`.
+    void sweep(base::Timestamp now, Second second);
     std::optional<Second> next_sweep() const { return table_.next_sweep(); }
     bool is_empty() const { return table_.size() == 0; }
     // Drops all counters, after the line about the end of each running scan.
-    void drop_all();
+    void drop_all(base::Timestamp now);
 
   private:
     struct Mark {
@@ -72,23 +72,22 @@ class MultiTargetDetector {
     };
     static constexpr std::size_t kMarks = 32768;
 
-    bool count(const Probe& probe, PairKey key);
+    bool count(const Probe& probe, PairKey key, base::Timestamp now);
     // True if the probe counts (ScanReports::admit()).
     bool admit(SourceIndex source, const Probe& probe, PortState state);
-    Counter& obtain_counter(SourceIndex source, ScanKind kind);
+    Counter& obtain_counter(SourceIndex source, ScanKind kind, base::Timestamp now);
     // Evicts a source.
-    void make_room(SourceIndex spared = kNoIndex);
+    void make_room(base::Timestamp now, SourceIndex spared = kNoIndex);
     // Removes the ports that were counted by probes which the host dropped.
     void forget_dropped(SourceIndex source);
     // Creates the counter of the source if this is its second pair. Returns its index in the table,
     // or kNoIndex.
-    SourceIndex begin(const Probe& probe, PairKey key, PortState state);
+    SourceIndex begin(const Probe& probe, PairKey key, PortState state, base::Timestamp now);
     // Adds what a pair has counted.
     void take_over(SourceIndex source, PairKey pair, const base::IpAddress& target,
-                   const base::IpAddress& from);
+                   const base::IpAddress& from, base::Timestamp now);
     bool is_reached(SourceIndex source, const Counter& counter);
     std::uint16_t item_of(const base::IpAddress& target, std::uint16_t port) const;
-    std::uint32_t expiry_of(ScanKind kind) const;
 
     const TrackerSettings& settings_;
     const base::KeyedHash& hash_;
@@ -97,7 +96,6 @@ class MultiTargetDetector {
     ScanReports& reports_;
     SourceTable table_;
     ZeroedArray<Mark> marks_;
-    Second second_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

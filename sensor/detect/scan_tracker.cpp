@@ -189,10 +189,10 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
                 on_echo_request(packet);
             } else if (is_echo_reply(packet)) {
                 sources_.reports().report_packet(ObservationType::EchoReply, packet,
-                                                 packet.payload_length);
+                                                 packet.payload_length, now_);
             } else {
                 sources_.reports().report_packet(ObservationType::IcmpMessage, packet,
-                                                 packet.payload_length);
+                                                 packet.payload_length, now_);
             }
             break;
         case Transport::Sctp:
@@ -215,7 +215,7 @@ void ScanTracker::on_tcp(const Packet& packet) {
     if (settings_.bogus && has_contradictory_flags(packet) &&
         sources_.receive_bogus(probe_of(packet, ProbeClass::Bogus))) {
         sources_.reports().record_probe(packet);
-        sources_.reports().report_packet(ObservationType::BogusFlags, packet, 0);
+        sources_.reports().report_packet(ObservationType::BogusFlags, packet, 0, now_);
     }
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         on_connection_segment(packet);
@@ -234,7 +234,7 @@ void ScanTracker::on_tcp(const Packet& packet) {
             break;
     }
     if (packet.source_port < kFirstHighPort && is_asked_for(packet)) {
-        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0, now_);
         return;
     }
     Probe probe = probe_of(packet, kind);
@@ -252,7 +252,7 @@ void ScanTracker::on_tcp(const Packet& packet) {
         (reception == SourceTracker::Reception::NewSource &&
          sources_.is_attacked(packet.destination, packet.destination_port));
     if (!is_without_line) {
-        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0, now_);
     }
 }
 
@@ -358,13 +358,13 @@ void ScanTracker::on_datagram(const Packet& packet) {
         (is_near(packet.source, packet.destination) &&
          flows_.knows(group_flow(packet.destination, packet.destination_port), second(),
                       kGroupMemory))) {
-        reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
+        reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length, now_);
         return;
     }
     if (settings_.traceroute) {
         if (const auto is_line_due = sources_.follow_traceroute(probe, packet.ttl)) {
             if (*is_line_due) {
-                reports.report_packet(ObservationType::Traceroute, packet, 0);
+                reports.report_packet(ObservationType::Traceroute, packet, 0, now_);
             }
             return;
         }
@@ -373,7 +373,7 @@ void ScanTracker::on_datagram(const Packet& packet) {
         return;
     }
     await_answer(packet, probe);
-    reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
+    reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length, now_);
 }
 
 void ScanTracker::on_echo_request(const Packet& packet) {
@@ -389,7 +389,7 @@ void ScanTracker::on_echo_request(const Packet& packet) {
     }
     if (!sources_.receive_echo(probe)) {
         sources_.reports().report_packet(ObservationType::EchoRequest, packet,
-                                         packet.payload_length);
+                                         packet.payload_length, now_);
     }
 }
 

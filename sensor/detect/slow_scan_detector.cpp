@@ -19,7 +19,7 @@ SlowScanDetector::SlowScanDetector(const TrackerSettings& settings, SourceTable&
       slow_table_(settings.max_sources) {}
 
 SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, PairKey key,
-                                                         std::uint8_t target) const {
+                                                         std::uint8_t target, Second second) const {
     SlowScanTable::PortProbe made;
     made.pair = key;
     made.source = probe.source;
@@ -30,13 +30,14 @@ SlowScanTable::PortProbe SlowScanDetector::port_probe_of(const Probe& probe, Pai
     made.is_partial = probe.is_partial;
     made.packets = probe.packets;
     made.bytes = probe.bytes;
-    made.second = second();
+    made.second = second;
     return made;
 }
 
 std::optional<SlowScanDetector::Detection> SlowScanDetector::add_probe(const Probe& probe,
                                                                        PairKey key,
-                                                                       std::uint8_t target) {
+                                                                       std::uint8_t target,
+                                                                       Second second) {
     const DetectorSettings& settings = settings_.of(ScanKind::SlowScan);
     if (!settings.is_enabled) {
         return std::nullopt;
@@ -54,7 +55,7 @@ std::optional<SlowScanDetector::Detection> SlowScanDetector::add_probe(const Pro
     }
     const SlowScanTable::Limits enough = limits();
     const SlowScanTable::Count count =
-        slow_table_.add(port_probe_of(probe, key, target), enough.window);
+        slow_table_.add(port_probe_of(probe, key, target, second), enough.window);
     if (!enough.are_reached(count)) {
         return std::nullopt;
     }
@@ -69,9 +70,10 @@ std::optional<SlowScanDetector::Detection> SlowScanDetector::add_probe(const Pro
     return detect(last);
 }
 
-void SlowScanDetector::take_back(const Probe& probe, PairKey key, std::uint8_t target) {
+void SlowScanDetector::take_back(const Probe& probe, PairKey key, std::uint8_t target,
+                                 Second second) {
     if (settings_.of(ScanKind::SlowScan).is_enabled) {
-        slow_table_.take_back(port_probe_of(probe, key, target));
+        slow_table_.take_back(port_probe_of(probe, key, target, second));
     }
 }
 
@@ -150,9 +152,9 @@ void SlowScanDetector::forget_burst(PairKey key, const Counter& counter) {
     }
 }
 
-bool SlowScanDetector::has_burst_ended(const Counter& counter) const {
+bool SlowScanDetector::has_burst_ended(const Counter& counter, Second second) const {
     return is_tcp_port_scan(counter.kind) && counter.latest_item_at != 0 &&
-           counter.latest_item_at + settings_.of(counter.kind).idle.count() <= second();
+           counter.latest_item_at + settings_.of(counter.kind).idle.count() <= second;
 }
 
 void SlowScanDetector::end_burst(const SourceState& state, PairKey key, const Counter& counter) {

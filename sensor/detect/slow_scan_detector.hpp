@@ -45,23 +45,23 @@ class SlowScanDetector {
         Burst last;  // of the first source
     };
 
-    void set_second(Second second) { second_ = second; }
     // Prefetches the memory that add_probe() needs.
     void prefetch(PairKey pair) const { slow_table_.prefetch(pair); }
 
     // A TCP port is closed or did not answer, and no other kind reported it. In all calls `key` is
     // the keyed hash of what is counted together: the probe's pair, or its source over all targets.
     // Returns the detection if the source has enough ports.
-    std::optional<Detection> add_probe(const Probe& probe, PairKey key, std::uint8_t target);
+    std::optional<Detection> add_probe(const Probe& probe, PairKey key, std::uint8_t target,
+                                       Second second);
     // The port turned out to be open: it does not count any longer.
-    void take_back(const Probe& probe, PairKey key, std::uint8_t target);
+    void take_back(const Probe& probe, PairKey key, std::uint8_t target, Second second);
     // True if a slow scan is running that a probe may belong to.
     bool has_running() const { return running_ > 0; }
     // The counter of a slow scan was created, or is about to be dropped.
     void note_begin() { ++running_; }
     void note_end() { --running_; }
     // True if no new port was probed for the idle time of the kind, although packets still arrive.
-    bool has_burst_ended(const Counter& counter) const;
+    bool has_burst_ended(const Counter& counter, Second second) const;
     // The burst that `counter` counted has ended, and no other kind reported it. If the source has
     // enough ports now, the burst is returned by take_ended_bursts().
     void end_burst(const SourceState& state, PairKey key, const Counter& counter);
@@ -81,13 +81,12 @@ class SlowScanDetector {
     void clear() { slow_table_.clear(); }
 
   private:
-    Second second() const { return second_; }
     SlowScanTable::Limits limits() const;
     // Whether all `remembered` ports of a source may belong to a running burst, which may still
     // become a scan of another kind.
     bool is_one_burst(SourceIndex source, std::size_t remembered);
-    SlowScanTable::PortProbe port_probe_of(const Probe& probe, PairKey key,
-                                           std::uint8_t target) const;
+    SlowScanTable::PortProbe port_probe_of(const Probe& probe, PairKey key, std::uint8_t target,
+                                           Second second) const;
 
     const TrackerSettings& settings_;
     SourceTable& table_;
@@ -96,7 +95,6 @@ class SlowScanDetector {
     SlowScanTable slow_table_;
     std::vector<Burst> ended_bursts_;
     std::size_t running_ = 0;  // counters of slow scans in the table
-    Second second_ = 0;
 };
 
 }  // namespace portcullis::sensor_detect

@@ -130,10 +130,7 @@ std::uint8_t SourceTracker::target_of(const Probe& probe) const {
 
 void SourceTracker::set_time(base::Timestamp now) {
     now_ = now;
-    second_ = static_cast<std::uint32_t>(duration_cast<seconds>(now.time_since_epoch()).count());
-    reports_.set_time(now);
-    slow_.set_second(second_);
-    multi_target_.set_second(second_);
+    second_ = second_of(now);
 }
 
 PairKey SourceTracker::pair_of(const base::IpAddress& source, const base::IpAddress& destination) {
@@ -231,7 +228,7 @@ SourceIndex SourceTracker::obtain(const Probe& probe) {
 
 SourceTracker::Reception SourceTracker::receive(Probe& probe) {
     if (!multi_target_.is_empty() && counts_all_targets(probe.source, probe.destination) &&
-        multi_target_.receive(probe, key_of(probe))) {
+        multi_target_.receive(probe, key_of(probe), now_)) {
         return Reception::Taken;
     }
     SourceIndex source = table_.find(probe.pair);
@@ -270,7 +267,7 @@ SourceTracker::Reception SourceTracker::count(SourceIndex source, const Probe& p
             }
             return Reception::Taken;
         }
-        if (slow_.has_burst_ended(counter)) {
+        if (slow_.has_burst_ended(counter, second())) {
             slow_.end_burst(table_.at(source), key_of(probe), counter);
             counter.latest_item_at =
                 second();  // the next burst ends an idle time later at the earliest
@@ -290,10 +287,10 @@ void SourceTracker::follow(SourceIndex source, Counter& counter, const Probe& pr
         return;
     }
     if (counter.group == kNoGroup) {
-        reports_.report_repetition(table_.at(source), counter);
+        reports_.report_repetition(table_.at(source), counter, now_);
         counter.begin_next_line();
     } else {
-        reports_.judge_member(table_, source, counter);
+        reports_.judge_member(table_, source, counter, now_);
     }
 }
 
@@ -347,11 +344,12 @@ void SourceTracker::count_port(const Probe& probe, PortState state) {
         return;
     }
     if (counts_all_targets(probe.source, probe.destination) &&
-        multi_target_.count_port(probe, key_of(probe), state)) {
+        multi_target_.count_port(probe, key_of(probe), state, now_)) {
         return;
     }
     if (is_tcp_scan_probe(probe.probe)) {
-        if (const auto slow = slow_.add_probe(probe, slow_key_of(probe), target_of(probe))) {
+        if (const auto slow =
+                slow_.add_probe(probe, slow_key_of(probe), target_of(probe), second())) {
             report_slow_scan(*slow);
         }
     }
@@ -408,7 +406,7 @@ bool SourceTracker::count_item(SourceIndex source, const Probe& probe, PortState
         if (!are_ports_enough(*counter, settings) && counter->rate_reached == 0) {
             continue;
         }
-        if (!reports_.report_detection(table_, source, *counter)) {
+        if (!reports_.report_detection(table_, source, *counter, now_)) {
             forget_dropped(source, slow_key_of(probe));
             return true;
         }
@@ -440,7 +438,7 @@ void SourceTracker::take_back(const Probe& probe) {
         multi_target_.take_back(probe, key_of(probe));
     }
     if (is_tcp_scan_probe(probe.probe)) {
-        slow_.take_back(probe, slow_key_of(probe), target_of(probe));
+        slow_.take_back(probe, slow_key_of(probe), target_of(probe), second());
     }
 }
 
@@ -457,11 +455,11 @@ void SourceTracker::note_protocol(const Probe& probe) {
         return;
     }
     const bool is_multi_target = counts_all_targets(probe.source, probe.destination);
-    if (is_multi_target && multi_target_.receive(probe, key_of(probe))) {
+    if (is_multi_target && multi_target_.receive(probe, key_of(probe), now_)) {
         return;
     }
     if (!count_at_once(probe) && is_multi_target) {
-        multi_target_.count_port(probe, key_of(probe), PortState::Unanswered);
+        multi_target_.count_port(probe, key_of(probe), PortState::Unanswered, now_);
     }
 }
 
@@ -516,7 +514,7 @@ void SourceTracker::note_proof(const base::IpAddress& source, const base::IpAddr
                              extents_[table_.at(slow).extent].sources.contains(source))) {
         table_.for_each_counter(slow, note);
     }
-    multi_target_.note_proof(source, key);
+    multi_target_.note_proof(source, key, second());
 }
 
 bool SourceTracker::note_answer(PairKey pair, const base::IpAddress& source,
@@ -531,7 +529,7 @@ bool SourceTracker::note_answer(PairKey pair, const base::IpAddress& source,
         return true;
     }
     return !multi_target_.is_empty() && counts_all_targets(source, destination) &&
-           multi_target_.note_answer(key_of(source, destination, pair));
+           multi_target_.note_answer(key_of(source, destination, pair), second());
 }
 
 bool SourceTracker::receive_echo(Probe& probe) {
@@ -556,7 +554,7 @@ bool SourceTracker::receive_echo(Probe& probe) {
         return false;
     }
     counter.rate_reached = settings.threshold;
-    reports_.report_detection(table_, source, counter);
+    reports_.report_detection(table_, source, counter, now_);
     return true;
 }
 
@@ -611,7 +609,7 @@ std::optional<bool> SourceTracker::follow_traceroute(const Probe& probe, std::ui
 }
 
 void SourceTracker::end_counter(const SourceState& state, const Counter& counter) {
-    reports_.report_end(state, counter);
+    reports_.report_end(state, counter, now_);
     if (counter.kind == ScanKind::SlowScan) {
         slow_.note_end();
     }
@@ -655,7 +653,7 @@ TargetProbe SourceTracker::target_probe_of(const Probe& probe, bool is_new_sourc
 
 void SourceTracker::report(const std::optional<TargetDetection>& detection) {
     if (detection) {
-        reports_.report_target(*detection);
+        reports_.report_target(*detection, now_);
     }
 }
 
@@ -712,11 +710,11 @@ void SourceTracker::sweep(Second second) {
     while (const auto ended = table_.take_expired(second)) {
         end_counter(ended->state, ended->counter);
     }
-    multi_target_.sweep(second);
+    multi_target_.sweep(now_, second);
     report_ended_bursts();
     singles_.expire(second);
     while (const auto ended = targets_.end_one(second)) {
-        reports_.report_target(*ended);
+        reports_.report_target(*ended, now_);
     }
 }
 
@@ -735,11 +733,11 @@ std::optional<Second> SourceTracker::next_sweep() const {
 
 void SourceTracker::end_all() {
     end_all_counters();
-    multi_target_.drop_all();
+    multi_target_.drop_all(now_);
     report_ended_bursts();
     end_all_counters();
     while (const auto ended = targets_.end_one(std::numeric_limits<std::uint32_t>::max())) {
-        reports_.report_target(*ended);
+        reports_.report_target(*ended, now_);
     }
 }
 

@@ -93,7 +93,7 @@ void SourceTracker::note_slow_host(const Probe& probe) {
     begun.packets = probed ? probed->packets : 1;
     begun.bytes = probed ? probed->bytes : host.bytes;
     list_ports(begun, host.probe, host.source_port, host.destination_port);
-    reports_.report_detection(table_, source, begun);
+    reports_.report_detection(table_, source, begun, now_);
 }
 
 void SourceTracker::note_address_request(const base::IpAddress& sender,

@@ -76,11 +76,11 @@ void SourceTracker::report_slow_scan(const SlowScanDetector::Detection& detectio
         }
     }
     if (members.size() > 1) {
-        reports_.report_group(table_, members, ScanKind::SlowScan);
+        reports_.report_group(table_, members, ScanKind::SlowScan, now_);
     } else if (!members.empty()) {
         const SourceIndex source = members.front();
         table_.at(source).is_slow = reports_.report_detection(
-            table_, source, *table_.find_counter(source, ScanKind::SlowScan));
+            table_, source, *table_.find_counter(source, ScanKind::SlowScan), now_);
     }
 }
 

@@ -49,6 +49,7 @@ using sensor_track::ProbeHeader;
 using sensor_track::ProbeHistory;
 using sensor_track::ScanKind;
 using sensor_track::Second;
+using sensor_track::second_of;
 using sensor_track::SingleProbe;
 using sensor_track::SingleProbeTable;
 using sensor_track::SlowScanTable;

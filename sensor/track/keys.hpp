@@ -1,8 +1,11 @@
 // PairKey, SourceIndex, Second: the integers that identify sources and times in the tables.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
+
+#include "base/clock.hpp"
 
 namespace portcullis::sensor_track {
 
@@ -17,5 +20,10 @@ inline constexpr SourceIndex kNoIndex = std::numeric_limits<SourceIndex>::max();
 
 // Whole seconds since 1970, as iplog counts time.
 using Second = std::uint32_t;
+
+inline Second second_of(base::Timestamp time) {
+    return static_cast<Second>(
+        std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
 
 }  // namespace portcullis::sensor_track
