@@ -55,10 +55,7 @@ void SmurfDetector::set_settings(const TrackerSettings& settings) {
     next_->set_settings(settings);
 }
 
-std::uint32_t SmurfDetector::second() const {
-    return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count());
-}
+Second SmurfDetector::second() const { return second_of(now_); }
 
 // Most packets are TCP, and need no work here while no network is counted.
 void SmurfDetector::on_inbound(const Packet& packet, base::Timestamp now) {
