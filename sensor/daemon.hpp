@@ -1,4 +1,4 @@
-// The pid file, and whom the sensor becomes, with iplog's texts.
+// The pid file, and the user and group of the sensor, with iplog's messages.
 #pragma once
 
 #include <string>

@@ -15,18 +15,19 @@ namespace {
 using sensor_capture::CaptureCounters;
 using sensor_capture::FrameSource;
 
-// Lines other than detections wait for the end of a batch at most.
+// Lines other than detections wait at most for the end of a batch.
 constexpr int kBatch = 64;
-// After so many batches other interfaces and signals get their turn.
+// Batches of one interface after which other interfaces and signals get their turn.
 constexpr int kMaxBatches = 64;
 
-// News come in bursts: an interface that comes up has a name, a state, addresses.
+// The kernel reports changes in groups: an interface that comes up gets a name, a state and
+// addresses.
 constexpr std::chrono::milliseconds kNewsDelay{100};
 
 constexpr std::chrono::seconds kFirstRetry{5};
 constexpr std::chrono::seconds kLongestRetry{300};
 
-// Interfaces of containers come and go; of those that went, so many are remembered.
+// Most interfaces that are remembered after they have disappeared, as those of containers do.
 constexpr std::size_t kMaxMissing = 256;
 
 void add(const CaptureCounters& more, CaptureCounters& sum) {
@@ -126,7 +127,8 @@ void Interfaces::lose(Interface& interface) {
     }
 }
 
-// libpcap does not always notice: the error of the socket comes while the interface is still there.
+// libpcap does not always notice it, because the socket reports the error while the interface still
+// exists.
 void Interfaces::lose_vanished() {
     for (const auto& interface : interfaces_) {
         if (interface->source && ::if_nametoindex(interface->name.c_str()) != interface->index) {
@@ -185,7 +187,7 @@ void Interfaces::set_filter(const sensor_capture::FilterSettings& filter) {
 void Interfaces::apply_filter(Interface& interface) {
     sensor_capture::FilterSettings filter = settings_.filter;
     filter.ours = own_addresses_;
-    // What belongs to a VLAN is left to that VLAN's own interface, if we listen there too.
+    // Frames of a VLAN are left to the interface of that VLAN if we listen on it as well.
     for (const sensor_capture::VlanInterface& vlan : vlans_) {
         const bool is_open = std::any_of(
             interfaces_.begin(), interfaces_.end(),
@@ -194,7 +196,7 @@ void Interfaces::apply_filter(Interface& interface) {
             filter.other_vlans.push_back(vlan.vlan);
         }
     }
-    // What PPPoE or MACsec carry is shown by the interface at their end as well.
+    // The interface at the end of PPPoE or MACsec shows the contents as well.
     filter.pppoe = !is_open_type("ppp");
     filter.macsec = !is_open_type("macsec");
     if (!interface.source->set_filter(filter)) {
@@ -278,7 +280,7 @@ void Interfaces::open_missing(bool is_news) {
     if (has_opened && (!vlans_.empty() || is_open_type("ppp") || is_open_type("macsec"))) {
         apply_filters();
     }
-    // Unnamed ones only: a named one is waited for as long as it takes.
+    // Only unnamed interfaces: the sensor waits for a named one without a limit.
     if (settings_.names.empty() && missing() > kMaxMissing) {
         const auto gone = std::find_if(interfaces_.begin(), interfaces_.end(),
                                        [](const auto& each) { return each->source == nullptr; });

@@ -1,9 +1,10 @@
-// Interfaces: the network interfaces that a LiveSensor listens on: read when frames wait, given a
-// kernel filter, followed when the host changes, opened again when they come back.
+// Interfaces: the network interfaces that a LiveSensor listens on. It reads them when frames wait,
+// sets their kernel filters, follows changes of the host and opens an interface again when it comes
+// back.
 //
-// An interface that vanishes is said once and counted. It is tried again as soon as the kernel
-// tells that it is there and up, and every few seconds, at longer and longer intervals as long as
-// opening it fails. One thread, that of the event loop.
+// An interface that disappears is logged once and counted. It is opened again as soon as the kernel
+// reports it up, and is tried every few seconds; the interval grows as long as opening fails. One
+// thread, that of the event loop.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +21,15 @@
 
 namespace portcullis {
 
-// An open interface, handed over by the opener so that it can happen before fork() and while root.
+// An open interface. It is opened by the caller, so that this can be done as root and before
+// fork().
 struct OpenInterface {
     std::string name;
     std::unique_ptr<sensor_capture::FrameSource> source;
 };
 
-// Opens the named interfaces, or all usable ones. What cannot be opened is left out and named in
-// `failures`.
+// Opens the named interfaces, or all usable ones. Interfaces that cannot be opened are left out and
+// reported in `failures`.
 std::vector<OpenInterface> open_interfaces(const std::vector<std::string>& names, bool promiscuous,
                                            std::vector<std::string>& failures);
 
@@ -38,7 +40,7 @@ class Interfaces {
         bool is_promiscuous = false;
         sensor_capture::FilterSettings filter;  // but for addresses and VLANs
     };
-    // What the owner does. All must stay callable as long as the object lives.
+    // Calls to the owner. All must stay valid as long as the object exists.
     struct Owner {
         sensor_capture::FrameSink& sink;
         std::function<void()> after_batch;            // lines that wait can be written
@@ -50,22 +52,23 @@ class Interfaces {
     Interfaces(base::EventLoop& loop, Settings settings, Owner owner,
                std::vector<OpenInterface> open);
 
-    // Of this host, on all interfaces; sorted.
+    // The addresses of this host on all interfaces; sorted.
     const std::vector<base::IpAddress>& own_addresses() const { return own_addresses_; }
 
-    // Reads all frames that wait.
+    // Reads all waiting frames.
     void drain();
     // Looks for changes of the host's interfaces and addresses. Call it now and then, since the
     // kernel may fail to report one, and every few seconds while missing() is not 0.
     void follow_host();
-    // Listens on these from now on (empty = all usable ones): leaves the others, opens what is new.
+    // Listens on these interfaces from now on (empty = all usable ones): closes the others and
+    // opens new ones.
     void listen_on(const std::vector<std::string>& names, bool is_promiscuous);
-    // What the kernel is to let through from now on.
+    // Sets which packets the kernel passes from now on.
     void set_filter(const sensor_capture::FilterSettings& filter);
 
-    // Of all interfaces, also of those that went down.
+    // The counters of all interfaces, including those that went down.
     sensor_capture::CaptureCounters counters() const;
-    // How often one went down; how many are not there now.
+    // How often an interface went down, and the number of interfaces that are missing now.
     std::uint64_t losses() const { return losses_; }
     std::size_t missing() const;
 
@@ -78,7 +81,7 @@ class Interfaces {
         std::string device_type;  // when it was opened
         bool was_open = false;
         bool is_wanted = true;
-        base::Timestamp retry_at;  // not before, unless the kernel tells of a change
+        base::Timestamp retry_at;  // not before, unless the kernel reports a change
         std::chrono::seconds retry_delay{0};
     };
 
@@ -88,7 +91,7 @@ class Interfaces {
     void read(Interface& interface);
     void close(Interface& interface);
     void lose(Interface& interface);
-    // Those that are not any more what was opened by their name.
+    // Closes interfaces whose name now belongs to another device.
     void lose_vanished();
     void apply_filter(Interface& interface);
     void apply_filters();

@@ -51,8 +51,9 @@ sensor_detect::ReturnPath HostReturnPath::judge(const base::IpAddress& source,
     return sensor_detect::ReturnPath::Unknown;
 }
 
-LiveSensor::LiveSensor(Sensor& sensor, const sensor_config::SensorSettings& settings,
-                       Options options, std::vector<OpenInterface> open)
+LiveSensor::LiveSensor(sensor_pipeline::Sensor& sensor,
+                       const sensor_config::SensorSettings& settings, Options options,
+                       std::vector<OpenInterface> open)
     : sensor_(sensor),
       options_(std::move(options)),
       interfaces_(loop_, options_.interfaces,
@@ -100,7 +101,7 @@ void LiveSensor::say(const std::string& text) {
 }
 
 void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
-    sensor_resolve::ResolverSettings resolver;
+    sensor_lookup::NameResolverSettings resolver;
     if (settings[Switch::TcpResolve] || settings[Switch::UdpResolve] ||
         settings[Switch::IcmpResolve]) {
         for (const base::IpAddress& address : options_.nameservers()) {
@@ -111,7 +112,7 @@ void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
     base::Result<void> set;
     if (resolver_) {
         set = resolver_->set_settings(resolver);
-    } else if (auto started = sensor_resolve::NameResolver::start(loop_, resolver)) {
+    } else if (auto started = sensor_lookup::NameResolver::start(loop_, resolver)) {
         resolver_ = std::move(*started);
         sensor_.reporter().set_host_lookup(resolver_.get());
         sensor_.set_own_traffic([this](const sensor_packet::Packet& packet) {
@@ -124,7 +125,7 @@ void LiveSensor::set_up_lookups(const sensor_config::SensorSettings& settings) {
         say(fmt::format("Warning: {}", set.error().message));
     }
     if (settings[Switch::GetIdent] && !ident_) {
-        ident_ = std::make_unique<sensor_resolve::IdentClient>(
+        ident_ = std::make_unique<sensor_lookup::IdentClient>(
             loop_, [this](sensor_detect::Observation attempt, std::string_view user) {
                 attempt.time = clock_.now();
                 sensor_.reporter().report_attempt(attempt, user);
@@ -143,7 +144,7 @@ void LiveSensor::set_up_fooler(bool is_wanted) {
         options_.fooler.reset();
     } else if (!options_.fooler) {
         const base::CapabilityInEffect privilege(CAP_NET_RAW);
-        if (auto opened = sensor_fool::NmapFooler::open()) {
+        if (auto opened = sensor_fingerprint::NmapFooler::open()) {
             options_.fooler = std::move(*opened);
         } else {
             say(fmt::format("Warning: {}", opened.error().message));
@@ -154,7 +155,7 @@ void LiveSensor::set_up_fooler(bool is_wanted) {
         return;
     }
     sensor_.set_on_tcp([this](const sensor_packet::Packet& packet, base::Timestamp now) {
-        // Never in the name of hosts that are only watched over (promisc).
+        // Never in the name of hosts that are only watched (promisc).
         const auto& ours = interfaces_.own_addresses();
         if (std::binary_search(ours.begin(), ours.end(), packet.destination)) {
             options_.fooler->on_packet(packet, now);
@@ -169,8 +170,8 @@ void LiveSensor::after_packets() {
     }
 }
 
-SensorCounters LiveSensor::counters() {
-    SensorCounters counters = sensor_.counters();
+sensor_pipeline::SensorCounters LiveSensor::counters() {
+    sensor_pipeline::SensorCounters counters = sensor_.counters();
     const sensor_capture::CaptureCounters captured = interfaces_.counters();
     counters.emplace_back("packets_captured", captured.received);
     counters.emplace_back("packets_dropped_by_kernel", captured.dropped_by_kernel);
@@ -198,7 +199,7 @@ SensorCounters LiveSensor::counters() {
 
 void LiveSensor::on_time() {
     armed_for_.reset();
-    // An answer that waits in the capture buffer must be seen before its probe is called overdue.
+    // An answer that waits in the capture buffer must be processed before its probe is overdue.
     const base::Timestamp now = clock_.now();
     interfaces_.drain();
     sensor_.advance(now);
@@ -222,7 +223,7 @@ void LiveSensor::end(int signal) {
         ident_->give_up();
     }
     sensor_.finish(clock_.now());
-    say(fmt::format("iplog statistics: {}", statistics_text(counters())));
+    say(fmt::format("iplog statistics: {}", sensor_pipeline::statistics_text(counters())));
     sensor_.log().add(clock_.now(), fmt::format("Caught signal {}, exiting.", signal));
     sensor_.log().finish(clock_.now());
     options_.report_counters(counters());

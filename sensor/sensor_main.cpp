@@ -17,9 +17,9 @@
 #include "sensor/config/command_line.hpp"
 #include "sensor/config/iplog_conf.hpp"
 #include "sensor/daemon.hpp"
-#include "sensor/fool/nmap_fooler.hpp"
+#include "sensor/fingerprint/nmap_fooler.hpp"
 #include "sensor/live_sensor.hpp"
-#include "sensor/sensor.hpp"
+#include "sensor/pipeline/sensor.hpp"
 #include "sensor/status_file.hpp"
 #include "sensor/system_calls.hpp"
 
@@ -34,7 +34,8 @@ using sensor_config::Switch;
 constexpr int kFatal = 255;
 constexpr int kUsage = 2;
 
-// A capture file ends with so much more time, for what is still going on to expire.
+// After the last packet of a capture file the clock advances by this much, so that running scans
+// expire.
 constexpr std::chrono::seconds kFlushTime{75};
 
 void say(std::string_view text) {
@@ -47,10 +48,10 @@ int fatal(std::string_view text) {
     return kFatal;
 }
 
-// What is looked up in files, never over the network.
+// Names from files; the network is never asked.
 struct Names {
-    sensor_report::ServiceNames services;
-    sensor_report::HostNames hosts;
+    sensor_report::ServicesFile services;
+    sensor_report::HostsFile hosts;
     std::vector<base::IpAddress> nameservers;
     std::string nameservers_fault;  // why they are not known; empty = they are
 };
@@ -62,8 +63,8 @@ std::string text_of(const std::string& path) {
 
 Names load_names(const CommandLine& command_line) {
     Names names;
-    names.services = sensor_report::ServiceNames::parse(text_of(command_line.services_file));
-    names.hosts = sensor_report::HostNames::parse(text_of(command_line.hosts_file));
+    names.services = sensor_report::ServicesFile::parse(text_of(command_line.services_file));
+    names.hosts = sensor_report::HostsFile::parse(text_of(command_line.hosts_file));
     if (const auto text = base::read_text_file(command_line.resolv_conf)) {
         names.nameservers = sensor_report::parse_nameservers(*text, names.hosts);
     } else {
@@ -72,8 +73,9 @@ Names load_names(const CommandLine& command_line) {
     return names;
 }
 
-// Without a file at the usual place the defaults hold. One that was named, or that is there and
-// cannot be read, is no reason to go on: what it tells to ignore would be detected.
+// If there is no file at the usual place, the defaults apply. If the file was named by the user, or
+// exists but cannot be read, the start fails: otherwise the sensor would report what the file says
+// to ignore.
 base::Result<std::string> configuration_text(const CommandLine& command_line) {
     auto text = base::read_text_file(command_line.config_file);
     if (text) {
@@ -88,14 +90,14 @@ base::Result<std::string> configuration_text(const CommandLine& command_line) {
     return text;
 }
 
-// What is wrong or odd, in iplog's words.
+// Faults and notes, in iplog's words.
 struct Messages {
     std::vector<std::string> texts;
     bool has_faults = false;  // of the configuration file
 };
 
-// File, then command line, then what follows from them. Faults of the file are added to
-// `messages`; a Diagnostic: nothing can be done with it.
+// Applies the file, then the command line, then derive_settings(). Faults of the file are added to
+// `messages`. Error: the settings cannot be used.
 base::Result<SensorSettings> load_settings(const CommandLine& command_line, const Names& names,
                                            Messages& messages) {
     const auto text = configuration_text(command_line);
@@ -118,7 +120,7 @@ base::Result<SensorSettings> load_settings(const CommandLine& command_line, cons
         messages.texts.push_back("Unable to add dns ignore rules: " + names.nameservers_fault);
     }
     base::Diagnostics problems;
-    sensor_config::settle(settings, names.nameservers, problems);
+    sensor_config::derive_settings(settings, names.nameservers, problems);
     if (problems.has_errors()) {
         return base::fail(problems.all().front());
     }
@@ -130,15 +132,17 @@ base::Result<std::unique_ptr<sensor_report::LogTarget>> open_log(const SensorSet
         return sensor_report::standard_output();
     }
     if (!settings.log_file.empty()) {
-        // A log that is a FIFO may lose its reader; that is tried again like a full disk.
+        // If the log is a FIFO, its reader may go away. The write is then tried again, as with a
+        // full disk.
         static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
         return sensor_report::open_log_file(settings.log_file);
     }
     return sensor_report::syslog_target(settings.facility, settings.priority);
 }
 
-// A capture of another host read without --local gives no line at all, and nothing would say why.
-void warn_of_foreign_capture(const CommandLine& command_line, const SensorCounters& counters) {
+// A capture of another host gives no line without --local, so this says why.
+void warn_of_foreign_capture(const CommandLine& command_line,
+                             const sensor_pipeline::SensorCounters& counters) {
     const bool has_packet_of_ours =
         std::any_of(counters.begin(), counters.end(), [](const auto& counter) {
             return counter.second > 0 &&
@@ -163,7 +167,7 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
     if (!target) {
         return fatal(target.error().message);
     }
-    Sensor sensor(settings, names.services, names.hosts, std::move(*target));
+    sensor_pipeline::Sensor sensor(settings, names.services, names.hosts, std::move(*target));
     sensor.set_local_addresses(command_line.local_addresses.empty()
                                    ? sensor_capture::host_addresses()
                                    : command_line.local_addresses);
@@ -185,9 +189,9 @@ int read_capture(const CommandLine& command_line, const SensorSettings& settings
     const base::Timestamp end = sensor.last_packet() + kFlushTime;
     sensor.advance(end);
     sensor.finish(end);
-    const SensorCounters counters = sensor.counters();
+    const sensor_pipeline::SensorCounters counters = sensor.counters();
     if (settings[Switch::Verbose]) {
-        fmt::print(stderr, "{}\n", statistics_text(counters));
+        fmt::print(stderr, "{}\n", sensor_pipeline::statistics_text(counters));
     }
     warn_of_foreign_capture(command_line, counters);
     return exit_code;
@@ -227,7 +231,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         say(fmt::format("Warning: {}", failure));
     }
     if (settings[Switch::FoolNmap]) {
-        auto fooler = sensor_fool::NmapFooler::open();
+        auto fooler = sensor_fingerprint::NmapFooler::open();
         if (!fooler) {
             pid_file->remove();
             return fatal(fooler.error().message);
@@ -243,7 +247,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         pid_file->remove();
         return fatal(target.error().message);
     }
-    // The log is opened again after a rotation, as the user that we become.
+    // After a rotation the log is opened again by the user that the process becomes.
     if (identity->user && ::geteuid() == 0) {
         if (auto given = (*target)->give_to(*identity->user, *identity->group); !given) {
             say(fmt::format("Warning: {}", given.error().message));
@@ -263,7 +267,7 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return fatal(dropped.error().message);
     }
 
-    Sensor sensor(settings, names.services, names.hosts, std::move(*target));
+    sensor_pipeline::Sensor sensor(settings, names.services, names.hosts, std::move(*target));
     sensor.set_local_addresses(sensor_capture::host_addresses());
     sensor.log().set_on_trouble(
         [](const std::string& trouble) { fmt::print(stderr, "portcullis-sensor: {}\n", trouble); });
@@ -282,7 +286,9 @@ int listen(const CommandLine& command_line, const SensorSettings& settings, Name
         return std::move(*reloaded);
     };
     options.nameservers = [&] { return names.nameservers; };
-    options.report_counters = [&](const SensorCounters& counters) { status->write(counters); };
+    options.report_counters = [&](const sensor_pipeline::SensorCounters& counters) {
+        status->write(counters);
+    };
     int exit_code = 0;
     {
         LiveSensor live(sensor, settings, std::move(options), std::move(open));

@@ -9,7 +9,7 @@
 namespace portcullis {
 namespace {
 
-// More than all counters with twenty digits each.
+// Larger than all counters with twenty digits each.
 constexpr std::size_t kSize = 4096;
 
 }  // namespace
@@ -18,7 +18,7 @@ base::Result<StatusFile> StatusFile::open(const std::string& path) {
     if (path.empty()) {
         return StatusFile(base::UniqueFd());
     }
-    // Not waiting for whoever reads a FIFO there.
+    // O_NONBLOCK: if the path is a FIFO, the open must not wait for a reader.
     base::UniqueFd fd(
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
     if (!fd || ::ftruncate(fd.get(), 0) != 0) {
@@ -28,7 +28,7 @@ base::Result<StatusFile> StatusFile::open(const std::string& path) {
     return StatusFile(std::move(fd));
 }
 
-void StatusFile::write(const SensorCounters& counters) {
+void StatusFile::write(const sensor_pipeline::SensorCounters& counters) {
     if (!fd_) {
         return;
     }

@@ -1,15 +1,15 @@
-// StatusFile: the sensor's counters where portcullis-control finds them (`status`).
+// StatusFile: publishes the counters of the sensor for `portcullis-control status`.
 //
-// Opened as root and kept open, since its folder is closed to the user that the sensor becomes.
-// Written in place: one JSON object, padded to a fixed size so that a reader never sees a mixture
-// of two lengths.
+// It is opened as root and stays open, because the user that the sensor becomes has no access to
+// the folder. It is written in place: one JSON object, padded to a fixed size, so that a reader
+// never sees a mixture of two lengths.
 #pragma once
 
 #include <string>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
-#include "sensor/sensor.hpp"
+#include "sensor/pipeline/sensor.hpp"
 
 namespace portcullis {
 
@@ -18,8 +18,8 @@ class StatusFile {
     // An empty path: there is no file, and write() does nothing. Error "unwritable-file".
     static base::Result<StatusFile> open(const std::string& path);
 
-    // Writes the counters if they have changed. What cannot be written is of no consequence.
-    void write(const SensorCounters& counters);
+    // Writes the counters if they have changed. A failure is ignored.
+    void write(const sensor_pipeline::SensorCounters& counters);
 
   private:
     explicit StatusFile(base::UniqueFd fd) : fd_(std::move(fd)) {}

@@ -8,10 +8,11 @@
 
 namespace portcullis {
 
-// Limits the process to what capture, log, names, reload and reopening an interface take. To be
-// called when privileges are dropped and the event loop is set up. A call that is refused is named
-// on standard error and, if `log_file` is not empty, by a line at its end; then the process ends.
-// Does nothing in builds with sanitizers (base::kCanLimitSystemCalls). Error "seccomp".
+// Limits the process to the system calls that capture, log, names, reload and reopening an
+// interface need. Call it when privileges are dropped and the event loop is set up. A refused call
+// is reported on standard error and, if `log_file` is not empty, in a line at its end; then the
+// process ends. Does nothing in builds with sanitizers (base::kCanLimitSystemCalls). Error
+// "seccomp".
 base::Result<void> limit_system_calls(const std::string& log_file);
 
 }  // namespace portcullis

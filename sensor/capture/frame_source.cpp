@@ -60,8 +60,8 @@ base::Result<LinkType> link_of(pcap_t* pcap, const std::string& source) {
 }
 
 base::Timestamp time_of(const pcap_pkthdr& header) {
-    // With nanosecond precision asked for, tv_usec holds nanoseconds. A file may hold anything.
-    // Detectors know no time after 2096; what follows the last frame must lie before that.
+    // With nanosecond precision tv_usec holds nanoseconds. A file may hold any time. Detectors know
+    // no time after 2096, and the time that follows the last frame must be before that.
     constexpr std::int64_t kLatest = 3'999'000'000;
     // Seconds are unsigned in pcap files; libpcap takes those after 2038 for negative ones.
     const std::int64_t said = header.ts.tv_sec;
@@ -99,9 +99,9 @@ class PcapSource final : public FrameSource {
         if (fd_ < 0) {
             return true;
         }
-        // Not by pcap_setfilter(): that applies a new filter to the frames that wait as well, in
-        // user space, where it takes every frame for one that came in, and ignores how much of a
-        // frame the filter wants.
+        // Not by pcap_setfilter(): it also applies a new filter to the waiting frames, in user
+        // space. There it takes every frame for an inbound one and ignores the snapshot length of
+        // the filter.
         std::vector<sock_filter> program = kernel_filter(link_, settings);
         const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
         return ::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
@@ -138,9 +138,9 @@ class PcapSource final : public FrameSource {
     std::uint32_t interface_index_;
 };
 
-// libpcap reads each packet with two calls of fread(3): with stdio's own buffer of 4 KB and a lock
-// in each call, that costs as much as all that is done with the packet afterwards.
-// `buffer` must outlive what is returned.
+// libpcap reads each packet with two calls of fread(3). With the 4 KB buffer of stdio and a lock in
+// each call they would cost as much as the rest of the work on the packet. `buffer` must outlive
+// the result.
 pcap_t* open_with_large_buffer(const std::string& path, std::vector<char>& buffer,
                                std::array<char, PCAP_ERRBUF_SIZE>& error) {
     constexpr std::size_t kFileBuffer = 256 * 1024;
@@ -198,8 +198,8 @@ base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& nam
     }
     pcap_set_snaplen(pcap.get(), static_cast<int>(kLongSnapshot));
     pcap_set_promisc(pcap.get(), promiscuous ? 1 : 0);
-    // Each frame is handed over as it arrives: with a block timer of even 4 ms a fast scanner
-    // learns dozens of ports more.
+    // Each frame is delivered as it arrives. Even a block timer of 4 ms would let a fast scanner
+    // learn dozens of ports more.
     pcap_set_immediate_mode(pcap.get(), 1);
     pcap_set_buffer_size(pcap.get(), kBufferBytes);
     pcap_set_tstamp_precision(pcap.get(), PCAP_TSTAMP_PRECISION_NANO);

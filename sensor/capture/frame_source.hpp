@@ -1,7 +1,7 @@
 // Frames and where they come from.
 //
-// First stage of the sensor. A FrameSource hands out frames in order; they are views into the
-// capture buffer and die when on_frame() returns. Single-threaded.
+// First stage of the sensor. A FrameSource delivers frames in order. They are views into the
+// capture buffer, valid until on_frame() returns. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Frame {
     base::Timestamp time;                 // of the capture
     std::span<const std::uint8_t> bytes;  // as much as was captured
     LinkType link = LinkType::Ethernet;
-    // Of the kernel, of the interface that captured it; 0 = not known: a file, or "any".
+    // Kernel index of the interface that captured it; 0 = not known: a file, or "any".
     std::uint32_t interface_index = 0;
 };
 
@@ -42,13 +42,14 @@ struct CaptureCounters {
 class FrameSource {
   public:
     virtual ~FrameSource() = default;
-    // Hands at most `limit` waiting frames to `sink` and returns how many there were. 0: none was
-    // waiting, or a file is at its end. Error "capture-failed": the source is of no more use.
+    // Delivers at most `limit` waiting frames to `sink` and returns their number. 0 = none is
+    // waiting, or a file is at its end. Error "capture-failed": the source cannot be used any
+    // longer.
     virtual base::Result<int> read(int limit, FrameSink& sink) = 0;
     // Readable when frames wait; -1 for files.
     virtual int fd() const { return -1; }
-    // Which frames are handed out from now on; files have no filter. false: the kernel refuses the
-    // filter, and the former one stays.
+    // Sets which frames are delivered from now on; files have no filter. Returns false if the
+    // kernel refuses the filter; then the former one stays.
     virtual bool set_filter(const FilterSettings& /*settings*/) { return true; }
     virtual CaptureCounters counters() { return {}; }
 };
@@ -56,9 +57,9 @@ class FrameSource {
 // A pcap or pcapng file. Errors "unreadable-capture", "unknown-link-type".
 base::Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path);
 
-// An interface, both directions, without delay, filtered by the kernel to what the detectors look
-// at (kernel_filter.hpp): bulk TCP stays out of user space. `promiscuous`: frames for others too.
-// Errors "unusable-interface", "unknown-link-type".
+// An interface: both directions, without delay. The kernel passes only the frames that the
+// detectors need (kernel_filter.hpp), so that bulk TCP stays out of user space. `promiscuous`:
+// frames to other hosts as well. Errors "unusable-interface", "unknown-link-type".
 base::Result<std::unique_ptr<FrameSource>> open_interface(const std::string& name,
                                                           bool promiscuous);
 

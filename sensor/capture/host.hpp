@@ -1,6 +1,6 @@
-// Host: which interfaces and addresses this machine has, and when that changes.
+// Host: the interfaces and addresses of this machine, and notices of their changes.
 //
-// Asked by LiveSensor. Plain functions and a netlink socket, which needs no privilege.
+// Used by LiveSensor. Plain functions and a netlink socket, which needs no privilege.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace portcullis::sensor_capture {
 
-// All interfaces that are up; without loopback, and without those that are part of a bridge or
-// bond, as that shows the same frames.
+// All interfaces that are up, except loopback and the members of a bridge or bond, which shows the
+// same frames.
 std::vector<std::string> usable_interfaces();
 
 bool is_up(const std::string& interface);
@@ -22,7 +22,7 @@ bool is_up(const std::string& interface);
 // The addresses of this host, on all interfaces; sorted.
 std::vector<base::IpAddress> host_addresses();
 
-// An interface that stands for a VLAN of another one, where the frames are seen with the tag.
+// The interface of a VLAN. The frames appear on its parent interface as well, with the tag.
 struct VlanInterface {
     std::string name;
     std::uint16_t vlan = 0;
@@ -33,20 +33,20 @@ std::vector<VlanInterface> vlan_interfaces();
 // Reads the text of /proc/net/vlan/config: two lines of heading, then "eth0.7 | 7 | eth0".
 std::vector<VlanInterface> parse_vlan_interfaces(std::string_view text);
 
-// What the kernel calls the kind of an interface, such as "ppp", "macsec", "vlan", "bridge"; empty
-// for plain ones and those that are not there.
+// The kernel's name for the kind of an interface, such as "ppp", "macsec", "vlan", "bridge"; empty
+// for a plain interface and for one that does not exist.
 std::string device_type(const std::string& interface);
 // Reads the text of /sys/class/net/IF/uevent: lines NAME=VALUE, one of them DEVTYPE.
 std::string parse_device_type(std::string_view text);
 
-// Tells that links or addresses have changed, not how.
+// Notices that links or addresses have changed, without details.
 class HostChanges {
   public:
-    // Without a socket (fd() is -1) if the kernel has no netlink for us.
+    // Has no socket (fd() is -1) if the kernel refuses netlink.
     HostChanges();
-    // Readable when there is news.
+    // Readable after a change.
     int fd() const { return fd_.get(); }
-    // Throws the news away.
+    // Discards the notices.
     void drain();
 
   private:

@@ -24,15 +24,15 @@ constexpr std::uint32_t kNextType = 2;       // an EtherType, while X moves behi
 // Of the tags in kTags only those of VLANs have this length.
 constexpr std::uint8_t kVlanTagLength = 4;
 
-// Headers that may stand before the transport header (IANA).
+// Headers that may precede the transport header (IANA).
 constexpr std::array<std::uint8_t, 8> kExtensionHeaders{0, 43, 44, 51, 60, 135, 139, 140};
 
-// IP protocols (IANA) whose packets are bulk: what they carry is not looked at.
+// IP protocols (IANA) whose packets are bulk: no detector needs their contents.
 constexpr std::array<std::uint8_t, 8> kTunnels{4, 41, 47, 50, 94, 97, 115, 137};
 constexpr std::uint8_t kAuthentication = 51;
 constexpr std::uint8_t kSctp = 132;
 
-// Chunk types of SCTP that a detector looks at: see the header.
+// Chunk types of SCTP that a detector needs: see the header.
 constexpr std::array<std::uint8_t, 6> kSctpChunks{1, 2, 6, 10, 11, 14};
 
 // Instructions with labels to jump to. Conditional jumps reach 255 instructions only; so each
@@ -96,7 +96,7 @@ std::uint32_t word_of(const base::IpAddress& address, std::size_t at) {
            (std::uint32_t{bytes[2]} << 8) | bytes[3];
 }
 
-// What the parts of the program have in common. X is the place of the IP header at `ipv4` and
+// The labels that the parts of the program share. X is the offset of the IP header at `ipv4` and
 // `ipv6`.
 class FilterWriter {
   public:
@@ -499,7 +499,8 @@ void FilterWriter::write_addresses(base::IpFamily family, std::uint32_t source,
     out_.place(is_from_us);
     out_.load_ancillary(SKF_AD_PKTTYPE);
     out_.jump_if(BPF_JEQ, PACKET_OUTGOING, accept_);
-    // Nobody else can put a packet on the loopback, and libpcap shows only what comes in there.
+    // Only this host can put a packet on the loopback, and libpcap shows only inbound packets
+    // there.
     out_.load_ancillary(SKF_AD_HATYPE);
     out_.jump_if(BPF_JEQ, ARPHRD_LOOPBACK, accept_);
     out_.jump(drop_);

@@ -34,14 +34,16 @@ namespace portcullis::sensor_capture {
 struct FilterSettings {
     bool tcp = true;
     bool udp = true;
-    // TCP with ECE or CWR whatever else is set: iplog 2.2.3 calls that bogus.
+    // Passes TCP with ECE or CWR and any other flags, because iplog 2.2.3 calls that bogus.
     bool congestion_flags = false;
-    // Of our host. What comes in with one of them as its source (but by the loopback) is forged,
-    // lest somebody answers his own probes in our name. Empty = not known: everything passes.
+    // The addresses of our host. An inbound packet with one of them as its source (except on the
+    // loopback) is forged and does not pass, so that nobody can answer their own probes in our
+    // name. Empty = not known: everything passes.
     std::vector<base::IpAddress> ours;
-    // Only what comes from or goes to `ours`; false in promisc mode.
+    // Pass only packets from or to `ours`; false in promisc mode.
     bool only_ours = true;
-    // SCTP and all IP protocols but TCP, UDP, ICMP and ICMPv6. iplog 2.2.3 looks at none of them.
+    // Pass SCTP and all IP protocols except TCP, UDP, ICMP and ICMPv6. iplog 2.2.3 ignores all of
+    // them.
     bool other_protocols = true;
     bool arp = false;
     // False where another source shows what PPPoE or MACsec carry here.
@@ -53,13 +55,13 @@ struct FilterSettings {
     bool operator==(const FilterSettings&) const = default;
 };
 
-// As many bytes of a frame are kept: of a plain one all headers; of fragments, extension headers
-// and ICMPv6 errors whatever an Ethernet frame holds, as headers can be anywhere in it.
+// Bytes of a frame that are kept. Of a plain frame all headers; of fragments, extension headers and
+// ICMPv6 errors a whole Ethernet frame, because headers can be anywhere in it.
 inline constexpr std::uint32_t kShortSnapshot = 192;
 inline constexpr std::uint32_t kLongSnapshot = 1536;
 
-// More addresses than these would make the program long and slow: then `only_ours` is not kept,
-// and the rest can be forged.
+// Most addresses in the program. More of them would make it long and slow: then `only_ours` is
+// ignored, and forged packets pass.
 inline constexpr std::size_t kMaxFilteredAddresses = 32;
 
 inline constexpr std::uint32_t kMaxFilteredHeaders = 5;

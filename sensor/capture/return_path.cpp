@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::chrono::seconds kKept{1};
 
-// An interface on a bridge on a bond on an interface: as deep as anybody stacks them.
+// Deepest stack of interfaces that is followed: an interface on a bridge on a bond on an interface.
 constexpr int kMaxStack = 4;
 
 // Header, route and three attributes of 16 bytes at most.
@@ -91,7 +91,7 @@ std::vector<unsigned> interfaces_of(std::span<const std::uint8_t> answer) {
     return interfaces;
 }
 
-// By which interfaces packets to `target` may leave; none if there is no route.
+// The interfaces by which packets to `target` may leave; empty if there is no route.
 std::vector<unsigned> route_interfaces(const base::IpAddress& target,
                                        const std::optional<base::IpAddress>& from) {
     const base::UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));

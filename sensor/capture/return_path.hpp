@@ -1,9 +1,10 @@
-// Return path: by which interface the host would answer a source, and whether the kernel takes
-// packets of that source from the interface on which they came in.
+// Return path: the interface by which the host would answer a source, and whether the kernel
+// accepts packets of that source from the interface on which they arrived.
 //
-// Asked for each detection and when packets of a source arrive on another interface than before,
-// never for each packet: one question to the kernel takes some 40 microseconds. Needs no privilege
-// and never waits. ReturnPaths is single-threaded; the function may be called from any thread.
+// Used for each detection, and when packets of a source arrive on another interface than before.
+// Not used for each packet, because one query to the kernel takes some 40 microseconds. Needs no
+// privilege and never waits. ReturnPaths is single-threaded; the function may be called from any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +31,15 @@ enum class ReturnPath : std::uint8_t {
 ReturnPath judge_return_path(const base::IpAddress& source, std::uint32_t interface_index,
                              const std::optional<base::IpAddress>& destination = std::nullopt);
 
-// The same, with answers that are kept for a second: a source that is detected as several kinds of
-// scan at once is asked for once.
+// The same with a cache: an answer is kept for a second, so that a source which is detected as
+// several kinds of scan at once needs one query.
 class ReturnPaths {
   public:
-    // `now` may go back; later answers are then asked for again.
+    // `now` may go back; newer answers are then queried again.
     ReturnPath judge(const base::IpAddress& source, std::uint32_t interface_index,
                      const std::optional<base::IpAddress>& destination, base::Timestamp now);
 
-    // Answers that are kept now; at most kMaxAnswers.
+    // Number of cached answers; at most kMaxAnswers.
     std::size_t size() const { return answers_.size(); }
     static constexpr std::size_t kMaxAnswers = 64;
 

@@ -119,12 +119,13 @@ constexpr OptionRow kRows[] = {
     {'t', "traceroute", Action::SetSwitch, Switch::Traceroute, nullptr, "UDP traceroutes", true},
 };
 constexpr std::size_t kRowCount = std::size(kRows);
+constexpr int kLongOption = 1000;
 
 base::Diagnostic bad_option(std::string message) {
     return base::make_error("bad-option", std::move(message));
 }
 
-// The names that getopt_long() looks for; `val` is the row + 1.
+// The options of getopt_long(). `val` is the row + kLongOption, so that it is not a letter.
 struct LongOptions {
     std::vector<std::string> names;
     std::vector<::option> options;
@@ -148,13 +149,14 @@ struct LongOptions {
                                      : row.action == Action::SetSwitch ? optional_argument
                                                                        : no_argument;
             options.push_back(
-                {names[i].c_str(), has_argument, nullptr, static_cast<int>(rows[i]) + 1000});
+                {names[i].c_str(), has_argument, nullptr, static_cast<int>(rows[i]) + kLongOption});
         }
         options.push_back({nullptr, 0, nullptr, 0});
     }
 };
 
-// An abbreviation that is meant for something else must not make the sensor send packets.
+// An abbreviated --fool-nmap could be meant for another option, and would make the sensor send
+// packets.
 bool may_be_abbreviated(const OptionRow& row) { return row.which != Switch::FoolNmap; }
 
 std::optional<std::size_t> row_of_letter(int letter) {
@@ -262,12 +264,13 @@ base::Result<CommandLine> parse_command_line(std::span<char*> arguments) {
                 "{} \"{}\"; see --help",
                 found == ':' ? "an argument is missing for" : "there is no option", word)));
         }
-        const auto row = found >= 1000 ? std::optional(static_cast<std::size_t>(found - 1000))
-                                       : row_of_letter(found);
+        const auto row = found >= kLongOption
+                             ? std::optional(static_cast<std::size_t>(found - kLongOption))
+                             : row_of_letter(found);
         if (!row) {
             continue;
         }
-        if (found >= 1000 && !may_be_abbreviated(kRows[*row])) {
+        if (found >= kLongOption && !may_be_abbreviated(kRows[*row])) {
             // glibc keeps a long option and its "=value" in one word.
             const std::string_view word = arguments[static_cast<std::size_t>(optind - 1)];
             if (word.substr(2, word.find('=') - 2) != kRows[*row].name) {

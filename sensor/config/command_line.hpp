@@ -11,7 +11,7 @@
 namespace portcullis::sensor_config {
 
 struct CommandLine {
-    // Not settings but what to do and with which files.
+    // What to do and with which files; these are not settings.
     bool wants_help = false;
     bool wants_version = false;
     bool wants_kill = false;     // -k
@@ -27,7 +27,7 @@ struct CommandLine {
     std::string status_file;  // empty = none
     bool limits_system_calls = true;
 
-    // The rest, to be applied over the configuration file.
+    // The other options, to be applied over the configuration file.
     struct Option {
         std::size_t row;  // of the table
         std::string value;
@@ -35,7 +35,7 @@ struct CommandLine {
     std::vector<Option> options;
 };
 
-// Error "bad-option": the message says which.
+// Error "bad-option"; the message names the option.
 base::Result<CommandLine> parse_command_line(std::span<char*> arguments);
 
 // Applies the settings among the options. Error "bad-option"; notes for the user, such as one

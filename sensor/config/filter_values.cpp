@@ -13,9 +13,9 @@
 namespace portcullis::sensor_config {
 namespace {
 
-using sensor_report::HostNames;
+using sensor_report::HostsFile;
 using sensor_report::Protocol;
-using sensor_report::ServiceNames;
+using sensor_report::ServicesFile;
 
 constexpr std::uint8_t kHighestIcmpType = 18;
 
@@ -33,8 +33,8 @@ bool is_all_digits(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), base::is_digit);
 }
 
-// iplog knows ICMP types by the first letters of their names, tried in this order; what follows
-// is not looked at. TSTAMPR(EPLY) and MASKRE(Q) are the two that it got wrong: put right here.
+// iplog recognizes ICMP types by the first letters of their names, in this order, and ignores the
+// rest of the word. It had TSTAMPR(EPLY) and MASKRE(Q) wrong; they are right here.
 struct TypeName {
     std::string_view start;
     std::uint8_t type;
@@ -52,7 +52,7 @@ std::optional<std::uint8_t> find_icmp_type(std::string_view name) {
     if (wanted.rfind("icmp_", 0) == 0) {
         wanted.erase(0, 5);
     }
-    // "timestamp" starts with "time", so the more special name is looked for first.
+    // "timestamp" starts with "time", so the longer name comes first.
     const TypeName* best = nullptr;
     for (const TypeName& row : kTypeNames) {
         if (wanted.rfind(row.start, 0) == 0 &&
@@ -105,7 +105,7 @@ std::string mask_fault(std::string_view mask, bool is_v4) {
 
 tl::unexpected<std::string> fault(std::string text) { return tl::unexpected(std::move(text)); }
 
-// True = there was one, and `text` goes on behind it.
+// Returns true if there was one; then it is removed from `text`.
 bool take_negation(std::string_view& text) {
     const bool is_negated = !text.empty() && text.front() == '!';
     text.remove_prefix(is_negated ? 1 : 0);
@@ -113,7 +113,7 @@ bool take_negation(std::string_view& text) {
 }
 
 Parsed<std::uint16_t> parse_port(std::string_view text, Protocol protocol,
-                                 const ServiceNames& services) {
+                                 const ServicesFile& services) {
     if (is_all_digits(text)) {
         const auto number = parse_number<std::uint16_t>(text);
         return number && *number > 0 ? Parsed<std::uint16_t>(*number)
@@ -125,7 +125,7 @@ Parsed<std::uint16_t> parse_port(std::string_view text, Protocol protocol,
 
 }  // namespace
 
-Parsed<AddressMatch> parse_address_match(std::string_view text, const HostNames& hosts) {
+Parsed<AddressMatch> parse_address_match(std::string_view text, const HostsFile& hosts) {
     AddressMatch match;
     match.is_negated = take_negation(text);
     if (text == "*") {
@@ -159,7 +159,7 @@ Parsed<AddressMatch> parse_address_match(std::string_view text, const HostNames&
 }
 
 Parsed<PortMatch> parse_port_match(std::string_view text, Protocol protocol,
-                                   const ServiceNames& services) {
+                                   const ServicesFile& services) {
     PortMatch match;
     match.is_negated = take_negation(text);
     if (text == "*") {

@@ -21,17 +21,17 @@
 
 namespace portcullis::sensor_config {
 
-// A value, or what is wrong with its text, in iplog's words.
+// A value, or the fault of its text in iplog's words.
 template <class Value>
 using Parsed = tl::expected<Value, std::string>;
 
-// A name stands for all addresses that `hosts` gives it; one that is not there is a fault (iplog
-// let it match every address, which silenced the whole protocol).
+// A name means all addresses that it has in `hosts`. An unknown name is a fault; in iplog it
+// matched every address and so silenced the whole protocol.
 Parsed<AddressMatch> parse_address_match(std::string_view text,
-                                         const sensor_report::HostNames& hosts);
+                                         const sensor_report::HostsFile& hosts);
 
 Parsed<PortMatch> parse_port_match(std::string_view text, sensor_report::Protocol protocol,
-                                   const sensor_report::ServiceNames& services);
+                                   const sensor_report::ServicesFile& services);
 
 Parsed<TypeMatch> parse_type_match(std::string_view text);
 

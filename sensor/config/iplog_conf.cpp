@@ -12,17 +12,17 @@
 namespace portcullis::sensor_config {
 namespace {
 
-using sensor_report::HostNames;
+using sensor_report::HostsFile;
 using sensor_report::Protocol;
-using sensor_report::ServiceNames;
+using sensor_report::ServicesFile;
 
 constexpr std::size_t kLongestLine = 8191;
 constexpr std::uint32_t kMaxLineLimit = 1'000'000;
 
 class Parser {
   public:
-    Parser(std::string_view text, std::string file, const ServiceNames& services,
-           const HostNames& hosts, SensorSettings& settings, base::Diagnostics& diagnostics)
+    Parser(std::string_view text, std::string file, const ServicesFile& services,
+           const HostsFile& hosts, SensorSettings& settings, base::Diagnostics& diagnostics)
         : text_(text),
           file_(std::move(file)),
           services_(services),
@@ -45,7 +45,7 @@ class Parser {
     bool has_more() const { return next_ < tokens_.size(); }
     std::string_view take() { return tokens_[next_++]; }
     void skip_line() { next_ = tokens_.size(); }
-    // The next token; without one, says that `what` is missing.
+    // The next token. If there is none, reports that `what` is missing.
     std::optional<std::string_view> take_parameter(std::string_view what);
     void complain(std::string message, int line);
     void complain(std::string message) { complain(std::move(message), line_); }
@@ -59,7 +59,7 @@ class Parser {
     void apply_pid_file();
     void apply_facility();
     void apply_priority();
-    // Hands the rest of the line to a rule that says what is wrong with it.
+    // Passes the rest of the line to a rule, which returns its fault.
     void apply_rest(std::string (*rule)(std::span<const std::string_view>,
                                         sensor_detect::TrackerSettings&));
     void apply_threshold() { apply_rest(sensor_config::apply_threshold); }
@@ -74,8 +74,8 @@ class Parser {
 
     std::string_view text_;
     std::string file_;
-    const ServiceNames& services_;
-    const HostNames& hosts_;
+    const ServicesFile& services_;
+    const HostsFile& hosts_;
     SensorSettings& settings_;
     base::Diagnostics& diagnostics_;
     int line_ = 0;
@@ -84,7 +84,8 @@ class Parser {
     std::size_t next_ = 0;
 };
 
-// Tried in order against the whole word; `interface` also stands for whatever begins with it.
+// Compared in this order with the whole word; `interface` also matches every word that begins with
+// it.
 const Parser::Keyword Parser::kKeywords[] = {
     {"set", &Parser::apply_set},
     {"user", &Parser::apply_user},
@@ -118,12 +119,12 @@ void Parser::run() {
     }
 }
 
-// As in iplog, a comment without an end takes what stands before it on its line along.
+// As in iplog, a comment without an end removes the text before it on its line as well.
 bool Parser::is_cut_off() const {
     return in_comment_ && text_.find("*/") == std::string_view::npos;
 }
 
-// False = nothing but comments and blanks.
+// Returns false if there are only comments and blanks.
 bool Parser::tokenize(std::string_view line) {
     constexpr std::string_view kBlanks = " \t\r\f\v";
     tokens_.clear();
@@ -271,7 +272,7 @@ void Parser::apply_log_file() {
     }
 }
 
-// iplog takes the first word of the next line if there is none on this one; that is mended here.
+// iplog takes the first word of the next line if there is none on this one. Here that is a fault.
 void Parser::apply_pid_file() {
     if (const auto path = take_parameter("pid file parameter")) {
         settings_.pid_file = *path;
@@ -346,7 +347,7 @@ void Parser::apply_filter(bool is_ignored) {
     const Protocol protocol = row->protocol == FilterProtocol::Udp ? Protocol::Udp : Protocol::Tcp;
     PacketFilter filter;
     filter.is_ignored = is_ignored;
-    // Reads one criterion into `place`; false = it is faulty and said so.
+    // Reads one criterion into `place`. Returns false if it is faulty; then the fault is reported.
     const auto take_once = [&](std::string_view keyword, std::string_view what, auto& place,
                                auto parse) {
         if (place) {
@@ -396,8 +397,8 @@ void Parser::apply_filter(bool is_ignored) {
 
 }  // namespace
 
-void apply_iplog_conf(std::string_view text, const std::string& file, const ServiceNames& services,
-                      const HostNames& hosts, SensorSettings& settings,
+void apply_iplog_conf(std::string_view text, const std::string& file, const ServicesFile& services,
+                      const HostsFile& hosts, SensorSettings& settings,
                       base::Diagnostics& diagnostics) {
     Parser(text, file, services, hosts, settings, diagnostics).run();
 }

@@ -31,8 +31,8 @@ namespace portcullis::sensor_config {
 // Applies `text` over `settings`. Each fault becomes one Diagnostic with iplog's wording as its
 // message, file and line as its place. Host names are looked up in `hosts` only.
 void apply_iplog_conf(std::string_view text, const std::string& file,
-                      const sensor_report::ServiceNames& services,
-                      const sensor_report::HostNames& hosts, SensorSettings& settings,
+                      const sensor_report::ServicesFile& services,
+                      const sensor_report::HostsFile& hosts, SensorSettings& settings,
                       base::Diagnostics& diagnostics);
 
 // iplog's form: "[line 3] Invalid rule: x", without "[line n] " if no line is known.

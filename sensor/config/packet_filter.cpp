@@ -19,7 +19,7 @@ bool matches(const PortMatch& match, std::uint16_t port) {
     return (port >= match.lowest && port <= match.highest) != match.is_negated;
 }
 
-// Of ICMPv6 the type of ICMP that says the same (RFC 4443); nullopt = there is none.
+// The ICMP type with the meaning of an ICMPv6 type (RFC 4443); nullopt = none.
 std::optional<std::uint8_t> icmp_type_of(const Packet& packet) {
     if (packet.transport == Transport::Icmp) {
         return packet.icmp_type;
@@ -61,7 +61,7 @@ bool matches(const PacketFilter& filter, const Packet& packet) {
            (!filter.icmp_type || matches(*filter.icmp_type, packet));
 }
 
-// nullopt = no rule can name it.
+// nullopt = no rule can match it.
 std::optional<FilterProtocol> protocol_of(Transport transport) {
     switch (transport) {
         case Transport::Tcp:

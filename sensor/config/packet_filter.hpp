@@ -1,8 +1,10 @@
-// PacketFilters: iplog.conf's `log` and `ignore` rules: which packets the sensor does not see.
+// PacketFilters: the `log` and `ignore` rules of iplog.conf. They decide which packets the sensor
+// ignores.
 //
-// Spec section 6.3: per protocol one list, the first match decides, no match = logged. `log` rules
-// come before `ignore` rules; of the `log` rules the later is tried first. An ignored packet is
-// invisible to the detectors too. Immutable while packets are looked at; thread-safe to read.
+// Specification section 6.3: each protocol has a list, the first match decides, and a packet
+// without a match is logged. `log` rules come before `ignore` rules; a later `log` rule comes
+// before an earlier one. The detectors do not see an ignored packet either. Immutable while packets
+// are processed; thread-safe to read.
 #pragma once
 
 #include <array>
@@ -29,12 +31,12 @@ struct PortMatch {
 };
 
 struct TypeMatch {
-    // Of ICMP; of ICMPv6 the types that say the same count. nullopt = any.
+    // The ICMP type; an ICMPv6 type matches by its meaning. nullopt = any.
     std::optional<std::uint8_t> type;
     bool is_negated = false;
 };
 
-// Every criterion that is there must match.
+// All given criteria must match.
 struct PacketFilter {
     bool is_ignored = true;  // an `ignore` rule; false: a `log` rule
     std::optional<AddressMatch> from;
@@ -48,7 +50,7 @@ class PacketFilters {
   public:
     // In the order of the file.
     void add(FilterProtocol protocol, PacketFilter filter);
-    // Before all others (`ignore_dns`).
+    // Adds a rule before all others (`ignore_dns`).
     void add_first(FilterProtocol protocol, PacketFilter filter);
 
     // False for packets of other transports: each rule names one of TCP, UDP and ICMP.

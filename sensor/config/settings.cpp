@@ -98,8 +98,8 @@ SensorSettings::SensorSettings() {
     }
 }
 
-void settle(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
-            base::Diagnostics& problems) {
+void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
+                     base::Diagnostics& problems) {
     auto& s = settings;
     if (!s[Switch::Tcp] && !s[Switch::Udp] && !s[Switch::Icmp]) {
         problems.add(problem("nothing-to-log", "Told not to log anything.  Exiting."));
@@ -111,7 +111,7 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
     if (s[Switch::IplogCompat]) {
         s.log.line_limit = 0;
         s.log.detection_limit = 0;
-        s.log.tells_repeats_by_timer = false;
+        s.log.writes_repeats_by_timer = false;
     }
     if (s[Switch::DisableResolver]) {
         for (const Switch which : {Switch::TcpResolve, Switch::UdpResolve, Switch::IcmpResolve}) {
@@ -149,7 +149,7 @@ void settle(SensorSettings& settings, const std::vector<base::IpAddress>& namese
         answers.source_port = PortMatch{53, 53, false};
         s.filters.add_first(FilterProtocol::Udp, std::move(answers));
     }
-    // A protocol that is switched off: nothing of it is seen, `log` rules or not.
+    // A protocol that is switched off is ignored, whatever the `log` rules say.
     const std::pair<Switch, FilterProtocol> protocols[] = {
         {Switch::Tcp, FilterProtocol::Tcp},
         {Switch::Udp, FilterProtocol::Udp},

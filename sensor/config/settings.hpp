@@ -1,6 +1,6 @@
-// SensorSettings: everything iplog.conf and the command line can say, as plain values.
+// SensorSettings: all settings of iplog.conf and the command line, as plain values.
 //
-// The configuration file is applied first and the command line over it, so the latter wins.
+// The configuration file is applied first and the command line second, so that it has precedence.
 #pragma once
 
 #include <syslog.h>
@@ -21,7 +21,7 @@
 
 namespace portcullis::sensor_config {
 
-// What `set KEY true|false` switches. The table in settings.cpp gives name and default.
+// The switches of `set KEY true|false`. The table in settings.cpp has their names and defaults.
 enum class Switch : std::uint8_t {
     Tcp,
     Udp,
@@ -86,10 +86,10 @@ struct SensorSettings {
         tracker;  // thresholds, and the kinds that iplog has no switch for
 };
 
-// The consequences that one setting has for others (spec section 6.4), after file and command line.
-// A problem: the settings cannot be used; it is added to `problems`.
-void settle(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
-            base::Diagnostics& problems);
+// Sets what one setting implies for others (spec section 6.4). Call it after file and command line.
+// If the settings cannot be used, the reason is added to `problems`.
+void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress>& nameservers,
+                     base::Diagnostics& problems);
 
 sensor_detect::TrackerSettings tracker_settings(const SensorSettings& settings);
 sensor_report::ReportSettings report_settings(const SensorSettings& settings);

@@ -18,9 +18,11 @@ using sensor_detect::DetectorSettings;
 
 constexpr std::uint32_t kMaxSeconds = 86400;
 constexpr std::uint32_t kMaxRate = 65535;
-// What customers are given (RFC 6177), and what can be banned; 128 is a single address.
+// The shortest prefix that a customer is given (RFC 6177) and that can be banned; 128 is a single
+// address.
 constexpr std::array<std::uint32_t, 4> kIpv6Prefixes{48, 56, 64, 128};
-// Below, a flood would displace every scan; above, the memory is not bounded by what a host has.
+// With fewer sources a flood would displace every scan; with more the tables could exceed the
+// memory of a host.
 constexpr std::uint32_t kMinSources = 1024;
 constexpr std::uint32_t kMaxSources = 4'194'304;
 
@@ -38,7 +40,7 @@ std::uint32_t max_count(const DetectorRow& row) {
     return row.counting == Counting::Rate ? 0xffff : sensor_detect::kMaxPortThreshold;
 }
 
-// Applies `set` to the rows of a keyword; false = there are none.
+// Applies `set` to the rows of a keyword. Returns false if there are none.
 template <class Set>
 bool for_each_kind(std::string_view keyword, sensor_detect::TrackerSettings& settings, Set set) {
     const std::string wanted = lower(keyword);

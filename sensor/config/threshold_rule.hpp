@@ -1,4 +1,4 @@
-// The rules of iplog.conf about how much is a scan, and how many sources are remembered.
+// The rules of iplog.conf about thresholds and about the number of sources that are stored.
 //
 //   rule = "threshold" KIND COUNT { "in" SECONDS | "idle" SECONDS | "repeat" SECONDS | "rate" COUNT
 //   }
@@ -16,8 +16,8 @@
 
 namespace portcullis::sensor_config {
 
-// Apply the words behind the keyword to `settings`; returns what is wrong with them, and then
-// nothing is applied. Empty = nothing is wrong.
+// Apply the words behind the keyword to `settings`. Return their fault; then nothing is applied.
+// Empty = no fault.
 std::string apply_threshold(std::span<const std::string_view> words,
                             sensor_detect::TrackerSettings& settings);
 std::string apply_max_sources(std::span<const std::string_view> words,
@@ -25,7 +25,7 @@ std::string apply_max_sources(std::span<const std::string_view> words,
 std::string apply_ipv6_prefix(std::span<const std::string_view> words,
                               sensor_detect::TrackerSettings& settings);
 
-// Switches all kinds of a keyword on or off; false = there is no such kind.
+// Switches all kinds of a keyword on or off. Returns false if there is no such kind.
 bool switch_kind(std::string_view keyword, bool is_on, sensor_detect::TrackerSettings& settings);
 
 }  // namespace portcullis::sensor_config

@@ -1,8 +1,8 @@
-// CompatTable: the counting table of iplog 2.2.3: small, full of collisions, and copied exactly.
+// CompatTable: the table of counters of iplog 2.2.3, with its small size and its collisions.
 //
-// Spec section 5.1. Buckets of four pairs each; the bucket is told by the first octets of both
-// addresses, so a full one forgets the pair that was quiet longest. Time is in whole seconds.
-// Storage for CompatTracker; the ordinary one is SourceTable. Single-threaded.
+// Specification section 5.1. A bucket has four pairs, and the first octets of both addresses select
+// the bucket. A full bucket evicts the pair that was quiet for the longest time. Time is in whole
+// seconds. Storage for CompatTracker; ScanTracker uses SourceTable. Single-threaded.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 #include "base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
-#include "sensor/detect/port_list.hpp"
+#include "sensor/track/port_list.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -33,7 +33,7 @@ struct CompatPair {
     std::array<std::optional<CompatCounter>, kScanKindCount> counters;
 };
 
-// Told when a counter is dropped, because it expired or to make room.
+// Receives each counter that is dropped, because it expired or to make room.
 class CompatSink {
   public:
     virtual ~CompatSink() = default;
@@ -46,16 +46,16 @@ class CompatTable {
     // `bucket_count`: 128, or 256 in promiscuous mode. `sink` must outlive the table.
     CompatTable(std::size_t bucket_count, CompatSink& sink) : buckets_(bucket_count), sink_(sink) {}
 
-    // The counter of a pair, made if there is none; valid until the next call. `is_new_pair` tells
-    // that iplog would not yet compare it with its threshold.
+    // The counter of a pair, created if there is none; valid until the next call. `is_new_pair` is
+    // set if the pair is new: iplog does not compare it with its threshold yet.
     CompatCounter& obtain(const base::IpAddress& source, const base::IpAddress& destination,
                           ScanKind kind, std::int64_t now, bool& is_new_pair);
-    // Drops what has expired, in iplog's order.
+    // Drops the counters that have expired, in iplog's order.
     void sweep(std::int64_t now);
-    // Forgets all, telling nobody.
+    // Drops all counters without a call to the sink.
     void clear();
     bool is_empty() const { return size_ == 0; }
-    // Pairs that were forgotten to make room.
+    // Number of pairs that were evicted.
     std::uint64_t evictions() const { return evictions_; }
 
   private:

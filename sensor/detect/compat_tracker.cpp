@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "sensor/detect/extent.hpp"
 #include "sensor/detect/ports.hpp"
+#include "sensor/track/extent.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -27,7 +27,7 @@ struct CompatLimits {
     bool lists_ports;
 };
 
-// Spec section 5.1. Not those of detectors(), which may be set.
+// Specification section 5.1. They are fixed, unlike those of detectors().
 constexpr std::array<CompatLimits, 8> kLimits{{
     {ScanKind::PortScan, 15, 50, true},
     {ScanKind::NullScan, 10, 50, true},
@@ -214,7 +214,7 @@ void CompatTracker::on_dropped(const CompatPair& pair, ScanKind kind,
 
 void CompatTracker::advance(base::Timestamp now) {
     const std::int64_t wanted = whole_seconds(now);
-    // A clock that was set back: iplog's sweeper goes on with what it reads.
+    // The clock was set back: iplog's sweeper continues with the time that it reads.
     if (wanted < second_) {
         second_ = wanted;
     }

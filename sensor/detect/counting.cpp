@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sensor/detect/ports.hpp"
+#include "sensor/detect/probe_classes.hpp"
 
 namespace portcullis::sensor_detect {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::uint32_t kRefusedShare = 100;
 constexpr std::uint32_t kManyPortsShare = 200;
 constexpr std::size_t kManyPorts = 10;
 
-// An ACK scan sends from one port, or from one port a round (nmap's retries).
+// An ACK scan sends from one port, or from one port per round (nmap's retries).
 constexpr std::size_t kPortsPerSourcePort = 3;
 
 constexpr std::uint32_t kLargestDatagram = 1500;  // of one count
@@ -21,13 +22,14 @@ bool is_about_strays(ScanKind kind) {
     return kind == ScanKind::AckScan || kind == ScanKind::MaimonScan;
 }
 
-// Connections that this host forgot (after a restart, a failover) have a source port each; a scan
-// asks many ports from one or two. hping3 counts both ports up.
+// Segments of connections that this host has forgotten (after a restart, a failover) have a
+// different source port each. A scan probes many ports from one or two. hping3 increments both
+// ports.
 bool is_of_one_sender(const Counter& counter) {
-    const std::size_t doors = counter.counted_ports.size();
+    const std::size_t items = counter.counted_items.size();
     const bool has_few = !counter.source_ports.is_full() &&
-                         counter.source_ports.size() * kPortsPerSourcePort <= doors;
-    return has_few || counter.rising_doors * std::size_t{10} >= doors * 7;
+                         counter.source_ports.size() * kPortsPerSourcePort <= items;
+    return has_few || counter.rising_ports * std::size_t{10} >= items * 7;
 }
 
 }  // namespace
@@ -43,18 +45,18 @@ void list_ports(Counter& counter, ProbeClass probe, std::uint16_t source_port,
     }
 }
 
-void add_door(Counter& counter, std::uint16_t door, std::uint16_t source_port,
-              std::uint16_t destination_port, std::uint32_t second) {
-    const std::size_t before = counter.counted_ports.size();
-    counter.add_door(door, second);
-    if (counter.counted_ports.size() == before || !is_about_strays(counter.kind)) {
+void add_item(Counter& counter, CountedItem item, std::uint16_t source_port,
+              std::uint16_t destination_port, Second second) {
+    const std::size_t before = counter.counted_items.size();
+    counter.add_item(item, second);
+    if (counter.counted_items.size() == before || !is_about_strays(counter.kind)) {
         return;
     }
     const bool is_rising =
         source_port == static_cast<std::uint16_t>(counter.latest_source_port + 1) &&
         destination_port == static_cast<std::uint16_t>(counter.latest_port + 1);
     if (is_rising || before == 0) {
-        ++counter.rising_doors;
+        ++counter.rising_ports;
     }
     counter.latest_source_port = source_port;
     counter.latest_port = destination_port;
@@ -68,11 +70,11 @@ std::uint32_t add_datagrams(Counter& counter, const Probe& probe,
 }
 
 bool are_ports_enough(const Counter& counter, const DetectorSettings& settings) {
-    if (counter.counted_ports.size() < settings.threshold) {
+    if (counter.counted_items.size() < settings.threshold) {
         return false;
     }
     if (counter.kind == ScanKind::SynAckProbes) {
-        // From one port they are the backscatter of a service.
+        // SYN+ACKs from a single port are the backscatter of a service.
         const auto from = counter.source_ports.ports();
         return from.size() > 1 || (!from.empty() && from.front() >= kFirstEphemeralPort);
     }
@@ -83,12 +85,12 @@ bool is_rate_enough(const Counter& counter, const DetectorSettings& settings, st
     const bool is_refused = counter.was_refused && counter.source_ports.is_full();
     return rate >= settings.rate_threshold ||
            (is_refused && rate >= settings.rate_threshold / kRefusedShare) ||
-           (counter.counted_ports.size() >= kManyPorts &&
+           (counter.counted_items.size() >= kManyPorts &&
             rate >= settings.rate_threshold / kManyPortsShare);
 }
 
 bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const Probe& probe,
-                       std::uint16_t door, std::uint32_t second) {
+                       CountedItem item, Second second) {
     if (settings.repeat.count() == 0) {
         return false;
     }
@@ -96,22 +98,22 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
     const bool is_time = second >= counter.line_at + settings.repeat.count() ||
                          (counter.is_unblocked && second > counter.line_at);
     if (!is_time && counter.rate_reached == 0 && counter.kind != ScanKind::SlowScan &&
-        counter.counted_ports.size() >= settings.threshold) {
+        counter.counted_items.size() >= settings.threshold) {
         counter.quiet_until =
             counter.line_at +
             (counter.is_unblocked ? 1U : static_cast<std::uint32_t>(settings.repeat.count()));
         return false;
     }
-    // The port whose answer showed that the block is over is one of them.
+    // The port whose answer showed the end of the block counts as one of them.
     const std::size_t threshold =
         counter.kind == ScanKind::SlowScan && probe.probe == ProbeClass::Connect
             ? slow_connect_threshold(settings)
             : settings.threshold;
     const std::size_t wanted = std::max<std::size_t>(threshold - counter.is_unblocked, 1);
-    bool is_enough = counter.counted_ports.size() >= wanted;
-    if (!is_enough && counter.counted_ports.add(door)) {
+    bool is_enough = counter.counted_items.size() >= wanted;
+    if (!is_enough && counter.counted_items.add(item)) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
-        is_enough = counter.counted_ports.size() >= wanted;
+        is_enough = counter.counted_items.size() >= wanted;
     }
     if (counter.rate_reached != 0) {
         list_ports(counter, probe.probe, probe.source_port, probe.destination_port);
@@ -123,10 +125,10 @@ bool is_repetition_due(Counter& counter, const DetectorSettings& settings, const
     return (is_enough || counter.has_risen) && is_time;
 }
 
-void note_answer(Counter& counter, const DetectorSettings& settings, std::uint32_t second) {
-    const std::uint32_t since = std::max(counter.answer_at, counter.line_at);
+void note_answer(Counter& counter, const DetectorSettings& settings, Second second) {
+    const Second since = std::max(counter.answer_at, counter.line_at);
     if (counter.unanswered >= settings.threshold && second > since) {
-        counter.is_unblocked = true;  // the source learns again: what it learns from now on counts
+        counter.is_unblocked = true;  // the source gets answers again: ports count from now on
         counter.begin_next_line();
     }
     counter.unanswered = 0;

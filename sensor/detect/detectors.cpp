@@ -6,8 +6,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Thresholds and idle times are those of iplog 2.2.3, though it counted packets where these count
-// doors. The windows are ours: iplog had none and called 70 pings in 70 minutes a flood.
+// Thresholds and idle times are those of iplog 2.2.3, although it counted packets where these count
+// distinct ports. iplog had no windows and called 70 pings in 70 minutes a flood.
 constexpr std::array<DetectorRow, kScanKindCount> kDetectors{{
     {ScanKind::PortScan, "TCP: port scan", "portscan", Counting::DistinctPorts, 15, milliseconds(0),
      seconds(50), seconds(10), "connections to many closed or unanswered TCP ports"},

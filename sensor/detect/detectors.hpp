@@ -1,9 +1,7 @@
-// Detectors: the table of what the sensor calls a scan or a flood.
+// Detectors: the table of the kinds of scans and floods.
 //
-// One row per kind says how it is named in the log, which switch of iplog.conf turns it off, what
-// is counted, and from which count and within which time it is reported. State lives in
-// ScanTracker; adding a kind means adding an enumerator, a row here and, if new packets are to
-// count for it, a row in probe_classes.cpp. Constant data, thread-safe.
+// A row contains the name of the kind in the log, its switch in iplog.conf, what it counts, its
+// threshold and its times. README.md lists the steps to add a kind. Constant data, thread-safe.
 #pragma once
 
 #include <array>
@@ -12,46 +10,9 @@
 #include <optional>
 #include <string_view>
 
-namespace portcullis::sensor_detect {
+#include "sensor/detect/track.hpp"
 
-// In the order in which iplog keeps and reports the kinds of one source (spec section 5.1).
-enum class ScanKind : std::uint8_t {
-    PortScan,
-    NullScan,
-    FinScan,
-    SynScan,
-    XmasScan,
-    UdpScan,
-    Smurf,
-    PingFlood,
-    // What iplog is blind to.
-    AckScan,
-    MaimonScan,
-    SynAckProbes,
-    SlowScan,
-    HostSweep,
-    DatagramSweep,
-    EchoSweep,
-    // Reported, but nobody is to be blocked for it: who did it is not known.
-    Decoys,
-    DatagramDecoys,
-    DistributedScan,
-    SynFlood,
-    Backscatter,
-    // Seen since: each of them at the end, so that the numbers of the others stay.
-    SynFinScan,
-    SctpScan,
-    ProtocolScan,
-    SlowSweep,
-    SlowEchoSweep,
-    OpenPortProbing,
-    RefusedConnections,
-    DatagramFlood,
-    DatagramReflection,
-    SynAckReflection,
-    DatagramBackscatter,
-};
-inline constexpr std::size_t kScanKindCount = 31;
+namespace portcullis::sensor_detect {
 
 enum class Counting : std::uint8_t {
     // Distinct ports that were closed or did not answer.
@@ -68,22 +29,19 @@ enum class Counting : std::uint8_t {
     DistinctHostsInWindow,
     // Distinct IP protocols.
     DistinctProtocols,
-    // Sources that touch the same ports in the same order, each at most `rate_window` ago.
+    // Sources that probe the same ports in the same order, each at most `rate_window` ago.
     Sources,
 };
 
-// The greatest threshold of a kind that counts distinct ports or hosts: they are all remembered.
-inline constexpr std::uint16_t kMaxPortThreshold = 32;
-
 struct DetectorRow {
     ScanKind kind;
-    std::string_view name;     // as it stands in the log: "TCP: SYN scan"
-    std::string_view keyword;  // of iplog.conf: its switch and its `threshold`
+    std::string_view name;     // in the log: "TCP: SYN scan"
+    std::string_view keyword;  // in iplog.conf: for its switch and its `threshold`
     Counting counting;
     std::uint16_t threshold;
-    std::chrono::milliseconds rate_window;  // 0 = there is none
-    std::chrono::seconds idle;              // time without a packet after which it is over
-    // Shortest time between two lines about the same source and kind; 0 = there is one line.
+    std::chrono::milliseconds rate_window;  // 0 = no window
+    std::chrono::seconds idle;              // time without a packet after which a scan ends
+    // Shortest time between two lines about the same source and kind; 0 = one line per scan.
     std::chrono::seconds repeat;
     std::string_view help;
     std::uint32_t rate_threshold = 0;  // DistinctPortsOrRate: packets within `rate_window`
@@ -92,7 +50,7 @@ struct DetectorRow {
 // All rows; row i is that of ScanKind(i).
 const std::array<DetectorRow, kScanKindCount>& detectors();
 const DetectorRow& detector_of(ScanKind kind);
-// The kinds that count the TCP ports which one source touches in one visit.
+// The kinds that count the TCP ports which a source probes in a burst.
 inline constexpr std::array kTcpPortScans{
     ScanKind::PortScan, ScanKind::NullScan, ScanKind::FinScan,    ScanKind::SynScan,
     ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynFinScan};

@@ -1,4 +1,4 @@
-// Observation: one thing worth a line of the log, as a plain value.
+// Observation: an event that gets a line in the log, as a plain value.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 #include "base/evidence.hpp"
 #include "base/ip_address.hpp"
 #include "sensor/detect/detectors.hpp"
-#include "sensor/detect/port_list.hpp"
 #include "sensor/packet/packet.hpp"
+#include "sensor/track/port_list.hpp"
 
 namespace portcullis::sensor_detect {
 
@@ -46,37 +46,37 @@ struct Observation {
     ScanKind kind = ScanKind::PortScan;  // detected and expired
     DestinationPorts destination_ports;  // detected
     SourcePorts source_ports;            // detected
-    // Detected and expired, of kinds that have more than one source: all of them, or how many there
-    // are at least. The view is valid while on_observation() runs. `source` says nothing then.
+    // Detected and expired, of kinds with several sources: all sources, or the least number of
+    // them. The view is valid while on_observation() runs. `source` is not set then.
     std::span<const base::IpAddress> sources;
     std::uint32_t source_count = 0;
-    // Detected and expired: `source` is the first address of a network, and this its prefix length
-    // in bits; 0 = a single host.
+    // Detected and expired: if `source` is the first address of a network, its prefix length in
+    // bits; 0 = a single host.
     std::uint8_t source_prefix = 0;
-    // Detected and expired, if more than one address of ours was a target: as many as are written;
+    // Detected and expired, if several addresses of ours were targets: those for the line;
     // `destination` is one of them. The view is valid while on_observation() runs.
     std::span<const base::IpAddress> destinations;
     bool is_repeated = false;  // detected: the source has continued since the last line about it
-    // Detected: what the host sends to the source leaves by another interface than the one on which
-    // the source's packets arrived.
+    // Detected: the route to the source uses another interface than the one on which its packets
+    // arrived.
     bool is_route_asymmetric = false;
-    // Detected: all packets that count had partial checksums, which no wire carries.
+    // Detected: all packets that count had partial checksums, which do not occur on a wire.
     bool has_partial_checksums = false;
-    // Detected: how much the address of `source` is worth; nullopt = the kind has several sources,
-    // or nobody judges it (iplog_compat).
+    // Detected: the grade of evidence for the address of `source`; nullopt = the kind has several
+    // sources, or there is no grade (iplog_compat).
     std::optional<base::Evidence> evidence;
     std::string_view tool;  // identified; static text
-    // IcmpMessage: the message, for sensor_packet::parse_icmp_message(); a view that is valid while
+    // IcmpMessage: the message, for sensor_packet::parse_icmp_message(). The view is valid while
     // on_observation() runs.
     std::span<const std::uint8_t> icmp;
 };
 
-// A packet that is worth a line of its own; nullopt = `scans_only` wants none.
+// The observation of a packet that has a line of its own; nullopt = `scans_only` suppresses it.
 std::optional<Observation> observe_packet(ObservationType type, const sensor_packet::Packet& packet,
                                           std::uint64_t bytes, base::Timestamp now,
                                           bool scans_only);
 
-// Who is told. Called from within a Tracker, in order of time.
+// Receives the observations, from within the calls of a Tracker, in order of time.
 class ObservationSink {
   public:
     virtual ~ObservationSink() = default;

@@ -7,7 +7,7 @@ namespace portcullis::sensor_detect {
 
 inline constexpr std::uint16_t kEchoPort = 7;  // RFC 862
 
-// Clients take their ports from here on (RFC 6056 section 2.1; Linux from 32768); services below.
+// Clients use ports from here on (RFC 6056 section 2.1; Linux from 32768); services are below.
 inline constexpr std::uint16_t kFirstHighPort = 1024;
 inline constexpr std::uint16_t kFirstEphemeralPort = 32768;
 

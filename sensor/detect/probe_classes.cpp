@@ -51,53 +51,53 @@ constexpr auto kClassByFlags = [] {
 
 struct ProbeRow {
     ProbeClass probe;
-    Evidence evidence;
+    CountedOn counted_on;
     std::array<ScanKind, 2> kinds;
     std::size_t count;
 };
 
 // Row i is that of ProbeClass(i).
 constexpr std::array<ProbeRow, 21> kProbes{{
-    {ProbeClass::None, Evidence::None, {}, 0},
-    {ProbeClass::Connect, Evidence::Silence, {ScanKind::PortScan}, 1},
-    {ProbeClass::RawSyn, Evidence::Silence, {ScanKind::SynScan, ScanKind::PortScan}, 2},
-    {ProbeClass::Null, Evidence::Silence, {ScanKind::NullScan}, 1},
-    {ProbeClass::Fin, Evidence::Silence, {ScanKind::FinScan}, 1},
-    {ProbeClass::Xmas, Evidence::Silence, {ScanKind::XmasScan}, 1},
-    {ProbeClass::SynFin, Evidence::Silence, {ScanKind::SynFinScan}, 1},
-    {ProbeClass::Bogus, Evidence::None, {}, 0},
-    {ProbeClass::Ack, Evidence::Refusal, {ScanKind::AckScan}, 1},
-    {ProbeClass::FinAck, Evidence::Refusal, {ScanKind::MaimonScan}, 1},
-    {ProbeClass::SynAck, Evidence::Refusal, {ScanKind::SynAckProbes, ScanKind::Backscatter}, 2},
-    {ProbeClass::Datagram, Evidence::Silence, {ScanKind::UdpScan}, 1},
-    {ProbeClass::DatagramReply, Evidence::Silence, {ScanKind::DatagramBackscatter}, 1},
-    {ProbeClass::Hop, Evidence::None, {}, 0},
-    {ProbeClass::EchoRequest, Evidence::None, {ScanKind::PingFlood}, 1},
-    {ProbeClass::SctpInit, Evidence::Silence, {ScanKind::SctpScan}, 1},
-    {ProbeClass::NextHost, Evidence::None, {ScanKind::HostSweep}, 1},
-    {ProbeClass::NextDatagramHost, Evidence::None, {ScanKind::DatagramSweep}, 1},
-    {ProbeClass::NextEchoHost, Evidence::None, {ScanKind::EchoSweep}, 1},
-    {ProbeClass::OpenPort, Evidence::None, {ScanKind::OpenPortProbing}, 1},
-    {ProbeClass::Protocol, Evidence::None, {ScanKind::ProtocolScan}, 1},
+    {ProbeClass::None, CountedOn::Arrival, {}, 0},
+    {ProbeClass::Connect, CountedOn::RefusalOrSilence, {ScanKind::PortScan}, 1},
+    {ProbeClass::RawSyn, CountedOn::RefusalOrSilence, {ScanKind::SynScan, ScanKind::PortScan}, 2},
+    {ProbeClass::Null, CountedOn::RefusalOrSilence, {ScanKind::NullScan}, 1},
+    {ProbeClass::Fin, CountedOn::RefusalOrSilence, {ScanKind::FinScan}, 1},
+    {ProbeClass::Xmas, CountedOn::RefusalOrSilence, {ScanKind::XmasScan}, 1},
+    {ProbeClass::SynFin, CountedOn::RefusalOrSilence, {ScanKind::SynFinScan}, 1},
+    {ProbeClass::Bogus, CountedOn::Arrival, {}, 0},
+    {ProbeClass::Ack, CountedOn::Refusal, {ScanKind::AckScan}, 1},
+    {ProbeClass::FinAck, CountedOn::Refusal, {ScanKind::MaimonScan}, 1},
+    {ProbeClass::SynAck, CountedOn::Refusal, {ScanKind::SynAckProbes, ScanKind::Backscatter}, 2},
+    {ProbeClass::Datagram, CountedOn::RefusalOrSilence, {ScanKind::UdpScan}, 1},
+    {ProbeClass::DatagramReply, CountedOn::RefusalOrSilence, {ScanKind::DatagramBackscatter}, 1},
+    {ProbeClass::Hop, CountedOn::Arrival, {}, 0},
+    {ProbeClass::EchoRequest, CountedOn::Arrival, {ScanKind::PingFlood}, 1},
+    {ProbeClass::SctpInit, CountedOn::RefusalOrSilence, {ScanKind::SctpScan}, 1},
+    {ProbeClass::NextHost, CountedOn::Arrival, {ScanKind::HostSweep}, 1},
+    {ProbeClass::NextDatagramHost, CountedOn::Arrival, {ScanKind::DatagramSweep}, 1},
+    {ProbeClass::NextEchoHost, CountedOn::Arrival, {ScanKind::EchoSweep}, 1},
+    {ProbeClass::OpenPort, CountedOn::Arrival, {ScanKind::OpenPortProbing}, 1},
+    {ProbeClass::Protocol, CountedOn::Arrival, {ScanKind::ProtocolScan}, 1},
 }};
 
-// iplog tells a hand-made SYN by DF being clear. IPv6 has no DF; there it is the lack of the
+// iplog takes a SYN without DF as hand-made. IPv6 has no DF; there a hand-made SYN lacks the
 // options (SACK, timestamps, window scale) that every connect() of a current system sends.
 bool is_hand_made(const Packet& packet) {
     return packet.source.is_v4() ? !packet.dont_fragment
                                  : packet.tcp_header_length <= kLongestBareHeader;
 }
 
-// What a service sends to a client. Ephemeral ports of ours are asked by no scanner that wants to
-// know what we serve, whatever port it sends from.
+// True for a segment of a service to a client. A scanner for services does not probe ephemeral
+// ports, whatever port it sends from.
 bool is_reply(std::uint16_t source_port, std::uint16_t destination_port) {
     return (destination_port >= kFirstHighPort && source_port < kFirstEphemeralPort &&
             source_port < destination_port) ||
            (destination_port >= kFirstEphemeralPort && source_port >= kFirstHighPort);
 }
 
-// Services over UDP that answer any source, so that others are asked in our name (IANA's
-// numbers).
+// UDP services that answer any source, so that attackers use them for reflection in our name
+// (IANA's numbers).
 constexpr std::array<std::uint16_t, 31> kDatagramServices{
     7,   13,  17,   19,   53,   69,   88,   111,  123,  137,  161,  177,  389,  427,   443,  500,
     520, 623, 1194, 1434, 1701, 1900, 3283, 3478, 3702, 4500, 5060, 5353, 5683, 11211, 27015};
@@ -140,23 +140,8 @@ ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destinatio
                                                             : ProbeClass::Datagram;
 }
 
-Evidence evidence_of(ProbeClass probe) { return kProbes[static_cast<std::size_t>(probe)].evidence; }
-
-sensor_packet::Transport transport_of(ProbeClass probe) {
-    switch (probe) {
-        case ProbeClass::Datagram:
-        case ProbeClass::DatagramReply:
-        case ProbeClass::Hop:
-        case ProbeClass::NextDatagramHost:
-            return sensor_packet::Transport::Udp;
-        case ProbeClass::EchoRequest:
-        case ProbeClass::NextEchoHost:
-            return sensor_packet::Transport::Icmp;
-        case ProbeClass::SctpInit:
-            return sensor_packet::Transport::Sctp;
-        default:
-            return sensor_packet::Transport::Tcp;
-    }
+CountedOn counted_on(ProbeClass probe) {
+    return kProbes[static_cast<std::size_t>(probe)].counted_on;
 }
 
 ProbeClass next_host_of(ProbeClass probe) {
@@ -177,11 +162,6 @@ ProbeClass next_host_of(ProbeClass probe) {
         default:
             return ProbeClass::None;
     }
-}
-
-bool is_next_host(ProbeClass probe) {
-    return probe == ProbeClass::NextHost || probe == ProbeClass::NextDatagramHost ||
-           probe == ProbeClass::NextEchoHost;
 }
 
 std::span<const ScanKind> kinds_of(ProbeClass probe) {

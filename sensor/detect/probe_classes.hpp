@@ -1,4 +1,4 @@
-// Probe classes: what an inbound packet asks, and for which kinds it counts.
+// Probe classes: the class of an inbound packet, and the kinds for which it counts.
 //
 // Constant tables, thread-safe.
 #pragma once
@@ -8,71 +8,53 @@
 
 #include "sensor/detect/detectors.hpp"
 #include "sensor/packet/packet.hpp"
+#include "sensor/track/probe.hpp"
 
 namespace portcullis::sensor_detect {
 
-// Longest TCP header with no option but MSS, in bytes: no current operating system sends such a
-// SYN.
+// Longest TCP header that has no option except MSS, in bytes. No current operating system sends
+// such a SYN.
 inline constexpr std::uint8_t kLongestBareHeader = 24;
 
-enum class ProbeClass : std::uint8_t {
-    None,     // part of an ordinary connection
-    Connect,  // a SYN as connect() makes it
-    RawSyn,   // a SYN made by hand
-    Null,
-    Fin,
-    Xmas,
-    SynFin,
-    Bogus,  // flags that contradict each other, for the line about them
-    // Also parts of ordinary connections: only our refusal tells that there is none.
-    Ack,
-    FinAck,
-    SynAck,
-    Datagram,
-    DatagramReply,  // from a service's port to a high one: an answer, if to nothing we asked
-    Hop,            // a datagram with TTL 1: of a traceroute, perhaps
-    EchoRequest,
-    SctpInit,  // INIT or COOKIE ECHO
-    // A probe, seen as one more host that its source asked.
-    NextHost,
-    NextDatagramHost,
-    NextEchoHost,
-    OpenPort,  // a connection to an open port that ended without a byte from the source
-    Protocol,  // a packet of another IP protocol
+// When a probe of a class counts.
+enum class CountedOn : std::uint8_t {
+    Arrival,           // when it arrives, if it counts at all
+    RefusalOrSilence,  // when its port turns out to be closed or unanswered
+    Refusal,           // when our host refuses it
 };
 
-// When packets of a class count.
-enum class Evidence : std::uint8_t {
-    None,     // they are no question to a port
-    Silence,  // a closed port is one that refuses or does not answer
-    Refusal,  // a refusal of ours alone
-};
-
-// The class of a segment. A segment with data or timestamps is of a connection, whatever our answer
-// is: no scanner sends them with ACK, and a connection that this host forgot does. ECE and CWR are
-// not looked at. docs/tcp-flags.md has a row for each set of flags. REQUIRES: packet.transport ==
-// Tcp.
+// The class of a segment. A segment with data or timestamps belongs to a connection, whatever our
+// answer is: no scanner sends them with ACK, but a connection that this host has forgotten does.
+// ECE and CWR are ignored. docs/tcp-flags.md has a row for each set of flags. REQUIRES:
+// packet.transport == Tcp.
 ProbeClass classify_tcp(const sensor_packet::Packet& packet);
 
-// More than one of SYN, FIN and RST: no stack sends that (RFC 9293 section 3.10.7).
+// True if more than one of SYN, FIN and RST is set: no stack sends that (RFC 9293 section 3.10.7).
 bool has_contradictory_flags(const sensor_packet::Packet& packet);
 
-// A segment of no connection, of which our RST is all that was seen.
+// The class of a segment without a connection of which only our RST was captured.
 ProbeClass classify_refused(std::uint16_t source_port, std::uint16_t destination_port);
 
 // Datagram, or DatagramReply.
 ProbeClass classify_datagram(std::uint16_t source_port, std::uint16_t destination_port);
 
-Evidence evidence_of(ProbeClass probe);
+CountedOn counted_on(ProbeClass probe);
 
-// What carries probes of that class; Icmp stands for both versions.
-sensor_packet::Transport transport_of(ProbeClass probe);
-
-// The class as which a probe counts for sweeps over hosts; None = it does not.
+// The class as which a probe counts for sweeps over hosts; None = it does not count.
 ProbeClass next_host_of(ProbeClass probe);
-bool is_next_host(ProbeClass probe);
+constexpr bool is_next_host(ProbeClass probe) {
+    return probe == ProbeClass::NextHost || probe == ProbeClass::NextDatagramHost ||
+           probe == ProbeClass::NextEchoHost;
+}
 
-// In the order in which they are asked; the first that is already detected takes the packet.
+// The kinds for which probes of that class count, in order: the first one that is already detected
+// takes the packet.
 std::span<const ScanKind> kinds_of(ProbeClass probe);
+
+// True if the probe counts for a scan of TCP ports.
+inline bool is_tcp_scan_probe(ProbeClass probe) {
+    const auto kinds = kinds_of(probe);
+    return !kinds.empty() && is_tcp_port_scan(kinds.front());
+}
 
 }  // namespace portcullis::sensor_detect

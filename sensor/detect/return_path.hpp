@@ -1,8 +1,8 @@
-// ReturnPath: would what this host sends to a source leave by the interface on which its packets
-// arrived?
+// ReturnPath: whether this host would answer a source by the interface on which its packets
+// arrived.
 //
-// A seam: detectors ask it for each detection, and when packets of a source arrive on another
-// interface than before; live capture answers it from the routing table.
+// A seam. Detectors use it for each detection, and when packets of a source arrive on another
+// interface than before. Live capture implements it with the routing table.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-// What sources in lock-step are reported as; nullopt = the kind is not one that decoys hide.
+// The kind as which a decoy group is reported; nullopt = decoys cannot hide scans of `kind`.
 std::optional<ScanKind> group_kind_of(ScanKind kind) {
     if (is_tcp_port_scan(kind) || kind == ScanKind::SlowScan) {
         return ScanKind::Decoys;
@@ -23,15 +23,15 @@ std::optional<ScanKind> group_kind_of(ScanKind kind) {
     return std::nullopt;
 }
 
-}  // namespace
-
-Observation ScanReports::make(ObservationType type, ScanKind kind) const {
+Observation make_observation(ObservationType type, ScanKind kind, base::Timestamp now) {
     Observation observation;
     observation.type = type;
-    observation.time = now_;
+    observation.time = now;
     observation.kind = kind;
     return observation;
 }
+
+}  // namespace
 
 void ScanReports::describe(const SourceState& state, Observation& observation) {
     observation.source = state.source;
@@ -53,8 +53,8 @@ void ScanReports::describe(const SourceState& state, Observation& observation) {
 }
 
 void ScanReports::report_packet(ObservationType type, const sensor_packet::Packet& packet,
-                                std::uint64_t bytes) {
-    if (const auto seen = observe_packet(type, packet, bytes, now_, settings_.scans_only)) {
+                                std::uint64_t bytes, base::Timestamp now) {
+    if (const auto seen = observe_packet(type, packet, bytes, now, settings_.scans_only)) {
         sink_.on_observation(*seen);
     }
 }
@@ -63,8 +63,8 @@ ReturnPath ScanReports::judge(const SourceState& state, std::uint32_t interface)
     if (return_path_ == nullptr || interface == 0) {
         return ReturnPath::Unknown;
     }
-    // Of several targets only the first is judged: a route may depend on our address, and hosts
-    // that are watched over have filters of their own.
+    // Of several targets only the first is judged: a route may depend on our address, and watched
+    // hosts have filters of their own.
     const bool has_targets = state.destination == base::IpAddress() && state.extent != kNoIndex &&
                              extents_[state.extent].targets.size() > 0;
     const base::IpAddress target =
@@ -84,53 +84,57 @@ bool ScanReports::is_dropped(const SourceState& state, const Counter& counter) c
     return !is_answered && judge(state, state.interface) == ReturnPath::Filtered;
 }
 
-ScanReports::Admission ScanReports::admit(SourceState& state, const Probe& probe,
-                                          bool is_answered) const {
-    if (probe.interface == 0 || probe.interface == state.interface) {
+ScanReports::Admission ScanReports::admit(SourceState& source, const Probe& probe,
+                                          PortState state) const {
+    if (probe.interface == 0 || probe.interface == source.interface) {
         return Admission::Counts;
     }
     Admission admission = Admission::Counts;
-    if (!is_answered && state.interface != 0) {
-        if (judge(state, probe.interface) == ReturnPath::Filtered) {
+    if (state == PortState::Unanswered && source.interface != 0) {
+        if (judge(source, probe.interface) == ReturnPath::Filtered) {
             return Admission::Dropped;
         }
-        if (judge(state, state.interface) == ReturnPath::Filtered) {
+        if (judge(source, source.interface) == ReturnPath::Filtered) {
             admission = Admission::CountsAnew;
         }
     }
-    state.interface = probe.interface;
+    source.interface = probe.interface;
     return admission;
 }
 
-bool ScanReports::report_detection(SourceTable& table, std::uint32_t source, Counter& counter) {
+bool ScanReports::report_detection(SourceTable& table, SourceIndex source, Counter& counter,
+                                   base::Timestamp now) {
     if (is_dropped(table.at(source), counter)) {
         return false;
     }
-    if (!report_in_lock_step(table, source, counter)) {
+    if (!report_with_decoys(table, source, counter, now)) {
         counter.is_detected = true;
         table.mark_scanning(source);
-        send_detection(table.at(source), counter, false);
-        report_tool(table.at(source), counter.kind);
+        send_detection(table.at(source), counter, false, now);
+        report_tool(table.at(source), counter.kind, now);
     }
     return true;
 }
 
-void ScanReports::report_repetition(const SourceState& state, Counter& counter) {
+void ScanReports::report_repetition(const SourceState& state, Counter& counter,
+                                    base::Timestamp now) {
     if (is_dropped(state, counter)) {
         return;
     }
-    send_detection(state, counter, true);
+    send_detection(state, counter, true, now);
 }
 
-void ScanReports::send_detection(const SourceState& state, Counter& counter, bool is_repeated) {
-    Observation observation = make(ObservationType::ScanDetected, counter.kind);
+void ScanReports::send_detection(const SourceState& state, Counter& counter, bool is_repeated,
+                                 base::Timestamp now) {
+    Observation observation = make_observation(ObservationType::ScanDetected, counter.kind, now);
     describe(state, observation);
     observation.destination_ports = counter.destination_ports;
     observation.source_ports = counter.source_ports;
     observation.is_repeated = is_repeated;
     observation.packets = counter.packets;
-    grade(state, counter, observation);
-    counter.line_at = second();
+    const Second second = second_of(now);
+    grade(state, counter, second, observation);
+    counter.line_at = second;
     counter.is_unblocked = false;
     counter.may_rise =
         observation.evidence != base::Evidence::Proven && !observation.is_route_asymmetric;
@@ -138,7 +142,7 @@ void ScanReports::send_detection(const SourceState& state, Counter& counter, boo
     sink_.on_observation(observation);
 }
 
-bool ScanReports::is_proven(const SourceState& state, const Counter& counter) const {
+bool ScanReports::is_proven(const SourceState& state, const Counter& counter, Second second) const {
     const ScanKind kind = counter.kind;
     std::uint32_t memory = kProofMemory;
     if (detector_of(kind).counting == Counting::DistinctPortsInWindow ||
@@ -147,8 +151,8 @@ bool ScanReports::is_proven(const SourceState& state, const Counter& counter) co
             std::max(memory, static_cast<std::uint32_t>(
                                  duration_cast<seconds>(settings_.of(kind).rate_window).count()));
     }
-    const bool is_told = counter.proven_at != 0 && counter.proven_at + memory >= second();
-    if (is_told || handshakes_.is_proven(state.source, second(), memory)) {
+    const bool is_noted = counter.proven_at != 0 && counter.proven_at + memory >= second;
+    if (is_noted || handshakes_.is_proven(state.source, second, memory)) {
         return true;
     }
     if (state.extent == kNoIndex) {
@@ -156,17 +160,17 @@ bool ScanReports::is_proven(const SourceState& state, const Counter& counter) co
     }
     const auto sources = extents_[state.extent].sources.addresses();
     return std::any_of(sources.begin(), sources.end(), [&](const base::IpAddress& source) {
-        return handshakes_.is_proven(source, second(), memory);
+        return handshakes_.is_proven(source, second, memory);
     });
 }
 
-void ScanReports::grade(const SourceState& state, const Counter& counter,
+void ScanReports::grade(const SourceState& state, const Counter& counter, Second second,
                         Observation& observation) const {
     observation.evidence = base::Evidence::Forgeable;
     if (judge(state, state.interface) == ReturnPath::Other) {
         observation.is_route_asymmetric = true;
         observation.evidence = base::Evidence::Doubtful;
-    } else if (is_proven(state, counter)) {
+    } else if (is_proven(state, counter, second)) {
         observation.evidence = base::Evidence::Proven;
         return;
     }
@@ -176,24 +180,22 @@ void ScanReports::grade(const SourceState& state, const Counter& counter,
     }
 }
 
-std::uint32_t ScanReports::second() const {
-    return static_cast<std::uint32_t>(duration_cast<seconds>(now_.time_since_epoch()).count());
-}
-
 std::uint32_t ScanReports::decoy_window(ScanKind group_kind) const {
     return static_cast<std::uint32_t>(
         duration_cast<seconds>(settings_.of(group_kind).rate_window).count());
 }
 
-bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, Counter& counter) {
+bool ScanReports::report_with_decoys(SourceTable& table, SourceIndex source, Counter& counter,
+                                     base::Timestamp now) {
     const auto kind = group_kind_of(counter.kind);
-    // Of slow scans the slow memory knows who was in step.
+    // SlowScanDetector finds the decoys of slow scans.
     if (!kind || counter.kind == ScanKind::SlowScan || !settings_.of(*kind).is_enabled) {
         return false;
     }
     const std::uint32_t window = decoy_window(*kind);
-    // One that lagged behind the others.
-    const std::uint32_t before = counter.door_before != 0 ? counter.door_before : second();
+    // A source that is slower than the other members of a reported group joins it.
+    const std::uint32_t before =
+        counter.item_before_at != 0 ? counter.item_before_at : second_of(now);
     const std::uint16_t group =
         groups_.find(*kind, table.at(source).destination, counter.destination_ports,
                      before - std::min(before, window));
@@ -204,22 +206,22 @@ bool ScanReports::report_in_lock_step(SourceTable& table, std::uint32_t source, 
     if (groups_.is_full()) {
         return false;
     }
-    auto members = find_lock_step(table, source, counter, window);
-    std::erase_if(members, [&](std::uint32_t member) {
+    auto members = find_decoy_group(table, source, counter, window);
+    std::erase_if(members, [&](SourceIndex member) {
         return member != source &&
                is_dropped(table.at(member), *table.find_counter(member, counter.kind));
     });
     if (members.size() < settings_.of(*kind).threshold) {
         return false;
     }
-    report_together(table, members, counter.kind);
+    report_group(table, members, counter.kind, now);
     return true;
 }
 
-void ScanReports::report_together(SourceTable& table, const std::vector<std::uint32_t>& members,
-                                  ScanKind kind) {
+void ScanReports::report_group(SourceTable& table, const std::vector<SourceIndex>& members,
+                               ScanKind kind, base::Timestamp now) {
     const ScanKind group_kind = *group_kind_of(kind);
-    const Counter* widest = nullptr;  // it knows the most ports
+    const Counter* widest = nullptr;  // the one with the most ports
     std::uint64_t packets = 0;
     for (const std::uint32_t member : members) {
         const Counter* counter = table.find_counter(member, kind);
@@ -230,11 +232,11 @@ void ScanReports::report_together(SourceTable& table, const std::vector<std::uin
         }
     }
     const std::uint16_t group = groups_.make(group_kind, table.at(members.front()).destination,
-                                             widest->destination_ports, second());
+                                             widest->destination_ports, second_of(now));
     for (const std::uint32_t member : members) {
         join(table, group, member, *table.find_counter(member, kind));
     }
-    Observation observation = make(ObservationType::ScanDetected, group_kind);
+    Observation observation = make_observation(ObservationType::ScanDetected, group_kind, now);
     describe(table.at(members.front()), observation);
     observation.source_prefix = 0;
     observation.sources = groups_.at(group).sources;
@@ -244,7 +246,7 @@ void ScanReports::report_together(SourceTable& table, const std::vector<std::uin
     sink_.on_observation(observation);
 }
 
-void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t source,
+void ScanReports::join(SourceTable& table, std::uint16_t group, SourceIndex source,
                        Counter& counter) {
     counter.is_detected = true;
     counter.group = group;
@@ -252,14 +254,15 @@ void ScanReports::join(SourceTable& table, std::uint16_t group, std::uint32_t so
     groups_.add(group, table.at(source).source);
 }
 
-void ScanReports::judge_member(SourceTable& table, std::uint32_t source, Counter& counter) {
-    const std::size_t others = count_in_step(table, source, counter);
+void ScanReports::judge_member(SourceTable& table, SourceIndex source, Counter& counter,
+                               base::Timestamp now) {
+    const std::size_t others = count_members_at_same_ports(table, source, counter);
     if (is_dropped(table.at(source), counter)) {
         counter.begin_next_line();
         return;
     }
     if (others + 1 >= settings_.of(groups_.at(counter.group).kind).threshold) {
-        // The latest ports stay, for the others who come to them.
+        // The latest ports stay, for comparison with the other members.
         const DestinationPorts ports = first_ports_of(counter);
         counter.begin_next_line();
         counter.destination_ports = ports;
@@ -267,18 +270,18 @@ void ScanReports::judge_member(SourceTable& table, std::uint32_t source, Counter
     }
     const std::uint16_t left = std::exchange(counter.group, kNoGroup);
     if (groups_.remove(left, table.at(source).source)) {
-        send_group_end(table.at(source), left);
+        send_group_end(table.at(source), left, now);
     }
-    send_detection(table.at(source), counter, false);
-    report_tool(table.at(source), counter.kind);
+    send_detection(table.at(source), counter, false, now);
+    report_tool(table.at(source), counter.kind, now);
     counter.begin_next_line();
 }
 
-void ScanReports::report_tool(const SourceState& state, ScanKind kind) {
+void ScanReports::report_tool(const SourceState& state, ScanKind kind, base::Timestamp now) {
     if (!settings_.names_tool || detector_of(kind).name.substr(0, 4) != "TCP:") {
         return;
     }
-    Observation observation = make(ObservationType::ScannerIdentified, kind);
+    Observation observation = make_observation(ObservationType::ScannerIdentified, kind, now);
     describe(state, observation);
     if (observation.source_prefix != 0) {
         return;  // a network is not a scanner
@@ -291,9 +294,9 @@ void ScanReports::report_tool(const SourceState& state, ScanKind kind) {
     sink_.on_observation(observation);
 }
 
-void ScanReports::send_group_end(const SourceState& member, std::uint16_t of) {
+void ScanReports::send_group_end(const SourceState& member, std::uint16_t of, base::Timestamp now) {
     const DecoyGroup& group = groups_.at(of);
-    Observation observation = make(ObservationType::ScanExpired, group.kind);
+    Observation observation = make_observation(ObservationType::ScanExpired, group.kind, now);
     describe(member, observation);
     observation.source_prefix = 0;
     observation.sources = group.sources;
@@ -302,31 +305,33 @@ void ScanReports::send_group_end(const SourceState& member, std::uint16_t of) {
     sink_.on_observation(observation);
 }
 
-void ScanReports::report_end(const SourceState& state, const Counter& counter) {
+void ScanReports::report_end(const SourceState& state, const Counter& counter,
+                             base::Timestamp now) {
     if (!counter.is_detected) {
         return;
     }
     if (counter.group != kNoGroup) {
         if (groups_.end(counter.group, counter)) {
-            send_group_end(state, counter.group);
+            send_group_end(state, counter.group, now);
         }
         return;
     }
-    Observation observation = make(ObservationType::ScanExpired, counter.kind);
+    Observation observation = make_observation(ObservationType::ScanExpired, counter.kind, now);
     describe(state, observation);
     observation.packets = counter.packets;
     observation.bytes = counter.bytes;
     sink_.on_observation(observation);
 }
 
-void ScanReports::report_crowd(const CrowdWatch::Report& report) {
-    Observation observation = make(
-        report.is_over ? ObservationType::ScanExpired : ObservationType::ScanDetected, report.kind);
-    observation.destination = report.destination;
-    observation.source_count = report.sources;
-    observation.destination_ports = report.ports;
-    observation.packets = report.packets;
-    observation.bytes = report.bytes;
+void ScanReports::report_target(const TargetDetection& detection, base::Timestamp now) {
+    Observation observation = make_observation(
+        detection.has_ended ? ObservationType::ScanExpired : ObservationType::ScanDetected,
+        detection.kind, now);
+    observation.destination = detection.destination;
+    observation.source_count = detection.sources;
+    observation.destination_ports = detection.ports;
+    observation.packets = detection.packets;
+    observation.bytes = detection.bytes;
     sink_.on_observation(observation);
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sensor/detect/ports.hpp"
+#include "sensor/detect/probe_classes.hpp"
 #include "sensor/packet/header_sizes.hpp"
 
 namespace portcullis::sensor_detect {
@@ -15,30 +16,30 @@ using sensor_packet::Transport;
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-// A datagram is an answer if we wrote to that peer, from that port, within this many seconds: as
-// long as a firewall's connection tracking keeps a UDP stream.
+// Time after a datagram of ours in which one of the peer to the same port is an answer, in seconds:
+// as long as a firewall's connection tracking keeps a UDP stream.
 constexpr std::uint32_t kFlowMemory = 180;
 // Our own answer may have been captured before the probe, on another interface.
 constexpr std::uint32_t kAnswerMemory = 2;
-// Time in which the rest of a connection whose handshake we saw is no scan.
+// Time in which segments of a connection whose handshake was captured do not count.
 constexpr std::uint32_t kConnectionMemory = 86400;
-// Time after our own connection to a peer in which its stray segments are taken for left-overs of
-// that.
+// Time after our own connection to a peer in which its stray segments are taken as left-overs of
+// that connection.
 constexpr std::uint32_t kPeerMemory = 60;
-// Time in which a SYN+ACK is repeated: Linux gives up after 5 times, 31 s.
+// Time in which a SYN+ACK is repeated: Linux repeats it 5 times, for 31 s.
 constexpr std::uint32_t kHandshakeMemory = 40;
 // Time in which a peer of a working connection may find the same port closed: its service restarts.
 constexpr std::uint32_t kServedMemory = 3600;
-// Time in which the silence of a host that refused by ICMP is a refusal too: such answers have a
-// limit, on Linux one a second for each peer (net.ipv4.icmp_ratelimit).
+// Time after an ICMP refusal in which silence counts as a refusal too: such answers are limited, on
+// Linux to one per second and peer (net.ipv4.icmp_ratelimit).
 constexpr std::uint32_t kRejectMemory = 10;
-// Time in which the checksums of a peer are not looked at after we answered a wrong one.
+// Time after our answer to a wrong checksum in which the checksums of that peer are ignored.
 constexpr std::uint32_t kRewrittenMemory = 60;
-// A source of SYN+ACKs is a new one after this time.
+// Time after which a source of SYN+ACKs counts as new.
 constexpr std::uint32_t kUnaskedMemory = 60;
 
-// FTP, and FTP over TLS: control connections, and where the server sends data from (RFC 959
-// section 3.2).
+// FTP, and FTP over TLS: the port of control connections, and the source port of data connections
+// (RFC 959 section 3.2).
 struct FtpPorts {
     std::uint16_t control;
     std::uint16_t data;
@@ -52,29 +53,30 @@ constexpr std::uint8_t kSctpAbort = 6;
 constexpr std::uint8_t kSctpCookieEcho = 10;
 constexpr std::uint8_t kSctpCookieAck = 11;
 
-// What is known of a segment of which only our RST was seen: a bare header.
+// Assumed size of a segment of which only our RST was captured: a bare header.
 constexpr std::uint16_t kUnseenBytes = 20;
 // Bytes of a TCP header without options.
 constexpr std::uint8_t kPlainHeader = 20;
 
-// Memory that an overdue probe needs is asked for so many probes before.
+// Number of probes by which the prefetch precedes an overdue probe.
 constexpr std::size_t kProbesAhead = 4;
 
-// The flow to which a packet of ours belongs.
+// The flow of a packet of ours.
 Flow flow_of(const Packet& packet) {
     return {packet.source, packet.destination, packet.source_port, packet.destination_port,
             packet.transport};
 }
 
-// That to which a packet to us would belong if it were an answer.
+// The flow of a packet to us if it were an answer.
 Flow flow_of(const Probe& probe, Transport transport) {
     return {probe.destination, probe.source, probe.destination_port, probe.source_port, transport};
 }
 
-// Those that we ask together answer within so many seconds, and stand near.
+// Time within which hosts answer a datagram that we sent to several at once, in seconds. They are
+// near.
 constexpr std::uint32_t kGroupMemory = 10;
 
-// In the same /24, or for IPv6 /64; link-local ones are.
+// True if both are in the same /24, or for IPv6 in the same /64, as link-local addresses are.
 bool is_near(const base::IpAddress& a, const base::IpAddress& b) {
     constexpr std::size_t kV4Bytes = 3;
     constexpr std::size_t kV6Bytes = 8;
@@ -82,13 +84,13 @@ bool is_near(const base::IpAddress& a, const base::IpAddress& b) {
            std::equal(a.data(), a.data() + (a.is_v4() ? kV4Bytes : kV6Bytes), b.data());
 }
 
-// What we sent to many at once: any of them may answer.
+// The flow of what we sent to several hosts at once: any of them may answer.
 Flow group_flow(const base::IpAddress& ours, std::uint16_t our_port) {
     return {ours, base::IpAddress(), our_port, 0, Transport::Udp};
 }
 
-// Multicast, or most likely a broadcast of our network (RFC 919: the host part all ones; the mask
-// is not known).
+// True for multicast, and for an address that is probably a broadcast of our network (RFC 919: the
+// host part is all ones; the mask is not known).
 bool is_sent_to_many(const base::IpAddress& from, const base::IpAddress& to) {
     const std::uint8_t* bytes = to.data();
     if (!to.is_v4()) {
@@ -98,19 +100,19 @@ bool is_sent_to_many(const base::IpAddress& from, const base::IpAddress& to) {
     return (bytes[0] & 0xf0) == 0xe0 || is_everybody || (bytes[3] == 0xff && is_near(from, to));
 }
 
-// All connections of ours to a peer together.
+// Key for all connections of ours to a peer.
 Flow peer_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Tcp};
 }
 
-// All connections of a peer to a port of ours together.
+// Key for all connections of a peer to a port of ours.
 Flow served_flow(const base::IpAddress& ours, const base::IpAddress& theirs,
                  std::uint16_t our_port) {
     return {ours, theirs, our_port, 0, Transport::Tcp};
 }
 
-// That we refused something of a peer by ICMP; that we answered one of its packets whose checksum
-// is wrong; that it sent us SYN+ACKs.
+// Keys for three facts about a peer: we refused something by ICMP; we answered a packet with a
+// wrong checksum; it sent us SYN+ACKs.
 Flow rejected_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Icmp};
 }
@@ -121,10 +123,10 @@ Flow unasked_flow(const base::IpAddress& ours, const base::IpAddress& theirs) {
     return {ours, theirs, 0, 0, Transport::Other};
 }
 
-// A packet filter that refuses a SYN+ACK which its host did not ask for (`block return` of pf)
-// acknowledges it, without a window and without options. That the address exists does not show that
-// its host sent the SYN. Most hosts that end a connection of their own send a window or options;
-// an abort by Windows or OpenBSD has neither.
+// True for a RST that may come from a packet filter. A filter that refuses an unsolicited SYN+ACK
+// (`block return` of pf) acknowledges it, without a window and without options. Such a RST does not
+// show that its host sent the SYN. Most hosts that end a connection of their own send a window or
+// options; an abort by Windows or OpenBSD has neither.
 bool is_by_a_filter(const Packet& reset) {
     return reset.tcp_window == 0 && reset.tcp_header_length <= kPlainHeader;
 }
@@ -140,19 +142,19 @@ TrackerSettings::TrackerSettings() {
 
 ScanTracker::ScanTracker(const TrackerSettings& settings, ObservationSink& sink)
     : settings_(settings),
-      ledger_(settings_, handshakes_, sink),
+      sources_(settings_, handshakes_, sink),
       pending_(settings.max_pending_probes) {}
 
 void ScanTracker::set_time(base::Timestamp now) {
     now_ = now;
-    ledger_.set_time(now);
+    sources_.set_time(now);
 }
 
 Probe ScanTracker::probe_of(const Packet& packet, ProbeClass probe) {
     Probe made;
     made.arrival = now_;
-    made.pair = ledger_.pair_of(packet.source, packet.destination);
-    ledger_.prefetch_receive(made.pair);
+    made.pair = sources_.pair_of(packet.source, packet.destination);
+    sources_.prefetch_receive(made.pair);
     made.source = packet.source;
     made.destination = packet.destination;
     made.source_port = packet.source_port;
@@ -186,11 +188,11 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
             if (is_echo_request(packet)) {
                 on_echo_request(packet);
             } else if (is_echo_reply(packet)) {
-                ledger_.reports().report_packet(ObservationType::EchoReply, packet,
-                                                packet.payload_length);
+                sources_.reports().report_packet(ObservationType::EchoReply, packet,
+                                                 packet.payload_length, now_);
             } else {
-                ledger_.reports().report_packet(ObservationType::IcmpMessage, packet,
-                                                packet.payload_length);
+                sources_.reports().report_packet(ObservationType::IcmpMessage, packet,
+                                                 packet.payload_length, now_);
             }
             break;
         case Transport::Sctp:
@@ -205,51 +207,52 @@ void ScanTracker::on_inbound(const Packet& packet, base::Timestamp now) {
 void ScanTracker::on_address_request(const base::IpAddress& sender, const base::IpAddress& target,
                                      base::Timestamp now) {
     advance(now);
-    ledger_.note_address_request(sender, target);
+    sources_.note_address_request(sender, target);
 }
 
 void ScanTracker::on_tcp(const Packet& packet) {
     const ProbeClass kind = classify_tcp(packet);
     if (settings_.bogus && has_contradictory_flags(packet) &&
-        ledger_.receive_bogus(probe_of(packet, ProbeClass::Bogus))) {
-        ledger_.reports().record_probe(packet);
-        ledger_.reports().report_packet(ObservationType::BogusFlags, packet, 0);
+        sources_.receive_bogus(probe_of(packet, ProbeClass::Bogus))) {
+        sources_.reports().record_probe(packet);
+        sources_.reports().report_packet(ObservationType::BogusFlags, packet, 0, now_);
     }
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         on_connection_segment(packet);
     }
-    switch (evidence_of(kind)) {
-        case Evidence::None:
+    switch (counted_on(kind)) {
+        case CountedOn::Arrival:
             return;
-        case Evidence::Refusal:
+        case CountedOn::Refusal:
             if (kind == ProbeClass::SynAck) {
                 on_syn_ack(packet);
             } else {
                 on_stray(packet, kind);
             }
             return;
-        case Evidence::Silence:
+        case CountedOn::RefusalOrSilence:
             break;
     }
     if (packet.source_port < kFirstHighPort && is_asked_for(packet)) {
-        ledger_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0, now_);
         return;
     }
     Probe probe = probe_of(packet, kind);
-    const auto reception = ledger_.receive(probe);
-    if (reception == ProbeLedger::Reception::Taken) {
+    const auto reception = sources_.receive(probe);
+    if (reception == SourceTracker::Reception::Taken) {
         return;
     }
-    ledger_.reports().record_probe(packet);
+    sources_.reports().record_probe(packet);
     await_answer(packet, probe);
     if (kind != ProbeClass::Connect && kind != ProbeClass::RawSyn) {
         return;
     }
-    const bool is_silent = reception == ProbeLedger::Reception::Silent ||
-                           (reception == ProbeLedger::Reception::NewSource &&
-                            ledger_.is_crowded(packet.destination, packet.destination_port));
-    if (!is_silent) {
-        ledger_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0);
+    const bool is_without_line =
+        reception == SourceTracker::Reception::WithoutLine ||
+        (reception == SourceTracker::Reception::NewSource &&
+         sources_.is_attacked(packet.destination, packet.destination_port));
+    if (!is_without_line) {
+        sources_.reports().report_packet(ObservationType::ConnectionAttempt, packet, 0, now_);
     }
 }
 
@@ -261,28 +264,27 @@ void ScanTracker::on_connection_segment(const Packet& packet) {
         const Flow flow{packet.destination, packet.source, packet.destination_port,
                         packet.source_port, Transport::Tcp};
         if (handshakes_.complete(flow, packet.tcp_acknowledgement, second())) {
-            ledger_.note_proof(packet.source, packet.destination);
+            sources_.note_proof(packet.source, packet.destination);
         }
     }
     if (is_reset || (flags & sensor_packet::kFin) != 0) {
-        const auto ended = pending_.end_connection(
-            ledger_.pair_of(packet.source, packet.destination), packet.source_port,
+        const auto ended = pending_.take_ended_connection(
+            sources_.pair_of(packet.source, packet.destination), packet.source_port,
             packet.destination_port, packet.tcp_sequence, now_);
         const bool has_data = packet.payload_length > packet.tcp_header_length;
         if (ended && !has_data) {
-            ledger_.note_open_port(*ended);
+            sources_.note_open_port(*ended);
         }
         return;
     }
-    // With only one side in the capture, a segment that acknowledges something shows that we sent
-    // it.
+    // If the capture has only one side, a segment with ACK shows that we sent something.
     if (counters_.outbound == 0 && (flags & sensor_packet::kAck) != 0 &&
         (flags & sensor_packet::kSyn) == 0) {
-        const auto answered =
-            pending_.settle(ledger_.pair_of(packet.source, packet.destination), packet.source_port,
-                            packet.destination_port, Transport::Tcp, now_);
+        const auto answered = pending_.take_answered(
+            sources_.pair_of(packet.source, packet.destination), packet.source_port,
+            packet.destination_port, Transport::Tcp, now_);
         if (answered && answered->was_counted) {
-            ledger_.take_back(*answered);
+            sources_.take_back(*answered);
         }
     }
 }
@@ -306,7 +308,7 @@ void ScanTracker::on_stray(const Packet& packet, ProbeClass probe) {
     if (flows_.knows(flow_of(stray, Transport::Tcp), second(), kConnectionMemory)) {
         return;
     }
-    ledger_.reports().record_probe(packet);
+    sources_.reports().record_probe(packet);
     await_answer(packet, stray);
 }
 
@@ -318,10 +320,10 @@ void ScanTracker::on_syn_ack(const Packet& packet) {
     }
     const Flow unasked = unasked_flow(packet.destination, packet.source);
     if (!peers_.knows(unasked, second(), kUnaskedMemory)) {
-        ledger_.note_unasked(ScanKind::SynAckReflection, answer);
+        sources_.note_unasked(ScanKind::SynAckReflection, answer);
     }
     peers_.remember(unasked, second());
-    ledger_.reports().record_probe(packet);
+    sources_.reports().record_probe(packet);
     await_answer(packet, answer);
 }
 
@@ -338,7 +340,7 @@ bool ScanTracker::is_of_conversation(const Probe& probe) const {
         return true;
     }
     flow.their_port = 0;
-    // Of RTP and RTCP each pair of ports is one conversation (RFC 3550 section 11).
+    // RTP and RTCP: each pair of ports is one conversation (RFC 3550 section 11).
     for (const int other : {0, 1}) {
         flow.our_port = static_cast<std::uint16_t>(probe.destination_port ^ other);
         if (flow.our_port != 0 && peers_.knows(flow, second(), kFlowMemory)) {
@@ -349,45 +351,45 @@ bool ScanTracker::is_of_conversation(const Probe& probe) const {
 }
 
 void ScanTracker::on_datagram(const Packet& packet) {
-    ScanReports& reports = ledger_.reports();
+    ScanReports& reports = sources_.reports();
     Probe probe = probe_of(packet, classify_datagram(packet.source_port, packet.destination_port));
     if (flows_.knows(flow_of(probe, Transport::Udp), second(), kFlowMemory) ||
         is_of_conversation(probe) ||
         (is_near(packet.source, packet.destination) &&
          flows_.knows(group_flow(packet.destination, packet.destination_port), second(),
                       kGroupMemory))) {
-        reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
+        reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length, now_);
         return;
     }
     if (settings_.traceroute) {
-        if (const auto is_line_due = ledger_.follow_traceroute(probe, packet.ttl)) {
+        if (const auto is_line_due = sources_.follow_traceroute(probe, packet.ttl)) {
             if (*is_line_due) {
-                reports.report_packet(ObservationType::Traceroute, packet, 0);
+                reports.report_packet(ObservationType::Traceroute, packet, 0, now_);
             }
             return;
         }
     }
-    if (ledger_.receive(probe) == ProbeLedger::Reception::Taken) {
+    if (sources_.receive(probe) == SourceTracker::Reception::Taken) {
         return;
     }
     await_answer(packet, probe);
-    reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length);
+    reports.report_packet(ObservationType::Datagram, packet, packet.udp_data_length, now_);
 }
 
 void ScanTracker::on_echo_request(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::EchoRequest);
     probe.is_bare = packet.payload_length <= sensor_packet::kIcmpHeader;
-    if (ledger_.seeks_hosts(probe.probe)) {
-        ledger_.note_host(probe);
+    if (sources_.seeks_hosts(probe.probe)) {
+        sources_.note_host(probe);
         // Monitoring pings many hosts all day, but with data. nmap -sn sends none.
         if (probe.is_bare) {
-            ledger_.note_slow_host(probe);
+            sources_.note_slow_host(probe);
         }
         await_answer(packet, probe);
     }
-    if (!ledger_.receive_echo(probe)) {
-        ledger_.reports().report_packet(ObservationType::EchoRequest, packet,
-                                        packet.payload_length);
+    if (!sources_.receive_echo(probe)) {
+        sources_.reports().report_packet(ObservationType::EchoRequest, packet,
+                                         packet.payload_length, now_);
     }
 }
 
@@ -396,7 +398,7 @@ void ScanTracker::on_sctp(const Packet& packet) {
         return;
     }
     Probe probe = probe_of(packet, ProbeClass::SctpInit);
-    if (is_watched(probe.probe) && ledger_.receive(probe) != ProbeLedger::Reception::Taken) {
+    if (is_watched(probe.probe) && sources_.receive(probe) != SourceTracker::Reception::Taken) {
         await_answer(packet, probe);
     }
 }
@@ -405,14 +407,14 @@ void ScanTracker::on_other_protocol(const Packet& packet) {
     Probe probe = probe_of(packet, ProbeClass::Protocol);
     probe.source_port = 0;
     probe.destination_port = packet.protocol;
-    ledger_.note_protocol(probe);
+    sources_.note_protocol(probe);
 }
 
 void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
     probe.is_wrong = is_checksum_wrong(packet);
     probe.is_partial = probe.is_wrong && is_checksum_partial(packet);
     if (pending_.is_full()) {
-        pending_.next_deadline();  // frees what was answered meanwhile
+        pending_.next_deadline();  // frees the probes that were answered meanwhile
         if (pending_.is_full()) {
             ++counters_.probes_left_early;
             pop_overdue();
@@ -421,21 +423,21 @@ void ScanTracker::await_answer(const Packet& packet, Probe& probe) {
     pending_.add(probe);
 }
 
-void ScanTracker::touch(const Probe& probe, ProbeLedger::Door door) {
+void ScanTracker::count_port(const Probe& probe, PortState state) {
     if (!peers_.is_empty() && transport_of(probe.probe) == Transport::Tcp &&
         peers_.knows(served_flow(probe.destination, probe.source, probe.destination_port), second(),
                      kServedMemory)) {
         return;
     }
-    ledger_.touch(probe, door);
+    sources_.count_port(probe, state);
 }
 
 void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
     advance(now);
     ++counters_.outbound;
-    const auto settle = [&](std::uint16_t their_port, std::uint16_t our_port) {
-        return pending_.settle(ledger_.pair_of(packet.destination, packet.source), their_port,
-                               our_port, packet.transport, now_);
+    const auto take_answered = [&](std::uint16_t their_port, std::uint16_t our_port) {
+        return pending_.take_answered(sources_.pair_of(packet.destination, packet.source),
+                                      their_port, our_port, packet.transport, now_);
     };
     switch (packet.transport) {
         case Transport::Tcp:
@@ -453,16 +455,16 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             flow.our_port = 0;
             flow.their_port = packet.destination_port;
             peers_.remember(flow, second());
-            const auto probe = settle(packet.destination_port, packet.source_port);
+            const auto probe = take_answered(packet.destination_port, packet.source_port);
             if (probe && probe->was_counted) {
-                ledger_.take_back(*probe);
+                sources_.take_back(*probe);
             }
             break;
         }
         case Transport::Icmp:
         case Transport::Icmpv6:
             if (is_echo_reply(packet)) {
-                settle(0, 0);
+                take_answered(0, 0);
             } else if (is_unreachable(packet) && packet.embedded) {
                 on_unreachable(packet);
             }
@@ -471,15 +473,15 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
             const bool is_refusal = packet.sctp_chunk == kSctpAbort;
             if (is_refusal || packet.sctp_chunk == kSctpInitAck ||
                 packet.sctp_chunk == kSctpCookieAck) {
-                const auto probe = settle(packet.destination_port, packet.source_port);
+                const auto probe = take_answered(packet.destination_port, packet.source_port);
                 if (packet.sctp_chunk == kSctpCookieAck) {
                     handshakes_.note_proof(packet.destination, second());
-                    ledger_.note_proof(packet.destination, packet.source);
+                    sources_.note_proof(packet.destination, packet.source);
                 }
                 if (probe && is_refusal && !probe->was_counted) {
-                    ledger_.touch(*probe, ProbeLedger::Door::Refuses);
+                    sources_.count_port(*probe, PortState::Closed);
                 } else if (probe && !is_refusal && probe->was_counted) {
-                    ledger_.take_back(*probe);
+                    sources_.take_back(*probe);
                 }
             }
             break;
@@ -492,27 +494,28 @@ void ScanTracker::on_outbound(const Packet& packet, base::Timestamp now) {
 void ScanTracker::on_unreachable(const Packet& packet) {
     const auto& refused = *packet.embedded;
     if (refused.transport == Transport::Other) {
-        return;  // protocols are counted as they come
+        return;  // probes for protocols are counted when they arrive
     }
-    auto probe =
-        pending_.settle(ledger_.pair_of(refused.source, refused.destination), refused.source_port,
-                        refused.destination_port, refused.transport, now_);
+    auto probe = pending_.take_answered(sources_.pair_of(refused.source, refused.destination),
+                                        refused.source_port, refused.destination_port,
+                                        refused.transport, now_);
     if (!probe) {
         return;
     }
-    if (evidence_of(probe->probe) == Evidence::Refusal) {
+    if (counted_on(probe->probe) == CountedOn::Refusal) {
         peers_.remember(rejected_flow(probe->destination, probe->source), second());
     }
     if (!probe->was_counted) {
-        touch_refused(*probe);
+        count_refused(*probe);
     }
 }
 
-// A refusal shows that the kernel accepted the packet. If its checksum is partial, it came from a
-// container or a virtual machine of this host and not over a wire, so nothing is doubtful about it.
-void ScanTracker::touch_refused(Probe& probe) {
+// A refusal shows that the kernel accepted the packet. If its checksum is partial, the packet came
+// from a container or a virtual machine of this host, not over a wire. So the checksum does not
+// make it doubtful.
+void ScanTracker::count_refused(Probe& probe) {
     probe.is_partial = false;
-    touch(probe, ProbeLedger::Door::Refuses);
+    count_port(probe, PortState::Closed);
 }
 
 void ScanTracker::on_tcp_answer(const Packet& packet) {
@@ -522,33 +525,33 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         on_handshake(packet);
     } else if (!is_reset && (packet.tcp_flags & sensor_packet::kFin) != 0 &&
                handshakes_.has_offers() && handshakes_.confirm(flow_of(packet), second())) {
-        ledger_.note_proof(packet.destination, packet.source);
+        sources_.note_proof(packet.destination, packet.source);
     }
-    const std::uint64_t pair = ledger_.pair_of(packet.destination, packet.source);
+    const PairKey pair = sources_.pair_of(packet.destination, packet.source);
     auto probe = is_handshake ? pending_.accept(pair, packet.destination_port, packet.source_port,
                                                 packet.tcp_acknowledgement, now_)
-                              : pending_.settle(pair, packet.destination_port, packet.source_port,
-                                                Transport::Tcp, now_);
+                              : pending_.take_answered(pair, packet.destination_port,
+                                                       packet.source_port, Transport::Tcp, now_);
     if (probe) {
         if (probe->is_wrong) {
             peers_.remember(rewritten_flow(probe->destination, probe->source), second());
         }
         if (!is_reset) {
             if (probe->was_counted) {
-                ledger_.take_back(*probe);
+                sources_.take_back(*probe);
             }
-            if (is_handshake && probe->is_bare) {  // its sender completes no connection
-                ledger_.note_open_port(*probe);
+            if (is_handshake && probe->is_bare) {  // its sender does not complete connections
+                sources_.note_open_port(*probe);
             }
         } else if (!probe->was_counted) {
-            touch_refused(*probe);
+            count_refused(*probe);
         }
         return;
     }
     const bool has_ack = (packet.tcp_flags & sensor_packet::kAck) != 0;
     if ((is_reset || is_handshake) &&
-        !ledger_.note_answer(pair, packet.destination, packet.source) && has_ack) {
-        Probe hidden;  // by a filter; this answer is all that there is of it
+        !sources_.note_answer(pair, packet.destination, packet.source) && has_ack) {
+        Probe hidden;  // a filter hides the probe; only this answer was captured
         hidden.arrival = now_;
         hidden.pair = pair;
         hidden.source = packet.destination;
@@ -556,11 +559,11 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
         hidden.source_port = packet.destination_port;
         hidden.destination_port = packet.source_port;
         hidden.packets = 0;
-        ledger_.note_beside_open_ports(hidden);
+        sources_.note_beside_open_ports(hidden);
     }
     // RFC 9293 section 3.10.7: a RST has no ACK if it answers a segment that had one. The kernel
-    // filter keeps ACK segments from us, so the RST (whose SEQ is the ACK number of the segment) is
-    // all that there is of an ACK scan.
+    // filter drops ACK segments, so the RST (whose SEQ is the ACK number of the segment) is the
+    // only trace of an ACK scan.
     if (!is_reset || has_ack ||
         flows_.knows(peer_flow(packet.source, packet.destination), second(), kPeerMemory) ||
         flows_.knows(flow_of(packet), second(), kConnectionMemory)) {
@@ -578,7 +581,7 @@ void ScanTracker::on_tcp_answer(const Packet& packet) {
     unseen.source_port = packet.destination_port;
     unseen.destination_port = packet.source_port;
     unseen.bytes = kUnseenBytes;
-    touch(unseen, ProbeLedger::Door::Refuses);
+    count_port(unseen, PortState::Closed);
 }
 
 void ScanTracker::on_handshake(const Packet& packet) {
@@ -602,14 +605,14 @@ void ScanTracker::on_handshake(const Packet& packet) {
             peers_.remember(flow, second());  // further repetitions are of the same connection
             Probe unfinished;
             unfinished.arrival = now_;
-            unfinished.pair = ledger_.pair_of(packet.destination, packet.source);
+            unfinished.pair = sources_.pair_of(packet.destination, packet.source);
             unfinished.source = packet.destination;
             unfinished.destination = packet.source;
             unfinished.source_port = packet.destination_port;
             unfinished.destination_port = packet.source_port;
             unfinished.probe = ProbeClass::Connect;
-            ledger_.note_half_open(unfinished, false);
-            ledger_.note_open_port(unfinished);
+            sources_.note_half_open(unfinished, false);
+            sources_.note_open_port(unfinished);
         }
     }
     flows_.remember(flow, second());
@@ -617,21 +620,21 @@ void ScanTracker::on_handshake(const Packet& packet) {
 
 void ScanTracker::pop_overdue() {
     if (const Probe* later = pending_.prefetch(kProbesAhead)) {
-        ledger_.prefetch_touch(*later);
+        sources_.prefetch_count_port(*later);
     }
     const Probe& probe = pending_.pop_oldest();
-    // The host has dropped what has a wrong checksum: its silence says nothing. But where it
-    // answers such packets, the capture has been rewritten since.
+    // The host drops packets with a wrong checksum, so its silence says nothing about the port. But
+    // if it answers such packets, the capture was rewritten later.
     if (probe.is_wrong &&
         (probe.is_partial || !peers_.knows(rewritten_flow(probe.destination, probe.source),
                                            second(), kRewrittenMemory))) {
         return;
     }
-    if (evidence_of(probe.probe) == Evidence::Refusal) {
-        // In a file without packets of ours nothing could have been refused.
+    if (counted_on(probe.probe) == CountedOn::Refusal) {
+        // A file without packets of ours does not show refusals.
         if (counters_.outbound == 0 ||
             peers_.knows(rejected_flow(probe.destination, probe.source), second(), kRejectMemory)) {
-            touch(probe, ProbeLedger::Door::Silent);
+            count_port(probe, PortState::Unanswered);
         }
         return;
     }
@@ -639,14 +642,14 @@ void ScanTracker::pop_overdue() {
         flows_.knows(flow_of(probe, Transport::Tcp), second(), kAnswerMemory)) {
         return;
     }
-    // Silent since its source is held back, or since there are too many connections. FIN and the
-    // like are never answered by an open port, so their silence counts as before.
+    // Unanswered because the source is held back, or because there are too many connections. An
+    // open port never answers FIN and the like, so their silence counts as before.
     if ((probe.probe == ProbeClass::Connect || probe.probe == ProbeClass::RawSyn) &&
         open_ports_.is_open(probe.destination, probe.destination_port, second())) {
-        ledger_.note_silent_open_port(probe);
+        sources_.note_unanswered_open_port(probe);
         return;
     }
-    touch(probe, ProbeLedger::Door::Silent);
+    count_port(probe, PortState::Unanswered);
 }
 
 void ScanTracker::advance(base::Timestamp now) {
@@ -665,21 +668,21 @@ void ScanTracker::catch_up(base::Timestamp now) {
         }
         return;
     }
-    // In order of time, so that a line never stands before an earlier one.
+    // In order of time, so that the lines are in order as well.
     for (;;) {
         const auto overdue = pending_.next_deadline();
         if (overdue && *overdue <= now && *overdue < next_second_) {
             set_time(std::max(now_, *overdue));
             pop_overdue();
         } else if (next_second_ <= now) {
-            // With nothing counted there is nothing to tell until `now`.
+            // If nothing is counted, nothing can end before `now`.
             const base::Timestamp first = std::min(overdue.value_or(now), next_second_);
-            set_time(std::max(now_, !ledger_.has_counters() && !overdue ? now : first));
-            ledger_.sweep(second());
+            set_time(std::max(now_, !sources_.has_counters() && !overdue ? now : first));
+            sources_.sweep(second());
             next_second_ =
                 base::Timestamp(duration_cast<seconds>(now_.time_since_epoch())) + seconds(1);
         } else {
-            // A probe that comes from now on is not overdue before kPatience has passed.
+            // A probe that arrives from now on is not overdue before kPatience has passed.
             quiet_until_ = std::min(next_second_, overdue.value_or(now + kPatience));
             break;
         }
@@ -687,15 +690,15 @@ void ScanTracker::catch_up(base::Timestamp now) {
     set_time(now);
 }
 
-// Everything that is remembered has a time that lies ahead now: until it is reached again no
-// silence would be overdue and no scan over, so all of it is given up. What waits for an answer
-// has waited long enough: nobody hides a scan by what comes after it.
+// All stored times are in the future now. Until they are reached again, no probe would be overdue
+// and no scan would end, so all state is dropped. Pending probes are counted as unanswered first,
+// so that nobody can hide a scan by a change of the time.
 void ScanTracker::start_over_at(base::Timestamp now) {
     while (pending_.next_deadline()) {
         pop_overdue();
     }
     set_time(now);
-    ledger_.clear();
+    sources_.end_all_and_reset();
     handshakes_.clear();
     open_ports_.clear();
     flows_ = FlowMemory();
@@ -706,7 +709,7 @@ void ScanTracker::start_over_at(base::Timestamp now) {
 
 std::optional<base::Timestamp> ScanTracker::next_deadline() {
     std::optional<base::Timestamp> deadline = pending_.next_deadline();
-    if (const auto sweep = ledger_.next_sweep()) {
+    if (const auto sweep = sources_.next_sweep()) {
         const base::Timestamp at{seconds(*sweep)};
         if (!deadline || at < *deadline) {
             deadline = at;
@@ -717,13 +720,13 @@ std::optional<base::Timestamp> ScanTracker::next_deadline() {
 
 void ScanTracker::finish(base::Timestamp now) {
     advance(now);
-    ledger_.end_all();
+    sources_.end_all();
 }
 
 TrackerCounters ScanTracker::counters() const {
     TrackerCounters counters = counters_;
-    counters.source_evictions = ledger_.evictions();
-    counters.scan_evictions = ledger_.scan_evictions();
+    counters.source_evictions = sources_.evictions();
+    counters.scan_evictions = sources_.scan_evictions();
     return counters;
 }
 

@@ -1,17 +1,17 @@
-// Scanner signatures: which tool sent the probes of a scan, concluded from the headers it writes.
+// Scanner signatures: identify the tool that sent the probes of a scan by their headers.
 //
-// A table; one row per tool and way of scanning, each with a capture of that tool under
-// tests/golden/sensor/scanners/. Searched once per detection, after the line of the detection is
-// written. Anybody who builds packets by hand can imitate every row: the answer is a hint for
-// people, never a reason to block. If two tools write the same headers, no row may name one of
-// them alone. Constant data, thread-safe.
+// A table with one row per tool and way of scanning, each with a capture of that tool in
+// tests/golden/sensor/scanners/. It is searched once per detection, after the line of the detection
+// is written. Hand-made packets can imitate every row: the result is a hint for people, never a
+// reason to block. If two tools write the same headers, a row must not name only one of them.
+// Constant data, thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-#include "sensor/detect/probe_history.hpp"
+#include "sensor/detect/track.hpp"
 
 namespace portcullis::sensor_detect {
 

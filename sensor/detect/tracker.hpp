@@ -1,8 +1,8 @@
 // Tracker: the seam between packets and observations.
 //
-// Two kinds: ScanTracker, which counts ports, and CompatTracker, which counts packets as
-// iplog 2.2.3 did; which one it is is decided once, when the sensor starts. Single-threaded; time
-// comes with each call. Observations are made from within the calls.
+// ScanTracker counts ports; CompatTracker counts packets as iplog 2.2.3 did. The sensor selects one
+// of them when it starts. Single-threaded; time comes with each call. Observations are passed to
+// the sink from within the calls.
 #pragma once
 
 #include <chrono>
@@ -18,10 +18,10 @@
 
 namespace portcullis::sensor_detect {
 
-// Whole seconds are kept in 32 bits (until 2106). A later time in a capture file is taken for this.
+// Latest time. Seconds have 32 bits; a later time in a capture file is replaced by this one.
 inline constexpr base::Timestamp kEndOfTime{std::chrono::seconds(4'000'000'000)};
 
-// A clock that goes back by more than this was set back; less is packets out of order.
+// If the time goes back by more than this, the clock was set back. Less is a packet out of order.
 inline constexpr std::chrono::seconds kClockTolerance{10};
 
 struct TrackerCounters {
@@ -29,33 +29,34 @@ struct TrackerCounters {
     std::uint64_t outbound = 0;
     std::uint64_t probes_left_early = 0;  // the table of pending probes was full
     std::uint64_t source_evictions = 0;
-    std::uint64_t scan_evictions = 0;  // of these: a scan was going on
+    std::uint64_t scan_evictions = 0;  // of these: with a running scan
 };
 
 class Tracker {
   public:
     virtual ~Tracker() = default;
 
-    // New settings from the next packet on; what was counted stays.
+    // Uses new settings from the next packet on; counters stay.
     virtual void set_settings(const TrackerSettings& settings) = 0;
 
     // A packet to one of our addresses; REQUIRES: verdict == Ok.
     virtual void on_inbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
-    // A packet of ours to elsewhere; REQUIRES: verdict == Ok.
+    // A packet of ours to another host; REQUIRES: verdict == Ok.
     virtual void on_outbound(const sensor_packet::Packet& packet, base::Timestamp now) = 0;
-    // A host on the link of a watched network (promisc) asks for the link address of `target`, one
-    // of the watched addresses, by ARP or neighbour discovery. Both are of one family and differ.
+    // A host on the link of a watched network (promisc) requests the link address of `target`, a
+    // watched address, by ARP or neighbour discovery. Both addresses have the same family and
+    // differ.
     virtual void on_address_request(const base::IpAddress& /*sender*/,
                                     const base::IpAddress& /*target*/, base::Timestamp /*now*/) {}
-    // The addresses of this host, whenever they change.
+    // Sets the addresses of this host. Call it whenever they change.
     virtual void set_own_addresses(std::span<const base::IpAddress> /*addresses*/) {}
-    // Who knows by which interface we answer a source; nullptr = nobody. It must outlive its use.
+    // Sets the judge of return paths; nullptr = none. It must outlive its use.
     virtual void set_return_path(ReturnPathJudge* /*judge*/) {}
-    // Lets time pass: probes become overdue, quiet scans end.
+    // Advances the time: probes become overdue, quiet scans end.
     virtual void advance(base::Timestamp now) = 0;
     // When advance() has something to do at the earliest; nullopt = nothing waits.
     virtual std::optional<base::Timestamp> next_deadline() = 0;
-    // The end of the program.
+    // Ends all scans, at the end of the program.
     virtual void finish(base::Timestamp now) = 0;
 
     virtual TrackerCounters counters() const = 0;

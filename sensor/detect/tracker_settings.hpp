@@ -1,5 +1,5 @@
-// TrackerSettings: from which number on, within which time and until which silence each kind is
-// reported. Plain values; the defaults are those of detectors.cpp.
+// TrackerSettings: threshold, window and idle time of each kind, and the sizes of the tables. Plain
+// values; the defaults are those of detectors.cpp.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@ struct DetectorSettings {
     std::uint32_t rate_threshold = 0;  // DetectorRow::rate_threshold
 };
 
-// The ports that a slow scan takes if connect() made its probes: a page with ten pictures on ten
-// ports makes its visitor touch them.
+// Threshold of a slow scan whose probes connect() made. It is higher, because a browser connects to
+// ten ports for a page with pictures on ten ports.
 constexpr std::uint16_t slow_connect_threshold(const DetectorSettings& settings) {
     return std::min<std::uint16_t>(
         static_cast<std::uint16_t>(settings.threshold + settings.threshold / 2), kMaxPortThreshold);
@@ -38,10 +38,10 @@ struct TrackerSettings {
     std::array<DetectorSettings, kScanKindCount> kinds;
     bool traceroute = true;
     bool bogus = true;
-    bool scans_only = false;                 // no line for single packets
-    bool names_tool = true;                  // a second line: which tool a TCP scan looks like
-    bool watches_networks = false;           // promiscuous: host sweeps are looked for
-    std::uint8_t ipv6_prefix = 64;           // IPv6 sources that share so many bits are one
+    bool scans_only = false;        // no lines about single packets
+    bool names_tool = true;         // a second line: which tool a TCP scan looks like
+    bool watches_networks = false;  // promiscuous: host sweeps are detected
+    std::uint8_t ipv6_prefix = 64;  // IPv6 sources with a common prefix of this length are one
     std::size_t max_pending_probes = 32768;  // a power of two
     std::size_t max_sources = 262144;        // with all other state less than 64 MB
 };

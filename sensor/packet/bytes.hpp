@@ -1,5 +1,5 @@
-// Bytes: a bounds-checked read cursor over captured bytes. Values are in network order on the wire.
-// A view: valid as long as the frame under it.
+// Bytes: reads values in network order from captured bytes. The caller checks the bounds with
+// has(): the functions that read do not. A view, valid as long as the frame under it.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +42,7 @@ class Bytes {
         return base::IpAddress::v6(address);
     }
 
-    // What follows the first `count` bytes; empty if there are no more.
+    // The bytes behind the first `count`; empty if there are none.
     Bytes from(std::size_t count) const {
         return Bytes(bytes_.subspan(count < bytes_.size() ? count : bytes_.size()));
     }

@@ -1,9 +1,9 @@
 // CompatReassembler: fragments as iplog 2.2.3 treats them, for logs that are the same byte by byte.
 //
-// spec: iplog 2.2.3, section 5.9, with its faults: any line drops the datagram, an overlap with the
-// piece that follows is missed, a datagram is complete when the byte counts add up, and whatever
-// waits is thrown away when a new second begins. Not its fault: nothing is read or written outside
-// of a buffer. Single-threaded.
+// Source: iplog 2.2.3, specification section 5.9. Its faults are kept: every line drops the
+// datagram, an overlap with the following piece is missed, a datagram is complete when the byte
+// counts add up, and incomplete datagrams are dropped when a new second begins. Its buffer overflow
+// is not kept: nothing is read or written outside of a buffer. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class CompatReassembler final : public Reassembly {
     ReassemblyCounters counters() const override { return counters_; }
 
   private:
-    // iplog has 32 buckets of 5; which datagrams share one is not known.
+    // iplog has 32 buckets of 5. The specification does not say which datagrams share a bucket.
     static constexpr std::size_t kMaxDatagrams = 160;
 
     struct Piece {
@@ -43,7 +43,7 @@ class CompatReassembler final : public Reassembly {
     using Place = std::list<Datagram>::iterator;
 
     Place obtain(const Packet& piece, const Fragment& fragment);
-    // Puts the piece in, unless an event is given back.
+    // Adds the piece. If it returns an event, the piece was not added.
     static FragmentEvent insert(Datagram& datagram, Piece piece);
 
     std::list<Datagram> datagrams_;  // by age

@@ -14,13 +14,13 @@
 
 namespace portcullis::sensor_packet {
 
-// Where the payload of the packet inside an error is looked for.
+// Where the payload of the packet inside an error is read.
 enum class EmbeddedPayload : std::uint8_t {
     BehindOptions,     // where it is
     BehindTwentyBytes  // where iplog 2.2.3 looked, options or not
 };
 
-// The packet that an error complains about, whatever it carried.
+// The packet that an error complains about.
 struct Complaint {
     base::IpAddress source;
     base::IpAddress destination;

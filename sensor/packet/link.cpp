@@ -57,7 +57,7 @@ LinkHeader pppoe_header(const Bytes& frame, std::size_t length) {
                                        : LinkHeader{Says::Other, length};
 }
 
-// The result of reading one header behind an EtherType: the next type, or the end of the walk.
+// The result of reading one header behind an EtherType: the next type, or the end.
 struct Step {
     bool is_at_end = true;
     LinkHeader header{};     // at the end
@@ -121,7 +121,7 @@ Step step_over_tag(const Bytes& frame, std::uint16_t type, std::size_t from) {
 }
 
 // `type`: the EtherType in the link header of `length` bytes; more may follow. Each step takes some
-// bytes of the frame, so the walk ends.
+// bytes of the frame, so the loop ends.
 LinkHeader after_type(const Bytes& frame, std::uint16_t type, std::size_t length) {
     for (;;) {
         Step step;

@@ -63,7 +63,7 @@ std::uint64_t folded(std::uint64_t sum) {
     return (sum & 0xffff) + (sum >> 16);
 }
 
-// What carries a checksum is intact if the sum over all of it is 0xffff.
+// A packet with a checksum is intact if the sum over all of it is 0xffff.
 bool is_sum_right(std::uint64_t sum) { return folded(sum) == 0xffff; }
 
 bool is_ipv4_checksum_right(const Bytes& bytes, std::size_t header_length,
@@ -121,9 +121,9 @@ struct Ipv6Chain {
     std::uint16_t offset_and_more = 0;
 };
 
-// Walks the extension headers; `bytes` starts behind the fixed header. RFC 8200 section 4.1 wants
-// at most one of each kind, but hosts accept any number: who stopped counting at some would miss
-// the scans behind more. Each takes eight bytes at least, so the walk ends with the capture.
+// Reads the extension headers; `bytes` starts behind the fixed header. RFC 8200 section 4.1 wants
+// at most one of each kind, but hosts accept any number, so a limit would miss scans behind more of
+// them. Each header takes at least eight bytes, so the loop ends with the capture.
 Ipv6Chain walk_extension_headers(const Bytes& bytes, std::uint8_t protocol) {
     Ipv6Chain chain;
     chain.protocol = protocol;
@@ -302,7 +302,7 @@ Verdict parse_icmp(const Bytes& bytes, Packet& packet) {
     return Verdict::Ok;
 }
 
-// A packet without a chunk is none that a host would take (RFC 9260 section 3).
+// No host accepts a packet without a chunk (RFC 9260 section 3).
 Verdict parse_sctp(const Bytes& bytes, Packet& packet) {
     if (!bytes.has(kSctpHeader + kSctpChunkHeader)) {
         return Verdict::Malformed;

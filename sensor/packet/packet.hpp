@@ -1,10 +1,10 @@
-// Packet: what the sensor needs to know of one frame, read once and copied out.
+// Packet: the fields of one frame that the sensor needs, read once and copied.
 //
-// First stage after the capture: parse_ip() walks network and transport header of a packet that an
-// attacker wrote (link.hpp: the link header before it), checks every length against what was
-// captured, allocates nothing and never fails loudly; what it cannot use is told apart in `verdict`
-// so that it can be counted. But for `icmp` and `checksummed` a Packet holds no pointer into the
-// frame; a PacketView does. Stateless, thread-safe.
+// First stage after the capture. An attacker may have written the packet: parse_ip() checks every
+// length of the network and transport headers against the captured bytes (link.hpp reads the link
+// header before them). It allocates nothing and reports no errors; `verdict` says why a packet
+// cannot be used, so that it can be counted. Only `icmp` and `checksummed` point into the frame; a
+// PacketView does as well. Stateless, thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ namespace portcullis::sensor_packet {
 enum class Transport : std::uint8_t {
     Tcp,
     Udp,
-    Icmp,    // over IPv4 only
-    Icmpv6,  // over IPv6 only
+    Icmp,    // of a Packet: over IPv4; in keys of tables: either version
+    Icmpv6,  // over IPv6
     Sctp,    // RFC 9260
     Other,   // any other IP protocol; Packet::protocol names it
 };
@@ -31,7 +31,7 @@ constexpr bool has_ports(Transport transport) {
            transport == Transport::Sctp;
 }
 
-// Why a frame was or was not understood. One counter each in Sensor.
+// Why a frame can or cannot be used. Sensor counts each verdict.
 enum class Verdict : std::uint8_t {
     Ok,
     OtherLink,    // neither IPv4 nor IPv6 nor an ArpRequest
@@ -43,7 +43,7 @@ enum class Verdict : std::uint8_t {
 };
 inline constexpr std::size_t kVerdictCount = 7;
 
-// Which IPv4 header checksums are right.
+// Which IPv4 header checksums are accepted.
 enum class HeaderChecksum : std::uint8_t {
     Verified,    // the sum over the header
     MayBeUnset,  // 0 as well: a network card can fill it in after the packet was captured
@@ -93,7 +93,7 @@ struct Packet {
     std::uint8_t tcp_flags = 0;
     std::uint8_t tcp_header_length = 0;  // bytes, 20..60
     std::uint16_t tcp_data_length = 0;   // bytes, by the length field of IP
-    // What tells one sender's stack from another's.
+    // Fields that distinguish the stacks of senders.
     std::uint16_t ip_id = 0;  // IPv4
     std::uint16_t tcp_window = 0;
     std::uint32_t tcp_sequence = 0;
@@ -128,8 +128,7 @@ bool is_checksum_partial(const Packet& packet);
 // kernel filter keeps no more of them.
 inline constexpr std::size_t kLongestChecksummed = 160;
 
-// True for the errors that say "nothing listens there" or "not for you": ICMP type 3, ICMPv6
-// type 1.
+// True for the errors that report an unreachable destination: ICMP type 3, ICMPv6 type 1.
 bool is_unreachable(const Packet& packet);
 // True for an echo request / reply of either family.
 bool is_echo_request(const Packet& packet);
@@ -150,11 +149,11 @@ struct PacketView {
     // Verdict Ok: the transport header and what was captured behind it.
     std::span<const std::uint8_t> payload;
     Fragment fragment;  // verdict Fragment
-    // Another header stands between that of Ethernet and that of IP: a tag, a label.
+    // True if there is another header between those of Ethernet and IP: a tag or a label.
     bool is_wrapped = false;
 };
 
-// Reads an IPv4 or IPv6 packet, told apart by the version nibble, of which `captured` is known.
+// Reads an IPv4 or IPv6 packet of which `captured` is known. The version nibble says which.
 Packet parse_ip(std::span<const std::uint8_t> captured, PacketView& view,
                 HeaderChecksum checksum = HeaderChecksum::Verified);
 

@@ -8,8 +8,8 @@
 namespace portcullis::sensor_packet {
 namespace {
 
-// So long a piece of a complete datagram is taken for one of its own. Identifications come round
-// in 65 536 datagrams, so a host would have to send faster than any does to look like this.
+// Time after a complete datagram in which another piece is taken for a piece of it. Identifications
+// repeat after 65 536 datagrams, and no host sends as many in this time.
 constexpr std::chrono::seconds kLatePieces{2};
 
 // Pieces from several interfaces may be out of order; a clock that goes back by more was set.
@@ -22,7 +22,7 @@ Reassembler::Reassembler(const ReassemblyLimits& limits)
 
 Reassembler::Fit Reassembler::fit_of(const Datagram& datagram, Range piece, std::size_t& at) {
     const auto& ranges = datagram.ranges;
-    // In order, mostly: then it is behind all.
+    // Pieces mostly arrive in order: then this one is behind all others.
     if (ranges.empty() || ranges.back().end <= piece.begin) {
         at = ranges.size();
         return Fit::Free;
@@ -76,7 +76,7 @@ FragmentResult Reassembler::add(const Packet& piece, const Fragment& fragment,
             ++counters_.malformed;  // RFC 8200 section 4.5
             return result;
         }
-        part.length -= part.length % 8;  // what lies behind could not be addressed
+        part.length -= part.length % 8;  // bytes behind could not be addressed
         part.bytes = part.bytes.first(std::min<std::size_t>(part.bytes.size(), part.length));
     }
     if (part.length == 0) {
@@ -112,7 +112,7 @@ FragmentResult Reassembler::add(const Packet& piece, const Fragment& fragment,
         index = obtain(key, now);
         datagrams_[index].is_reported = is_reported;
     }
-    touch(index);
+    mark_used(index);
     Datagram& datagram = datagrams_[index];
 
     std::size_t at = 0;
@@ -221,7 +221,7 @@ void Reassembler::unlink(std::uint32_t index) {
     (datagram.newer == kNone ? newest_ : datagrams_[datagram.newer].older) = datagram.older;
 }
 
-void Reassembler::touch(std::uint32_t index) {
+void Reassembler::mark_used(std::uint32_t index) {
     if (newest_ != index) {
         unlink(index);
         link_newest(index);

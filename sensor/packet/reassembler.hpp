@@ -1,12 +1,13 @@
 // Reassembler: datagrams from fragments, as a host puts them together.
 //
-// What it accepts is what Linux accepts, so that no probe passes which the host answers: a piece
-// inside of what is there already is ignored, the first bytes stay; a piece that overlaps
-// otherwise, or contradicts the end, costs the whole datagram (RFC 5722; for IPv4 too). Either is
-// reported, once for each datagram, in whatever order the pieces come. A datagram that was
-// complete is remembered for two seconds, so that the order "all, then one again" is no exception.
+// It accepts what Linux accepts, so that it does not miss a probe which the host answers. A piece
+// inside of the received bytes is ignored, and the first bytes stay. A piece that overlaps
+// otherwise, or contradicts the end, drops the whole datagram (RFC 5722; for IPv4 too). Both are
+// reported once per datagram, in any order of the pieces. A complete datagram is remembered for two
+// seconds, so that a piece which comes again after all others is reported as well.
 //
-// Single-threaded. Bounded in datagrams and in bytes: the one that was quiet longest makes room.
+// Single-threaded. Bounded in datagrams and in bytes: the datagram that was quiet for the longest
+// time is evicted.
 #pragma once
 
 #include <chrono>
@@ -75,11 +76,11 @@ class Reassembler final : public Reassembly {
         std::uint32_t newer = kNone;
     };
 
-    // How a piece lies among the ranges that are there.
+    // Position of a piece relative to the ranges received so far.
     enum class Fit : std::uint8_t {
-        Free,       // touches none
+        Free,       // overlaps no piece
         Same,       // is one of them
-        Inside,     // lies inside of adjoining ones
+        Inside,     // is inside of adjoining ranges
         Conflicts,  // overlaps otherwise
     };
     // `at`: the first range that ends behind the beginning of `piece`.
@@ -88,14 +89,14 @@ class Reassembler final : public Reassembly {
     std::uint32_t& bucket_of(const Key& key);
     std::uint32_t find(const Key& key);
     std::uint32_t obtain(const Key& key, base::Timestamp now);
-    void touch(std::uint32_t index);
+    void mark_used(std::uint32_t index);
     void unlink(std::uint32_t index);
     void link_newest(std::uint32_t index);
     void remove(std::uint32_t index);
     void make_room(std::uint32_t kept);
     void account(Datagram& datagram);
     bool is_over(const Datagram& datagram, base::Timestamp now) const;
-    // What a piece of a datagram that was complete already means; a new one begins with it.
+    // Handles a piece of a datagram that is complete already, or begins a new datagram with it.
     static FragmentEvent compare_with_complete(const Datagram& datagram, Range piece,
                                                const Fragment& fragment);
 

@@ -18,7 +18,7 @@ void DatagramHead::add(std::uint32_t offset, std::span<const std::uint8_t> bytes
     for (std::size_t at = offset; !rest.empty(); at += kBlock) {
         const auto block = rest.first(std::min(kBlock, rest.size()));
         rest = rest.subspan(block.size());
-        // Half a block is known only where the datagram ends in it.
+        // Part of a block is known only if the datagram ends in it.
         if (!known_[at / kBlock] && (block.size() == kBlock || is_last)) {
             std::copy(block.begin(), block.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(at));
             known_[at / kBlock] = true;

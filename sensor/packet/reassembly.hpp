@@ -1,8 +1,8 @@
-// Reassembly: pieces of datagrams in, whole datagrams and what is wrong with the pieces out.
+// Reassembly: takes pieces of datagrams, returns whole datagrams and the faults of the pieces.
 //
-// Between parse_frame() and the detectors: a scan that is cut into fragments must look like any
-// other. Two classes take pieces: Reassembler (what a host does) and CompatReassembler (what
-// iplog 2.2.3 did); this is what they have in common. Single-threaded, `now` comes with each call.
+// Between parse_frame() and the detectors: a scan that is cut into fragments must be detected like
+// any other. This is the common interface of Reassembler (which does what a host does) and
+// CompatReassembler (which does what iplog 2.2.3 did). Single-threaded; `now` comes with each call.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +24,10 @@ enum class FragmentEvent : std::uint8_t {
 };
 
 struct FragmentResult {
-    // What the piece gave away; also together with a complete datagram.
+    // The fault of the piece, if any; a complete datagram may have one too.
     FragmentEvent event = FragmentEvent::None;
-    // The piece was the last one that lacked: `packet` and `view` are those of the datagram, as
-    // parse_frame() would have given them, whatever its verdict. TTL and DF are those of the piece
+    // True if the piece completed the datagram: `packet` and `view` are those of the datagram, as
+    // parse_frame() would have returned them, with any verdict. TTL and DF are those of the piece
     // at offset 0.
     bool is_complete = false;
     Packet packet;
@@ -51,17 +51,18 @@ class Reassembly {
     virtual ReassemblyCounters counters() const = 0;
 };
 
-// The first bytes of a datagram: all that headers can be in. Bytes behind `limit` are forgotten,
-// and those that were not captured are told from those that were.
+// The first bytes of a datagram, which contain all headers. It drops bytes behind `limit` and knows
+// which bytes were captured.
 class DatagramHead {
   public:
-    // IPv4: the longest TCP header, or an ICMP error with the packet it complains about.
+    // For IPv4: enough for the longest TCP header, or an ICMP error with the packet it complains
+    // about.
     static constexpr std::size_t kIpv4Limit = 512;
-    // IPv6: extension headers too. They must be in the first piece (RFC 7112), which is no larger
-    // than an Ethernet frame.
+    // For IPv6: enough for extension headers as well. They must be in the first piece (RFC 7112),
+    // which fits into an Ethernet frame.
     static constexpr std::size_t kLimit = 2048;
 
-    // `offset`: a multiple of 8. What is known already stays.
+    // Adds bytes; bytes that are known already stay. `offset`: a multiple of 8.
     void add(std::uint32_t offset, std::span<const std::uint8_t> bytes, bool is_last,
              std::size_t limit);
     // The known bytes from the start up to the first unknown one.

@@ -52,7 +52,7 @@ void DetectionBudget::add_waiting(std::string message, std::uint64_t packets) {
     waiting_.push_back({packets, order_++, std::move(message)});
 }
 
-bool DetectionBudget::admits_end(std::int64_t second) {
+bool DetectionBudget::admit_and_count_end(std::int64_t second) {
     if (limit_ == 0) {
         return true;
     }

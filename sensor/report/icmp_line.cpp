@@ -16,7 +16,7 @@ using sensor_detect::ObservationType;
 
 enum class Words : std::uint8_t { Either, Ours, Iplogs };
 
-// The holes of a template:
+// The placeholders of a template:
 //   %s source      %t destination    %h subject    %d detail (a host, too)    %x detail to the end
 //   %p "S" or "(from S) SUBJECT"     %u what is unreachable, by the code
 //   %c ICMP code   %y ICMP type
@@ -29,7 +29,8 @@ struct Form {
     std::uint8_t last_code = 255;
 };
 
-// Spec section 4. The first row that fits is taken; the last one stands for all other ICMP types.
+// Specification section 4. The first row that matches is used; the last one is for all other ICMP
+// types.
 constexpr Form kForms[] = {
     {Words::Ours, "ICMP: %p: %u is unreachable (%d)", "ICMP: %p: %u is unreachable to %t (%d)", 3,
      0, 15},
@@ -138,10 +139,11 @@ void fill(char hole, const Line& line, std::string& out) {
 
 bool match(std::string_view form, std::string_view text, Line& line);
 
-// "name (address)" or a word; both are tried. What follows must go on with `form`.
+// "name (address)" or a word; both are tried. The rest of the text must match the rest of `form`.
 bool match_host(std::string_view Line::*place, std::string_view form, std::string_view text,
                 Line& line) {
-    // A hole is followed by nothing, ": " or a blank or bracket; an IPv6 address has colons too.
+    // A placeholder is followed by the end, ": ", a blank or a bracket; an IPv6 address contains
+    // colons too.
     std::size_t word = std::min(text.find_first_of(" ()"), text.size());
     const std::size_t closing = text.find(')', word);
     if (text.substr(word, 2) == " (" && closing != std::string_view::npos &&
@@ -192,7 +194,7 @@ bool match_unreachable(std::string_view form, std::string_view text, Line& line)
     return false;
 }
 
-// Does `text` come from `form`? Recursion as deep as the form has holes.
+// True if `text` matches `form`. The depth of recursion is the number of placeholders.
 bool match(std::string_view form, std::string_view text, Line& line) {
     const std::size_t literal = std::min(form.find('%'), form.size());
     if (text.substr(0, literal) != form.substr(0, literal)) {

@@ -1,7 +1,7 @@
-// The lines of all ICMP messages but echoes: their text is a template.
+// The lines of all ICMP messages except echoes, from templates.
 //
-// One table, used in both directions: what is written is read back by the same row. Part of
-// line.hpp, apart from it only for its size. Constant data, thread-safe.
+// One table for writing and reading: a line is read by the row that wrote it. A part of line.hpp,
+// in its own file because of its size. Constant data, thread-safe.
 #pragma once
 
 #include <optional>

@@ -22,7 +22,8 @@ struct ProtocolName {
     std::string_view name;
 };
 
-// Those of Debian 12's /etc/protocols, lest a line depends on which packages a host has.
+// The names of Debian 12's /etc/protocols, so that a line does not depend on the packages of a
+// host.
 constexpr ProtocolName kProtocols[] = {
     {0, "ip"},
     {1, "icmp"},
@@ -118,7 +119,7 @@ struct Ipv6Type {
 };
 constexpr std::uint8_t kAnyCode = 255;
 
-// RFC 4443. What is not here is not written.
+// RFC 4443. Other types have no line.
 constexpr Ipv6Type kIpv6Types[] = {
     {1, 0, kUnreachable, 0},          // no route
     {1, 1, kUnreachable, 10},         // prohibited

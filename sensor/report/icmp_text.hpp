@@ -1,5 +1,5 @@
-// What the lines of ICMP messages say beside hosts: the packet that an error complains about, the
-// path of a router advertisement, a time of day. Spec section 4. Pure functions, thread-safe.
+// The parts of ICMP lines other than hosts: the packet that an error complains about, the path of a
+// router advertisement, a time of day. Specification section 4. Pure functions, thread-safe.
 #pragma once
 
 #include <optional>
@@ -11,9 +11,9 @@
 
 namespace portcullis::sensor_report {
 
-// The message of an IcmpMessage observation. What ICMPv6 says is put into the types and codes of
-// ICMP that say the same. nullopt = nothing to write: it is not whole, or of the kind that every
-// IPv6 host sends all the time (neighbour and multicast discovery).
+// The message of an IcmpMessage observation. Types and codes of ICMPv6 are mapped to those of ICMP
+// with the same meaning. nullopt = no line: the message is incomplete, or neighbour or multicast
+// discovery, which every IPv6 host sends all the time.
 std::optional<sensor_packet::IcmpMessage> message_of(const sensor_detect::Observation& observation,
                                                      sensor_packet::EmbeddedPayload payload);
 

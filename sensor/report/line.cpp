@@ -43,7 +43,7 @@ void append_destination(std::string_view destination, std::string& out) {
     }
 }
 
-// What the numbers of a kind are.
+// The word for the numbers of a kind.
 std::string_view unit_of(sensor_detect::ScanKind kind) {
     return kind == sensor_detect::ScanKind::ProtocolScan ? "protocol" : "port";
 }
@@ -99,7 +99,7 @@ void format_echo(std::string_view what, const Line& line, std::string& out) {
     fmt::format_to(to(out), " ({} bytes)", line.bytes);
 }
 
-// What is said of a detection in brackets at its end, if it is so.
+// The notes in brackets at the end of a detection.
 struct NoteRow {
     bool Line::*is_set;  // nullptr: the grade, which is `evidence`
     std::string_view text;
@@ -154,7 +154,7 @@ void format_scanner(const Line& line, std::string& out) {
 struct IpRow {
     ObservationType type;
     std::string_view what;
-    std::string_view what_with_destination;  // iplog is not of one mind
+    std::string_view what_with_destination;  // iplog uses other words then
 };
 constexpr IpRow kIpRows[] = {
     {ObservationType::OverlappingFragments, "Overlapping IP fragments", "Overlapping IP fragments"},
@@ -179,8 +179,8 @@ void format_ip(const Line& line, std::string& out) {
     out += line.source;
 }
 
-// Reading: each take_ function eats from the front (or, where said, the back) and tells whether
-// what it wants was there.
+// Reading: each take_ function removes text from the front (or from the back, if it says so) and
+// returns whether the expected text was there.
 
 bool take(std::string_view& text, std::string_view prefix) {
     if (text.substr(0, prefix.size()) != prefix) {
@@ -198,7 +198,7 @@ bool take_back(std::string_view& text, std::string_view suffix) {
     return true;
 }
 
-// What stands before `mark`, which is eaten too.
+// Takes the text before `mark`, and removes the mark as well.
 bool take_until(std::string_view& text, std::string_view mark, std::string_view& before) {
     const auto at = text.find(mark);
     if (at == std::string_view::npos) {
@@ -248,7 +248,7 @@ bool read_endpoint(std::string_view text, std::string_view& host, std::uint16_t&
            read_host_before_colon(text.substr(0, colon), host);
 }
 
-// `text` holds nothing but a port list in the form that append_ports() writes.
+// `text` is exactly a port list in the form of append_ports().
 template <std::size_t N>
 bool read_ports(std::string_view unit, std::string_view text, sensor_detect::PortList<N>& list) {
     if (text.empty()) {

@@ -1,4 +1,4 @@
-// Line: the message part of one line of iplog's log, to be written or as read back.
+// Line: the message of one line of iplog's log, for writing and for reading.
 //
 // docs/iplog-line-format.md is the grammar; spec: iplog 2.2.3. A Line holds views: of the texts it
 // was made from, or of the text that was parsed. Plain functions, thread-safe.
@@ -17,20 +17,20 @@ struct Line {
     sensor_detect::ObservationType type = sensor_detect::ObservationType::ConnectionAttempt;
     // HOST: an address, a name, or "name (address)"; HOSTS where a kind has several sources.
     std::string_view source;
-    // The same; empty = `log_dest` is off and the line does not say. Where a scan has several:
+    // The same. Empty = `log_dest` is off, and the line has no destination. If a scan has several:
     // "ADDRESS,ADDRESS,…", with ",..." behind the last if there may be more.
     std::string_view destination;
     // "ssh" or "port 22": attempt and datagram.
     std::string_view service;
-    std::string_view user;  // attempt: whom the peer's identd named; empty = nobody
+    std::string_view user;  // attempt: the user that the peer's identd named; empty = none
     // ICMP: a second HOST: whose port is unreachable, if not the sender's; the gateway of a
     // redirect.
     std::string_view subject;
-    // ICMP: what stands at the end: "udp: dest port 2, source port 1", the pointer, the mask, …
+    // ICMP: the text at the end: "udp: dest port 2, source port 1", the pointer, the mask, …
     std::string_view detail;
     std::uint8_t icmp_type = 0;  // ICMP; of ICMPv6 the types and codes that say the same
     std::uint8_t icmp_code = 0;
-    // iplog 2.2.3's words where they are wrong or odd; else the right ones.
+    // Uses iplog 2.2.3's words where they are wrong or odd.
     bool has_iplog_words = false;
     std::uint16_t source_port = 0;                                     // attempt, bogus, datagram
     std::uint16_t destination_port = 0;                                // bogus

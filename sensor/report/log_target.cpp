@@ -85,7 +85,7 @@ class StandardOutput final : public LogTarget {
     base::Result<void> reopen() override { return {}; }
 };
 
-// syslog(3) would wait for a receiver that does not keep up, and detections with it.
+// syslog(3) would wait for a slow receiver, and so would detections.
 class SyslogTarget final : public LogTarget {
   public:
     SyslogTarget(int facility, int priority, std::string path)

@@ -1,6 +1,6 @@
-// LogTarget: where finished lines go: the log file, standard output, or syslog.
+// LogTarget: the destination of finished lines: the log file, standard output, or syslog.
 //
-// The seam under LogWriter. None of them waits: what cannot be written now stays with the writer.
+// The seam under LogWriter. No target waits: lines that cannot be written now stay with the writer.
 #pragma once
 
 #include <sys/types.h>
@@ -17,14 +17,15 @@ namespace portcullis::sensor_report {
 class LogTarget {
   public:
     virtual ~LogTarget() = default;
-    // Writes from the start of `lines` (whole lines with their newlines) as much as it can, and
-    // returns how many bytes that was. Less than all: the rest can be tried again, errno says why.
+    // Writes as many bytes of `lines` (whole lines with their newlines) as it can, and returns
+    // their number. If it is less than all, errno has the reason, and the rest can be tried again.
     virtual std::size_t write(std::string_view lines) = 0;
-    // Opens it anew, after the file was rotated. On failure the old one stays in use.
+    // Opens the target again, after a rotation of the file. On failure the old one stays in use.
     virtual base::Result<void> reopen() = 0;
-    // Lets `user` open it anew; for a file that is only ours. Error "unwritable-file".
+    // Lets `user` open it again; for a file that belongs to the sensor alone. Error
+    // "unwritable-file".
     virtual base::Result<void> give_to(uid_t /*user*/, gid_t /*group*/) { return {}; }
-    // iplog: a time before each line and collapsed repeats; not for syslog, which has its own.
+    // True for syslog, which has its own time stamps and collapses repeats itself.
     virtual bool has_own_time() const { return false; }
 };
 

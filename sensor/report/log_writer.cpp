@@ -12,7 +12,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::int64_t kRepeatSeconds = 60;
-// How long suppressed lines are counted before a line says how many.
+// Time after which a line reports the number of suppressed lines, in seconds.
 constexpr std::int64_t kSuppressedSeconds = 10;
 constexpr std::int64_t kRetrySeconds = 1;
 constexpr std::size_t kFlushAtBytes = 32 * 1024;
@@ -50,19 +50,19 @@ void LogWriter::append_repeats(std::int64_t second) {
 }
 
 void LogWriter::append_suppressed(std::int64_t second) {
-    if (suppressed_untold_ > 0) {
+    if (suppressed_unreported_ > 0) {
         append_repeats(second);
         append(second, fmt::format("Warning: {} lines suppressed within {} seconds, more than {} "
                                    "per second.",
-                                   suppressed_untold_,
+                                   suppressed_unreported_,
                                    std::max<std::int64_t>(second - suppressed_since_, 1),
                                    settings_.line_limit));
         has_last_ = false;  // the line that may follow is not the one before
-        suppressed_untold_ = 0;
+        suppressed_unreported_ = 0;
     }
 }
 
-bool LogWriter::admits(base::Timestamp time) {
+bool LogWriter::admit_and_count(base::Timestamp time) {
     if (settings_.line_limit == 0) {
         return true;
     }
@@ -75,10 +75,10 @@ bool LogWriter::admits(base::Timestamp time) {
         ++lines_this_second_;
         return true;
     }
-    if (suppressed_untold_ == 0) {
+    if (suppressed_unreported_ == 0) {
         suppressed_since_ = second;
     }
-    ++suppressed_untold_;
+    ++suppressed_unreported_;
     ++lines_suppressed_;
     return false;
 }
@@ -114,16 +114,16 @@ DetectionBudget::Place LogWriter::place_detection(base::Timestamp time,
     return budget_.place(latest_, detection);
 }
 
-bool LogWriter::admits_end(base::Timestamp time) {
+bool LogWriter::admit_and_count_end(base::Timestamp time) {
     latest_ = whole_seconds(time);
     append_due_detections(latest_);
-    return budget_.admits_end(latest_);
+    return budget_.admit_and_count_end(latest_);
 }
 
 void LogWriter::add(base::Timestamp time, std::string_view message) {
     const std::int64_t second = whole_seconds(time);
     latest_ = second;
-    if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
+    if (suppressed_unreported_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
         append_suppressed(second);
     }
     if (target_->has_own_time()) {
@@ -131,7 +131,7 @@ void LogWriter::add(base::Timestamp time, std::string_view message) {
         return;
     }
     if (has_last_ && second < repeats_until_ - 2 * kRepeatSeconds) {
-        // The clock was set back: the line would be held back until its old time is reached.
+        // The clock was set back: otherwise the line would wait until its old time is reached.
         append_repeats(second);
         has_last_ = false;
     }
@@ -143,7 +143,7 @@ void LogWriter::add(base::Timestamp time, std::string_view message) {
         repeats_until_ = second + kRepeatSeconds;
         return;
     }
-    if (second >= repeats_until_ && settings_.tells_repeats_by_timer) {
+    if (second >= repeats_until_ && settings_.writes_repeats_by_timer) {
         append_repeats(second);
         append(second, message);
         repeats_until_ = second + kRepeatSeconds;
@@ -175,12 +175,12 @@ void LogWriter::write_buffer() {
     }
     if (is_failing_) {
         is_failing_ = false;
-        const std::string told = fmt::format(
+        const std::string notice = fmt::format(
             "Warning: the log could not be written for {} seconds; {} lines are lost.",
             std::max<std::int64_t>(latest_ - failing_since_, 1), lines_lost_ - lost_before_);
-        append(latest_, told);
+        append(latest_, notice);
         if (on_trouble_) {
-            on_trouble_(told);
+            on_trouble_(notice);
         }
         write_buffer();
     }
@@ -202,11 +202,11 @@ void LogWriter::note_failure(int error) {
 void LogWriter::advance(base::Timestamp now) {
     const std::int64_t second = whole_seconds(now);
     latest_ = second;
-    if (suppressed_untold_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
+    if (suppressed_unreported_ > 0 && second >= suppressed_since_ + kSuppressedSeconds) {
         append_suppressed(second);
     }
     append_due_detections(second);
-    if (settings_.tells_repeats_by_timer && repeats_ > 0 && second >= repeats_until_) {
+    if (settings_.writes_repeats_by_timer && repeats_ > 0 && second >= repeats_until_) {
         append_repeats(second);
         has_last_ = false;
     }
@@ -226,8 +226,8 @@ std::optional<base::Timestamp> LogWriter::next_deadline() const {
         }
     };
     consider(is_failing_, retry_at_);
-    consider(suppressed_untold_ > 0, suppressed_since_ + kSuppressedSeconds);
-    consider(settings_.tells_repeats_by_timer && repeats_ > 0, repeats_until_);
+    consider(suppressed_unreported_ > 0, suppressed_since_ + kSuppressedSeconds);
+    consider(settings_.writes_repeats_by_timer && repeats_ > 0, repeats_until_);
     const auto detection = budget_.next_deadline(latest_);
     consider(detection.has_value(), detection.value_or(0));
     return due ? std::optional(base::Timestamp(seconds(*due))) : std::nullopt;
@@ -237,7 +237,7 @@ void LogWriter::finish(base::Timestamp time) {
     latest_ = whole_seconds(time);
     append_suppressed(latest_);
     end_detection_period(latest_);
-    if (settings_.tells_repeats_by_timer) {
+    if (settings_.writes_repeats_by_timer) {
         append_repeats(latest_);
     }
     has_last_ = false;

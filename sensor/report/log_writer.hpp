@@ -1,13 +1,13 @@
-// LogWriter: time stamps, repeat collapsing, the limit of lines per second, and patience with a log
-// that cannot be written.
+// LogWriter: adds time stamps, collapses repeats, limits the lines per second, and keeps lines
+// while the log cannot be written.
 //
-// Lines gather in a buffer until flush(), which writes them with a single write(2); the caller
-// flushes after each batch of packets and at once for a detection. Spec section 2 is the source of
-// the format and of the collapsing. Single-threaded; time comes with each call.
+// Lines stay in a buffer until flush(), which writes them with a single write(2). The caller
+// flushes after each batch of packets, and at once for a detection. Format and collapsing:
+// specification section 2. Single-threaded; time comes with each call.
 //
 // A log that cannot be written (a full disk, a syslog that does not read) is tried again every
-// second; up to kMaxBacklog bytes of lines wait for it, what does not fit is lost and counted, and
-// a line says so once it can be written again. Nothing is written twice.
+// second. Up to kMaxBacklog bytes of lines wait for it; further lines are lost and counted. When
+// the log can be written again, a line reports the number of lost lines. No line is written twice.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,14 @@
 namespace portcullis::sensor_report {
 
 struct LogSettings {
-    // Lines about single packets that are written in one second at most; 0 = any number. What a
-    // flood of spoofed sources has beyond is counted, and one line says how many.
+    // Most lines about single packets in one second; 0 = no limit. Further lines are suppressed,
+    // and one line reports their number.
     std::uint32_t line_limit = 1000;
-    // Repeats are told a minute after the line and at the end, by themselves. iplog: only by the
-    // next line.
-    bool tells_repeats_by_timer = true;
-    // Lines about detections that are written in one minute at most, and as many about ends of
-    // scans; 0 = any number. See DetectionBudget.
+    // Repeats are reported a minute after the line, and at the end. False: only with the next line,
+    // as iplog does.
+    bool writes_repeats_by_timer = true;
+    // Most lines about detections in one minute, and the same number about ends of scans; 0 = no
+    // limit. See DetectionBudget.
     std::uint32_t detection_limit = 1000;
 };
 
@@ -49,49 +49,51 @@ class LogWriter {
         settings_ = settings;
         budget_.set_limit(settings.detection_limit);
     }
-    // Called with a text for people when the log cannot be written any more, and when it can again.
+    // Sets a call with a message for the user, when the log cannot be written and when it can
+    // again.
     void set_on_trouble(std::function<void(const std::string&)> call) {
         on_trouble_ = std::move(call);
     }
 
-    // Whether one more line about a single packet may be written in the second of `time`; no = it
-    // counts as suppressed. To be asked before a line is made, for it is cheaper.
-    bool admits(base::Timestamp time);
+    // Counts one more line about a single packet in the second of `time`. Returns false if the
+    // limit is reached; then the line counts as suppressed. Call it before the line is composed.
+    bool admit_and_count(base::Timestamp time);
 
-    // The same for a detection. Waits = it may be written later, so it is to be handed to
-    // add_waiting().
+    // The same for a detection. If it returns Waits, the caller must call add_waiting() with the
+    // line, which may be written later.
     DetectionBudget::Place place_detection(base::Timestamp time,
                                            const DetectionBudget::Detection& detection);
     void add_waiting(std::string message, std::uint64_t packets) {
         budget_.add_waiting(std::move(message), packets);
     }
-    // The same for the line that a scan has ended.
-    bool admits_end(base::Timestamp time);
+    // The same for the line about the end of a scan.
+    bool admit_and_count_end(base::Timestamp time);
 
     // Adds a line, or counts it as a repetition of the one before.
     void add(base::Timestamp time, std::string_view message);
-    // Writes what is in the buffer.
+    // Writes the buffer.
     void flush();
-    // Writes what has become due: repeats, the count of suppressed lines, what could not be
+    // Writes lines that are due: repeats, the number of suppressed lines, lines that could not be
     // written.
     void advance(base::Timestamp now);
     // When advance() has something to do at the earliest; nullopt = nothing waits.
     std::optional<base::Timestamp> next_deadline() const;
-    // Writes all that waits, counts of repeats and suppressed lines included.
+    // Writes all waiting lines, including the numbers of repeats and of suppressed lines.
     void finish(base::Timestamp time);
     base::Result<void> reopen();
 
     std::uint64_t lines_lost() const { return lines_lost_; }
     std::uint64_t lines_suppressed() const { return lines_suppressed_; }
     std::uint64_t detections_left_out() const { return budget_.left_out(); }
-    // The last attempt to write failed.
+    // True if the last attempt to write failed.
     bool is_failing() const { return is_failing_; }
 
   private:
     void append(std::int64_t second, std::string_view message);
     void append_repeats(std::int64_t second);
     void append_suppressed(std::int64_t second);
-    // Writes the detections that waited until `second`, and what a minute that is over left out.
+    // Writes the detections that waited until `second`, and the line about those that a past minute
+    // left out.
     void append_due_detections(std::int64_t second);
     void end_detection_period(std::int64_t second);
     void write_buffer();
@@ -119,7 +121,7 @@ class LogWriter {
     std::int64_t limited_second_ = -1;
     std::uint32_t lines_this_second_ = 0;
     std::uint64_t lines_suppressed_ = 0;
-    std::uint64_t suppressed_untold_ = 0;
+    std::uint64_t suppressed_unreported_ = 0;
     std::int64_t suppressed_since_ = 0;
 
     std::int64_t stamp_second_ = -1;

@@ -7,10 +7,10 @@
 namespace portcullis::sensor_report {
 namespace {
 
-// RFC 1035 section 2.3.4; a longer one would only swell the log.
+// Longest name that is used (RFC 1035 section 2.3.4).
 constexpr std::size_t kLongestName = 255;
 
-// Calls `on_line(words)` for every line that has words, comments left out.
+// Calls `on_line(words)` for every line with words, without comments.
 template <class OnLine>
 void for_each_line(std::string_view text, OnLine on_line) {
     constexpr std::string_view kBlanks = " \t\r\f\v";
@@ -35,7 +35,7 @@ void for_each_line(std::string_view text, OnLine on_line) {
     }
 }
 
-// Names go into the log: nothing but what a name may hold.
+// Names are written to the log, so only the characters of a name are permitted.
 bool is_printable_name(std::string_view name) {
     return !name.empty() && name.size() <= kLongestName &&
            std::all_of(name.begin(), name.end(), [](char c) {
@@ -50,8 +50,8 @@ std::uint32_t key_of(Protocol protocol, std::uint16_t port) {
 
 }  // namespace
 
-ServiceNames ServiceNames::parse(std::string_view text) {
-    ServiceNames services;
+ServicesFile ServicesFile::parse(std::string_view text) {
+    ServicesFile services;
     for_each_line(text, [&](const std::vector<std::string_view>& words) {
         if (words.size() < 2 || !is_printable_name(words[0])) {
             return;
@@ -77,20 +77,20 @@ ServiceNames ServiceNames::parse(std::string_view text) {
     return services;
 }
 
-std::string_view ServiceNames::name_of(Protocol protocol, std::uint16_t port) const {
+std::string_view ServicesFile::name_of(Protocol protocol, std::uint16_t port) const {
     const auto found = names_.find(key_of(protocol, port));
     return found == names_.end() ? std::string_view() : found->second;
 }
 
-std::optional<std::uint16_t> ServiceNames::find_port(Protocol protocol,
+std::optional<std::uint16_t> ServicesFile::find_port(Protocol protocol,
                                                      std::string_view name) const {
     const auto& ports = ports_[static_cast<std::size_t>(protocol)];
     const auto found = ports.find(name);
     return found == ports.end() ? std::nullopt : std::optional(found->second);
 }
 
-HostNames HostNames::parse(std::string_view text) {
-    HostNames hosts;
+HostsFile HostsFile::parse(std::string_view text) {
+    HostsFile hosts;
     for_each_line(text, [&](const std::vector<std::string_view>& words) {
         const auto address = base::IpAddress::parse(words[0]);
         if (!address || words.size() < 2) {
@@ -106,17 +106,17 @@ HostNames HostNames::parse(std::string_view text) {
     return hosts;
 }
 
-std::string_view HostNames::name_of(const base::IpAddress& address) const {
+std::string_view HostsFile::name_of(const base::IpAddress& address) const {
     const auto found = names_.find(address);
     return found == names_.end() ? std::string_view() : found->second;
 }
 
-std::vector<base::IpAddress> HostNames::addresses_of(std::string_view name) const {
+std::vector<base::IpAddress> HostsFile::addresses_of(std::string_view name) const {
     const auto found = addresses_.find(name);
     return found == addresses_.end() ? std::vector<base::IpAddress>() : found->second;
 }
 
-std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostNames& hosts) {
+std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostsFile& hosts) {
     std::vector<base::IpAddress> servers;
     for_each_line(text, [&](const std::vector<std::string_view>& words) {
         if (words[0] == "nameserver" && words.size() > 1) {

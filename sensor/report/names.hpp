@@ -1,7 +1,7 @@
-// ServiceNames and HostNames: the services(5) and hosts(5) databases, read once from their files.
+// ServicesFile and HostsFile: the services(5) and hosts(5) databases, read once from their files.
 //
-// Nothing is ever asked over the network here: a name must not delay a detection. Lines that say
-// nothing sensible are skipped. Immutable after loading, so safe to share.
+// They never use the network: a name must not delay a detection. Lines that cannot be parsed are
+// skipped. Immutable after loading, so safe to share.
 #pragma once
 
 #include <array>
@@ -20,10 +20,10 @@ namespace portcullis::sensor_report {
 
 enum class Protocol : std::uint8_t { Tcp, Udp };
 
-class ServiceNames {
+class ServicesFile {
   public:
     // The text of /etc/services: "name port/protocol alias… # comment".
-    static ServiceNames parse(std::string_view text);
+    static ServicesFile parse(std::string_view text);
 
     // The primary name of a port; empty = it has none.
     std::string_view name_of(Protocol protocol, std::uint16_t port) const;
@@ -35,10 +35,10 @@ class ServiceNames {
     std::array<std::map<std::string, std::uint16_t, std::less<>>, 2> ports_;
 };
 
-class HostNames {
+class HostsFile {
   public:
     // The text of /etc/hosts: "address name alias… # comment". The first name of an address counts.
-    static HostNames parse(std::string_view text);
+    static HostsFile parse(std::string_view text);
 
     // Empty = it has none.
     std::string_view name_of(const base::IpAddress& address) const;
@@ -50,26 +50,26 @@ class HostNames {
     std::map<std::string, std::vector<base::IpAddress>, std::less<>> addresses_;
 };
 
-// Seam: names that the network knows (sensor/resolve). Never waits: what is not known now is asked
-// for, and may be known to a later line.
+// Seam: names from the network (sensor/lookup). It never waits: an unknown name is queried, so that
+// a later line may have it.
 class HostLookup {
   public:
     virtual ~HostLookup() = default;
-    // Empty = none that is known now. Valid until the next call.
+    // The name of an address; empty = not known now. Valid until the next call.
     virtual std::string_view name_of(const base::IpAddress& address) = 0;
 };
 
-// Seam: who at the other end opened a connection (sensor/resolve).
+// Seam: the user at the other end of a connection (sensor/lookup).
 class IdentLookup {
   public:
     virtual ~IdentLookup() = default;
-    // True = the attempt is taken: it comes back with the user, or without, through
-    // Reporter::report_attempt(). False = nobody is asked.
+    // Returns true if the peer is asked: the attempt comes back through Reporter::report_attempt(),
+    // with or without the user. False = the peer is not asked.
     virtual bool ask(const sensor_detect::Observation& attempt) = 0;
 };
 
 // The addresses behind `nameserver` in the text of /etc/resolv.conf; a name is looked up in
 // `hosts`.
-std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostNames& hosts);
+std::vector<base::IpAddress> parse_nameservers(std::string_view text, const HostsFile& hosts);
 
 }  // namespace portcullis::sensor_report

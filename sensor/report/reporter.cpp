@@ -8,8 +8,8 @@
 #include <iterator>
 
 #include "base/ascii.hpp"
-#include "sensor/detect/extent.hpp"
 #include "sensor/report/icmp_text.hpp"
+#include "sensor/track/extent.hpp"
 
 namespace portcullis::sensor_report {
 namespace {
@@ -62,7 +62,7 @@ Family family_of(const Observation& observation) {
     return name.starts_with("ICMP") ? Family::Icmp : Family::Ip;
 }
 
-// A flood of packets must not become a flood of lines; what was found out is always written.
+// The limit of lines per second is for lines about single packets.
 bool is_about_one_packet(ObservationType type) {
     return type != ObservationType::ScanDetected && type != ObservationType::ScanExpired &&
            type != ObservationType::ScannerIdentified;
@@ -105,7 +105,7 @@ void Reporter::write_destinations(const Observation& observation, bool resolve) 
         destination_ += destination_.empty() ? "" : ",";
         append_address(address, destination_);
     }
-    // As with ports: a full list may not be all.
+    // As with ports: there may be more addresses than a full list holds.
     destination_ +=
         observation.destinations.size() == sensor_detect::AddressList::kCapacity ? ",..." : "";
 }
@@ -227,7 +227,7 @@ void Reporter::note_flood(const Observation& observation) {
 
 void Reporter::on_observation(const Observation& observation) {
     note_flood(observation);
-    if (is_about_one_packet(observation.type) && !log_.admits(observation.time)) {
+    if (is_about_one_packet(observation.type) && !log_.admit_and_count(observation.time)) {
         return;
     }
     if (observation.type == ObservationType::ConnectionAttempt && ident_lookup_ != nullptr &&
@@ -247,7 +247,8 @@ void Reporter::on_observation(const Observation& observation) {
         }
     }
     if ((observation.type == ObservationType::ScannerIdentified && !was_detection_written_) ||
-        (observation.type == ObservationType::ScanExpired && !log_.admits_end(observation.time))) {
+        (observation.type == ObservationType::ScanExpired &&
+         !log_.admit_and_count_end(observation.time))) {
         return;
     }
     write_line(observation, {});

@@ -1,7 +1,8 @@
-// Reporter: observations → lines: who is written how, and which service a port is.
+// Reporter: makes lines of observations, with the names of hosts and services.
 //
-// Between ScanTracker and LogWriter. Single-threaded. A detection is flushed to the log before
-// on_observation() returns; other lines when flush() is called.
+// Between a Tracker and LogWriter. Single-threaded. A detection is flushed to the log before
+// on_observation() returns, unless the budget delays it; other lines when LogWriter::flush() is
+// called.
 #pragma once
 
 #include <string>
@@ -28,27 +29,27 @@ struct ReportSettings {
 class Reporter final : public sensor_detect::ObservationSink {
   public:
     // All references must outlive the reporter.
-    Reporter(const ReportSettings& settings, const ServiceNames& services, const HostNames& hosts,
+    Reporter(const ReportSettings& settings, const ServicesFile& services, const HostsFile& hosts,
              LogWriter& log)
         : settings_(settings), services_(services), hosts_(hosts), log_(log) {}
 
     void set_settings(const ReportSettings& settings) { settings_ = settings; }
 
-    // Who else knows names, and who asks for users; nullptr = nobody. They must outlive their use.
+    // Sets the look-ups of names and users; nullptr = none. They must outlive their use.
     void set_host_lookup(HostLookup* lookup) { host_lookup_ = lookup; }
     void set_ident_lookup(IdentLookup* lookup) { ident_lookup_ = lookup; }
 
     void on_observation(const sensor_detect::Observation& observation) override;
-    // Writes an attempt that the ident lookup took; an empty `user` = none is known.
+    // Writes an attempt that the ident look-up took; an empty `user` = not known.
     void report_attempt(const sensor_detect::Observation& attempt, std::string_view user);
 
   private:
     void write_line(const sensor_detect::Observation& observation, std::string_view user);
-    // Puts the line into message_; false = there is nothing to write.
+    // Composes the line in message_. Returns false if there is nothing to write.
     bool compose(const sensor_detect::Observation& observation, std::string_view user);
     void note_flood(const sensor_detect::Observation& observation);
     bool resolves(const sensor_detect::Observation& observation) const;
-    // False = there is nothing to write.
+    // Returns false if there is nothing to write.
     bool describe_icmp(const sensor_detect::Observation& observation, bool resolve, Line& line);
     void write_host(const base::IpAddress& address, bool resolve, std::string& out) const;
     void write_destinations(const sensor_detect::Observation& observation, bool resolve);
@@ -56,8 +57,8 @@ class Reporter final : public sensor_detect::ObservationSink {
     void write_service(Protocol protocol, std::uint16_t port);
 
     ReportSettings settings_;
-    const ServiceNames& services_;
-    const HostNames& hosts_;
+    const ServicesFile& services_;
+    const HostsFile& hosts_;
     LogWriter& log_;
     HostLookup* host_lookup_ = nullptr;
     IdentLookup* ident_lookup_ = nullptr;

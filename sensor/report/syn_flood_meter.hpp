@@ -1,4 +1,4 @@
-// SynFloodMeter: while connection attempts pour in, no names are looked up for TCP lines.
+// SynFloodMeter: during a flood of connection attempts no names are looked up for TCP lines.
 //
 // iplog's `syn_flood` (spec section 5.10): a level that rises with each attempt that is logged, up
 // to 20, and falls by one a second. Single-threaded.

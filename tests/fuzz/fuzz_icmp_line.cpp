@@ -15,8 +15,8 @@ struct Sheet final : sensor_report::LogTarget {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const unsigned choices = size > 0 ? data[0] : 0;
-    const sensor_report::ServiceNames services;
-    const auto hosts = sensor_report::HostNames::parse("0.0.0.0 zero\n10.0.0.1 one\nfd00::1 six\n");
+    const sensor_report::ServicesFile services;
+    const auto hosts = sensor_report::HostsFile::parse("0.0.0.0 zero\n10.0.0.1 one\nfd00::1 six\n");
     std::string text;
     sensor_report::LogWriter log(std::make_unique<Sheet>(text));
     sensor_report::ReportSettings settings;

@@ -10,8 +10,8 @@ using namespace portcullis;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const auto kServices =
-        sensor_report::ServiceNames::parse("ssh 22/tcp\nhttp 80/tcp www\ndomain 53/udp\n");
-    static const auto kHosts = sensor_report::HostNames::parse("10.0.0.1 one\nfd00::1 six one\n");
+        sensor_report::ServicesFile::parse("ssh 22/tcp\nhttp 80/tcp www\ndomain 53/udp\n");
+    static const auto kHosts = sensor_report::HostsFile::parse("10.0.0.1 one\nfd00::1 six one\n");
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     sensor_config::SensorSettings settings;
     base::Diagnostics diagnostics;
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (base::render(again) != base::render(diagnostics) || settings.values != first) {
         std::abort();
     }
-    sensor_config::settle(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
+    sensor_config::derive_settings(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
     for (const auto& kind : sensor_config::tracker_settings(settings).kinds) {
         if (kind.threshold == 0 || kind.idle.count() == 0) {
             std::abort();

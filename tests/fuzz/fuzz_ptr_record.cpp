@@ -1,12 +1,12 @@
-// Any bytes as the answer of a name server and of an identd: what comes out may stand in a line.
+// Any bytes as the answer of a name server and of an identd: the result may be written to a line.
 #include <cstdlib>
 #include <string>
 
 #include "base/ip_address.hpp"
 #include "base/ptr_answer.hpp"
-#include "sensor/resolve/ident_client.hpp"
+#include "sensor/lookup/ident_client.hpp"
 
-using namespace portcullis::sensor_resolve;
+using namespace portcullis::sensor_lookup;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto answer = portcullis::base::parse_ptr_answer({data, size});

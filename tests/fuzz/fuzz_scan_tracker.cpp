@@ -11,7 +11,7 @@ using namespace portcullis::sensor_detect;
 
 namespace {
 struct Checker final : ObservationSink {
-    std::map<std::tuple<base::IpAddress, base::IpAddress, ScanKind>, int> going_on;
+    std::map<std::tuple<base::IpAddress, base::IpAddress, ScanKind>, int> active;
     base::Timestamp last;
     void on_observation(const Observation& seen) override {
         // A sweep goes from one destination to the next.
@@ -20,7 +20,7 @@ struct Checker final : ObservationSink {
                                     is_sweep ? base::IpAddress() : seen.destination, seen.kind);
         const bool is_start = seen.type == ObservationType::ScanDetected;
         const bool is_end = seen.type == ObservationType::ScanExpired;
-        int& count = going_on[key];
+        int& count = active[key];
         count += is_start ? 1 : is_end ? -1 : 0;
         // Who was quiet for a while may lead another group of decoys, and each port have its flood.
         const bool is_group = !seen.sources.empty() || seen.source_count > 0;
@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     tracker.finish(now);
-    for (const auto& [key, count] : checker.going_on) {
+    for (const auto& [key, count] : checker.active) {
         if (count != 0) {
             std::abort();
         }

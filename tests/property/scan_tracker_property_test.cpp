@@ -102,7 +102,7 @@ class Model {
         std::uint64_t bytes = 0;
         Millis last = 0;  // second
         bool is_detected = false;
-        std::set<std::uint16_t> doors;
+        std::set<std::uint16_t> ports;
         std::vector<std::pair<Millis, std::uint32_t>> rate;
     };
     struct Waiting {
@@ -167,7 +167,7 @@ class Model {
         return false;
     }
 
-    void touch(const Event& event, const std::vector<ScanKind>& kinds) {
+    void count_port(const Event& event, const std::vector<ScanKind>& kinds) {
         if (is_served(event)) {
             return;
         }
@@ -180,8 +180,8 @@ class Model {
             if (counter.is_detected) {
                 return;
             }
-            counter.doors.insert(event.our_port);
-            if (counter.doors.size() >= settings_.of(kind).threshold) {
+            counter.ports.insert(event.our_port);
+            if (counter.ports.size() >= settings_.of(kind).threshold) {
                 detect(event, kind, counter);
                 return;
             }
@@ -325,7 +325,7 @@ class Model {
         if (is_known_to_be_open(waiting.event)) {
             return;
         }
-        touch(waiting.event, question.kinds);
+        count_port(waiting.event, question.kinds);
     }
 
     // A SYN whose port sent SYN+ACK to anybody lately: its silence says nothing of the port.
@@ -344,7 +344,7 @@ class Model {
             count(waiting.event, question.kinds, waiting.packets, 40)) {
             return;
         }
-        touch(waiting.event, question.kinds);
+        count_port(waiting.event, question.kinds);
     }
 
     // Only one side is seen: a segment that acknowledges something shows that we sent it.
@@ -369,7 +369,7 @@ class Model {
         for (const ScanKind kind : question_of(event).kinds) {
             const auto known = counters_.find({event.source, event.destination, kind});
             if (known != counters_.end() && !known->second.is_detected) {
-                known->second.doors.erase(event.our_port);
+                known->second.ports.erase(event.our_port);
             }
         }
     }
@@ -408,7 +408,7 @@ class Model {
             Event unseen = event;
             unseen.flags = 0x10;
             if (!is_served(event) && !count(unseen, {ScanKind::AckScan}, 1, 20)) {
-                touch(unseen, {ScanKind::AckScan});
+                count_port(unseen, {ScanKind::AckScan});
             }
         }
     }

@@ -115,7 +115,7 @@ TEST_CASE("system_calls: the line has the local time of the log") {
     CHECK(std::find(stamps.begin(), stamps.end(), stamp) != stamps.end());
 }
 
-TEST_CASE("system_calls: files, sockets and memory go on") {
+TEST_CASE("system_calls: files, sockets and memory still work") {
     if (!base::kCanLimitSystemCalls) {
         return;
     }

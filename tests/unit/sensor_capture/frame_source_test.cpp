@@ -146,7 +146,7 @@ TEST_CASE("frame_source: an interface that is not there is refused with the reas
     CHECK(source.error().code == "unusable-interface");
 }
 
-// A neighbour could otherwise answer his own probes in our name: none of his ports would be closed,
+// A neighbour could otherwise answer its own probes in our name: none of its ports would be closed,
 // and every datagram a reply to one of ours.
 TEST_CASE("frame_source: what comes in with an address of ours as its source is dropped") {
     if (!test::enter_network_namespace() ||

@@ -9,7 +9,7 @@
 using namespace portcullis::sensor_capture;
 using namespace portcullis;
 
-TEST_CASE("host: the kernel's table of VLANs is read, whatever stands in it") {
+TEST_CASE("host: the kernel's table of VLANs is read, whatever its contents") {
     const auto found = parse_vlan_interfaces(
         "VLAN Dev name\t | VLAN ID\n"
         "Name-Type: VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD\n"

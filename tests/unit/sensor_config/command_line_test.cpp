@@ -114,7 +114,7 @@ TEST_CASE("command_line: of a file and standard output the last wins, with a war
     CHECK(to_file.notes.size() == 1);
 }
 
-TEST_CASE("command_line: an unknown facility or priority is told and the default taken") {
+TEST_CASE("command_line: an unknown facility or priority is reported and the default used") {
     const Parsed parsed = parse({"--facility", "x", "--priority=y"});
     CHECK(parsed.error.empty());
     CHECK(parsed.notes ==

@@ -11,11 +11,11 @@ using namespace portcullis;
 
 namespace {
 
-const sensor_report::ServiceNames kServices = sensor_report::ServiceNames::parse(
+const sensor_report::ServicesFile kServices = sensor_report::ServicesFile::parse(
     "ssh 22/tcp\nhttp 80/tcp\nhttps 443/tcp\nftp-data 20/tcp\ndomain 53/tcp\ndomain 53/udp\n"
     "epmap 135/tcp loc-srv\nnetbios-ssn 139/tcp\nmicrosoft-ds 445/tcp\n");
-const sensor_report::HostNames kHosts =
-    sensor_report::HostNames::parse("192.168.7.9 nine\n192.168.7.10 nine\n");
+const sensor_report::HostsFile kHosts =
+    sensor_report::HostsFile::parse("192.168.7.9 nine\n192.168.7.10 nine\n");
 
 struct Applied {
     SensorSettings settings;
@@ -158,7 +158,7 @@ TEST_CASE("iplog_conf: filters see the packets that they describe, and no others
         CAPTURE(row.rules, row.source, row.source_port, row.port);
         auto [settings, messages] = apply(row.rules);
         base::Diagnostics problems;
-        settle(settings, {}, problems);
+        derive_settings(settings, {}, problems);
         auto packet = packet_of(row.transport, row.source, row.source_port, row.port);
         if (row.transport == Transport::Icmp) {
             packet.icmp_type = static_cast<std::uint8_t>(row.port);
@@ -168,7 +168,7 @@ TEST_CASE("iplog_conf: filters see the packets that they describe, and no others
 }
 
 TEST_CASE(
-    "iplog_conf: a faulty rule is told with its line, in iplog's words, and the rest is used") {
+    "iplog_conf: a faulty rule is reported with its line, in iplog's words, and the rest is used") {
     struct Row {
         const char* rules;
         const char* messages;
@@ -258,7 +258,7 @@ TEST_CASE("iplog_conf: settings that cannot go together are refused") {
         CAPTURE(rules);
         auto [settings, messages] = apply(rules);
         base::Diagnostics problems;
-        settle(settings, {}, problems);
+        derive_settings(settings, {}, problems);
         REQUIRE(problems.has_errors());
         CHECK(problems.all().front().message == message);
     }
@@ -268,7 +268,7 @@ TEST_CASE("iplog_conf: ignore_dns hides the answers of the nameservers, and thos
     using sensor_packet::Transport;
     SensorSettings settings = apply("log udp dport 1:65535\nset ignore_dns true").settings;
     base::Diagnostics problems;
-    settle(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
+    derive_settings(settings, {*base::IpAddress::parse("10.0.0.53")}, problems);
     const auto ignores = [&](const char* source, std::uint16_t source_port) {
         return settings.filters.ignores(packet_of(Transport::Udp, source, source_port, 5000));
     };

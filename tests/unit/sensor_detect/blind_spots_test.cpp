@@ -1,5 +1,4 @@
-// What iplog is blind to: the kinds that are told by our RST, by time, by hosts, or by many
-// sources.
+// Kinds that iplog does not detect: they need our RSTs, long times, several hosts or many sources.
 #include "tests/support/detect_wire.hpp"
 
 using namespace portcullis::sensor_detect;
@@ -28,8 +27,7 @@ const Observation* find_scan(const Wire& wire, ObservationType type, ScanKind ki
 
 }  // namespace
 
-TEST_CASE(
-    "blind_spots: an ACK scan is told by our RSTs alone, for nothing else of it is captured") {
+TEST_CASE("blind_spots: an ACK scan is detected by our RSTs, the only part that is captured") {
     Wire wire;
     for (int port = 1; port <= 30; ++port) {
         CHECK(wire.scans().empty() == (port <= 10));
@@ -39,7 +37,7 @@ TEST_CASE(
     CHECK(wire.scans() == Texts{"TCP: ACK scan detected", "TCP: ACK scan over 30/600"});
 }
 
-TEST_CASE("blind_spots: what is left of our own connections is no scan") {
+TEST_CASE("blind_spots: left-overs of our own connections are not a scan") {
     struct Row {
         const char* what;
         void (*happen)(Wire&, std::uint16_t);
@@ -107,7 +105,7 @@ TEST_CASE("blind_spots: answers of one service to connections we never made are 
     CHECK(wire.scans() == Texts{"TCP: backscatter detected", "TCP: backscatter over 100/4000"});
 }
 
-TEST_CASE("blind_spots: ten ports over many visits are a slow scan, at any pace") {
+TEST_CASE("blind_spots: ten ports over many bursts are a slow scan, at any pace") {
     for (const seconds gap : {seconds(51), seconds(600), seconds(9000)}) {
         CAPTURE(gap.count());
         Wire wire;
@@ -129,7 +127,7 @@ TEST_CASE("blind_spots: ten ports over many visits are a slow scan, at any pace"
     }
 }
 
-TEST_CASE("blind_spots: what is neither ten ports nor within a day is no slow scan") {
+TEST_CASE("blind_spots: fewer than ten ports, or more than a day, are not a slow scan") {
     SECTION("one port again and again") {
         Wire wire;
         for (int i = 0; i < 200; ++i) {
@@ -171,7 +169,7 @@ TEST_CASE("blind_spots: what is neither ten ports nor within a day is no slow sc
     }
 }
 
-TEST_CASE("blind_spots: 10 to 14 ports by connect() are what a page with pictures touches") {
+TEST_CASE("blind_spots: 10 to 14 ports by connect() are a page with pictures, not a scan") {
     for (const seconds gap : {seconds(0), seconds(60), seconds(3000)}) {
         for (const int ports : {14, 15}) {
             CAPTURE(gap.count(), ports);
@@ -187,7 +185,7 @@ TEST_CASE("blind_spots: 10 to 14 ports by connect() are what a page with picture
     }
 }
 
-TEST_CASE("blind_spots: a visit too short for a port scan is a slow scan when it is over") {
+TEST_CASE("blind_spots: a burst too short for a port scan is a slow scan when it is over") {
     TrackerSettings settings;
     settings.of(ScanKind::PortScan).threshold = 17;
     Wire wire(settings);
@@ -231,10 +229,10 @@ TEST_CASE("blind_spots: what waited for an answer when a slow scan was found is 
     CHECK(wire.scans() == Texts{"TCP: slow scan detected", "TCP: slow scan over 19/760"});
 }
 
-TEST_CASE("blind_spots: slow sources in lock-step are one report") {
+TEST_CASE("blind_spots: slow scans with decoys are one report") {
     for (const int decoys : {7, 1}) {
-        for (const bool is_one_visit : {false, true}) {
-            CAPTURE(decoys, is_one_visit);
+        for (const bool is_one_burst : {false, true}) {
+            CAPTURE(decoys, is_one_burst);
             TrackerSettings settings;
             for (const ScanKind fast : {ScanKind::SynScan, ScanKind::PortScan}) {
                 settings.of(fast).threshold = 15;
@@ -246,7 +244,7 @@ TEST_CASE("blind_spots: slow sources in lock-step are one report") {
                     wire.raw_syn(50000, port_of(port));
                     wire.refuse(50000, port_of(port));
                 }
-                wire.pass(is_one_visit ? milliseconds(100) : milliseconds(300'000));
+                wire.pass(is_one_burst ? milliseconds(100) : milliseconds(300'000));
             }
             wire.pass(seconds(4000));
             if (decoys == 7) {
@@ -261,7 +259,7 @@ TEST_CASE("blind_spots: slow sources in lock-step are one report") {
     }
 }
 
-TEST_CASE("blind_spots: who was named as a decoy is no slow scanner for what it asks later") {
+TEST_CASE("blind_spots: a reported decoy is not a slow scanner because of later probes") {
     Wire wire;
     for (int port = 1; port <= 12; ++port) {
         for (int source = 0; source <= 7; ++source) {
@@ -368,7 +366,7 @@ TEST_CASE("blind_spots: decoys are one report at any pace, and hide nobody who c
     }
 }
 
-TEST_CASE("blind_spots: decoys that go on in another way are still one report") {
+TEST_CASE("blind_spots: decoys that continue with another kind of probe are still one report") {
     const auto round = [](Wire& wire, std::uint8_t flags, seconds pace) {
         for (int port = 1; port <= 12; ++port) {
             for (int source = 0; source < 8; ++source) {
@@ -393,13 +391,13 @@ TEST_CASE("blind_spots: decoys that go on in another way are still one report") 
 
 TEST_CASE("blind_spots: what nobody is blocked for does not hide a slow scan") {
     Wire wire;
-    for (int visit = 0; visit < 3; ++visit) {
+    for (int burst = 0; burst < 3; ++burst) {
         for (int port = 1; port <= 9; ++port) {
-            wire.raw_syn(50000, port_of(100 * visit + port));
-            wire.refuse(50000, port_of(100 * visit + port));
+            wire.raw_syn(50000, port_of(100 * burst + port));
+            wire.refuse(50000, port_of(100 * burst + port));
         }
         for (int i = 0; i < 10; ++i) {
-            const std::uint16_t to = port_of(20000 + 100 * visit + i);
+            const std::uint16_t to = port_of(20000 + 100 * burst + i);
             wire.tcp(kSyn | kAck, 80, to);
             wire.answer_tcp(kRst, 80, to);
         }
@@ -409,7 +407,7 @@ TEST_CASE("blind_spots: what nobody is blocked for does not hide a slow scan") {
     CHECK(std::count(scans.begin(), scans.end(), "TCP: slow scan detected") == 1);
 }
 
-TEST_CASE("blind_spots: a visit ends when new doors stop, whatever else comes") {
+TEST_CASE("blind_spots: a burst ends when no new ports are probed, whatever else arrives") {
     TrackerSettings settings;
     settings.of(ScanKind::PortScan).threshold = 20;
     Wire wire(settings);
@@ -430,7 +428,7 @@ TEST_CASE("blind_spots: a visit ends when new doors stop, whatever else comes") 
     CHECK(wire.scans() == Texts{"TCP: slow scan detected"});
 }
 
-TEST_CASE("blind_spots: what is left of connections whose handshake was seen is no scan") {
+TEST_CASE("blind_spots: left-overs of connections whose handshake was captured are not a scan") {
     Wire wire;
     for (int i = 0; i < 30; ++i) {
         wire.connect(port_of(33000 + i), port_of(50000 + i));  // passive FTP: we are the server
@@ -444,7 +442,7 @@ TEST_CASE("blind_spots: what is left of connections whose handshake was seen is 
     CHECK(wire.scans().empty());
 }
 
-TEST_CASE("blind_spots: sources in lock-step are one report, whichever of them gets answers") {
+TEST_CASE("blind_spots: a scan with decoys is one report, whichever source gets answers") {
     struct Row {
         const char* what;
         int answered;  // the source whose probes are refused at once; -1 = all, -2 = none
@@ -483,7 +481,7 @@ TEST_CASE("blind_spots: sources that scan on their own are each reported") {
     CHECK(wire.scans() == Texts(5, "TCP: SYN scan detected"));
 }
 
-TEST_CASE("blind_spots: two in lock-step are two scans, unless two are made enough") {
+TEST_CASE("blind_spots: two sources at the same ports are two scans, unless the threshold is two") {
     for (const std::uint16_t enough : {std::uint16_t{3}, std::uint16_t{2}}) {
         TrackerSettings settings;
         settings.of(ScanKind::Decoys).threshold = enough;
@@ -549,7 +547,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("blind_spots: stray probes of a day are no distributed scan") {
+TEST_CASE("blind_spots: stray probes of a day are not a distributed scan") {
     Wire wire;
     for (int i = 0; i < 2000; ++i) {
         wire.them = address_of(i);

@@ -138,7 +138,7 @@ TEST_CASE("continuing_scans: slow scans and floods are repeated as well") {
     }
 }
 
-TEST_CASE("continuing_scans: a member of a decoy group that goes on alone is a scanner") {
+TEST_CASE("continuing_scans: a member of a decoy group that continues alone is a scanner") {
     for (const int companions : {0, 1, 5}) {
         CAPTURE(companions);
         Wire wire;
@@ -160,7 +160,7 @@ TEST_CASE("continuing_scans: a member of a decoy group that goes on alone is a s
             }
             wire.pass(milliseconds(50));
         }
-        // Two in step are two scanners, as they would be from the start; six are decoys still.
+        // Two sources at the same ports are two scanners, as from the start; six are still decoys.
         const std::size_t alone = companions == 5 ? 0 : static_cast<std::size_t>(1 + companions);
         CHECK(detections(wire) == 1 + alone);
         wire.pass(seconds(60));
@@ -216,7 +216,7 @@ TEST_CASE("continuing_scans: an IPv6 scanner that changes its address is named b
     }
 }
 
-TEST_CASE("continuing_scans: what strict reverse path filtering drops is no scan") {
+TEST_CASE("continuing_scans: packets that strict reverse path filtering drops are not a scan") {
     struct Judge final : ReturnPathJudge {
         ReturnPath answer = ReturnPath::Same;
         ReturnPath judge(const portcullis::base::IpAddress& /*source*/,

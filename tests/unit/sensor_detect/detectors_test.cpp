@@ -6,7 +6,7 @@
 
 using namespace portcullis::sensor_detect;
 
-TEST_CASE("detectors: each row stands at the place of its kind and can be found by its name") {
+TEST_CASE("detectors: each row is at the index of its kind and can be found by its name") {
     for (std::size_t i = 0; i < kScanKindCount; ++i) {
         const DetectorRow& row = detectors()[i];
         CAPTURE(row.name);

@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "sensor/detect/handshakes.hpp"
-#include "sensor/detect/open_ports.hpp"
+#include "sensor/track/handshakes.hpp"
+#include "sensor/track/open_ports.hpp"
 #include "tests/support/detect_wire.hpp"
 
 namespace base = portcullis::base;
@@ -166,7 +166,7 @@ TEST_CASE("evidence: what a forger can send without our SYN+ACK proves nothing")
               wire.from_them(kAck, 50001, 80, kTheirs + 1, kOurs + 1);
               wire.from_them(kAck, 50000, 81, kTheirs + 1, kOurs + 1);
           }) == Grade::Forgeable);
-    // A RST without ACK carries nothing of ours, whatever stands in its acknowledgement number.
+    // A RST without ACK contains nothing of ours, whatever its acknowledgement number is.
     CHECK(graded([](Talk& wire) {
               wire.half_open(50000, 80);
               wire.from_them(kRst, 50000, 80, kTheirs + 1, kOurs + 1);
@@ -241,7 +241,8 @@ TEST_CASE("evidence: an accepted SCTP cookie proves the address") {
     CHECK(wire.grade() == Grade::Proven);
 }
 
-TEST_CASE("evidence: a proof while the scan continues is told ten seconds after the line before") {
+TEST_CASE(
+    "evidence: a proof while the scan continues is reported ten seconds after the previous line") {
     Talk wire;
     wire.scan(1, 10);
     wire.pass(seconds(2));

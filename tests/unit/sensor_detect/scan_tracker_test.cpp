@@ -70,7 +70,7 @@ TEST_CASE("scan_tracker: connections as connect() makes them are a port scan fro
     CHECK(wire.scans() == Texts{"TCP: port scan detected"});
 }
 
-TEST_CASE("scan_tracker: over IPv6 the options of the SYN tell by which hand it was made") {
+TEST_CASE("scan_tracker: over IPv6 the options of a SYN show whether it was made by hand") {
     struct Row {
         std::uint8_t header_length;
         const char* scan;
@@ -92,7 +92,7 @@ TEST_CASE("scan_tracker: over IPv6 the options of the SYN tell by which hand it 
     }
 }
 
-TEST_CASE("scan_tracker: stealth probes are told apart by their flags, ECN bits or not") {
+TEST_CASE("scan_tracker: stealth probes are distinguished by their flags, whatever the ECN bits") {
     struct Row {
         std::uint8_t flags;
         const char* scan;  // "" = none
@@ -145,7 +145,7 @@ TEST_CASE("scan_tracker: silence counts as closed after 300 ms, and not before")
     CHECK(wire.observations.back().time == Timestamp(seconds(1'700'000'000) + milliseconds(300)));
 }
 
-TEST_CASE("scan_tracker: a busy client of an open port is no scan, however often it connects") {
+TEST_CASE("scan_tracker: a busy client of an open port is not a scan, however often it connects") {
     Wire wire;
     for (int i = 0; i < 2000; ++i) {
         const auto source_port = static_cast<std::uint16_t>(30000 + i);
@@ -272,7 +272,7 @@ TEST_CASE("scan_tracker: ports 0 and 1 belong to no conversation that another po
     CHECK(wire.scans() == Texts{"UDP: scan/flood detected"});
 }
 
-TEST_CASE("scan_tracker: queries that our server answers are no flood") {
+TEST_CASE("scan_tracker: queries that our server answers are not a flood") {
     Wire wire;
     for (int i = 0; i < 1000; ++i) {
         const auto source_port = static_cast<std::uint16_t>(20000 + i);
@@ -285,7 +285,7 @@ TEST_CASE("scan_tracker: queries that our server answers are no flood") {
     CHECK(wire.count(ObservationType::Datagram) == 1000);
 }
 
-TEST_CASE("scan_tracker: answers to our own queries are no scan, the same without query are") {
+TEST_CASE("scan_tracker: answers to our queries are not a scan, the same without queries are") {
     for (const bool was_asked : {true, false}) {
         CAPTURE(was_asked);
         Wire wire;
@@ -441,7 +441,7 @@ TEST_CASE("scan_tracker: the next deadline is that of the oldest unanswered prob
     REQUIRE(wire.tracker.next_deadline());
     CHECK(*wire.tracker.next_deadline() == wire.now + milliseconds(300));
     wire.refuse(40000, 1);
-    // A single packet has nothing to tell when it is forgotten.
+    // A single packet has no line when it is evicted.
     CHECK_FALSE(wire.tracker.next_deadline());
     wire.raw_syn(40000, 2);
     wire.refuse(40000, 2);
@@ -463,7 +463,7 @@ TEST_CASE("scan_tracker: time that jumps far ahead or back is taken as it comes"
     CHECK(wire.count(ObservationType::ConnectionAttempt) == 3);
 }
 
-TEST_CASE("scan_tracker: a scan is told though the clock is set back right after it") {
+TEST_CASE("scan_tracker: a scan is reported although the clock is set back right after it") {
     Wire wire;
     for (std::uint16_t port = 1; port <= 10; ++port) {
         wire.raw_syn(40000, port);

@@ -150,7 +150,7 @@ TEST_CASE("link: an ARP request gives its sender and its target") {
     }
 }
 
-TEST_CASE("link: what is no IP, contradicts itself or is cut short is told apart") {
+TEST_CASE("link: other protocols, contradictions and short frames have verdicts of their own") {
     const Frame v4 = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(1000, 80, kSyn));
     struct Row {
         const char* what;

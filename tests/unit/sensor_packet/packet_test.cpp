@@ -270,7 +270,7 @@ TEST_CASE("packet: an IPv4 header checksum of 0 is right only where it may be un
     }
 }
 
-TEST_CASE("packet: IPv6 extension headers are walked to the transport header") {
+TEST_CASE("packet: IPv6 extension headers are read up to the transport header") {
     const Frame chain = extension(60, extension(43, extension(6, tcp(1000, 80, kFin))));
     const Packet packet = parse_ethernet(ipv6("fd00::1", "fd00::2", 0, chain));
     REQUIRE(packet.verdict == Verdict::Ok);

@@ -60,7 +60,7 @@ TEST_CASE("reassembler: a fragmented TCP header is read as if it had come whole"
     }
 }
 
-TEST_CASE("reassembler: what is wrong with the pieces is told in every order of them") {
+TEST_CASE("reassembler: faults of the pieces are reported in every order of them") {
     struct Row {
         const char* what;
         std::vector<Part> parts;
@@ -167,7 +167,7 @@ TEST_CASE("reassembler: IPv6 takes the protocol from the piece at offset 0") {
     CHECK(result.packet.transport == Transport::Tcp);
 }
 
-TEST_CASE("reassembler: extension headers inside of an IPv6 datagram are walked") {
+TEST_CASE("reassembler: extension headers inside of an IPv6 datagram are read") {
     // Destination options of 1400 bytes, the TCP header behind them in the same first piece.
     Frame content(1400, 0);
     content[0] = 6;
@@ -207,7 +207,7 @@ TEST_CASE("reassembler: impossible pieces are discarded, and odd lengths are cut
     CHECK(reassembler.counters().malformed == 2);
 }
 
-TEST_CASE("reassembler: pieces that contradict the end cost the datagram, and are no overlap") {
+TEST_CASE("reassembler: pieces that contradict the end drop the datagram, and are not an overlap") {
     const std::vector<std::vector<Part>> rows = {
         {{8, 16, false}, {24, 32, true}, {0, 8, true}},  // data behind the end
         {{24, 32, true}, {8, 16, false}, {0, 8, true}},

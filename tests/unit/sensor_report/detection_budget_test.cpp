@@ -7,7 +7,7 @@ using Place = DetectionBudget::Place;
 
 namespace {
 
-// Writes what is due and remembers when.
+// Writes the lines that are due and stores the time.
 struct Log {
     explicit Log(std::uint32_t limit) { budget.set_limit(limit); }
 
@@ -114,7 +114,7 @@ TEST_CASE("detection_budget: ends of scans are bounded as well, and nothing is w
     Log log(10);
     int ends = 0;
     for (int i = 0; i < 25; ++i) {
-        ends += log.budget.admits_end(1000) ? 1 : 0;
+        ends += log.budget.admit_and_count_end(1000) ? 1 : 0;
     }
     CHECK(ends == 10);
     CHECK(log.budget.next_deadline(1000) == 1060);
@@ -124,7 +124,7 @@ TEST_CASE("detection_budget: ends of scans are bounded as well, and nothing is w
     Log any(0);
     for (int i = 0; i < 5000; ++i) {
         CHECK(any.detect(std::to_string(i), 1) == Place::Now);
-        CHECK(any.budget.admits_end(1000));
+        CHECK(any.budget.admit_and_count_end(1000));
     }
     CHECK_FALSE(any.budget.next_deadline(1000));
 }

@@ -81,17 +81,17 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
         const char* text;
     };
     const Row rows[] = {
-        {"another text tells how often",
+        {"another text reports the number",
          {{0, "a"}, {1, "a"}, {2, "a"}, {3, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:50 last message repeated 2 times\nNov  9 16:24:50 b\n"},
         {"once is times too",
          {{0, "a"}, {1, "a"}, {2, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:49 last message repeated 1 times\nNov  9 16:24:49 b\n"},
-        {"after a minute they are told, the present one is kept back",
+        {"after a minute they are reported, the present one is kept back",
          {{0, "a"}, {1, "a"}, {60, "a"}, {61, "b"}},
          "Nov  9 16:24:47 a\nNov  9 16:25:47 last message repeated 1 times\n"
          "Nov  9 16:25:48 last message repeated 1 times\nNov  9 16:25:48 b\n"},
-        {"the end does not tell it", {{0, "a"}, {1, "a"}}, "Nov  9 16:24:47 a\n"},
+        {"the end does not report it", {{0, "a"}, {1, "a"}}, "Nov  9 16:24:47 a\n"},
         {"alternating texts are not repeats",
          {{0, "a"}, {0, "b"}, {0, "a"}},
          "Nov  9 16:24:47 a\nNov  9 16:24:47 b\nNov  9 16:24:47 a\n"},
@@ -100,7 +100,7 @@ TEST_CASE("log_writer: repeats are collapsed as iplog does") {
         CAPTURE(row.what);
         Sheet sheet;
         LogSettings settings;
-        settings.tells_repeats_by_timer = false;
+        settings.writes_repeats_by_timer = false;
         LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
         for (const Step& step : row.steps) {
             log.add(kStart + seconds(step.second), step.message);
@@ -120,7 +120,7 @@ TEST_CASE("log_writer: syslog gets each line, without a time") {
     CHECK(sheet.text == "a\na\n");
 }
 
-TEST_CASE("log_writer: the end tells repeats, unless it is to be as iplog") {
+TEST_CASE("log_writer: the end reports repeats, except in iplog's way") {
     const Utc utc;
     Sheet sheet;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
@@ -130,7 +130,8 @@ TEST_CASE("log_writer: the end tells repeats, unless it is to be as iplog") {
     CHECK(sheet.text == "Nov  9 16:24:47 a\nNov  9 16:24:48 last message repeated 1 times\n");
 }
 
-TEST_CASE("log_writer: repeats are told a minute after the line, if nothing else does") {
+TEST_CASE(
+    "log_writer: repeats are reported a minute after the line, if no other line reports them") {
     const Utc utc;
     Sheet sheet;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
@@ -143,7 +144,7 @@ TEST_CASE("log_writer: repeats are told a minute after the line, if nothing else
     CHECK(sheet.text == "Nov  9 16:24:47 a\n");
     log.advance(kStart + seconds(60));
     CHECK_FALSE(log.next_deadline());
-    // The next one is a line again, also when no repeat was told.
+    // The next one is a line again, even if no repeat was reported.
     log.add(kStart + seconds(70), "a");
     log.add(kStart + seconds(140), "a");
     log.finish(kStart + seconds(140));
@@ -157,16 +158,16 @@ TEST_CASE(
     Sheet sheet;
     sheet.is_syslog = true;
     sheet.room = 7;
-    std::vector<std::string> told;
+    std::vector<std::string> notices;
     LogWriter log(std::make_unique<SheetTarget>(sheet));
-    log.set_on_trouble([&](const std::string& text) { told.push_back(text); });
+    log.set_on_trouble([&](const std::string& text) { notices.push_back(text); });
     log.add(kStart, "first");
     log.add(kStart, "second");
     log.flush();
     CHECK(sheet.text == "first\ns");
     CHECK(log.is_failing());
-    REQUIRE(told.size() == 1);
-    CHECK(told[0].find("No space left on device") != std::string::npos);
+    REQUIRE(notices.size() == 1);
+    CHECK(notices[0].find("No space left on device") != std::string::npos);
     CHECK(log.next_deadline() == kStart + seconds(1));
     const int writes = sheet.writes;
     for (int i = 0; i < 100; ++i) {
@@ -176,7 +177,7 @@ TEST_CASE(
     CHECK(sheet.writes == writes);
     log.advance(kStart + seconds(1));
     CHECK(sheet.writes == writes + 1);
-    CHECK(told.size() == 1);
+    CHECK(notices.size() == 1);
     sheet.room = 1 << 30;
     log.advance(kStart + seconds(2));
     CHECK_FALSE(log.is_failing());
@@ -184,11 +185,12 @@ TEST_CASE(
     CHECK(sheet.text.rfind("first\nsecond\nthird\n", 0) == 0);
     CHECK(sheet.text.find("third\nWarning: the log could not be written for 2 seconds; 0 lines are "
                           "lost.\n") != std::string::npos);
-    CHECK(told.size() == 2);
+    CHECK(notices.size() == 2);
 }
 
 TEST_CASE(
-    "log_writer: what waits for a full log is bounded, and what is lost is counted and told") {
+    "log_writer: the lines that wait for a full log are bounded, and lost ones are counted and "
+    "reported") {
     Sheet sheet;
     sheet.is_syslog = true;
     sheet.room = 0;
@@ -227,7 +229,7 @@ TEST_CASE("log_writer: half a line whose file was rotated away is lost as a whol
     CHECK(log.lines_lost() == 1);
 }
 
-TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told in one line") {
+TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and reported in one line") {
     const Utc utc;
     Sheet sheet;
     LogSettings settings;
@@ -235,7 +237,7 @@ TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told 
     LogWriter log(std::make_unique<SheetTarget>(sheet), settings);
     const auto flood = [&](int second, int lines) {
         for (int i = 0; i < lines; ++i) {
-            if (log.admits(kStart + seconds(second))) {
+            if (log.admit_and_count(kStart + seconds(second))) {
                 log.add(kStart + seconds(second), "line " + std::to_string(i));
             }
         }
@@ -260,7 +262,7 @@ TEST_CASE("log_writer: lines beyond the limit are suppressed, counted, and told 
     CHECK(sheet.text.find("Warning: 1 lines suppressed within 1 seconds") != std::string::npos);
     settings.line_limit = 0;
     log.set_settings(settings);
-    CHECK(log.admits(kStart + seconds(11)));
+    CHECK(log.admit_and_count(kStart + seconds(11)));
 }
 
 TEST_CASE("log_writer: detections beyond those of a minute wait, and one line counts the rest") {

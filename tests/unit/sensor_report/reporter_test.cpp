@@ -32,8 +32,8 @@ constexpr const char* kHosts =
 }  // namespace
 
 TEST_CASE("reporter: hosts and ports are written by name, address or both, as switched") {
-    const ServiceNames services = ServiceNames::parse(kServices);
-    const HostNames hosts = HostNames::parse(kHosts);
+    const ServicesFile services = ServicesFile::parse(kServices);
+    const HostsFile hosts = HostsFile::parse(kHosts);
     struct Row {
         const char* source;
         std::uint16_t port;
@@ -78,8 +78,8 @@ TEST_CASE("reporter: hosts and ports are written by name, address or both, as sw
 }
 
 TEST_CASE("reporter: many sources are all named, or counted where nobody can know them") {
-    const ServiceNames services = ServiceNames::parse(kServices);
-    const HostNames hosts = HostNames::parse(kHosts);
+    const ServicesFile services = ServicesFile::parse(kServices);
+    const HostsFile hosts = HostsFile::parse(kHosts);
     std::string text;
     LogWriter log(std::make_unique<TextTarget>(text));
     ReportSettings settings;
@@ -102,8 +102,8 @@ TEST_CASE("reporter: many sources are all named, or counted where nobody can kno
 }
 
 TEST_CASE("reporter: a detection is in the log at once, with all that came before it") {
-    const ServiceNames services;
-    const HostNames hosts;
+    const ServicesFile services;
+    const HostsFile hosts;
     std::string text;
     LogWriter log(std::make_unique<TextTarget>(text));
     Reporter reporter({}, services, hosts, log);
@@ -120,7 +120,7 @@ TEST_CASE("reporter: a detection is in the log at once, with all that came befor
           "TCP: null scan detected from 10.0.0.1\n");
 }
 
-TEST_CASE("reporter: the network's names stand in when the files have none") {
+TEST_CASE("reporter: names of the network are used when the files have none") {
     struct Lookup final : HostLookup {
         std::vector<std::string> asked;
         std::string_view name_of(const IpAddress& address) override {
@@ -128,8 +128,8 @@ TEST_CASE("reporter: the network's names stand in when the files have none") {
             return address == *IpAddress::parse("192.0.2.7") ? "scanner.example" : "";
         }
     };
-    const ServiceNames services;
-    const HostNames hosts = HostNames::parse(kHosts);
+    const ServicesFile services;
+    const HostsFile hosts = HostsFile::parse(kHosts);
     std::string text;
     LogWriter log(std::make_unique<TextTarget>(text));
     ReportSettings settings;
@@ -165,8 +165,8 @@ TEST_CASE("reporter: an attempt whose user is asked for is written when it comes
             return attempt.destination_port == 22;
         }
     };
-    const ServiceNames services = ServiceNames::parse(kServices);
-    const HostNames hosts = HostNames::parse(kHosts);
+    const ServicesFile services = ServicesFile::parse(kServices);
+    const HostsFile hosts = HostsFile::parse(kHosts);
     std::string text;
     LogWriter log(std::make_unique<TextTarget>(text));
     Reporter reporter({}, services, hosts, log);
@@ -190,8 +190,8 @@ TEST_CASE("reporter: an attempt whose user is asked for is written when it comes
 }
 
 TEST_CASE("reporter: the limit of lines holds for packets, never for what was found out") {
-    const ServiceNames services;
-    const HostNames hosts;
+    const ServicesFile services;
+    const HostsFile hosts;
     std::string text;
     LogSettings limits;
     limits.line_limit = 1;
@@ -214,7 +214,7 @@ TEST_CASE("reporter: the limit of lines holds for packets, never for what was fo
 }
 
 TEST_CASE("names: services are found by name and alias, for their protocol") {
-    const ServiceNames services = ServiceNames::parse(kServices);
+    const ServicesFile services = ServicesFile::parse(kServices);
     CHECK(services.find_port(Protocol::Tcp, "loc-srv") == 135);
     CHECK(services.find_port(Protocol::Udp, "domain") == 53);
     CHECK_FALSE(services.find_port(Protocol::Udp, "ftp"));
@@ -224,7 +224,7 @@ TEST_CASE("names: services are found by name and alias, for their protocol") {
 }
 
 TEST_CASE("names: nameservers are the addresses of resolv.conf") {
-    const HostNames hosts = HostNames::parse("10.0.0.54 ns\n10.0.0.55 ns\n");
+    const HostsFile hosts = HostsFile::parse("10.0.0.54 ns\n10.0.0.55 ns\n");
     const auto servers = parse_nameservers(
         "# nameserver 1.1.1.1\nnameserver 10.0.0.53\nsearch x\nnameserver fe80::1%eth0\n"
         "nameserver x\nnameserver\nnameserver ns\n",
@@ -238,9 +238,9 @@ TEST_CASE("names: nameservers are the addresses of resolv.conf") {
 
 TEST_CASE("reporter: iplog_compat writes hosts as iplog 2.2.3 does") {
     const std::string long_name(250, 'n');
-    const ServiceNames services;
-    const HostNames hosts =
-        HostNames::parse("10.0.0.7 host7\n10.0.0.8 eight.example\n10.0.0.9 " + long_name + "\n");
+    const ServicesFile services;
+    const HostsFile hosts =
+        HostsFile::parse("10.0.0.7 host7\n10.0.0.8 eight.example\n10.0.0.9 " + long_name + "\n");
     struct Row {
         const char* source;
         std::string host;
@@ -267,8 +267,8 @@ TEST_CASE("reporter: iplog_compat writes hosts as iplog 2.2.3 does") {
 }
 
 TEST_CASE("reporter: while attempts pour in, TCP lines have addresses instead of names") {
-    const ServiceNames services;
-    const HostNames hosts = HostNames::parse("10.0.0.8 eight\n");
+    const ServicesFile services;
+    const HostsFile hosts = HostsFile::parse("10.0.0.8 eight\n");
     for (const bool spares : {true, false}) {
         std::string text;
         LogWriter log(std::make_unique<TextTarget>(text));
