@@ -56,7 +56,8 @@ void for_each_nested(const nlattr& nest, Take take) {
 template <typename Take>
 void for_each_attribute(const nlmsghdr& header, Take take) {
     constexpr std::size_t kHeader = 4;  // nfgenmsg
-    base::for_each_attribute_of(&header, kHeader, [&](const nlattr* attribute) { take(*attribute); });
+    base::for_each_attribute_of(&header, kHeader,
+                                [&](const nlattr* attribute) { take(*attribute); });
 }
 
 inline int type_of(const nlattr& attribute) { return mnl_attr_get_type(&attribute); }

@@ -2,9 +2,9 @@
 // (docs/hold.md).
 //
 // It sends the request again after each start of the responder, at a reload, when the never-block
-// list has changed, and some time after the responder failed. It is a RecordSink in front of another
-// one: an executed ban that passes confirms the hold of its address. Single-threaded on the event
-// loop.
+// list has changed, and some time after the responder failed. It is a RecordSink in front of
+// another one: an executed ban that passes confirms the hold of its address. Single-threaded on the
+// event loop.
 #pragma once
 
 #include <chrono>
