@@ -1,8 +1,8 @@
 // Hold: the part of the persistent responder that keeps the table `inet portcullis_hold` as execd
-// wants it, and says which sources the kernel begins to hold (docs/hold.md).
+// requests it, and reports the sources that the kernel begins to hold (docs/hold.md).
 //
-// nft(8) and the trial take tens to hundreds of milliseconds, in which bans must not wait. So a
-// child process does that work, one piece at a time, and reports by a pipe. Single-threaded.
+// nft(8) and the trial take up to hundreds of milliseconds, and bans must not wait that long. So a
+// child process does this work, one job at a time, and reports by a pipe. Single-threaded.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@
 
 namespace portcullis::active_response {
 
-// The settings of a request {"action":"hold",…}. Error "bad-request".
+// Reads the settings of a request {"action":"hold",…}. Error "bad-request".
 base::Result<HoldSettings> read_hold_settings(const nlohmann::json& request);
 
 // Lines for standard output: replies and events. Empty = nothing to write.
@@ -35,38 +35,39 @@ class Hold {
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
 
-    // Begins what `request` asks for. Its reply comes when the table is as it says.
+    // Begins the work for `request`. The reply follows when the table is as requested.
     std::string take_request(const nlohmann::json& request);
 
-    // Descriptors to be polled, -1 = none, and what is to be called when they are readable.
+    // Descriptors to poll, -1 = none, and the functions to call when they are readable.
     int work_fd() const { return work_out_.get(); }
     std::string take_work();
     int log_fd() const { return log_ ? log_->fd() : -1; }
     std::string take_log();
     int watch_fd() const { return watch_ ? watch_->fd() : -1; }
     void follow_table();
-    // Looks at the table when on_time() is called next: finds a change that was not heard of.
+    // Has the next on_time() compare the table, which finds changes without a report.
     void check();
 
-    // When on_time() has something to do; nullopt = never.
+    // When on_time() has work; nullopt = never.
     std::optional<std::chrono::steady_clock::time_point> next_due() const;
     std::string on_time();
 
     // The sources that are held now; none in a dry run.
     std::vector<Held> held();
-    // Ends the holds of `target`, and that of the network that it is held with. What is not held is
-    // not an error. Error "not-unblocked": the first one.
+    // Ends the holds of `target` and of the network by which it is held. Succeeds if it is not
+    // held. Error "not-unblocked": the first one.
     base::Result<void> release(const base::Cidr& target);
 
     // Whether a table that blocks is wanted: false in a dry run.
     bool is_dry() const { return wanted_ && wanted_->is_dry; }
 
-    // execd has ended: nobody would keep the list of spared addresses any more. Removes the table.
+    // Call it when execd has ended. Removes the table, since its list of spared addresses would
+    // become outdated.
     void end();
 
   private:
     enum class Work { Install, ChangeLists, Remove };
-    // What the child process says.
+    // A report of the child process.
     struct WorkResult {
         std::string error;
         std::string warning;
@@ -88,7 +89,7 @@ class Hold {
                                    WorkResult& result);
     std::optional<KnownForm> known_form() const;
 
-    // Listens to NFLOG. False = another program does, which is tried again.
+    // Listens to NFLOG. Returns false if another program does; it is then tried again.
     bool ensure_log();
     std::string begin_work();
     void stop_worker();
@@ -96,7 +97,7 @@ class Hold {
     std::string start(Work work);
     std::string answer_all(std::vector<nlohmann::json>& ids, const std::string& error);
     void release_spared();
-    // Looks at the table, unless no ruleset of the host has changed since the last look.
+    // Compares the table, if a ruleset of the host has changed since the last look.
     bool is_still_intact();
     void put_back(const char* why);
 
@@ -113,13 +114,13 @@ class Hold {
     std::optional<HoldSettings> hashed_;  // form_hash_ is that of a table with their rules
     std::size_t lists_hash_ = 0;
     std::optional<std::uint32_t> generation_;  // of the ruleset whose hold was found intact
-    std::vector<nlohmann::json> waiting_;      // ids of requests that work to come answers
+    std::vector<nlohmann::json> waiting_;      // ids of requests that the next job answers
 
-    base::UniqueFd work_out_;  // of the child process; none = none runs
+    base::UniqueFd work_out_;  // of the child process; none = no job runs
     pid_t worker_ = 0;
     Work work_ = Work::Install;
     HoldSettings work_settings_;
-    std::vector<nlohmann::json> in_work_;  // ids that the work under way answers
+    std::vector<nlohmann::json> in_work_;  // ids that the running job answers
     std::string work_text_;
     std::chrono::steady_clock::time_point work_deadline_;
 
@@ -127,10 +128,10 @@ class Hold {
     std::chrono::steady_clock::time_point bind_limit_;
     std::optional<std::chrono::steady_clock::time_point> next_look_;  // at the table
     std::chrono::steady_clock::time_point next_repair_;
-    bool has_news_ = false;  // of the table, not looked at yet
+    bool has_news_ = false;  // the table has changed since the last look
     bool was_interrupted_ = false;
 
-    std::chrono::steady_clock::time_point second_;  // that events_ counts
+    std::chrono::steady_clock::time_point second_;  // whose events are counted in events_
     int events_ = 0;
     std::uint64_t more_ = 0;  // events that were not written
 };

@@ -1,5 +1,5 @@
-// HoldTable: the table `inet portcullis_hold` in the kernel: reads what it is made of and which
-// sources it holds, and ends holds. Making it is nft's part (hold_script.hpp). Single-threaded.
+// HoldTable: the table `inet portcullis_hold` in the kernel: reads its form and the held sources,
+// and ends holds. nft(8) makes the table (hold_script.hpp). Single-threaded.
 #pragma once
 
 #include <cstddef>
@@ -29,14 +29,13 @@ class HoldTable {
 
     // The sources that are held now: addresses, and networks of `ipv6_prefix` bits.
     base::Result<std::vector<Held>> held(int ipv6_prefix);
-    // Ends the hold of `target`. An address that is not held is not an error. Error
-    // "not-unblocked".
+    // Ends the hold of `target`. Succeeds if it is not held. Error "not-unblocked".
     base::Result<void> release(const base::Cidr& target);
 
     // Number of pairs of source and port that are remembered. For the trial.
     std::size_t pair_count();
 
-    // The generation of the whole ruleset, which each change gives a new one. Error "not-read".
+    // Returns the generation of the whole ruleset, which each change increases. Error "not-read".
     base::Result<std::uint32_t> generation() { return generation_of(socket_); }
 
   private:
@@ -48,13 +47,13 @@ class HoldTable {
     NfSocket socket_;
 };
 
-// Notices that somebody changes the table or what is in its lists.
+// Notices changes of the table and of its lists.
 class HoldWatch {
   public:
     // Error "no-netlink".
     static base::Result<HoldWatch> open();
     int fd() const { return socket_.fd(); }  // readable when there may be news
-    // Takes in all that there is; true = something was changed, perhaps by ourselves.
+    // Reads all waiting notices. Returns whether there was a change, maybe by this process.
     bool read_news();
 
   private:

@@ -1,5 +1,6 @@
-// Server: the persistent responder: requests on standard input, replies on standard output, until
-// standard input ends. Single-threaded: one poll(), each descriptor with a handler of its own.
+// Server: the persistent responder. It reads requests from standard input and writes replies to
+// standard output, until standard input ends. Single-threaded: one poll(), and a handler for each
+// descriptor.
 #pragma once
 
 #include <array>
@@ -24,29 +25,29 @@ class Server {
 
   private:
     using TimePoint = std::chrono::steady_clock::time_point;
-    // One descriptor that is polled. `fd` may be -1: nothing to wait for.
+    // A descriptor that is polled. -1 = none.
     struct Watched {
         int fd = -1;
-        // Called when it is readable. The exit code, if there is nothing more to do.
+        // Called when it is readable. Returns the exit code if the program ends.
         std::optional<int> (Server::*on_readable)() = nullptr;
     };
-    // All that is polled, in the order in which it is served.
+    // The polled descriptors, in the order in which they are served.
     std::vector<Watched> watched() const;
-    // When on_time() has something to do.
+    // When on_time() has work.
     TimePoint next_time() const;
-    // False = execd has ended.
+    // Returns false if execd has ended.
     bool on_time();
 
     std::optional<int> take_requests();
-    // The replies to what came together. Requests by action: `list` is answered by Lists after the
-    // changes that came with it.
+    // Returns the replies to requests that came together. Lists answers `list` requests after the
+    // changes that came with them.
     std::string dispatch(const std::vector<Request>& requests);
     std::optional<int> follow_table();
     std::optional<int> go_on_with_list();
     void make_table();
-    // Whether this home has the firewall; else `refusal_` says who has it.
+    // Whether this home has the firewall; otherwise `refusal_` names the home that has it.
     bool has_lock();
-    // Sends execd what was put back.
+    // Reports repairs to execd.
     bool report_restored();
     int finish(int exit_code);
 
