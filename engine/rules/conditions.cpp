@@ -42,7 +42,7 @@ Value first_of(const Event& event, FieldId first, FieldId second) {
 
 // The text of the subject; nullopt = the event has none. An empty text for a subject of another
 // kind.
-Value find_value(const Condition& condition, const Event& event) {
+inline Value find_value(const Condition& condition, const Event& event) {
     switch (condition.subject.kind) {
         case Subject::Kind::Log:
             return event.log;
@@ -85,7 +85,7 @@ bool IsOnWeekday::holds(std::string_view /*value*/, const EventView& view) const
     return days.contains(local_time_of(view.event).tm_wday);
 }
 
-bool evaluate(const Condition& condition, const EventView& view) {
+bool evaluate_any(const Condition& condition, const EventView& view) {
     const Value value = find_value(condition, view.event);
     return value && std::visit([&](const auto& test) { return test.holds(*value, view); },
                                condition.test) != condition.is_negated;

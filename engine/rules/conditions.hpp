@@ -125,8 +125,16 @@ struct StatefulCondition : ConditionText {
     bool changes_state() const { return test != Test::FromCrawler; }
 };
 
+// As evaluate(), for any subject and test.
+bool evaluate_any(const Condition& condition, const EventView& view);
 // Whether `condition` holds for the event. It never does if the event has no value for the subject.
-bool evaluate(const Condition& condition, const EventView& view);
+inline bool evaluate(const Condition& condition, const EventView& view) {
+    // Most conditions are patterns on the log, so that case is inlined.
+    const auto* pattern = std::get_if<MatchesPattern>(&condition.test);
+    return pattern != nullptr && condition.subject.kind == Subject::Kind::Log
+               ? pattern->holds(view.event.log, view) != condition.is_negated
+               : evaluate_any(condition, view);
+}
 // Whether `condition` of `rule` holds for `event`; stores what the test stores.
 bool evaluate(const StatefulCondition& condition, const Rule& rule, const event::Event& event,
               Correlator& correlator);
