@@ -145,8 +145,8 @@ class Model {
             return decision;
         }
         const std::string key = line.fields[kSrcIp].value_or("");
-        decision.is_ignored =
-            is_silenced(rule, line.second) || (rule.checks_ignored && ignored_.count(key) > 0);
+        decision.is_ignored = !admit_and_silence(rule, line.second) ||
+                              (rule.checks_ignored && ignored_.count(key) > 0);
         if (decision.is_ignored) {
             return decision;
         }
@@ -292,16 +292,16 @@ class Model {
                (now.fields[kUrl] && then.fields[kUrl] && *now.fields[kUrl] != *then.fields[kUrl]);
     }
 
-    bool is_silenced(const ModelRule& rule, int second) {
+    bool admit_and_silence(const ModelRule& rule, int second) {
         if (rule.silence == 0) {
-            return false;
+            return true;
         }
         const auto [since, is_first] = silent_since_.emplace(rule.id, second);
         if (!is_first && second - since->second < rule.silence) {
-            return true;
+            return false;
         }
         since->second = second;
-        return false;
+        return true;
     }
 
     std::vector<ModelRule> rules_;
