@@ -14,42 +14,43 @@ struct Failure {
     std::size_t condition = 0;
 };
 
-using Conditions = std::vector<Condition>;
-
-// The first condition in [first, last) that does not hold; `last` = all hold.
-Conditions::const_iterator find_false(Conditions::const_iterator first,
-                                      Conditions::const_iterator last, const EventView& view) {
-    while (first != last && evaluate(*first, view)) {
-        ++first;
+// The first condition of `rule` in [begin, end) that does not hold.
+inline Failure find_stateless_failure(const Rule& rule, std::size_t begin, std::size_t end,
+                                      const EventView& view) {
+    for (std::size_t i = begin; i < end; ++i) {
+        if (!evaluate(rule.conditions[i], view)) {
+            return {Mismatch::What::Condition, i};
+        }
     }
-    return first;
+    return {};
+}
+
+Failure find_failure_with_state(const Rule& rule, const EventView& view, Correlator& correlator,
+                                StateChange state_change) {
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < rule.stateful_conditions.size(); ++i) {
+        const StatefulCondition& condition = rule.stateful_conditions[i];
+        const Failure failure = find_stateless_failure(rule, next, condition.position, view);
+        if (failure.what != Mismatch::What::Nothing) {
+            return failure;
+        }
+        next = condition.position;
+        const bool is_left_out = state_change == StateChange::Avoided && condition.changes_state();
+        if (!is_left_out && !evaluate(condition, rule, view.event, correlator)) {
+            return {Mismatch::What::StatefulCondition, i};
+        }
+    }
+    return find_stateless_failure(rule, next, rule.conditions.size(), view);
 }
 
 // The first condition of `rule` that does not hold, in the order of evaluation. If a change of
 // state is to be avoided, the conditions that would make one are taken to hold.
-Failure find_failure(const Rule& rule, const EventView& view, Correlator& correlator,
-                     StateChange state_change) {
-    const auto begin = rule.conditions.begin();
-    auto next = begin;
-    const auto failure_at_next = [&] {
-        return Failure{Mismatch::What::Condition, static_cast<std::size_t>(next - begin)};
-    };
-    for (const StatefulCondition& condition : rule.stateful_conditions) {
-        const auto position = begin + static_cast<std::ptrdiff_t>(condition.position);
-        next = find_false(next, position, view);
-        if (next != position) {
-            return failure_at_next();
-        }
-        if (state_change == StateChange::Avoided && condition.changes_state()) {
-            continue;
-        }
-        if (!evaluate(condition, rule, view.event, correlator)) {
-            return {Mismatch::What::StatefulCondition,
-                    static_cast<std::size_t>(&condition - rule.stateful_conditions.data())};
-        }
-    }
-    next = find_false(next, rule.conditions.end(), view);
-    return next == rule.conditions.end() ? Failure{} : failure_at_next();
+inline Failure find_failure(const Rule& rule, const EventView& view, Correlator& correlator,
+                            StateChange state_change) {
+    // Nearly all rules have no stateful condition, so that case is inlined.
+    return rule.stateful_conditions.empty()
+               ? find_stateless_failure(rule, 0, rule.conditions.size(), view)
+               : find_failure_with_state(rule, view, correlator, state_change);
 }
 
 }  // namespace
@@ -93,8 +94,7 @@ Mismatch RuleSet::find_mismatch(const Rule& rule, const event::Event& event,
 }
 
 struct RuleSet::Evaluation {
-    const event::Event& event;
-    pattern::MatchScratch& scratch;
+    EventView view;
     Correlator& correlator;
     Trace* trace;
 
@@ -106,19 +106,18 @@ struct RuleSet::Evaluation {
 
     // `mismatch`, if given, is set to the first demand that the event does not meet.
     bool matches(const Node& node, const Rule& rule, Mismatch* mismatch) const {
-        if (node.decoder_id != 0 && node.decoder_id != event.decoder_id) {
+        if (node.decoder_id != 0 && node.decoder_id != view.event.decoder_id) {
             return fails(mismatch, Mismatch::What::DecodedAs);
         }
-        if (event.log.size() < rule.minimum_log_size) {
+        if (view.event.log.size() < rule.minimum_log_size) {
             return fails(mismatch, Mismatch::What::Size);
         }
-        const Failure failure =
-            find_failure(rule, {event, scratch}, correlator, StateChange::Allowed);
+        const Failure failure = find_failure(rule, view, correlator, StateChange::Allowed);
         if (failure.what != Mismatch::What::Nothing) {
             return fails(mismatch, failure.what, failure.condition);
         }
         if (rule.composite &&
-            !correlator.consume_matches(rule, event, scratch,
+            !correlator.consume_matches(rule, view.event, view.scratch,
                                         mismatch == nullptr ? nullptr : &mismatch->search)) {
             return fails(mismatch, Mismatch::What::EarlierEvents);
         }
@@ -136,7 +135,7 @@ struct RuleSet::Evaluation {
 
 const Rule* RuleSet::evaluate(const event::Event& event, pattern::MatchScratch& scratch,
                               Correlator& correlator, Trace* trace) const {
-    Evaluation evaluation{event, scratch, correlator, trace};
+    Evaluation evaluation{{event, scratch}, correlator, trace};
     for (std::uint32_t root = 0; root < nodes_.size(); root = nodes_[root].end) {
         if (rules_[nodes_[root].rule].category != event.type) {
             continue;
