@@ -230,11 +230,12 @@ void Executor::restore(Timestamp now) {
         keys.push_back(key);
     }
     policy_.limit_offences_to(now);
+    lift_protected(now);  // before anything is applied again
     int renewed = 0;
     int expired = 0;
     for (const auto& key : keys) {
         const auto it = table_.find(key);
-        if (it == table_.end()) {
+        if (it == table_.end() || it->second.is_being_undone()) {
             continue;
         }
         BanEntry& entry = it->second;
@@ -262,7 +263,6 @@ void Executor::restore(Timestamp now) {
                         "over",
                         renewed, expired));
     }
-    lift_protected(now);
 }
 
 void Executor::apply_again(const std::string& executable, Timestamp now) {

@@ -381,6 +381,20 @@ TEST_CASE("executor: after kill -9 live bans are applied for the time left, dead
     CHECK(bench.executor->ban_count() == 1);
 }
 
+TEST_CASE("executor: an address that became protected meanwhile is not blocked at the start") {
+    Bench bench;
+    bench.respond("firewall-drop", "192.0.2.1");
+    bench.respond("firewall-drop", "192.0.2.2");
+    bench.runner.take();
+    bench.records.take();
+    bench.protection.reasons["192.0.2.1"] = "own address";
+    bench.runner.is_slow = true;  // the undo is under way while the other ban is applied again
+    bench.start();
+    bench.executor->restore(bench.clock.now());
+    CHECK(bench.runner.take() == Texts{"delete 192.0.2.1", "add 192.0.2.2 600"});
+    CHECK(bench.executor->ban_count() == 2);
+}
+
 TEST_CASE("executor: a crash between the journal and the command loses no ban") {
     Bench bench;
     bench.runner.is_slow = true;
