@@ -4,48 +4,45 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 
 namespace portcullis::base {
 namespace {
 
 tl::unexpected<Diagnostic> cannot(const char* verb, const std::string& path) {
-    const int error = errno;
-    auto failed =
-        fail("unwritable-file",
-             std::string("cannot ") + verb + " the pid file: " + error_text(error), {path});
-    errno = error;
-    return failed;
+    return fail("unwritable-file",
+                std::string("cannot ") + verb + " the pid file: " + error_text(errno), {path});
 }
 
-struct flock whole_file(short type) {
+// The bytes that are locked.
+constexpr off_t kInstance = 0;
+constexpr off_t kProcess = 1;
+
+struct flock lock_of(short type, off_t byte) {
     struct flock lock {};
     lock.l_type = type;
     lock.l_whence = SEEK_SET;
+    lock.l_start = byte;
+    lock.l_len = 1;
     return lock;
 }
 
-std::optional<pid_t> pid_in(int fd) {
-    std::array<char, 32> text{};
-    const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
-    pid_t pid = 0;
-    if (size > 0) {
-        std::from_chars(text.data(), text.data() + size, pid);
-    }
-    return pid > 0 ? std::optional(pid) : std::nullopt;
-}
-
-// The holder empties the file as soon as it has the lock: the text of a locked file is its own.
 std::optional<pid_t> holder_of(int fd) {
     // A read lock conflicts with the daemon's write lock and needs no more than a readable file.
-    struct flock lock = whole_file(F_RDLCK);
-    if (::fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) {
+    struct flock lock = lock_of(F_RDLCK, kProcess);
+    if (::fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 0) {
         return std::nullopt;
     }
-    return pid_in(fd);
+    return lock.l_pid;
+}
+
+// Whether `path` still leads to the open file: another process may have removed it before it was
+// locked.
+bool is_at(const std::string& path, int fd) {
+    struct stat opened {};
+    struct stat named {};
+    return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 }  // namespace
@@ -53,12 +50,13 @@ std::optional<pid_t> holder_of(int fd) {
 Result<PidFile> PidFile::lock_before_fork(const std::string& path) {
     // Not readable for others: a process that can read it can hold a lock on it, and then no
     // daemon would start.
-    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+    constexpr mode_t kMode = 0600;
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode));
     if (!fd) {
         return cannot("open", path);
     }
-    ::fchmod(fd.get(), 0640);  // one that was there before
-    struct flock lock = whole_file(F_WRLCK);
+    ::fchmod(fd.get(), kMode);  // one that was there before
+    struct flock lock = lock_of(F_WRLCK, kInstance);
     if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) {
         if (errno != EACCES && errno != EAGAIN) {
             return cannot("lock", path);
@@ -71,6 +69,10 @@ Result<PidFile> PidFile::lock_before_fork(const std::string& path) {
                        {path});
         diagnostic.hint = "stop it first: portcullis-control stop";
         return fail(std::move(diagnostic));
+    }
+    if (!is_at(path, fd.get())) {
+        fd.reset();
+        return lock_before_fork(path);
     }
     if (::ftruncate(fd.get(), 0) != 0) {
         return cannot("write", path);
@@ -87,7 +89,9 @@ Result<PidFile> PidFile::lock(const std::string& path) {
 }
 
 bool PidFile::write_pid() {
-    return ::ftruncate(fd_.get(), 0) == 0 && ::lseek(fd_.get(), 0, SEEK_SET) == 0 &&
+    struct flock lock = lock_of(F_WRLCK, kProcess);
+    return ::fcntl(fd_.get(), F_SETLK, &lock) == 0 && ::ftruncate(fd_.get(), 0) == 0 &&
+           ::lseek(fd_.get(), 0, SEEK_SET) == 0 &&
            write_all(fd_.get(), std::to_string(::getpid()) + "\n");
 }
 
@@ -101,7 +105,7 @@ void PidFile::remove() {
 
 PidFile::~PidFile() {
     if (fd_ && ::ftruncate(fd_.get(), 0) != 0) {
-        // The lock ends anyway, and without it the text has no meaning.
+        // The locks end anyway, and the text is for people.
     }
 }
 

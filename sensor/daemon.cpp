@@ -21,13 +21,9 @@ bool parse_id(std::string_view text, Id& id) {
 
 base::Result<base::PidFile> lock_pid_file(const std::string& path) {
     auto locked = base::PidFile::lock_before_fork(path);
-    const int error = errno;
-    if (!locked) {
+    if (!locked && locked.error().code == "already-running") {
         locked.error().message =
-            locked.error().code == "already-running"
-                ? fmt::format("iplog is already running (pid: {})",
-                              base::running_pid(path).value_or(0))
-                : fmt::format("Can't open pid file: {}", base::error_text(error));
+            fmt::format("iplog is already running (pid: {})", base::running_pid(path).value_or(0));
     }
     return locked;
 }

@@ -10,7 +10,7 @@
 namespace portcullis {
 
 // Locks the pid file before the sensor goes into the background. Errors: "iplog is already
-// running (pid: N)" (error "already-running") and "Can't open pid file: …" ("unwritable-file").
+// running (pid: N)" (error "already-running"); others as PidFile's.
 base::Result<base::PidFile> lock_pid_file(const std::string& path);
 
 // Names or numbers; empty = keep. Error "unknown-user", "unknown-group".

@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "base/fd.hpp"
 
@@ -77,9 +78,10 @@ TEST_CASE("pid_file: the running process is the holder of the lock, whatever the
     CHECK(running_pid(file.path()) == std::nullopt);
     Holder holder(file.path());
     CHECK(running_pid(file.path()) == holder.pid());
-    const pid_t killed = holder.pid();
+    std::ofstream(file.path()) << "1\n";  // by a daemon that was taken over
+    CHECK(running_pid(file.path()) == holder.pid());
     holder.kill_it();
-    CHECK(base::read_file(file.path()).value() == std::to_string(killed) + "\n");  // stale
+    CHECK(base::read_file(file.path()).value() == "1\n");  // stale
     CHECK(running_pid(file.path()) == std::nullopt);
     CHECK(PidFile::lock(file.path()).has_value());
 }
@@ -125,6 +127,40 @@ TEST_CASE("pid_file: a lock that was taken before a fork stays with the child") 
     kill(child, SIGKILL);
     close(ends[0]);
     close(ends[1]);
+}
+
+TEST_CASE("pid_file: a file that was removed before it could be locked is made again") {
+    const TemporaryPath file;
+    for (int i = 0; i < 50; ++i) {
+        // Two starters while the last instance ends: exactly one of them runs.
+        auto ending = PidFile::lock(file.path());
+        REQUIRE(ending);
+        std::array<pid_t, 2> starters{};
+        std::array<int, 2> go{};
+        REQUIRE(pipe(go.data()) == 0);
+        for (pid_t& starter : starters) {
+            starter = fork();
+            if (starter == 0) {
+                char word = 0;
+                close(go[1]);
+                if (read(go[0], &word, 1) < 0) {
+                    _exit(2);
+                }
+                const auto lock = PidFile::lock(file.path());
+                const bool leads_to_it = lock && std::filesystem::exists(file.path());
+                usleep(2000);
+                _exit(lock ? (leads_to_it ? 0 : 3) : 1);
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        ending->remove();
+        for (const pid_t starter : starters) {
+            int status = 0;
+            REQUIRE(waitpid(starter, &status, 0) == starter);
+            CHECK(WEXITSTATUS(status) <= 1);
+        }
+    }
 }
 
 TEST_CASE("pid_file: the file is gone after remove()") {
