@@ -42,6 +42,7 @@ constexpr seconds kBindPatience{5};
 constexpr seconds kLongBindPause{10};
 constexpr seconds kWorkLimit{60};
 constexpr int kMakeAttempts = 5;
+constexpr int kReadAttempts = 3;
 // A table that somebody else changes again and again is not put back more often than this.
 constexpr seconds kRepairPause{1};
 
@@ -245,7 +246,7 @@ std::string Hold::begin_work() {
             watch_ = std::move(*watch);
         }
     }
-    if (installed_ && installed_->has_rules_of(*wanted_)) {
+    if (installed_ && form_ && installed_->has_rules_of(*wanted_)) {
         return *installed_ == *wanted_ ? answer_all(waiting_, "") : start(Work::ChangeLists);
     }
     if (form_mode_ != wanted_->config.mode) {
@@ -285,6 +286,7 @@ std::string Hold::start(Work work) {
     }
     worker_ = child;
     work_out_ = std::move(from);
+    may_be_there_ = true;
     work_text_.clear();
     work_deadline_ = steady_clock::now() + kWorkLimit;
     in_work_.insert(in_work_.end(), waiting_.begin(), waiting_.end());
@@ -300,8 +302,8 @@ std::optional<Hold::KnownForm> Hold::known_form() const {
     return KnownForm{*form_, is_hashed ? std::optional(form_hash_) : std::nullopt};
 }
 
-base::Result<void> Hold::make(const std::string& script, std::optional<std::size_t> form_hash,
-                              WorkResult& result) {
+base::Result<void> Hold::make(const std::string& script, const HoldSettings& settings,
+                              std::optional<std::size_t> form_hash, WorkResult& result) {
     auto table = HoldTable::open();
     if (!table) {
         return base::fail(table.error());
@@ -309,24 +311,24 @@ base::Result<void> Hold::make(const std::string& script, std::optional<std::size
     bool is_right = false;
     for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
         const auto before = table->generation();
-        if (auto made = run_nft(script); !made) {
+        // While bans come and go, another process is always at work. Then only the lists are filled
+        // again, since a new table would end all holds.
+        if (auto made = run_nft(is_right ? hold_lists_script(settings) : script); !made) {
             return made;
         }
         const auto form = table->form();
         const auto lists = table->lists();
         const auto after = table->generation();
         if (!form || !lists) {
-            continue;
+            return base::fail(form ? lists.error() : form.error());
         }
         result.form_hash = std::hash<std::string>()(*form);
         result.lists_hash = std::hash<std::string>()(*lists);
         is_right = form_hash ? result.form_hash == *form_hash : !form->empty();
-        const bool is_alone = before && after && *after == *before + 1;
-        if (is_right && is_alone) {
+        if (is_right && before && after && *after == *before + 1) {
             return {};
         }
     }
-    // Where bans come and go all the time, somebody else is always at work.
     return is_right ? base::Result<void>()
                     : base::fail(problem("changed",
                                          "somebody changed the table inet portcullis_hold while "
@@ -343,7 +345,7 @@ Hold::WorkResult Hold::do_work(Work work, const HoldSettings& settings,
     if (work == Work::Remove) {
         done = run_nft(hold_removal_script());
     } else {
-        done = make(hold_lists_script(settings), known->hash, result);
+        done = make(hold_lists_script(settings), settings, known->hash, result);
         result.form = known->form;
     }
     if (!done) {
@@ -382,8 +384,8 @@ Hold::WorkResult Hold::install(const HoldSettings& settings,
     }
     std::string first_problem;
     for (const auto& form : forms) {
-        const auto made = make(hold_script(settings, form), expected, result);
-        if (!made && made.error().code != "changed") {
+        const auto made = make(hold_script(settings, form), settings, expected, result);
+        if (!made && (made.error().code == "nft-failed" || made.error().code == "no-nft")) {
             first_problem = first_problem.empty() ? made.error().message : first_problem;
             continue;
         }
@@ -425,6 +427,7 @@ std::string Hold::take_work() {
     const bool was_there = installed_.has_value();
     installed_.reset();
     if (error.empty() && work_ == Work::Remove) {
+        may_be_there_ = false;
         log_.reset();
         watch_.reset();
         form_.reset();
@@ -468,25 +471,30 @@ void Hold::release_spared() {
 }
 
 bool Hold::is_still_intact() {
-    const auto generation = table_->generation();
-    if (generation && generation_ == *generation) {
-        return true;
+    for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+        const auto generation = table_->generation();
+        if (generation && generation_ == *generation) {
+            return true;
+        }
+        generation_.reset();
+        const auto form = table_->form();
+        const auto lists = table_->lists();
+        const auto after = table_->generation();
+        // An answer that cannot be had does not justify a replacement.
+        if (!form || !lists || !generation || !after) {
+            return true;
+        }
+        if (std::hash<std::string>()(*form) == form_hash_ &&
+            std::hash<std::string>()(*lists) == lists_hash_) {
+            generation_ = *generation;
+            return true;
+        }
+        if (*generation == *after) {
+            return false;
+        }
+        // It was read while another process changed rulesets: a part may have been missed.
     }
-    generation_.reset();
-    const auto form = table_->form();
-    const auto lists = table_->lists();
-    // An answer that cannot be had does not justify a replacement.
-    if (!form || !lists) {
-        return true;
-    }
-    if (std::hash<std::string>()(*form) != form_hash_ ||
-        std::hash<std::string>()(*lists) != lists_hash_) {
-        return false;
-    }
-    if (generation) {
-        generation_ = *generation;
-    }
-    return true;
+    return false;
 }
 
 void Hold::put_back(const char* why) {
@@ -606,10 +614,9 @@ base::Result<void> Hold::release(const Cidr& target) {
 }
 
 void Hold::end() {
-    const bool may_be_there = installed_ || (work_out_ && work_ == Work::Install);
     stop_worker();
     work_out_.reset();
-    if (may_be_there) {
+    if (may_be_there_) {
         run_nft(hold_removal_script());
     }
 }

@@ -84,9 +84,10 @@ class Hold {
                               const std::optional<KnownForm>& known);
     static WorkResult install(const HoldSettings& settings, const std::optional<KnownForm>& known);
     // Carries the script out, again if another process changes rulesets meanwhile, and fills in the
-    // hashes of the table. Error: of nft, or "changed" if the table never was as it should be.
-    static base::Result<void> make(const std::string& script, std::optional<std::size_t> form_hash,
-                                   WorkResult& result);
+    // hashes of the table. Errors: those of nft; "not-read"; "changed" if the table never was as it
+    // should be.
+    static base::Result<void> make(const std::string& script, const HoldSettings& settings,
+                                   std::optional<std::size_t> form_hash, WorkResult& result);
     std::optional<KnownForm> known_form() const;
 
     // Listens to NFLOG. Returns false if another program does; it is then tried again.
@@ -107,6 +108,7 @@ class Hold {
 
     std::optional<HoldSettings> wanted_;
     std::optional<HoldSettings> installed_;
+    bool may_be_there_ = false;  // a table that this process has made
     // The form that the trial found for this mode.
     std::optional<HoldForm> form_;
     base::HoldMode form_mode_ = base::HoldMode::No;

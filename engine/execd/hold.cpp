@@ -82,28 +82,37 @@ void Hold::ask(bool is_forced) {
     if (!is_forced && last_ && *last_ == request) {
         return;
     }
-    was_asked_ = is_wanted();
+    was_asked_ = was_asked_ || is_wanted();
     last_ = request;
     next_ask_ = steady_clock::now() + kPause;
     retry_ = base::EventLoop::no_source();
-    parts_.runner.hold(std::string(kResponder), request,
-                       [this](const JobResult& result) { take_result(result); });
+    parts_.runner.hold(std::string(kResponder), request, [this, request](const JobResult& result) {
+        // An older answer says nothing about the request that is under way.
+        if (last_ && *last_ == request) {
+            take_result(result);
+        }
+    });
 }
 
 void Hold::take_result(const JobResult& result) {
+    const bool is_ending = last_->config.mode == base::HoldMode::No;
     if (result.ok) {
-        if (!last_problem_.empty() && is_wanted()) {
-            parts_.log.info("scans are held again");
+        if (!last_problem_.empty() && !is_ending) {
+            parts_.log.info(is_dry_ ? "holds are counted again" : "scans are held again");
         }
         last_problem_.clear();
         retry_delay_ = kFirstRetry;
+        was_asked_ = !is_ending;
         return;
     }
+    last_.reset();  // a reload asks again
     if (result.reason != last_problem_) {
-        parts_.log.warning("scans are not held: " + result.reason);
+        parts_.log.warning(
+            (is_ending ? "the kernel may still hold scans: " : "scans are not held: ") +
+            result.reason);
         last_problem_ = result.reason;
     }
-    if (is_wanted()) {
+    if (is_wanted() || was_asked_) {
         retry_ = parts_.loop.call_after(retry_delay_, [this] { ask(true); });
         retry_delay_ = std::min(2 * retry_delay_, kLongestRetry);
     }

@@ -71,7 +71,7 @@ class Hold final : public RecordSink {
     base::HoldConfig config_;
     bool is_dry_ = false;
     bool has_responder_ = false;
-    bool was_asked_ = false;  // the kernel may hold sources
+    bool was_asked_ = false;  // the kernel may hold sources: no request to end it has succeeded
     std::optional<HoldRequest> last_;
     std::string last_problem_;  // the last one in the log
     std::chrono::steady_clock::time_point next_ask_;

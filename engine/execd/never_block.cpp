@@ -199,9 +199,15 @@ std::optional<std::string> NeverBlock::reason_to_spare(const base::Cidr& target)
 
 bool NeverBlock::has_connection(const base::Cidr& target) {
     bool is_found = false;
-    if (diag_) {
-        diag_->ask_and_read(SocketDiag::State::Established, SocketFilter::for_peers(target),
-                            [&](const TcpSocket&) { is_found = true; });
+    const auto ask = [&] {
+        return diag_ &&
+               diag_->ask_and_read(SocketDiag::State::Established, SocketFilter::for_peers(target),
+                                   [&](const TcpSocket&) { is_found = true; });
+    };
+    if (!ask()) {
+        // The rest of an answer may wait in the old socket.
+        diag_ = SocketDiag::open();
+        ask();
     }
     return is_found;
 }

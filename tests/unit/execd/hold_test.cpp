@@ -172,9 +172,33 @@ TEST_CASE("hold: a responder that failed is asked again") {
     bench.runner.result = {};
     CHECK(bench.wait() == asked);
     CHECK(bench.log.count("scans are held again") == 1);
+    // A reload asks again after a failure, although nothing has changed.
+    bench.runner.result = {false, "somebody changed the table", false};
+    bench.hold.on_restarted("firewall-drop");
+    bench.hold.apply(Bench::config(HoldMode::Yes));
+    CHECK(bench.runner.take().size() == 2);
+    bench.runner.result = {};
+    bench.hold.apply(Bench::config(HoldMode::Yes));
+    CHECK(bench.runner.take().size() == 1);
     // Once it has worked, it is not asked any more.
     bench.hold.apply(Bench::config(HoldMode::No));
     CHECK(bench.runner.take().size() == 1);
+}
+
+TEST_CASE("hold: a hold that could not be ended is ended later") {
+    Bench bench;
+    bench.hold.apply(Bench::config(HoldMode::Yes));
+    bench.runner.take();
+    bench.runner.result = {false, "nft failed", false};
+    bench.hold.apply(Bench::config(HoldMode::No));
+    CHECK(bench.log.count("the kernel may still hold scans: nft failed") == 1);
+    CHECK(bench.runner.take().size() == 1);
+    bench.runner.result = {};
+    const auto asked = bench.wait();
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].config.mode == HoldMode::No);
+    bench.hold.on_restarted("firewall-drop");  // there is nothing to end any more
+    CHECK(bench.runner.take().empty());
 }
 
 TEST_CASE("hold: executed bans pass on and confirm holds, other records do not") {
