@@ -42,6 +42,7 @@ constexpr seconds kBindPatience{5};
 constexpr seconds kLongBindPause{10};
 constexpr seconds kWorkLimit{60};
 constexpr int kMakeAttempts = 5;
+constexpr const char* kPutBack = "somebody changed the table inet portcullis_hold: putting it back";
 constexpr int kReadAttempts = 3;
 // A table that somebody else changes again and again is not put back more often than this.
 constexpr seconds kRepairPause{1};
@@ -328,6 +329,9 @@ base::Result<void> Hold::make(const std::string& script, const HoldSettings& set
         if (is_right && before && after && *after == *before + 1) {
             return {};
         }
+        if (!is_right && result.warning.empty()) {
+            result.warning = kPutBack;
+        }
     }
     return is_right ? base::Result<void>()
                     : base::fail(problem("changed",
@@ -555,7 +559,7 @@ std::string Hold::on_time() {
         if (was_interrupted_) {
             start(Work::Install);
         } else if (!is_still_intact()) {
-            put_back("somebody changed the table inet portcullis_hold: putting it back");
+            put_back(kPutBack);
         }
     }
     return lines;
