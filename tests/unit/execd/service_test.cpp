@@ -23,6 +23,8 @@ using std::chrono::seconds;
 namespace {
 
 constexpr uid_t kEngineUid = 4711;
+// As execd does: a responder may end while it is written to.
+const auto former_sigpipe_handler = std::signal(SIGPIPE, SIG_IGN);
 
 class NobodyIsProtected final : public Protection {
   public:
