@@ -102,7 +102,7 @@ constexpr OptionRow kRows[] = {
     {'z', "fool-nmap", Action::SetSwitch, Switch::FoolNmap, nullptr,
      "answer the probes of nmap -O with garbage"},
     {'V', "verbose", Action::SetSwitch, Switch::Verbose, nullptr, "say more"},
-    {'s', "detect-syn-flood", Action::SetSwitch, Switch::SynFlood, nullptr,
+    {'s', "detect-syn-flood", Action::SetSwitch, Switch::NoNamesInSynFlood, nullptr,
      "no names in TCP lines while connection attempts pour in"},
     {0, "iplog-compat", Action::SetSwitch, Switch::IplogCompat, nullptr,
      "count and write exactly as iplog 2.2.3"},
