@@ -338,8 +338,8 @@ base::Result<void> apply_command_line(const CommandLine& command_line, SensorSet
             case Action::Promisc: {
                 auto networks = parse_networks(value);
                 if (!networks) {
-                    return base::fail(
-                        bad_option(fmt::format("--promisc: \"{}\" is no list of networks", value)));
+                    return base::fail(bad_option(
+                        fmt::format("--promisc: \"{}\" is not a list of networks", value)));
                 }
                 settings.promisc = std::move(*networks);
                 settings[Switch::LogDest] = true;
