@@ -81,7 +81,7 @@ void take_elements(const nlmsghdr& header, std::vector<Held>& held);
 // The form that the kernel has, or that is required. Rules and chains are texts to compare.
 class TableForm {
   public:
-    // The form that is due with sets of addresses and `sets`.
+    // The required form with sets of addresses and `sets`.
     static TableForm due(std::set<SetId> sets, std::uint16_t first_local_port);
     // What is there; error: "not-read". `generation` is that of the ruleset that was read.
     struct Reading;
@@ -92,11 +92,11 @@ class TableForm {
 
     // What difference() says if there is no table.
     static constexpr const char* kAll = "all of it";
-    // What of this form is not as in `due`, as words ("the chain gate"); empty = all is as due.
+    // The first part that differs from `due`, in words ("the chain gate"); empty = none differs.
     std::string difference(const TableForm& due) const;
 
-    // Adds to `transaction` what makes `due` of this form. Elements of sets that have the due form
-    // stay. Returns the sets that are new and so hold nothing.
+    // Adds to `transaction` the messages that change this form into `due`. Elements of sets that
+    // have the required form stay. Returns the sets that are new and so hold nothing.
     std::set<SetId> change_into(const TableForm& due, Transaction& transaction) const;
     // The same by removing the whole table first.
     std::set<SetId> replace_by(const TableForm& due, Transaction& transaction) const;
@@ -108,7 +108,7 @@ class TableForm {
     std::set<std::string> wrong_sets_;                       // with a name of ours
     std::map<std::string, std::string> chains_;              // name → form
     std::map<std::string, std::vector<std::string>> rules_;  // chain → rules
-    std::map<std::string, Attributes> chain_messages_;       // of a form that is due
+    std::map<std::string, Attributes> chain_messages_;       // of a required form
     std::vector<Attributes> rule_messages_;
 };
 

@@ -22,7 +22,7 @@ import unittest
 PROJECT, BIN = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 CONFORMANCE = pathlib.Path(sys.argv[3]).resolve() / "ossec" if len(sys.argv) > 3 else None
 DEADLINE = 60.0
-# Longer lines are cut at different lengths, and shorter ones are no events to logtest.
+# Longer lines are cut at different lengths, and logtest takes no events from shorter ones.
 LENGTHS = range(2, 5000)
 # Fields that the archive has; not action, which the daemon normalises for firewall events.
 COMPARED = {"srcip", "srcport", "dstip", "dstport", "dstuser", "srcuser", "proto", "url", "status", "extra_data"}

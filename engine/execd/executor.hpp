@@ -6,7 +6,8 @@
 // from the never-block list on.
 //
 // Single-threaded; time is a parameter. Invariants:
-// - a ban is in the journal before its command runs, and until its undo was carried out;
+// - a ban is in the journal before its command runs, and until its undo was carried out, unless the
+//   journal cannot be written and the kernel's timeout ends the ban;
 // - no `add` runs for a protected address;
 // - each request leaves at least one record; a deferred one leaves another when it is banned,
 //   forgotten or too old;

@@ -72,13 +72,13 @@ WhiteListText read_white_list(std::string_view text, const std::string& file) {
         } else if (++problems <= kMaxProblems) {
             result.problems.add(
                 problem(file, line, "bad-address",
-                        fmt::format("\"{}\" is no address, no network and no host name", entry)));
+                        fmt::format("\"{}\" is not an address, a network or a host name", entry)));
         }
     }
     if (problems > kMaxProblems) {
         result.problems.add(
             problem(file, 0, "bad-address",
-                    fmt::format("{} more lines are none", problems - kMaxProblems)));
+                    fmt::format("{} more lines have the same fault", problems - kMaxProblems)));
     }
     return result;
 }

@@ -80,7 +80,7 @@ class Parser {
         }
         const std::size_t sign = line.find_first_of(":=");
         if (!section_ || is_indented || sign == std::string_view::npos || sign == 0) {
-            report(!section_ ? "stands before the first [section]" : "is no \"name = value\"");
+            report(!section_ ? "is before the first [section]" : "is not \"name = value\"");
             return;
         }
         add(lower(trimmed(line.substr(0, sign))),

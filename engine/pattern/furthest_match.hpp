@@ -24,8 +24,8 @@ struct FurthestMatch {
 
 // The attempt that passed the most elements of the pattern, counted from its beginning along one
 // alternative; of several the one that matched most text, then the first. Without alternatives that
-// is the longest prefix of the pattern that matches anywhere in `subject`. nullopt = it cannot be
-// told: the match would take too many steps, or the subject does not have the pattern's encoding.
+// is the longest prefix of the pattern that matches anywhere in `subject`. nullopt = it is not
+// known: the match would take too many steps, or the subject does not have the pattern's encoding.
 std::optional<FurthestMatch> find_furthest_match(const Pattern& pattern, std::string_view subject,
                                                  MatchScratch& scratch);
 

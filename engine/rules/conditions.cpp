@@ -204,7 +204,7 @@ void compile_addresses(const ConditionRow& row, Nodes nodes, RuleReader& reader)
     for (const xml::Node& node : nodes) {
         if (!list.add(node.text())) {
             base::Diagnostic diagnostic = node.error_in_text(
-                "bad-address", fmt::format("\"{}\" is no address or network", node.text()), 0,
+                "bad-address", fmt::format("\"{}\" is not an address or network", node.text()), 0,
                 node.text().size());
             diagnostic.hint =
                 "write 192.0.2.1, 192.0.2.0/24, 2001:db8::/32 or any, with a '!' "
@@ -244,7 +244,7 @@ void compile_time(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
         return;
     }
     base::Diagnostic diagnostic = node.error_in_text(
-        "bad-time", fmt::format("\"{}\" is no time of day", node.text()), 0, node.text().size());
+        "bad-time", fmt::format("\"{}\" is not a time of day", node.text()), 0, node.text().size());
     diagnostic.hint = "write 18:30 - 6:00 or 6 pm - 8 am";
     reader.report(std::move(diagnostic), node.name());
 }

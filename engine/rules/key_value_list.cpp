@@ -147,8 +147,9 @@ KeyValueList KeyValueList::parse(std::string_view text) {
 base::Result<KeyValueList> KeyValueList::from_cdb(std::string bytes) {
     KeyValueList list(std::move(bytes));
     if (!list.has_bytes(0, kHeaderBytes)) {
-        return base::fail(damage(fmt::format("{} bytes are no CDB file, whose header alone has {}",
-                                             list.image_.size(), kHeaderBytes)));
+        return base::fail(
+            damage(fmt::format("{} bytes are not a CDB file, whose header alone has {}",
+                               list.image_.size(), kHeaderBytes)));
     }
     // Tables and records of a sound file do not overlap, so together they are not larger than it;
     // without this check a small file could cost hours.

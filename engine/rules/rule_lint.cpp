@@ -174,8 +174,8 @@ void RuleLint::look_at_elements_without_effect(const WrittenRule& written) {
     for (const xml::Node& lost : written.lost) {
         warn(written, lost.name(),
              lost.error("kept-by-overwrite",
-                        fmt::format("overwrite does not replace <{}>: what the rule had before "
-                                    "stays in force",
+                        fmt::format("overwrite does not replace <{}>: the rule keeps what it "
+                                    "had before",
                                     lost.name())),
              "<full_overwrite>yes</full_overwrite> in <rules> replaces the whole rule");
     }

@@ -284,9 +284,10 @@ void Loader::place_by_ids(RuleDraft& draft, const JoinedText& ids) {
         const std::string word = text.substr(at, end - at);
         const auto id = parse_digits(word, 6);
         if (!id) {
-            report(draft,
-                   ids.error("bad-number", fmt::format("\"{}\" is no rule id", word), at, end - at),
-                   ids.element());
+            report(
+                draft,
+                ids.error("bad-number", fmt::format("\"{}\" is not a rule id", word), at, end - at),
+                ids.element());
             return;
         }
         has_ids = true;

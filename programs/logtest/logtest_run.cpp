@@ -117,7 +117,7 @@ class Run {
         failed.file = file.string();
         std::error_code error;
         if (!is_test_file(file) && fs::exists(file, error)) {
-            failed.error = fmt::format("{}: is no .ini or .logtest file\n", file.string());
+            failed.error = fmt::format("{}: is not an .ini or .logtest file\n", file.string());
             return failed;
         }
         const auto text = base::read_text_file(file.string());

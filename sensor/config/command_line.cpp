@@ -102,7 +102,7 @@ constexpr OptionRow kRows[] = {
     {'z', "fool-nmap", Action::SetSwitch, Switch::FoolNmap, nullptr,
      "answer the probes of nmap -O with garbage"},
     {'V', "verbose", Action::SetSwitch, Switch::Verbose, nullptr, "say more"},
-    {'s', "detect-syn-flood", Action::SetSwitch, Switch::SynFlood, nullptr,
+    {'s', "detect-syn-flood", Action::SetSwitch, Switch::NoNamesInSynFlood, nullptr,
      "no names in TCP lines while connection attempts pour in"},
     {0, "iplog-compat", Action::SetSwitch, Switch::IplogCompat, nullptr,
      "count and write exactly as iplog 2.2.3"},
@@ -338,8 +338,8 @@ base::Result<void> apply_command_line(const CommandLine& command_line, SensorSet
             case Action::Promisc: {
                 auto networks = parse_networks(value);
                 if (!networks) {
-                    return base::fail(
-                        bad_option(fmt::format("--promisc: \"{}\" is no list of networks", value)));
+                    return base::fail(bad_option(
+                        fmt::format("--promisc: \"{}\" is not a list of networks", value)));
                 }
                 settings.promisc = std::move(*networks);
                 settings[Switch::LogDest] = true;

@@ -27,7 +27,7 @@ constexpr std::array<SwitchRow, kSwitchCount> kSwitches{{
     {Switch::NullScan, "null_scan", true},
     {Switch::GetIdent, "get_ident", false},
     {Switch::DnsCache, "dns_cache", true},
-    {Switch::SynFlood, "syn_flood", true},
+    {Switch::NoNamesInSynFlood, "syn_flood", true},
     {Switch::IgnoreDns, "ignore_dns", false},
     {Switch::PingFlood, "ping_flood", true},
     {Switch::ScansOnly, "scans_only", false},
@@ -119,7 +119,7 @@ void derive_settings(SensorSettings& settings, const std::vector<base::IpAddress
         }
     }
     if (!s[Switch::TcpResolve]) {
-        s[Switch::SynFlood] = false;
+        s[Switch::NoNamesInSynFlood] = false;
     }
     if (!s[Switch::TcpResolve] && !s[Switch::UdpResolve] && !s[Switch::IcmpResolve]) {
         s[Switch::DisableResolver] = true;
@@ -183,7 +183,7 @@ sensor_report::ReportSettings report_settings(const SensorSettings& settings) {
     report.resolve_tcp = settings[Switch::TcpResolve];
     report.resolve_udp = settings[Switch::UdpResolve];
     report.resolve_icmp = settings[Switch::IcmpResolve];
-    report.spares_names_in_flood = settings[Switch::SynFlood];
+    report.spares_names_in_flood = settings[Switch::NoNamesInSynFlood];
     report.has_iplog_words = settings[Switch::IplogCompat];
     return report;
 }

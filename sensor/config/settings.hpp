@@ -43,7 +43,7 @@ enum class Switch : std::uint8_t {
     NullScan,
     GetIdent,
     DnsCache,
-    SynFlood,
+    NoNamesInSynFlood,  // iplog's syn_flood; ScanKind::SynFlood is not affected
     IgnoreDns,
     PingFlood,
     ScansOnly,

@@ -341,7 +341,7 @@ class Log(unittest.TestCase):
             while True:
                 file.write(b"x" * 512)
         address, _ = scanner.new_address()
-        # More lines than the rest of the log's last page can take, of a client that is no scanner.
+        # More lines than the rest of the log's last page can take, of a client that is not a scanner.
         listener = socket.create_server((VICTIM, 8082), backlog=200)
         self.addCleanup(listener.close)
         scanner.run(["python3", "-c", "import socket\nfor number in range(100):\n"

@@ -243,7 +243,7 @@ add element inet portcullis v6_56 { 2001:db8:1:200:: timeout 1h }
         connection.send(json.dumps(
             {"op": "ban", "address": "198.51.100.3", "timeout": 600}).encode())
         connection.send(json.dumps({"op": "unban", "address": "198.51.100.1"}).encode())
-        # Both are under way: the requests stand in the pipe of a responder that does not read.
+        # Both are under way: the requests are in the pipe of a responder that does not read.
         self.wait_for("execd has taken the messages", lambda: b"198.51.100.3" in
                       (self.home / "var/execd/bans.journal").read_bytes())
         self.assertEqual({"198.51.100.1", "198.51.100.2"}, set(blocked()))

@@ -60,7 +60,7 @@ def do(c):
             u.send(b"q" * c["size"]); return len(u.recv(5000)) > 0
         except OSError: return False
     elif op == "syn6":
-        # A SYN whose options stand in the second fragment.
+        # A SYN whose options are in the second fragment.
         src, dst = (socket.inet_pton(socket.AF_INET6, c[n]) for n in ("from", "to"))
         data = b"d" * 8
         def tcp(checksum): return struct.pack("!HHIIBBHHH4B", 40000 + c["port"], c["port"], 7, 0, 6 << 4, 2, 1024,
@@ -599,7 +599,7 @@ class Homes(HostCase):
         self.assertEqual(1, code)
         self.assertIn(word, error)
         self.assertEqual({("198.51.100.1", "hard")}, first.list())
-        # A call of the same home goes on.
+        # A call of the same home succeeds.
         self.assertEqual((0, ""), self.call(one, "add", "198.51.100.2"))
         self.assertEqual((0, ""), self.call(one, "add", "198.51.100.3", PORTCULLIS_BLOCK="soft"))
         self.assertEqual((1, "firewall-drop: 198.51.100.3: PORTCULLIS_BLOCK is neither hard nor soft\n"),

@@ -502,7 +502,7 @@ class Kernel(Case):
         begin = time.monotonic()
         self.syn_scan(source, 10)
         wait_until("it is held", lambda: source in responder.held())
-        # Its session goes on, and so do connections of ours to it.
+        # Its session continues, and so do connections of ours to it.
         self.assertLess(max(measure("echo") for _ in range(20)), 0.5)
         self.assertIn(source, held())
         # A SYN is repeated each second at first, by older kernels after one second and three.

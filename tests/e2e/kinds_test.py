@@ -20,7 +20,7 @@ import unittest
 import lab
 from lab import VICTIM, VICTIM6, wait_until
 
-SLOW = "10.10.150.250"  # the address of the scan that goes on during all of the scans below
+SLOW = "10.10.150.250"  # the address of the scan that continues during all of the scans below
 DETECTED = r"^.{16}(?:TCP|UDP|ICMP|ICMP/UDP): .* detected "
 
 

@@ -1,5 +1,5 @@
-// A decoder file and, behind its last line feed, a log line. What loads must decode any line, and
-// its fields must lie in the line (or be strings that the event keeps: plugin decoders).
+// A decoder file and, behind its last line feed, a log line. A file that loads must decode any
+// line, and the fields must lie in the line (or be strings that the event keeps: plugin decoders).
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

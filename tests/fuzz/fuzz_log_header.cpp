@@ -1,4 +1,4 @@
-// A log line. What pre-decoding finds must lie in the line.
+// A log line. All parts that pre-decoding finds must lie in the line.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,5 +1,5 @@
-// Language (r, m, p) and pattern. What lint says of a pattern that compiles lies within its text,
-// and the measurement of backtracking ends.
+// Language (r, m, p) and pattern. All places that lint reports in a pattern that compiles lie
+// within its text, and the measurement of backtracking ends.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -42,7 +42,7 @@ def readable(text: str | None) -> str | None:
 
 
 def comparable(values: dict) -> str:
-    # How many replacement characters stand for a broken sequence is nobody's decision.
+    # No document defines the number of replacement characters for a broken sequence.
     return re.sub("\ufffd+", "?", json.dumps(values, sort_keys=True, ensure_ascii=False))
 
 

@@ -1,5 +1,5 @@
-// Wire: a few words for what happens between them and us, for tests of ScanTracker. What is
-// observed is kept as short texts.
+// Wire: short calls for packets between remote hosts and this host, for tests of ScanTracker.
+// Observations are kept as short texts.
 #pragma once
 
 #include <fmt/format.h>

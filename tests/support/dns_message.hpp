@@ -18,7 +18,7 @@ inline void put32(Bytes& out, std::uint32_t value) {
     put16(out, value >> 16);
     put16(out, value & 0xffff);
 }
-// Labels as they stand between the dots, whatever they hold.
+// The texts between the dots become labels, whatever they hold.
 inline Bytes dns_name(std::string_view name) {
     Bytes out;
     while (!name.empty()) {

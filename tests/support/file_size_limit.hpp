@@ -1,5 +1,5 @@
-// FileSizeLimit: while it lives, no file of this process grows beyond so many bytes: the first of a
-// write that does not fit are written, as on a disk that becomes full.
+// FileSizeLimit: while it lives, no file of this process grows beyond a number of bytes. Of a write
+// that does not fit, the first bytes are written, as on a disk that becomes full.
 #pragma once
 
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-// RecordingLog: a Log that keeps what it is told, "LEVEL: text" each.
+// RecordingLog: a Log that keeps each message as "LEVEL: text".
 #pragma once
 
 #include <algorithm>

@@ -50,7 +50,7 @@ TEST_CASE("hold_reports: a hold that a ban follows is confirmed, another one is 
     CHECK(bench.records.take().empty());
 }
 
-TEST_CASE("hold_reports: the ban may be heard of before the hold, and be of another size") {
+TEST_CASE("hold_reports: the ban may be reported before the hold, and be of another size") {
     Reports bench;
     bench.reports.note_ban(target("2001:db8::7"), bench.now);
     bench.pass(milliseconds(1500));

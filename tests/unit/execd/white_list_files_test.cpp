@@ -65,7 +65,7 @@ TEST_CASE("white_list_files: a change counts, a mistake is reported, a lost file
     test::overwrite(path + ".new", "192.0.2.2\nno:address\nhost.example\n");
     std::filesystem::rename(path + ".new", path);
     CHECK(files.refresh());
-    CHECK(log.count(path + ":2: error: \"no:address\" is no address") == 1);
+    CHECK(log.count(path + ":2: error: \"no:address\" is not an address") == 1);
     CHECK(files.meaning_of(address("192.0.2.1")).empty());
     CHECK(files.meaning_of(address("192.0.2.2")) != "");
     CHECK(files.host_names() == std::vector<std::string>{"host.example"});

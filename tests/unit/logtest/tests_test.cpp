@@ -47,9 +47,9 @@ TEST_CASE("ossec_tests: what is wrong with a file is said with its line") {
                       "log 1 pass = x\n[a]\nlgo 1 pass = x\nrule = 1\nrule = 2\nnonsense\n",
                       diagnostics);
     CHECK(base::render(diagnostics) ==
-          "a.ini:1: error: stands before the first [section] [bad-test]\n"
+          "a.ini:1: error: is before the first [section] [bad-test]\n"
           "a.ini:5: warning: \"rule\" is given a second time: only this one counts [bad-test]\n"
-          "a.ini:6: error: is no \"name = value\" [bad-test]\n"
+          "a.ini:6: error: is not \"name = value\" [bad-test]\n"
           "a.ini:2: error: [a] has no alert [bad-test]\n"
           "a.ini:2: error: [a] has no decoder [bad-test]\n"
           "a.ini:3: error: \"lgo 1 pass\" is none of rule, alert, decoder and log N pass or fail "

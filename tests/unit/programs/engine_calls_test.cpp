@@ -105,7 +105,7 @@ TEST_CASE("engine_calls: a call that the engine does not need ends it, with a li
     }
 }
 
-TEST_CASE("engine_calls: files, watches, sockets and compiled patterns go on") {
+TEST_CASE("engine_calls: files, watches, sockets and compiled patterns still work") {
     if (!is_limit_possible()) {
         return;
     }
