@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "engine/collect/log_formats.hpp"
 #include "engine/config/option_setters.hpp"
 
 namespace portcullis::config {
@@ -191,10 +192,8 @@ constexpr Option kOptions[] = {
      "(`*`, `?`, `[`)",
      set_location},
     {"localfile", "log_format", "format", "",
-     "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: each line is an "
-     "event. `multi-line: N`: N lines are an event. snort-full, djb-multilog, mysql_log and "
-     "modsec-audit: the records of these programs. A localfile with another format of OSSEC is "
-     "skipped, with a warning (eventlog and eventchannel: without)",
+     "required; one of the [log formats](#log-formats) below. A localfile with another format of "
+     "OSSEC is skipped, with a warning (eventlog and eventchannel: without)",
      set_log_format},
     {"localfile", "command", "anything", "", "for the formats command and full_command",
      accept_any},
@@ -293,8 +292,12 @@ std::string options_as_markdown() {
         }
         out += '\n';
     }
+    out += "### Log formats\n\n| `<log_format>` | records |\n|---|---|\n";
+    for (const auto& format : collect::log_formats()) {
+        out += fmt::format("| `{}` | {} |\n", format.name, cell(format.help));
+    }
     out +=
-        "### Other sections\n\nThese are accepted, and their options are not checked: " + unread +
+        "\n### Other sections\n\nThese are accepted, and their options are not checked: " + unread +
         ".\n";
     return out;
 }
