@@ -10,6 +10,7 @@
 #include "base/diagnostic.hpp"
 #include "base/hold_config.hpp"
 #include "base/ip_address.hpp"
+#include "engine/alert/output_options.hpp"
 #include "engine/collect/local_file.hpp"
 #include "engine/config/internal_options.hpp"
 #include "engine/respond/response_config.hpp"
@@ -51,16 +52,13 @@ struct EngineConfig {
     int ipv6_prefix = 128;
     base::HoldConfig hold;
 
-    bool jsonout_output = false;
-    bool logall = false;
-    bool logall_json = false;
+    alert::OutputOptions outputs;  // without `firewall`, which is in `internal`
     int log_alert_level = 1;
     int email_alert_level = 7;
     int forgeable_alerts_per_minute = 0;  // of one rule; 0 = no limit
     int memory_size = 8192;               // remembered events
     int memory_bytes = 16'777'216;        // ... and their bytes
     int stats = 4;                        // level of the alert about the number of events; 0 = none
-    std::string custom_alert_output;      // the format of alerts.log; empty = OSSEC's own
     bool drop_repeated_messages = true;
     bool full_overwrite = false;  // overwrite="yes" replaces the whole rule
 

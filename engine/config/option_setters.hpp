@@ -23,6 +23,13 @@ void set_number(SectionReader& reader, const xml::Node& option) {
     }
 }
 
+template <bool alert::OutputOptions::*Member>
+void set_output(SectionReader& reader, const xml::Node& option) {
+    if (const auto value = read_yes_no(reader, option)) {
+        reader.config.outputs.*Member = *value;
+    }
+}
+
 // Options of OSSEC without effect here: the value is still checked.
 inline void accept_any(SectionReader&, const xml::Node&) {}
 inline void accept_yes_no(SectionReader& reader, const xml::Node& option) {
