@@ -15,17 +15,7 @@ execd::ExecdConfig execd_config_of(const config::EngineConfig& config) {
         result.bindings.push_back({response.command, response.timeout, response.block,
                                    response.forgeable_timeout.value_or(std::chrono::seconds(0))});
     }
-    result.white_list = config.white_list;
-    result.white_list_hosts = config.white_list_hosts;
-    result.white_list_files = config.white_list_files;
-    result.spare_outbound_peers = config.spare_outbound_peers;
-    result.spare_login_days = config.spare_login_days;
-    result.ipv6_prefix = config.ipv6_prefix;
-    result.hold = config.hold;
-    result.repeated_offenders = config.repeated_offenders;
-    result.max_bans_per_minute = config.max_bans_per_minute;
-    result.max_bans = config.max_bans;
-    result.dry_run = config.dry_run;
+    static_cast<base::BanSettings&>(result) = config;
     return result;
 }
 

@@ -12,6 +12,9 @@ lab_packages=(nmap iputils-ping)
 test_packages=(git clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 catch2 libbenchmark-dev python3
     man-db shellcheck nmap masscan hping3 traceroute iputils-ping openssh-server openssh-client)
 
+# Programs of active-response/ that are compiled; its scripts are found by their names.
+compiled_responders=(firewall-drop)
+
 say() { printf '%s\n' "$*"; }
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -129,6 +132,5 @@ fill_home() {
             "$source_dir/etc/ossec.conf" >"$home/etc/ossec.conf"
         chmod 644 "$home/etc/ossec.conf"
     fi
-    install -m 755 "$bin/firewall-drop" "$home/active-response/bin/firewall-drop"
-    install -m 755 "$source_dir/active-response/firewall-drop.sh" "$home/active-response/bin/"
+    install -m 755 "${compiled_responders[@]/#/$bin/}" "$source_dir"/active-response/*.sh "$home/active-response/bin/"
 }

@@ -2,14 +2,13 @@
 // this one only collects them.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/ban_settings.hpp"
 #include "base/diagnostic.hpp"
-#include "base/hold_config.hpp"
-#include "base/ip_address.hpp"
+#include "engine/alert/output_options.hpp"
 #include "engine/collect/local_file.hpp"
 #include "engine/config/internal_options.hpp"
 #include "engine/respond/response_config.hpp"
@@ -28,7 +27,7 @@ struct FileReference {
     base::Diagnostic error(std::string code, std::string message) const;
 };
 
-struct EngineConfig {
+struct EngineConfig : base::BanSettings {
     // In the order of the file, directories not yet expanded: resolve_input_files()
     // (input_files.hpp) turns them into existing files.
     std::vector<FileReference> decoder_files;
@@ -40,27 +39,15 @@ struct EngineConfig {
     std::vector<respond::CommandConfig> commands;
     std::vector<FileReference> executables;  // of the commands, for check_executables()
     std::vector<respond::ActiveResponseConfig> active_responses;  // enabled ones, in file order
-    std::vector<std::chrono::minutes> repeated_offenders;
+    std::vector<FileReference> white_list_references;  // white_list_files, for check_white_lists()
 
-    base::CidrSet white_list;
-    std::vector<std::string> white_list_hosts;         // entries that are host names
-    std::vector<std::string> white_list_files;         // relative to the home, or absolute
-    std::vector<FileReference> white_list_references;  // the same files, for check_white_lists()
-    bool spare_outbound_peers = true;
-    int spare_login_days = 0;
-    int ipv6_prefix = 128;
-    base::HoldConfig hold;
-
-    bool jsonout_output = false;
-    bool logall = false;
-    bool logall_json = false;
+    alert::OutputOptions outputs;  // without `firewall`, which is in `internal`
     int log_alert_level = 1;
     int email_alert_level = 7;
     int forgeable_alerts_per_minute = 0;  // of one rule; 0 = no limit
     int memory_size = 8192;               // remembered events
     int memory_bytes = 16'777'216;        // ... and their bytes
     int stats = 4;                        // level of the alert about the number of events; 0 = none
-    std::string custom_alert_output;      // the format of alerts.log; empty = OSSEC's own
     bool drop_repeated_messages = true;
     bool full_overwrite = false;  // overwrite="yes" replaces the whole rule
 
@@ -68,9 +55,6 @@ struct EngineConfig {
     InternalOptions internal;
 
     bool verify_crawlers = false;  // is_valid_crawler asks DNS
-    int max_bans_per_minute = 60;
-    int max_bans = 100'000;
-    bool dry_run = false;
 };
 
 // Reads ossec.conf text. Unknown sections, options and values are errors in `diagnostics`. The

@@ -109,7 +109,7 @@ void set_alert_format(SectionReader& reader, const xml::Node& option) {
                                                 token.offset, token.text.size()),
                            base::did_you_mean(token.text, alert::template_tokens()));
     }
-    reader.config.custom_alert_output = *std::move(text);
+    reader.config.outputs.alert_format = *std::move(text);
 }
 
 void set_memory_size(SectionReader& reader, const xml::Node& option) {

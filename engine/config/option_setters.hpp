@@ -9,17 +9,24 @@
 
 namespace portcullis::config {
 
-template <bool EngineConfig::*Member>
+template <auto Member>  // of EngineConfig or of a struct that it is
 void set_yes_no(SectionReader& reader, const xml::Node& option) {
     if (const auto value = read_yes_no(reader, option)) {
         reader.config.*Member = *value;
     }
 }
 
-template <int EngineConfig::*Member, int Min, int Max>
+template <auto Member, int Min, int Max>
 void set_number(SectionReader& reader, const xml::Node& option) {
     if (const auto value = read_number(reader, option, Min, Max)) {
         reader.config.*Member = *value;
+    }
+}
+
+template <bool alert::OutputOptions::*Member>
+void set_output(SectionReader& reader, const xml::Node& option) {
+    if (const auto value = read_yes_no(reader, option)) {
+        reader.config.outputs.*Member = *value;
     }
 }
 

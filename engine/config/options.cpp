@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "engine/collect/log_formats.hpp"
 #include "engine/config/option_setters.hpp"
 
 namespace portcullis::config {
@@ -87,10 +88,11 @@ constexpr Option kOptions[] = {
      "length of the IPv6 prefix that is one source for the hold (Portcullis)",
      set_hold_ipv6_prefix},
     {"global", "jsonout_output", kYesNo, "no", "write logs/alerts/alerts.json",
-     set_yes_no<&C::jsonout_output>},
-    {"global", "logall", kYesNo, "no", "write every event to archives.log", set_yes_no<&C::logall>},
+     set_output<&alert::OutputOptions::alerts_json>},
+    {"global", "logall", kYesNo, "no", "write every event to archives.log",
+     set_output<&alert::OutputOptions::archives>},
     {"global", "logall_json", kYesNo, "no", "write every event to archives.json",
-     set_yes_no<&C::logall_json>},
+     set_output<&alert::OutputOptions::archives_json>},
     {"global", "memory_size", "0 to 1000000", "8192",
      "number of events kept for composite rules; less than 2048 means 2048", set_memory_size},
     {"global", "memory_bytes", "1048576 to 1073741824", "16777216",
@@ -191,10 +193,8 @@ constexpr Option kOptions[] = {
      "(`*`, `?`, `[`)",
      set_location},
     {"localfile", "log_format", "format", "",
-     "required; syslog, generic, snort-fast, apache, iis, squid and syslog-pipe: each line is an "
-     "event. `multi-line: N`: N lines are an event. snort-full, djb-multilog, mysql_log and "
-     "modsec-audit: the records of these programs. A localfile with another format of OSSEC is "
-     "skipped, with a warning (eventlog and eventchannel: without)",
+     "required; one of the [log formats](#log-formats) below. A localfile with another format of "
+     "OSSEC is skipped, with a warning (eventlog and eventchannel: without)",
      set_log_format},
     {"localfile", "command", "anything", "", "for the formats command and full_command",
      accept_any},
@@ -293,8 +293,12 @@ std::string options_as_markdown() {
         }
         out += '\n';
     }
+    out += "### Log formats\n\n| `<log_format>` | records |\n|---|---|\n";
+    for (const auto& format : collect::log_formats()) {
+        out += fmt::format("| `{}` | {} |\n", format.name, cell(format.help));
+    }
     out +=
-        "### Other sections\n\nThese are accepted, and their options are not checked: " + unread +
+        "\n### Other sections\n\nThese are accepted, and their options are not checked: " + unread +
         ".\n";
     return out;
 }

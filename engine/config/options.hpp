@@ -40,7 +40,7 @@ std::span<const Option> options();
 const Section* find_section(std::string_view name);
 const Option* find_option(std::string_view section, std::string_view name);
 
-// The tables as Markdown, for docs/configuration.md.
+// The tables, and that of the log formats, as Markdown, for docs/configuration.md.
 std::string options_as_markdown();
 
 }  // namespace portcullis::config

@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/ban_settings.hpp"
 #include "base/evidence.hpp"
-#include "base/hold_config.hpp"
-#include "base/ip_address.hpp"
 
 namespace portcullis::execd {
 
@@ -36,21 +35,10 @@ struct Binding {
     bool operator==(const Binding&) const = default;
 };
 
-struct ExecdConfig {
+// The paths of `white_list_files` are absolute.
+struct ExecdConfig : base::BanSettings {
     std::vector<Command> commands;
     std::vector<Binding> bindings;
-    base::CidrSet white_list;
-    std::vector<std::string> white_list_hosts;
-    std::vector<std::string> white_list_files;  // absolute paths
-    bool spare_outbound_peers = true;
-    int spare_login_days = 0;  // 0 = addresses of successful logins are not spared
-    // Length of the prefix by which IPv6 sources are banned: 128, 64, 56 or 48.
-    int ipv6_prefix = 128;
-    base::HoldConfig hold;
-    std::vector<std::chrono::minutes> repeated_offenders;  // steps after the first offence
-    int max_bans_per_minute = 60;
-    int max_bans = 100'000;
-    bool dry_run = false;
 };
 
 }  // namespace portcullis::execd

@@ -22,8 +22,9 @@ alert::UnusualHour unusual_hour(const config::EngineConfig& engine) {
 }
 
 alert::OutputOptions output_options(const config::EngineConfig& engine) {
-    return {engine.jsonout_output, engine.logall, engine.logall_json, engine.internal.log_fw != 0,
-            engine.custom_alert_output};
+    alert::OutputOptions options = engine.outputs;
+    options.firewall = engine.internal.log_fw != 0;
+    return options;
 }
 
 collect::CollectorOptions collector_options(const Home& home, const EngineOptions& options,

@@ -50,21 +50,6 @@ struct DetectorRow {
 // All rows; row i is that of ScanKind(i).
 const std::array<DetectorRow, kScanKindCount>& detectors();
 const DetectorRow& detector_of(ScanKind kind);
-// The kinds that count the TCP ports which a source probes in a burst.
-inline constexpr std::array kTcpPortScans{
-    ScanKind::PortScan, ScanKind::NullScan, ScanKind::FinScan,    ScanKind::SynScan,
-    ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynFinScan};
-inline constexpr std::uint64_t kTcpPortScanBits = [] {
-    std::uint64_t bits = 0;
-    for (const ScanKind kind : kTcpPortScans) {
-        bits |= std::uint64_t{1} << static_cast<unsigned>(kind);
-    }
-    return bits;
-}();
-static_assert(kScanKindCount <= 64);
-constexpr bool is_tcp_port_scan(ScanKind kind) {
-    return (kTcpPortScanBits >> static_cast<unsigned>(kind) & 1) != 0;
-}
 // By `name`; nullopt = no such kind.
 std::optional<ScanKind> find_scan_kind(std::string_view name);
 

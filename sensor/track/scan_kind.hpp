@@ -2,6 +2,7 @@
 // each.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +46,22 @@ enum class ScanKind : std::uint8_t {
     DatagramBackscatter,
 };
 inline constexpr std::size_t kScanKindCount = 31;
+
+// The kinds that count the TCP ports which a source probes in a burst.
+inline constexpr std::array kTcpPortScans{
+    ScanKind::PortScan, ScanKind::NullScan, ScanKind::FinScan,    ScanKind::SynScan,
+    ScanKind::XmasScan, ScanKind::AckScan,  ScanKind::MaimonScan, ScanKind::SynFinScan};
+inline constexpr std::uint64_t kTcpPortScanBits = [] {
+    std::uint64_t bits = 0;
+    for (const ScanKind kind : kTcpPortScans) {
+        bits |= std::uint64_t{1} << static_cast<unsigned>(kind);
+    }
+    return bits;
+}();
+static_assert(kScanKindCount <= 64);
+constexpr bool is_tcp_port_scan(ScanKind kind) {
+    return (kTcpPortScanBits >> static_cast<unsigned>(kind) & 1) != 0;
+}
 
 // Greatest threshold of a kind that counts distinct ports or hosts, because all of them are stored.
 inline constexpr std::uint16_t kMaxPortThreshold = 32;

@@ -79,6 +79,11 @@ class TargetTable {
   public:
     enum class AddressUse : std::uint8_t { DistributedScan, Datagrams, SynAcks };
     enum class PortUse : std::uint8_t { HalfOpen, Refused };
+    // The use of a detector whose kind shares its counters with no other kind.
+    static constexpr AddressUse use_of(ScanKind kind) {
+        constexpr unsigned kFirst = 0x80;
+        return static_cast<AddressUse>(kFirst + static_cast<unsigned>(kind));
+    }
 
     TargetTable();
 

@@ -53,9 +53,9 @@ TEST_CASE("engine_config: an empty configuration has the defaults") {
         CHECK(config.max_bans == 100'000);
         CHECK(config.forgeable_alerts_per_minute == 0);
         CHECK_FALSE(config.dry_run);
-        CHECK_FALSE(config.logall);
-        CHECK_FALSE(config.logall_json);
-        CHECK_FALSE(config.jsonout_output);
+        CHECK_FALSE(config.outputs.archives);
+        CHECK_FALSE(config.outputs.archives_json);
+        CHECK_FALSE(config.outputs.alerts_json);
     }
 }
 
@@ -74,9 +74,9 @@ TEST_CASE("engine_config: scalars of any section and root, the last one counts")
         "</alerts></ossec_config>",
         diagnostics);
     CHECK(diagnostics.all().empty());
-    CHECK_FALSE(config.logall);
-    CHECK(config.logall_json);
-    CHECK(config.jsonout_output);
+    CHECK_FALSE(config.outputs.archives);
+    CHECK(config.outputs.archives_json);
+    CHECK(config.outputs.alerts_json);
     CHECK(config.dry_run);
     CHECK(config.memory_size == 2048);
     CHECK(config.max_bans == 5);
