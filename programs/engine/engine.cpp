@@ -99,6 +99,7 @@ void Engine::reload() {
     log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
     outputs_.set_options(output_options(configuration_->engine));
+    retry_outputs_later();
     ++counters_.reloads;
     follow_files();
     log_.info("the configuration was reloaded; " + std::to_string(file_count()) +
