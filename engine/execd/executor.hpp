@@ -9,7 +9,7 @@
 // - a ban is in the journal before its command runs, and until its undo was carried out;
 // - no `add` runs for a protected address;
 // - each request leaves at least one record; a deferred one leaves another when it is banned,
-//   forgotten or too old;
+//   forgotten or too old, unless another request for the same ban takes its place;
 // - without proof no hard ban gets longer, and no ban gets a step of <repeated_offenders>, unless
 //   <block> asks for hard bans for any evidence.
 #pragma once
