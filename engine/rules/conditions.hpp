@@ -1,8 +1,10 @@
 // Condition: one demand of a rule on one event, as data (spec: rules, sections 3 and 4).
 //
-// A Condition examines the event alone, so its answer is the same on any thread and at any time. A
-// StatefulCondition also needs state that is kept between events, and may change it. Evaluation,
-// explanations and lint read the same data; conditions.cpp makes it from the XML.
+// A Condition examines the event and stores nothing. Two things beside the event can change its
+// answer: the time zone of the process (time and weekday), and the MatchScratch, whose limit is
+// lower for the rest of an event after a pattern hit it. A StatefulCondition also needs state that
+// is kept between events, and may change it. Evaluation, explanations and lint read the same data;
+// conditions.cpp makes it from the XML.
 #pragma once
 
 #include <cstddef>
