@@ -12,8 +12,8 @@ PROGRAMS = ["sbin/portcullis-engine", "sbin/portcullis-execd", "sbin/portcullis-
             "sbin/portcullis-sensor", "bin/portcullis-logtest"]
 
 
-def install(prefix, **environment):
-    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True,
+def install(prefix, umask=-1, **environment):
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True, umask=umask,
                    stdout=subprocess.DEVNULL, env={**os.environ, **environment})
 
 
@@ -42,6 +42,25 @@ class InstallTest(unittest.TestCase):
         done = subprocess.run([self.prefix / "bin/portcullis-logtest", "-D", home, "-t"],
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_new_folders_are_open_to_all_and_writable_by_the_owner_alone_at_any_umask(self):
+        for umask in (0o077, 0o002):
+            for prefix, home in (("/opt/portcullis", "opt/portcullis/var/lib/portcullis"),
+                                 ("/usr", "var/lib/portcullis")):
+                with self.subTest(umask=oct(umask), prefix=prefix):
+                    root = pathlib.Path(self.folder.name) / f"{umask}{prefix.replace('/', '-')}"
+                    install(prefix, umask=umask, DESTDIR=str(root))
+                    for file in ("etc/ossec.conf", "active-response/bin/firewall-drop", "run", "logs"):
+                        self.assertTrue((root / home / file).exists(), file)
+                    for folder in (path for path in root.rglob("*") if path.is_dir()):
+                        self.assertEqual(folder.stat().st_mode & 0o7777, 0o755, folder)
+
+    def test_a_folder_that_is_there_keeps_its_mode(self):
+        folder = self.prefix / "var/lib/portcullis/logs"
+        folder.mkdir(parents=True)
+        folder.chmod(0o750)
+        install(self.prefix)
+        self.assertEqual(folder.stat().st_mode & 0o7777, 0o750)
 
     def test_configuration_that_is_there_stays_as_it_is(self):
         install(self.prefix)

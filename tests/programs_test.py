@@ -4,10 +4,12 @@
 usage: programs_test.py BIN_DIR VERSION
 """
 import pathlib
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAMS = ["portcullis-sensor", "portcullis-engine", "portcullis-execd", "portcullis-logtest",
             "portcullis-control"]
@@ -49,6 +51,19 @@ def main():
         checked = run(folder / "portcullis-sensor", "--config", conf.name, "--check")
         if "no_such_switch" not in checked.stdout or "portscan" in checked.stdout:
             problems.append(f"portcullis-sensor --check takes a byte order mark as text: {checked.stdout!r}")
+    # status shows the daemons at once, even if execd hangs.
+    with tempfile.TemporaryDirectory() as home, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as execd:
+        (pathlib.Path(home) / "run").mkdir()
+        execd.bind(f"{home}/run/execd.sock")
+        execd.listen()
+        begin = time.monotonic()
+        with subprocess.Popen([folder / "portcullis-control", "-D", home, "status"], stdout=subprocess.PIPE,
+                              text=True) as status:
+            first = status.stdout.readline()
+            seconds = time.monotonic() - begin
+            rest = status.communicate(timeout=20)[0]
+        if not first.startswith("execd ") or seconds > 2 or "not known: execd does not answer (waited 3 s)" not in rest:
+            problems.append(f"portcullis-control status with a hung execd: {first!r} after {seconds} s, {rest!r}")
     # A list may be named as ossec.conf names it; keys that no rule can find are said.
     with tempfile.TemporaryDirectory() as home:
         rules = pathlib.Path(home) / "rules"

@@ -16,18 +16,32 @@ void Outputs::set_options(OutputOptions options) {
     for (const SinkRow& row : sink_rows()) {
         const auto open = std::find_if(sinks_.begin(), sinks_.end(),
                                        [&](const OpenSink& each) { return each.row == &row; });
-        if (!row.is_enabled(options_) && open != sinks_.end()) {
-            open->sink->retry();
-            sinks_.erase(open);
-        } else if (row.is_enabled(options_) && open == sinks_.end()) {
+        const bool is_enabled = row.is_enabled(options_);
+        if (open != sinks_.end()) {
+            open->is_enabled = is_enabled;
+        } else if (is_enabled) {
             sinks_.push_back({&row, row.make(row, {logs_folder_, options_, log_, clock_})});
         }
     }
+    for (const OpenSink& each : sinks_) {
+        if (!each.is_enabled) {
+            each.sink->retry();
+        }
+    }
+    close_drained();
+}
+
+void Outputs::close_drained() {
+    std::erase_if(sinks_, [this](const OpenSink& each) {
+        const bool is_closed = !each.is_enabled && !each.sink->has_held_back();
+        lost_of_closed_ += is_closed ? each.sink->lost_items() : 0;
+        return is_closed;
+    });
 }
 
 void Outputs::write_to(Stream stream, const StreamItem& item) {
     for (const OpenSink& each : sinks_) {
-        if (each.row->stream == stream) {
+        if (each.is_enabled && each.row->stream == stream) {
             each.sink->write(item);
         }
     }
@@ -45,6 +59,7 @@ bool Outputs::retry() {
     for (const OpenSink& each : sinks_) {
         each.sink->retry();
     }
+    close_drained();
     return !has_held_back();
 }
 
@@ -54,7 +69,7 @@ bool Outputs::has_held_back() const {
 }
 
 std::uint64_t Outputs::lost_records() const {
-    std::uint64_t lost = 0;
+    std::uint64_t lost = lost_of_closed_;
     for (const OpenSink& each : sinks_) {
         lost += each.sink->lost_items();
     }

@@ -1,4 +1,7 @@
 // Outputs: owns the sinks that a configuration asks for, and gives each the items of its stream.
+//
+// A sink that a reload switches off while it holds records back gets no more items. It stays, and
+// is closed when its records are written.
 #pragma once
 
 #include <memory>
@@ -28,24 +31,30 @@ class Outputs {
 
     // Tries again to write the items that are held back. True = all are written.
     bool retry();
+    // Whether a sink holds items back, one that is switched off included.
     bool has_held_back() const;
+    // Number of items that were lost since the start, those of closed sinks included.
     std::uint64_t lost_records() const;
 
-    // After a reload: opens the sinks that are asked for now and closes the others.
+    // After a reload: opens the sinks that are asked for now and switches the others off.
     void set_options(OutputOptions options);
 
   private:
     struct OpenSink {
         const SinkRow* row;
         std::unique_ptr<AlertSink> sink;
+        bool is_enabled = true;  // by the current options
     };
+    // Closes the sinks that are switched off and hold nothing back.
+    void close_drained();
     void write_to(Stream stream, const StreamItem& item);
 
     std::string logs_folder_;
     OutputOptions options_;
     base::Log& log_;
     const base::Clock& clock_;
-    std::vector<OpenSink> sinks_;
+    std::vector<OpenSink> sinks_;  // at most one of each row
+    std::uint64_t lost_of_closed_ = 0;
 };
 
 }  // namespace portcullis::alert

@@ -21,11 +21,9 @@ std::unique_ptr<AlertSink> make_file(const SinkRow& row, const SinkContext& cont
     return std::make_unique<FileSink>(FileNames{row.name, Prefix, Extension}, Format, context);
 }
 
-std::string alert_text(const StreamItem& item, const OutputOptions&) {
-    return alert_as_text(*item.alert);
-}
-std::string alert_line(const StreamItem& item, const OutputOptions& options) {
-    return alert_from_template(options.alert_format, *item.alert);
+std::string alert_text(const StreamItem& item, const OutputOptions& options) {
+    return options.alert_format.empty() ? alert_as_text(*item.alert)
+                                        : alert_from_template(options.alert_format, *item.alert);
 }
 std::string alert_json(const StreamItem& item, const OutputOptions&) {
     return alert_as_json(*item.alert);
@@ -41,12 +39,10 @@ std::string firewall_text(const StreamItem& item, const OutputOptions&) {
 }
 
 constexpr std::array kSinks{
-    SinkRow{"alerts/alerts.log", "alerts, as text of several lines", Stream::Alerts,
-            [](const OutputOptions& options) { return options.alert_format.empty(); },
+    SinkRow{"alerts/alerts.log",
+            "alerts, as text of several lines, or one line of custom_alert_output each",
+            Stream::Alerts, [](const OutputOptions& /*options*/) { return true; },
             make_file<kAlerts, kLog, alert_text>},
-    SinkRow{"alerts/alerts.log", "alerts, one line of custom_alert_output each", Stream::Alerts,
-            [](const OutputOptions& options) { return !options.alert_format.empty(); },
-            make_file<kAlerts, kLog, alert_line>},
     SinkRow{"alerts/alerts.json", "alerts, one JSON object per line", Stream::Alerts,
             [](const OutputOptions& options) { return options.alerts_json; },
             make_file<kAlerts, kJson, alert_json>},

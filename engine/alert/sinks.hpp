@@ -23,7 +23,9 @@ struct SinkContext {
 };
 
 struct SinkRow {
-    std::string_view name;  // of a file: below logs/, e.g. "alerts/alerts.log"
+    // Of a file: below logs/, e.g. "alerts/alerts.log". Each row has a name of its own: two sinks
+    // of one file would mix up the order of the records that they hold back.
+    std::string_view name;
     std::string_view help;
     Stream stream;
     bool (*is_enabled)(const OutputOptions& options);

@@ -56,7 +56,7 @@ struct BanEntry {
     std::string undo_reason;
     // Reason of an undo that a new ban interrupted. The undo is resumed if that ban fails.
     std::optional<std::string> interrupted_undo;
-    base::Timestamp due = kNever;            // set by BanTable::set_due() alone
+    base::Timestamp due = kNever;            // set by BanTable alone
     base::Timestamp applied_until = kNever;  // the timeout that a script was last given
 
     bool is_being_undone() const {

@@ -10,7 +10,7 @@
 //   journal cannot be written and the kernel's timeout ends the ban;
 // - no `add` runs for a protected address;
 // - each request leaves at least one record; a deferred one leaves another when it is banned,
-//   forgotten or too old;
+//   forgotten or too old, unless another request for the same ban takes its place;
 // - without proof no hard ban gets longer, and no ban gets a step of <repeated_offenders>, unless
 //   <block> asks for hard bans for any evidence.
 #pragma once

@@ -80,7 +80,8 @@ class NeverBlock final : public Protection {
     std::chrono::steady_clock::time_point files_read_;
     std::optional<SocketDiag> diag_;
     SshWatch ssh_;
-    bool has_unreported_change_ = false;  // found during a call of reason_to_spare()
+    // Found during a call of reason_to_spare() or all_protected().
+    bool has_unreported_change_ = false;
     std::function<void()> on_changed_;
     base::EventLoop::Source on_network_ = base::EventLoop::no_source();
     base::EventLoop::Source on_names_ = base::EventLoop::no_source();

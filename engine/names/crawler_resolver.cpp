@@ -43,6 +43,14 @@ CrawlerResolver::CrawlerResolver(base::EventLoop& loop, CrawlerResolverSettings 
       send_timer_(base::EventLoop::no_source()),
       channel_(std::move(channel)) {}
 
+CrawlerResolver::Counters& CrawlerResolver::Counters::operator+=(const Counters& other) {
+    asked += other.asked;
+    failed += other.failed;
+    not_asked += other.not_asked;
+    evicted += other.evicted;
+    return *this;
+}
+
 bool CrawlerResolver::look_up_crawler(const base::IpAddress& address) {
     const auto known = known_.find(address);
     if (known != known_.end() && Clock::now() < known->second.until) {

@@ -55,6 +55,8 @@ class CrawlerResolver final : public rules::CrawlerNames {
         std::uint64_t failed = 0;     // … without an answer
         std::uint64_t not_asked = 0;  // … because a limit was reached
         std::uint64_t evicted = 0;    // known ones that made room
+
+        Counters& operator+=(const Counters& other);
     };
     const Counters& counters() const { return counters_; }
 

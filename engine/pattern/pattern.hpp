@@ -2,7 +2,8 @@
 //
 // OS_Regex and OS_Match are translated to PCRE2 text (see os_regex.hpp, os_match.hpp), anchored
 // literals are compared directly. A Pattern is immutable after compile(), and many threads may use
-// it at a time. The memory that a match writes to is in a MatchScratch, one for each thread.
+// it at a time. The memory that a match writes to is in a MatchScratch, used by one thread at a
+// time.
 #pragma once
 
 #include <array>
@@ -42,7 +43,7 @@ class Captures {
     std::size_t size_ = 0;
 };
 
-// Working memory of matching and its counters; one per thread.
+// Working memory of matching and its counters. Used by one thread at a time.
 class MatchScratch {
   public:
     MatchScratch();

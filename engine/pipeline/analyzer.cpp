@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 #include "engine/decode/accumulator.hpp"
 #include "engine/decode/decoder_set.hpp"
@@ -55,6 +56,8 @@ struct Analyzer::Impl {
     // The key of <ignore> and <check_if_ignored> (spec: rules, section 9).
     const std::string& ignore_key(const Event& event, const rules::IgnoreParts& parts);
     bool is_ignored(const Event& event, const Rule& rule);
+    // Lets go of the last committed line. Lines that are prepared already are decoded anew.
+    void begin_generation();
 
     AnalyzerOptions options;
     rules::StateStore& store;
@@ -69,6 +72,14 @@ struct Analyzer::Impl {
     Counters counters;
     std::string key;  // working memory
 };
+
+// The event of `line` has views into the decoders and the host name that are replaced.
+void Analyzer::Impl::begin_generation() {
+    ++generation;
+    outcome = Outcome{};
+    committed = &line;
+    line.event_.reset({}, {}, {});
+}
 
 void Analyzer::Impl::count_limit_hits(PreparedLine& of) {
     counters.pattern_limit_hits += of.scratch_.limit_hits() - of.counted_limit_hits_;
@@ -156,10 +167,7 @@ Analyzer::~Analyzer() = default;
 
 void Analyzer::prepare(std::string_view line, std::string_view location, base::Timestamp now,
                        PreparedLine& into, decode::DecodeObserver* observer) const {
-    const auto is_control = [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    };
-    into.has_control_characters_ = std::any_of(line.begin(), line.end(), is_control);
+    into.has_control_characters_ = std::any_of(line.begin(), line.end(), base::is_control);
     into.is_invalid_utf8_ = !base::is_utf8(line);
     into.location_ = location;
     into.event_.reset(line, location, now);
@@ -232,16 +240,13 @@ rules::Mismatch Analyzer::find_mismatch(const Rule& rule) {
 }
 
 void Analyzer::replace(std::shared_ptr<const AnalyzerConfig> configuration) {
-    ++impl_->generation;
-    impl_->outcome = Outcome{};
-    impl_->committed = &impl_->line;
-    impl_->line.event_.reset({}, {}, {});  // its names point into the old decoders
+    impl_->begin_generation();
     impl_->configuration.swap(configuration);
     impl_->correlator.use(*impl_->configuration->rules);
 }
 
 void Analyzer::set_options(AnalyzerOptions options) {
-    ++impl_->generation;
+    impl_->begin_generation();
     impl_->correlator.set_limits(options.limits);
     impl_->correlator.set_crawler_names(options.crawler_names);
     impl_->options = std::move(options);

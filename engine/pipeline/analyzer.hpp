@@ -72,10 +72,11 @@ struct AnalyzerOptions {
 // The options of the daemon.
 AnalyzerOptions live_options(std::string local_hostname);
 
-// The result for one line. Valid until the next call of process(), commit() or replace(), and only
-// as long as the PreparedLine is. The caller owns the alert and may move it out.
+// The result for one line. Valid until the next call of process(), commit(), replace() or
+// set_options(), and only as long as the PreparedLine lives and is not prepared again. The caller
+// owns the alert and may move it out.
 struct Outcome {
-    const event::Event* event = nullptr;  // never null
+    const event::Event* event = nullptr;  // never null while the Outcome is valid
     // The result of the rule tree, also of level 0; null = no rule matched.
     const rules::Rule* rule = nullptr;
     // Live only: a repeated message or an incomplete firewall event. No rule was tried, and the
@@ -134,10 +135,12 @@ class Analyzer {
                      rules::Trace* trace = nullptr, decode::DecodeObserver* observer = nullptr);
 
     // The first demand of `rule` that the last committed event does not meet, as far as that can be
-    // asked without a change of state (RuleSet::find_mismatch).
+    // asked without storing anything (RuleSet::find_mismatch). REQUIRES: a line was committed since
+    // the last replace() or set_options(), its PreparedLine lives, and was not prepared again.
     rules::Mismatch find_mismatch(const rules::Rule& rule);
 
-    // The next line that is committed gets another configuration, or other options (reload).
+    // The next line that is committed gets another configuration, or other options (reload). The
+    // last Outcome becomes invalid.
     void replace(std::shared_ptr<const AnalyzerConfig> configuration);
     void set_options(AnalyzerOptions options);
 

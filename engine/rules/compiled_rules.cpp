@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "base/ascii.hpp"
 #include "engine/rules/address_list.hpp"
 
 namespace portcullis::rules {
@@ -42,15 +43,10 @@ bool windows_users_differ(const Event& event) {
     return target && caller && *target != *caller;
 }
 
-bool equals_caseless(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return (x | 0x20) == (y | 0x20); });
-}
-
 bool is_simple_http_request(const Event& event) {
     const auto& url = event.field(FieldId::Url);
     const auto& action = event.field(FieldId::Action);
-    return url && (!action || equals_caseless(*action, "get")) &&
+    return url && (!action || base::equals_ignoring_case(*action, "get")) &&
            url->find('?') == std::string_view::npos;
 }
 

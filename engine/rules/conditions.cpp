@@ -144,9 +144,6 @@ StatefulCondition make_stateful(StatefulCondition::Test test) {
 }
 
 void compile_pattern(const ConditionRow& row, Nodes nodes, RuleReader& reader) {
-    if (!row.ignored_beside.empty() && reader.has_element(row.ignored_beside)) {
-        return;
-    }
     const JoinedText text = join(nodes);
     if (text.text().empty()) {
         if (*row.language != Language::OsMatch) {

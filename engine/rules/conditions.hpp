@@ -1,8 +1,10 @@
 // Condition: one demand of a rule on one event, as data (spec: rules, sections 3 and 4).
 //
-// A Condition examines the event alone, so its answer is the same on any thread and at any time. A
-// StatefulCondition also needs state that is kept between events, and may change it. Evaluation,
-// explanations and lint read the same data; conditions.cpp makes it from the XML.
+// A Condition examines the event and stores nothing. Two things beside the event can change its
+// answer: the time zone of the process (time and weekday), and the MatchScratch, whose limit is
+// lower for the rest of an event after a pattern hit it. A StatefulCondition also needs state that
+// is kept between events, and may change it. Evaluation, explanations and lint read the same data;
+// conditions.cpp makes it from the XML.
 #pragma once
 
 #include <cstddef>
@@ -115,14 +117,16 @@ struct StatefulCondition : ConditionText {
     enum class Test : std::uint8_t {
         FirstTimeSeen,    // <if_fts>: the key of the event is new; it is stored
         DiffersFromLast,  // <check_diff>: the log differs from the last one, which it replaces
-        FromCrawler,      // is_valid_crawler: may ask CrawlerNames
+        FromCrawler,      // is_valid_crawler: CrawlerNames may queue a question to DNS
     };
     Test test = Test::FirstTimeSeen;
     // Number of Rule::conditions that are evaluated before this one.
     std::size_t position = 0;
 
-    // Whether a second evaluation for the same event could give another answer.
-    bool changes_state() const { return test != Test::FromCrawler; }
+    // Whether the evaluation stores something of the event, so that a second one for the same event
+    // gives another answer. FromCrawler does not: a question to DNS says nothing about the event,
+    // and its answer comes after the analysis of the line.
+    bool stores_event() const { return test != Test::FromCrawler; }
 };
 
 // As evaluate(), for any subject and test.

@@ -62,10 +62,11 @@ class Correlator {
     // theirs. `report`, if given, is filled with the events that were examined.
     bool consume_matches(const Rule& rule, const event::Event& event,
                          pattern::MatchScratch& scratch, SearchReport* report = nullptr);
-    // <if_fts>: stores the key of `event`. True = the key is new.
+    // <if_fts>: True = the key of `event` is new, and was stored. Of the key of an ids event that
+    // resembles recent ones only the beginning counts. False if the decoder has no <fts>.
     bool take_first_time(const event::Event& event);
-    // <check_diff>: stores the log as the last one of its host and rule. True = it differs from the
-    // one before, which is then previous_output().
+    // <check_diff>: stores the log as the last one of its host and rule, unless it is too long for
+    // that. True = there was one before and it differs; it is then previous_output().
     bool replace_last_log(const Rule& rule, const event::Event& event);
 
     // Counts a result of `rule`; returns the number of its results so far.

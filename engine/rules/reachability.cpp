@@ -30,7 +30,7 @@ class FactTable {
         const auto& stateful = rule.stateful_conditions;
         out.is_stateless =
             !rule.composite && std::none_of(stateful.begin(), stateful.end(),
-                                            [](const auto& each) { return each.changes_state(); });
+                                            [](const auto& each) { return each.stores_event(); });
         if (rule.minimum_log_size > 0) {
             out.facts.push_back(number_of(fmt::format("maxsize {}", rule.minimum_log_size)));
         }

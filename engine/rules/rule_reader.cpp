@@ -229,6 +229,9 @@ void RuleReader::compile() {
         }
     }
     for (const ConditionRow& row : condition_rows()) {
+        if (!row.ignored_beside.empty() && has_element(row.ignored_beside)) {
+            continue;
+        }
         std::vector<xml::Node> nodes;
         for (const RuleDraft::Element& element : draft_->elements) {
             if (element.condition == &row) {

@@ -123,7 +123,6 @@ class RuleReader {
     const RuleOptions& options() const { return options_; }
     // Reports `diagnostic` in the context of this rule and, if given, one of its elements.
     void report(base::Diagnostic diagnostic, std::string_view element = {});
-    bool has_element(std::string_view name) const;
     // Compiles `text`. nullopt = it is not a valid pattern, which was reported.
     std::optional<pattern::Pattern> compile_pattern(pattern::Language language,
                                                     const JoinedText& text);
@@ -135,6 +134,7 @@ class RuleReader {
   private:
     void read_attributes(const xml::Node& node);
     void collect_elements(const xml::Node& node);
+    bool has_element(std::string_view name) const;
     // Applies the collected elements to the rule.
     void compile();
     void finish_composite();

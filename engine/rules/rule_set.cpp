@@ -7,7 +7,7 @@
 namespace portcullis::rules {
 namespace {
 
-enum class StateChange { Allowed, Avoided };
+enum class Storing { Allowed, Avoided };
 
 struct Failure {
     Mismatch::What what = Mismatch::What::Nothing;
@@ -26,7 +26,7 @@ inline Failure find_stateless_failure(const Rule& rule, std::size_t begin, std::
 }
 
 Failure find_failure_with_state(const Rule& rule, const EventView& view, Correlator& correlator,
-                                StateChange state_change) {
+                                Storing storing) {
     std::size_t next = 0;
     for (std::size_t i = 0; i < rule.stateful_conditions.size(); ++i) {
         const StatefulCondition& condition = rule.stateful_conditions[i];
@@ -35,7 +35,7 @@ Failure find_failure_with_state(const Rule& rule, const EventView& view, Correla
             return failure;
         }
         next = condition.position;
-        const bool is_left_out = state_change == StateChange::Avoided && condition.changes_state();
+        const bool is_left_out = storing == Storing::Avoided && condition.stores_event();
         if (!is_left_out && !evaluate(condition, rule, view.event, correlator)) {
             return {Mismatch::What::StatefulCondition, i};
         }
@@ -43,14 +43,14 @@ Failure find_failure_with_state(const Rule& rule, const EventView& view, Correla
     return find_stateless_failure(rule, next, rule.conditions.size(), view);
 }
 
-// The first condition of `rule` that does not hold, in the order of evaluation. If a change of
-// state is to be avoided, the conditions that would make one are taken to hold.
+// The first condition of `rule` that does not hold, in the order of evaluation. If storing is to be
+// avoided, the conditions that store something of the event are taken to hold.
 inline Failure find_failure(const Rule& rule, const EventView& view, Correlator& correlator,
-                            StateChange state_change) {
+                            Storing storing) {
     // Nearly all rules have no stateful condition, so that case is inlined.
     return rule.stateful_conditions.empty()
                ? find_stateless_failure(rule, 0, rule.conditions.size(), view)
-               : find_failure_with_state(rule, view, correlator, state_change);
+               : find_failure_with_state(rule, view, correlator, storing);
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ Mismatch RuleSet::find_mismatch(const Rule& rule, const event::Event& event,
     if (event.log.size() < rule.minimum_log_size) {
         return {Mismatch::What::Size, 0, {}};
     }
-    const Failure failure = find_failure(rule, {event, scratch}, correlator, StateChange::Avoided);
+    const Failure failure = find_failure(rule, {event, scratch}, correlator, Storing::Avoided);
     return {failure.what, failure.condition, {}};
 }
 
@@ -112,7 +112,7 @@ struct RuleSet::Evaluation {
         if (view.event.log.size() < rule.minimum_log_size) {
             return fails(mismatch, Mismatch::What::Size);
         }
-        const Failure failure = find_failure(rule, view, correlator, StateChange::Allowed);
+        const Failure failure = find_failure(rule, view, correlator, Storing::Allowed);
         if (failure.what != Mismatch::What::Nothing) {
             return fails(mismatch, failure.what, failure.condition);
         }

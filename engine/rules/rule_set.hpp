@@ -52,7 +52,8 @@ class RuleSet {
                          Correlator& correlator, Trace* trace) const;
 
     // The first condition of `rule` that does not hold for `event`, without its parents. Conditions
-    // that would change state are left out: if_fts, check_diff, earlier events.
+    // that would store something of the event are left out: if_fts, check_diff, earlier events.
+    // is_valid_crawler is evaluated, and may queue a question to DNS.
     Mismatch find_mismatch(const Rule& rule, const event::Event& event,
                            pattern::MatchScratch& scratch, Correlator& correlator) const;
 

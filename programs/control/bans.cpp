@@ -288,15 +288,23 @@ int flush_bans(const Home& home, const std::string& config_path) {
            const execd::Executor::OnReply& on_reply) { executor.flush(now, on_reply); }));
 }
 
-std::optional<std::string> ban_count(const Home& home) {
-    const ExecdConnection execd(home.execd_socket());
+std::optional<std::string> ban_count(const Home& home, std::chrono::milliseconds limit) {
+    const std::string unknown = fmt::format("not known: execd does not answer (waited {} s)",
+                                            std::chrono::duration<double>(limit).count());
+    const ExecdConnection execd(home.execd_socket(), limit);
     if (execd.is_connected()) {
         const auto reply = execd.ask(base::ListRequest{});
-        if (!reply || !reply->ok) {
+        if (!reply) {
+            return reply.error().code == "no-answer" ? std::optional(unknown) : std::nullopt;
+        }
+        if (!reply->ok) {
             return std::nullopt;
         }
         return reply->text +
                (reply->is_dry_run ? " of a dry run: no address is blocked" : " active");
+    }
+    if (execd.is_overdue()) {
+        return unknown;
     }
     const auto reply = work_without_execd(
         home, {}, kNoBans,

@@ -36,8 +36,12 @@ int ban(const Home& home, const std::string& address, std::chrono::seconds timeo
 int unban(const Home& home, const std::string& config_path, const std::string& address);
 int flush_bans(const Home& home, const std::string& config_path);
 
-// Returns the number of bans for a person, as "2 bans active". Prints nothing. nullopt = it is not
-// known, since only root may ask.
-std::optional<std::string> ban_count(const Home& home);
+// The time that execd has to tell how many bans there are.
+inline constexpr std::chrono::seconds kBanCountLimit{3};
+
+// Returns the number of bans for a person, as "2 bans active", or that execd does not answer within
+// `limit`. Prints nothing. nullopt = only root may ask.
+std::optional<std::string> ban_count(const Home& home,
+                                     std::chrono::milliseconds limit = kBanCountLimit);
 
 }  // namespace portcullis::programs

@@ -5,15 +5,16 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.hpp"
+
 namespace portcullis::programs {
 namespace {
 
 bool is_counter_name(std::string_view name) {
     constexpr std::size_t kMaxName = 48;
     return !name.empty() && name.size() <= kMaxName &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
+           std::all_of(name.begin(), name.end(),
+                       [](char c) { return base::is_lower(c) || base::is_digit(c) || c == '_'; });
 }
 
 std::string state_text(const DaemonStatus& daemon) {

@@ -331,18 +331,14 @@ int reload_daemons(const Home& home, const std::string& config_path) {
     return signalled > 0 && !has_failed ? 0 : 1;
 }
 
-HomeStatus status_of(const Home& home) {
+int show_status(const Home& home) {
     HomeStatus status;
     for (const DaemonKind& daemon : kDaemons) {
         status.daemons.push_back(status_of(daemon, home));
     }
-    status.bans = ban_count(home);
-    return status;
-}
-
-int show_status(const Home& home) {
-    const HomeStatus status = status_of(home);
     print(stdout, text_of(status));
+    std::fflush(stdout);
+    print(stdout, text_of({{}, ban_count(home)}));
     const auto has = [&](DaemonState state) {
         return std::any_of(status.daemons.begin(), status.daemons.end(),
                            [&](const DaemonStatus& daemon) { return daemon.state == state; });

@@ -29,8 +29,8 @@ int restart_daemons(const Home& home, const std::string& config_path);
 // Checks the configuration, then signals the running daemons to load it.
 int reload_daemons(const Home& home, const std::string& config_path);
 
-// What runs, and what the daemons count. Prints nothing.
-HomeStatus status_of(const Home& home);
+// Prints what runs and what the daemons count, and then the number of bans. execd is asked for that
+// last, so that the lines before it are there even if it does not answer.
 int show_status(const Home& home);
 
 }  // namespace portcullis::programs

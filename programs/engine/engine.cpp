@@ -100,6 +100,7 @@ void Engine::reload() {
     log_.set_debug(options_.debug || engine.internal.debug > 0);
     resolve_commands();
     outputs_.set_options(output_options(configuration_->engine));
+    retry_outputs_later();
     ++counters_.reloads;
     follow_files();
     log_.info("the configuration was reloaded; " + std::to_string(file_count()) +
@@ -142,6 +143,7 @@ void Engine::set_analyzer_options() {
     options.crawler_names = engine.verify_crawlers ? crawlers_.get() : nullptr;
     analyzer_.set_options(std::move(options));
     if (!engine.verify_crawlers) {
+        ended_crawlers_ = crawler_counters();
         crawlers_.reset();
     }
 }
@@ -302,6 +304,11 @@ void Engine::write_status() {
     }
 }
 
+names::CrawlerResolver::Counters Engine::crawler_counters() const {
+    auto counters = ended_crawlers_;
+    return crawlers_ ? counters += crawlers_->counters() : counters;
+}
+
 std::string Engine::status_as_json() const {
     const auto seconds = [](base::Timestamp time) {
         return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -312,15 +319,14 @@ std::string Engine::status_as_json() const {
         {"started", seconds(started_)},
         {"written", seconds(clock_.now())},
     };
-    const EngineNumbers numbers{
-        collector_,
-        analyzer_.counters(),
-        store_.counters(),
-        crawlers_ ? crawlers_->counters() : names::CrawlerResolver::Counters{},
-        alert_limit_,
-        outputs_,
-        execd_,
-        counters_};
+    const EngineNumbers numbers{collector_,
+                                analyzer_.counters(),
+                                store_.counters(),
+                                crawler_counters(),
+                                alert_limit_,
+                                outputs_,
+                                execd_,
+                                counters_};
     for (const EngineMetric& metric : engine_metrics()) {
         status[std::string(metric.name)] = metric.get(numbers);
     }

@@ -75,6 +75,7 @@ class Engine {
     void write_state_after(std::chrono::nanoseconds delay);
     void write_status_later();
     void write_status();
+    names::CrawlerResolver::Counters crawler_counters() const;
     std::string status_as_json() const;
 
     base::EventLoop& loop_;
@@ -86,6 +87,7 @@ class Engine {
     std::vector<const respond::CommandConfig*> commands_;  // as engine.active_responses
     state::FileStateStore store_;
     std::unique_ptr<names::CrawlerResolver> crawlers_;
+    names::CrawlerResolver::Counters ended_crawlers_;  // of resolvers that a reload ended
     pipeline::Analyzer analyzer_;
     respond::ExecdClient execd_;
     alert::Outputs outputs_;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <set>
 
 #include "engine/alert/dated_file.hpp"
 #include "tests/support/fake_clock.hpp"
@@ -67,9 +68,11 @@ class FullDisk {
 
 }  // namespace
 
-TEST_CASE("outputs: each row of the table has a name, a help and a function that makes the sink") {
+TEST_CASE("outputs: each row of the table has a name of its own, a help and a function") {
+    std::set<std::string_view> names;
     for (const SinkRow& row : sink_rows()) {
         INFO(row.name);
+        CHECK(names.insert(row.name).second);
         CHECK_FALSE(row.help.empty());
         CHECK(row.make != nullptr);
         CHECK(row.name.find('/') != std::string_view::npos);
@@ -211,6 +214,79 @@ TEST_CASE("outputs: the records that are held back are bounded, and lost ones ar
     CHECK(outputs.lost_records() == 6);
     CHECK(logs.log.count("6 records were lost") == 1);
     CHECK(logs.read("alerts/alerts.log").size() < DatedFile::kMaxHeldBack);
+}
+
+TEST_CASE("outputs: a sink that a reload switches off on a full disk keeps its records") {
+    Logs logs;
+    auto outputs = logs.outputs({.alerts_json = true});
+    {
+        const FullDisk full(20);
+        outputs.write(logs.alert("one"));
+        outputs.set_options({});
+        CHECK(outputs.has_held_back());
+        outputs.write(logs.alert("two"));
+        CHECK_FALSE(outputs.retry());
+    }
+    CHECK(outputs.retry());
+    CHECK_FALSE(outputs.has_held_back());
+    CHECK(outputs.lost_records() == 0);
+    const std::string json = logs.read("alerts/alerts.json");
+    CHECK(json.rfind("{", 0) == 0);
+    CHECK(json.find("\"full_log\":\"one\"") != std::string::npos);
+    CHECK(json.find("two") == std::string::npos);
+    CHECK(logs.read("alerts/alerts.log").find("\ntwo\n") != std::string::npos);
+}
+
+TEST_CASE("outputs: a sink that is switched on again writes its old records before new ones") {
+    Logs logs;
+    auto outputs = logs.outputs({.alerts_json = true});
+    {
+        const FullDisk full(20);
+        outputs.write(logs.alert("one"));
+        outputs.set_options({});
+        outputs.set_options({.alerts_json = true});
+        outputs.write(logs.alert("two"));
+    }
+    outputs.write(logs.alert("three"));
+    Logs undisturbed;
+    auto reference = undisturbed.outputs({.alerts_json = true});
+    for (const char* text : {"one", "two", "three"}) {
+        reference.write(undisturbed.alert(text));
+    }
+    CHECK(logs.read("alerts/alerts.json") == undisturbed.read("alerts/alerts.json"));
+}
+
+TEST_CASE("outputs: on a full disk another alert format leaves the records in order") {
+    Logs logs;
+    auto outputs = logs.outputs();
+    OutputOptions options;
+    options.alert_format = "$RULEID|$FULLLOG";
+    {
+        const FullDisk full(20);
+        outputs.write(logs.alert("one"));
+        outputs.set_options(options);
+        outputs.write(logs.alert("two"));
+    }
+    CHECK(outputs.retry());
+    const std::string text = logs.read("alerts/alerts.log");
+    CHECK(text.rfind("** Alert ", 0) == 0);
+    CHECK(text.find("\none\n") < text.find("0|two\n"));
+    CHECK(text.ends_with("0|two\n"));
+}
+
+TEST_CASE("outputs: the lost records of a closed sink stay counted") {
+    Logs logs;
+    auto outputs = logs.outputs({.alerts_json = true});
+    Alert alert = logs.alert("");
+    alert.rule.description = std::string(DatedFile::kMaxHeldBack, 'x');
+    {
+        const FullDisk full(0);
+        outputs.write(alert);
+    }
+    REQUIRE(outputs.lost_records() == 2);  // of alerts.log and of alerts.json
+    outputs.set_options({});
+    CHECK_FALSE(outputs.has_held_back());
+    CHECK(outputs.lost_records() == 2);
 }
 
 TEST_CASE("outputs: folders that cannot be written are reported, and tried again") {

@@ -264,6 +264,17 @@ TEST_CASE("analyzer: options of a reload take effect with the next line") {
     CHECK_FALSE(bench.process("a line that is repeated").dropped);
 }
 
+TEST_CASE("analyzer: nothing refers to a replaced configuration or replaced options") {
+    Bench bench(live_options("a host name that is too long for the string itself"));
+    const Outcome& outcome = bench.process("no header");
+    REQUIRE(outcome.event != nullptr);
+    bench.analyzer.set_options(live_options("there"));
+    CHECK(outcome.event == nullptr);
+    CHECK(bench.process("no header").event->hostname == "there");
+    bench.analyzer.replace(configuration());
+    CHECK(outcome.event == nullptr);
+}
+
 // Lines whose outcomes depend on the lines before them.
 const std::vector<std::string_view> kDependentLines{
     kDenied,

@@ -257,6 +257,19 @@ TEST_CASE("conditions: a stateful one is evaluated at its place between the othe
     CHECK(result("", R"(<list field="srcip">none</list>)") == 0);  // it does: a list comes later
 }
 
+TEST_CASE("conditions: an element that is ignored beside its twin is not reported either") {
+    for (const std::string place : {"srcgeoip", "dstgeoip"}) {
+        base::Diagnostics diagnostics;
+        const RuleSet rules =
+            load({"<group name=\"test,\"><rule id=\"100\" level=\"5\"><" + place + "_pcre2>DE</" +
+                  place + "_pcre2><" + place + ">DE</" + place + "></rule></group>"},
+                 diagnostics);
+        CHECK(diagnostics.all().size() == 1);
+        REQUIRE(rules.find(100)->conditions.size() == 1);
+        CHECK(rules.find(100)->conditions.front().name == place);
+    }
+}
+
 TEST_CASE("conditions: each row of the table has a help text, and a pattern has a subject") {
     const auto rows = condition_rows();
     for (const ConditionRow& row : rows) {
