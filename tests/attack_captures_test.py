@@ -14,7 +14,7 @@ import checks  # noqa: E402
 import flags as flags_table  # noqa: E402
 import links  # noqa: E402
 import packets  # noqa: E402
-from attacks import KINDS, doors, networks  # noqa: E402
+from attacks import KINDS, distinct_ports, networks  # noqa: E402
 from checks import Check, detects  # noqa: E402
 from network import CLOSED, DROP, OPEN, OURS, PEER, PROHIBIT, REJECT, Capture, ours, peer  # noqa: E402
 from packets import ACK, FIN, SYN  # noqa: E402
@@ -44,13 +44,14 @@ def port_scans():
                 # A firewall that drops hides scans that are counted by our refusal.
                 if policy == DROP and name in ("ACK", "window", "Maimon", "SYN+ACK"):
                     continue
-                add(f"{name} scan of 60 ports, {policy}", scan(name, version, ports=doors(name, 60), policy=policy),
+                add(f"{name} scan of 60 ports, {policy}", scan(name, version, ports=distinct_ports(name, 60), policy=policy),
                     detects(pattern), version)
             add(f"{name} scan of 200 ports, a firewall answers once a second",
-                scan(name, version, ports=doors(name, 200), policy=PROHIBIT, errors_per_second=1), detects(pattern), version)
+                scan(name, version, ports=distinct_ports(name, 200), policy=PROHIBIT, errors_per_second=1),
+                detects(pattern), version)
         # Live, the kernel filter keeps ACK segments from the sensor: only our RSTs are seen.
         add("ACK scan of 60 ports, only our refusals", lambda version=version: attacks.port_scan(
-            "ACK", version, ports=doors("ACK", 60)).without(lambda record: record.outbound),
+            "ACK", version, ports=distinct_ports("ACK", 60)).without(lambda record: record.outbound),
             detects(source_and_ports("TCP: ACK scan", version)), version)
         for flags in attacks.XMAS_SETS:
             add(f"Xmas scan with flags {flags:#04x}", functools.partial(segments, version, flags),
@@ -60,14 +61,14 @@ def port_scans():
                 with_one_bogus_line(detects("^TCP: SYN-FIN scan detected")), version)
         for link in links.LINKS:
             for name in ("SYN", "UDP", "FIN"):
-                add(f"{name} scan on {link}", scan(name, version, ports=doors(name, 60), link=link),
+                add(f"{name} scan on {link}", scan(name, version, ports=distinct_ports(name, 60), link=link),
                     detects(source_and_ports(KINDS[name].name, version)), version)
 
 
 def segments(version, flags, count=30):
     capture = Capture()
     capture.host(OURS[version])
-    for index, port in enumerate(doors("", count)):
+    for index, port in enumerate(distinct_ports("", count)):
         capture.send(1 + index * 0.02, attacks.segment(flags)(capture, 0, PEER[version], index, OURS[version], port))
     return capture
 
@@ -84,7 +85,7 @@ def checksums():
     def make(version, name, checksum):
         capture = Capture()
         capture.host(OURS[version])
-        for index, port in enumerate(doors(name, 30)):
+        for index, port in enumerate(distinct_ports(name, 30)):
             packet = (packets.udp(PEER[version], 40000, OURS[version], port, b"x", checksum=checksum) if name == "UDP" else
                       attacks.segment(SYN, checksum=checksum)(capture, 0, PEER[version], index, OURS[version], port))
             capture.send(1 + 0.02 * index, packet)
@@ -110,14 +111,15 @@ def slow_scans():
         for policy in (CLOSED, DROP):
             for name in ("SYN", "FIN", "null", "Xmas"):
                 add(f"one port every 70 s, {name}, {policy}",
-                    scan(name, version, ports=doors(name, 14), gap=70, policy=policy),
+                    scan(name, version, ports=distinct_ports(name, 14), gap=70, policy=policy),
                     detects(source_and_ports("TCP: slow scan", version)), version)
             for gap in (0.05, 70, 3600):
                 add(f"15 ports by connect(), {gap} s apart, {policy}",
-                    scan("connect", version, ports=doors("connect", 15), gap=gap, policy=policy),
+                    scan("connect", version, ports=distinct_ports("connect", 15), gap=gap, policy=policy),
                     detects(r"^TCP: (slow|port) scan detected"), version)
                 add(f"14 ports by connect(), {gap} s apart, {policy}",
-                    scan("connect", version, ports=doors("connect", 14), gap=gap, policy=policy), checks.nothing, version)
+                    scan("connect", version, ports=distinct_ports("connect", 14), gap=gap, policy=policy),
+                    checks.nothing, version)
 
 
 def many_sources():
@@ -192,7 +194,7 @@ def spread_scan(version, targets, policy, first=1):
     capture = Capture(targets)
     for target in range(targets):
         capture.host(ours(version, first + target), tcp=policy)
-        for index, port in enumerate(doors("SYN", 9, 1000 + 3 * target if targets == 3 else 1000)):
+        for index, port in enumerate(distinct_ports("SYN", 9, 1000 + 3 * target if targets == 3 else 1000)):
             at = 1 + 0.02 * index + 0.002 * target
             capture.send(at, attacks.segment(SYN)(capture, at, PEER[version], index, ours(version, first + target), port))
     return capture
@@ -243,7 +245,7 @@ def disguised_scans():
         syn, udp = (source_and_ports(kind, version) for kind in ("TCP: SYN scan", "UDP: scan/flood"))
         for source_port in (20, 53, 80, 443):
             add(f"SYN scan from port {source_port}", functools.partial(
-                attacks.from_service_port, version, name="SYN", source_port=source_port, ports=doors("SYN", 60)),
+                attacks.from_service_port, version, name="SYN", source_port=source_port, ports=distinct_ports("SYN", 60)),
                 detects(syn), version)
         add("SYN scan of low ports from port 20 of an FTP server that we use", functools.partial(
             attacks.from_service_port, version, name="SYN", source_port=20, ports=list(range(100, 160)), ftp=True),
@@ -266,7 +268,7 @@ def disguised_scans():
             add(f"{name} scan with retries, drop", functools.partial(attacks.scan_with_retries, name, version, ports=60),
                 with_total(120, detects(source_and_ports(KINDS[name].name, version))), version)
             for gap in (2, 20, 45):
-                add(f"{name} scan, a port every {gap} s", scan(name, version, ports=doors(name, 40), gap=gap),
+                add(f"{name} scan, a port every {gap} s", scan(name, version, ports=distinct_ports(name, 40), gap=gap),
                     detects(rf"^({KINDS[name].name}|TCP: slow scan) detected .* from {re.escape(PEER[version])}( |$)"),
                     version)
 
@@ -291,7 +293,7 @@ def flag_sets():
 def flag_scan(version, flags, state):
     capture = Capture(flags)
     capture.host(OURS[version], tcp=state)
-    for index, port in enumerate(doors("", 30)):
+    for index, port in enumerate(distinct_ports("", 30)):
         at = 1 + index * 0.02
         capture.send(at, attacks.segment(flags)(capture, at, PEER[version], index, OURS[version], port))
         if state == OPEN and flags & SYN and not flags & (ACK | FIN | packets.RST):

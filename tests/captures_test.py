@@ -70,7 +70,7 @@ class Captures(unittest.TestCase):
             for _, function, variants in benign.ROWS:
                 total.update(function(**variants[-1]).capture.bytes())
             for name in attacks.PORT_KINDS:
-                scan = attacks.port_scan(name, ports=attacks.doors(name, 30))
+                scan = attacks.port_scan(name, ports=attacks.distinct_ports(name, 30))
                 total.update(scan.lose(0.2, True).reorder(0.1).bytes())
             return total.hexdigest()
         self.assertEqual(digest(), digest())
@@ -78,19 +78,19 @@ class Captures(unittest.TestCase):
     def test_loss_takes_its_share_of_one_direction(self):
         def count(capture, outbound):
             return sum(record.outbound == outbound for record in capture.records)
-        whole = attacks.port_scan("SYN", ports=attacks.doors("SYN", 50))
-        lossy = attacks.port_scan("SYN", ports=attacks.doors("SYN", 50)).lose(0.2, True)
+        whole = attacks.port_scan("SYN", ports=attacks.distinct_ports("SYN", 50))
+        lossy = attacks.port_scan("SYN", ports=attacks.distinct_ports("SYN", 50)).lose(0.2, True)
         self.assertEqual(count(whole, False), count(lossy, False))
         self.assertEqual(count(whole, True) * 8 // 10, count(lossy, True))
 
     def test_a_capture_is_in_order_of_time_also_if_its_packets_are_reordered(self):
-        capture = attacks.port_scan("SYN", ports=attacks.doors("SYN", 50)).reorder(0.1)
+        capture = attacks.port_scan("SYN", ports=attacks.distinct_ports("SYN", 50)).reorder(0.1)
         times = [record.at for record in capture.ordered()]
         self.assertEqual(sorted(times), times)
         ports = [record.packet[22:24] for record in capture.ordered()
                  if not record.outbound and record.packet[12:16] == packets.address_bytes(PEER[4])]
         self.assertEqual(50, len(set(ports)))
-        self.assertNotEqual([struct.pack("!H", port) for port in attacks.doors("SYN", 50)], ports)
+        self.assertNotEqual([struct.pack("!H", port) for port in attacks.distinct_ports("SYN", 50)], ports)
 
     def test_the_kernel_limits_its_errors(self):
         capture = network.Capture()
@@ -100,9 +100,9 @@ class Captures(unittest.TestCase):
         # A burst of 6, then one a second for 9.9 seconds.
         self.assertEqual(6 + 9, sum(record.outbound for record in capture.records))
 
-    def test_doors_are_distinct(self):
+    def test_ports_are_distinct(self):
         for name in attacks.PORT_KINDS:
-            self.assertEqual(200, len(set(attacks.doors(name, 200))), name)
+            self.assertEqual(200, len(set(attacks.distinct_ports(name, 200))), name)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "captures"))
 import attacks  # noqa: E402
 import checks  # noqa: E402
 import network  # noqa: E402
-from attacks import KINDS, doors, networks  # noqa: E402
+from attacks import KINDS, distinct_ports, networks  # noqa: E402
 from checks import Check  # noqa: E402
 from network import CLOSED, DROP, OURS, PEER, Capture, peer  # noqa: E402
 from sensor import Sensor, detections, totals  # noqa: E402
@@ -28,14 +28,14 @@ CHECKS = []
 
 @dataclasses.dataclass
 class Continuing:
-    """What is due for a source that continues.
+    """The lines that are due for a source that continues.
 
-    kind: name of the line. threshold: distinct ports (hosts, packets) between two lines. doors: when each was probed, and
-    which. lines: how many lines with the note are due at least.
+    kind: name of the line. threshold: distinct ports (hosts, packets) between two lines. probes: the time of each, and
+    its port. lines: the smallest number of lines with the note that is due.
     """
     kind: str
     threshold: int
-    doors: list[tuple[float, int]]
+    probes: list[tuple[float, int]]
     lines: int
 
     def judge(self, lines) -> list[str]:
@@ -51,12 +51,12 @@ class Continuing:
             if after.at - before.at < SHORTEST_PAUSE:
                 faults.append(f"{after.at - before.at} s after the line before: {after.text}")
             # The lines have whole seconds.
-            new = {door for at, door in self.doors if before.at <= at < after.at + 1}
+            new = {port for at, port in self.probes if before.at <= at < after.at + 1}
             if len(new) < self.threshold:
                 faults.append(f"{len(new)} ports after the line before instead of {self.threshold}: {after.text}")
         total = sum(count for (kind, _), count in totals(lines).items() if kind == self.kind)
-        if total != len(self.doors):
-            faults.append(f"the lines about the end name {total} packets instead of {len(self.doors)}")
+        if total != len(self.probes):
+            faults.append(f"the lines about the end name {total} packets instead of {len(self.probes)}")
         return faults
 
 
@@ -82,22 +82,22 @@ def continuing_scans():
             for policy in (CLOSED,) if name in ("ACK", "window", "Maimon", "SYN+ACK") else (CLOSED, DROP):
                 # At least a threshold of new ports in 10 s, for a minute or more.
                 count, gap = {"IP protocol": (120, 0.75), "UDP": (180, 0.35)}.get(name, (180, 0.5))
-                ports = doors(name, count)
+                ports = distinct_ports(name, count)
                 # What only reports need not be reported again.
                 again = 0 if name == "SYN+ACK" else 3
                 add(f"{name} scan that continues, {policy}",
                     functools.partial(attacks.port_scan, name, version, ports=ports, policy=policy, gap=gap),
                     Continuing(kind.name, kind.threshold, probed(ports, gap), again).judge, version)
-        few = doors("SYN", 20) + doors("SYN", 5) * 36
+        few = distinct_ports("SYN", 20) + distinct_ports("SYN", 5) * 36
         add("SYN scan that continues with a few ports",
             functools.partial(attacks.port_scan, "SYN", version, ports=few, gap=0.5),
             Continuing("TCP: SYN scan", 10, probed(few, 0.5), 0).judge, version)
-        many = doors("SYN", 20) * 10
+        many = distinct_ports("SYN", 20) * 10
         add("SYN scan that continues with the same ports",
             functools.partial(attacks.port_scan, "SYN", version, ports=many, gap=0.5),
             Continuing("TCP: SYN scan", 10, probed(many, 0.5), 0).judge, version)
         for name in ("SYN", "connect"):
-            ports = doors(name, 60)
+            ports = distinct_ports(name, 60)
             add(f"slow {name} scan that continues",
                 functools.partial(attacks.port_scan, name, version, ports=ports, gap=70),
                 Continuing("TCP: slow scan", 10 if name == "SYN" else 15, probed(ports, 70), 2).judge, version)

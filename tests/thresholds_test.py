@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "captures"))
 import attacks  # noqa: E402
 import checks  # noqa: E402
-from attacks import KINDS, doors, networks  # noqa: E402
+from attacks import KINDS, distinct_ports, networks  # noqa: E402
 from checks import Check  # noqa: E402
 from network import CLOSED, DROP, OURS, PEER, Record  # noqa: E402
 
@@ -53,13 +53,13 @@ def exact_thresholds():
                 kind = KINDS[name]
                 around(f"{name} scan, {policy}", kind.name, kind.threshold,
                        lambda count, name=name, version=version, policy=policy:
-                       attacks.port_scan(name, version, ports=doors(name, count), policy=policy), version,
+                       attacks.port_scan(name, version, ports=distinct_ports(name, count), policy=policy), version,
                        source=PEER[version])
         for name, threshold in SLOW.items():
             for policy in (CLOSED, DROP):
                 around(f"slow {name} scan, {policy}", "TCP: slow scan", threshold,
                        lambda count, name=name, version=version, policy=policy:
-                       attacks.port_scan(name, version, ports=doors(name, count), policy=policy, gap=70), version,
+                       attacks.port_scan(name, version, ports=distinct_ports(name, count), policy=policy, gap=70), version,
                        source=PEER[version])
         for name in attacks.SWEEP_KINDS:
             state = "dead" if name == "ping" else "closed"
@@ -86,22 +86,22 @@ def exact_thresholds():
 
 def lost_on_the_way(name, version, policy, count):
     """Every fifth probe is lost before it reaches the host."""
-    kept = [port for index, port in enumerate(doors(name, count)) if index % 5 != 3]
+    kept = [port for index, port in enumerate(distinct_ports(name, count)) if index % 5 != 3]
     return attacks.port_scan(name, version, ports=kept, policy=policy)
 
 
 def missed(name, version, policy, count, outbound):
     """The capture lacks a fifth of the packets of one direction."""
-    return attacks.port_scan(name, version, ports=doors(name, count), policy=policy).lose(0.2, outbound)
+    return attacks.port_scan(name, version, ports=distinct_ports(name, count), policy=policy).lose(0.2, outbound)
 
 
 def out_of_order(name, version, policy, count):
-    return attacks.port_scan(name, version, ports=doors(name, count), policy=policy).reorder(0.05)
+    return attacks.port_scan(name, version, ports=distinct_ports(name, count), policy=policy).reorder(0.05)
 
 
 def answers_first(name, version, policy, count):
     """Our answers stand in front of what they answer, as if they were captured on another interface."""
-    capture = attacks.port_scan(name, version, ports=doors(name, count), policy=policy)
+    capture = attacks.port_scan(name, version, ports=distinct_ports(name, count), policy=policy)
 
     def earlier(record: Record) -> Record:
         record.at -= 0.0002 if record.outbound else 0
@@ -112,12 +112,12 @@ def answers_first(name, version, policy, count):
 
 def from_the_middle(name, version, policy, count, after):
     """The sensor starts when half of twice as many ports were probed: with the probe, or between probe and answer."""
-    capture = attacks.port_scan(name, version, ports=doors(name, 2 * count), policy=policy, gap=0.02)
+    capture = attacks.port_scan(name, version, ports=distinct_ports(name, 2 * count), policy=policy, gap=0.02)
     return capture.begin_at(1 + count * 0.02 + after)
 
 
 def slow_with_loss(name, version, policy, count):
-    return attacks.port_scan(name, version, ports=doors(name, count), policy=policy, gap=70).lose(0.2, False)
+    return attacks.port_scan(name, version, ports=distinct_ports(name, count), policy=policy, gap=70).lose(0.2, False)
 
 
 def hard_conditions():

@@ -87,7 +87,7 @@ NOT_PROBED = {0, 1, 4, 6, 17, 41, 43, 44, 50, 51, 58, 59, 60, 132, 135, 139, 140
 PROTOCOLS = tuple(number for number in range(2, 250) if number not in NOT_PROBED)
 
 
-def doors(name: str, count: int, first: int = 1000) -> list[int]:
+def distinct_ports(name: str, count: int, first: int = 1000) -> list[int]:
     """Distinct ports, or protocols, in an order that is not sorted."""
     if name == "IP protocol":
         return [PROTOCOLS[(7 * number) % len(PROTOCOLS)] for number in range(count)]
@@ -176,7 +176,7 @@ def distributed_scan(version: int = 4, *, sources: int = 10, ports: int = 30, ga
     """Each source asks ports of its own. near: the sources share a /24 (/64)."""
     capture = Capture(ports)
     capture.host(ours(version), tcp=policy, udp=policy)
-    for index, port in enumerate(doors("SYN", ports)):
+    for index, port in enumerate(distinct_ports("SYN", ports)):
         source = (neighbour if near else peer)(version, 10 + index % sources)
         send_probe(capture, 1 + index * gap, "SYN", index, source, ours(version), port)
     return capture
@@ -186,7 +186,7 @@ def hopping_scan(*, addresses: int, ports: int, gap: float = 0.05, policy=CLOSED
     """An IPv6 scanner that changes its address within its /64."""
     capture = Capture(ports)
     capture.host(ours(6), tcp=policy, udp=policy)
-    for index, port in enumerate(doors("SYN", ports)):
+    for index, port in enumerate(distinct_ports("SYN", ports)):
         source = f"2001:db8:1:2::{1 + index % addresses:x}"
         send_probe(capture, 1 + index * gap, "SYN", index, source, ours(6), port)
     return capture
@@ -197,7 +197,7 @@ def decoy_scan(version: int = 4, *, decoys: int = 3, ports: int = 20, alone: int
     """Decoys and one real source probe the same ports in the same order; then the real one continues alone."""
     capture = Capture(decoys)
     capture.host(ours(version), tcp=policy, udp=policy)
-    every = doors("SYN", ports + alone)
+    every = distinct_ports("SYN", ports + alone)
     for index, port in enumerate(every):
         for member in range(decoys + 1 if index < ports else 1):
             send_probe(capture, 1 + index * gap + member * 0.001, "SYN", index, peer(version, 50 + member), ours(version),
@@ -303,7 +303,7 @@ def scan_of_a_client(version: int = 4, *, name: str, services: tuple[int, ...]) 
             capture.send(1 + number, packets.udp(PEER[version], 39000 + number, ours(version), port, bytes(40)))
         else:
             capture.conversation(1 + number, PEER[version], 39000 + number, ours(version), port)
-    for index, port in enumerate(doors(name, 40, first=11001)):
+    for index, port in enumerate(distinct_ports(name, 40, first=11001)):
         send_probe(capture, 1 + len(services) + 30 + 0.02 * index, name, index, PEER[version], ours(version), port)
     return capture
 
@@ -313,7 +313,7 @@ def segments_with_data(version: int = 4, *, ports: int) -> Capture:
     capture = Capture(ports)
     bystander(capture, version)
     capture.host(ours(version))
-    for index, port in enumerate(doors("ACK", ports)):
+    for index, port in enumerate(distinct_ports("ACK", ports)):
         capture.send(1 + 0.02 * index, segment(ACK, data=b"0123456789")(capture, 0, PEER[version], index, ours(version), port))
     return capture
 
@@ -337,6 +337,6 @@ def scan_with_retries(name: str, version: int = 4, *, ports: int) -> Capture:
     bystander(capture, version)
     capture.host(ours(version), tcp=DROP, udp=DROP)
     for again in range(2):
-        for index, port in enumerate(doors(name, ports)):
+        for index, port in enumerate(distinct_ports(name, ports)):
             send_probe(capture, 1 + 0.02 * index + again, name, index, PEER[version], ours(version), port)
     return capture

@@ -9,7 +9,7 @@ import functools
 
 import attacks
 import checks
-from attacks import KINDS, PORT_KINDS, SWEEP_KINDS, doors, networks
+from attacks import KINDS, PORT_KINDS, SWEEP_KINDS, distinct_ports, networks
 from network import CLOSED, DROP, OPEN, PEER, PROHIBIT, ours
 from sensor import Sensor, detections
 import network
@@ -51,16 +51,16 @@ class Cell:
             return 10
         return KINDS[self.kind].threshold if self.gap == FAST or self.kind == "connect" else 10
 
-    def open_doors(self) -> list[int]:
+    def open_indices(self) -> list[int]:
         """Indices of the open ports: every third one of the first 60, or three of the first nine."""
         return {"20 open": list(range(1, 60, 3)), "3 open": [2, 5, 8]}.get(self.state, [])
 
     def capture(self, count: int) -> network.Capture:
         if self.is_sweep:
             return attacks.sweep(self.kind, self.version, hosts=count, state=self.state, gap=self.gap)
-        ports = doors(self.kind, count)
-        if self.open_doors():
-            opened = {port for index, port in enumerate(ports) if index in self.open_doors()}
+        ports = distinct_ports(self.kind, count)
+        if self.open_indices():
+            opened = {port for index, port in enumerate(ports) if index in self.open_indices()}
             policy = lambda port: OPEN if port in opened else CLOSED  # noqa: E731
         else:
             policy = {"closed": CLOSED, "drop": DROP, "reject": PROHIBIT}[self.state]
@@ -75,14 +75,14 @@ class Cell:
                    for seen in detections(sensor.lines(data, local, *options)))
 
     def counted(self, number: int) -> int:
-        """After how many probes the number-th door was probed that counts for the scan."""
-        skipped = self.open_doors() if self.kind in OPEN_IS_KNOWN else []
+        """The number of probes after which `number` ports that count for the scan were probed."""
+        skipped = self.open_indices() if self.kind in OPEN_IS_KNOWN else []
         counted = 0
         for index in range(1000):
             counted += index not in skipped
             if counted == number:
                 return index + 1
-        raise AssertionError("1000 doors are not enough")
+        raise AssertionError("1000 ports are not enough")
 
     def bound(self) -> int | None:
         """The number of probes after which the scan must be found; None if it need not be."""
