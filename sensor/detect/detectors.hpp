@@ -1,7 +1,8 @@
 // Detectors: the table of the kinds of scans and floods.
 //
 // A row contains the name of the kind in the log, its switch in iplog.conf, what it counts, its
-// threshold and its times. README.md lists the steps to add a kind. Constant data, thread-safe.
+// threshold, its times and its sample capture. README.md lists the steps to add a kind. Constant
+// data, thread-safe.
 #pragma once
 
 #include <array>
@@ -35,7 +36,7 @@ enum class Counting : std::uint8_t {
 
 struct DetectorRow {
     ScanKind kind;
-    std::string_view name;     // in the log: "TCP: SYN scan"
+    std::string_view name;     // its line begins with it: "TCP: SYN scan detected …"
     std::string_view keyword;  // in iplog.conf: for its switch and its `threshold`
     Counting counting;
     std::uint16_t threshold;
@@ -44,6 +45,8 @@ struct DetectorRow {
     // Shortest time between two lines about the same source and kind; 0 = one line per scan.
     std::chrono::seconds repeat;
     std::string_view help;
+    // The capture of tests/captures/samples.py that leads to its line, and to no other.
+    std::string_view sample;
     std::uint32_t rate_threshold = 0;  // DistinctPortsOrRate: packets within `rate_window`
 };
 

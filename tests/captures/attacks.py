@@ -192,15 +192,15 @@ def hopping_scan(*, addresses: int, ports: int, gap: float = 0.05, policy=CLOSED
     return capture
 
 
-def decoy_scan(version: int = 4, *, decoys: int = 3, ports: int = 20, alone: int = 0, gap: float = 0.02,
+def decoy_scan(version: int = 4, *, name: str = "SYN", decoys: int = 3, ports: int = 20, alone: int = 0, gap: float = 0.02,
                policy=CLOSED) -> Capture:
     """Decoys and one real source probe the same ports in the same order; then the real one continues alone."""
     capture = Capture(decoys)
     capture.host(ours(version), tcp=policy, udp=policy)
-    every = distinct_ports("SYN", ports + alone)
+    every = distinct_ports(name, ports + alone)
     for index, port in enumerate(every):
         for member in range(decoys + 1 if index < ports else 1):
-            send_probe(capture, 1 + index * gap + member * 0.001, "SYN", index, peer(version, 50 + member), ours(version),
+            send_probe(capture, 1 + index * gap + member * 0.001, name, index, peer(version, 50 + member), ours(version),
                        port)
     return capture
 
@@ -254,6 +254,26 @@ def syn_ack_reflection(version: int = 4, *, sources: int = 2000, policy=CLOSED) 
                      packets.tcp(peer(version, 100 + number), (80, 443, 22, 179)[number % 4], ours(version),
                                  1024 + 29 * number % 60000, SYN | ACK, seq=number * 7919, ack=number + 1,
                                  window=65535, options=packets.MSS))
+    return capture
+
+
+def syn_ack_backscatter(version: int = 4, *, ports: int = 100, policy=CLOSED) -> Capture:
+    """Answers of one service to connections that somebody opened in our name."""
+    capture = Capture(ports)
+    capture.host(ours(version), tcp=policy)
+    for number in range(ports):
+        capture.send(1 + 0.01 * number,
+                     packets.tcp(PEER[version], 80, ours(version), 20000 + 31 * number, SYN | ACK, seq=number * 7919,
+                                 ack=number + 1, window=65535, options=packets.MSS))
+    return capture
+
+
+def smurf(version: int = 4, *, hosts: int = 60, replies: int = 120) -> Capture:
+    """Echo replies of all hosts of a network, which somebody pinged in our name."""
+    capture = Capture(hosts)
+    capture.host(ours(version))
+    for number in range(replies):
+        capture.arrive(1 + 0.01 * number, packets.echo(neighbour(version, 1 + number % hosts), ours(version), reply=True))
     return capture
 
 

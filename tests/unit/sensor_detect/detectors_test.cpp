@@ -13,6 +13,7 @@ TEST_CASE("detectors: each row is at the index of its kind and can be found by i
         CHECK(static_cast<std::size_t>(row.kind) == i);
         CHECK(find_scan_kind(row.name) == row.kind);
         CHECK_FALSE(row.help.empty());
+        CHECK_FALSE(row.sample.empty());
         const bool has_window = row.counting != Counting::DistinctPorts &&
                                 row.counting != Counting::DistinctHosts &&
                                 row.counting != Counting::DistinctProtocols;
