@@ -366,15 +366,6 @@ TEST_CASE("scan_tracker: pings are a flood from 70 in 10 s on") {
     }
 }
 
-TEST_CASE("scan_tracker: bogus flags are reported once a minute for each source") {
-    Wire wire;
-    for (int i = 0; i < 50; ++i) {
-        wire.tcp(kSyn | kFin, 4000, static_cast<std::uint16_t>(i + 1));
-        wire.them = i % 2 == 0 ? "10.10.150.9" : "10.10.150.1";
-    }
-    CHECK(wire.count(ObservationType::BogusFlags) == 2);
-}
-
 TEST_CASE("scan_tracker: a kind that is switched off neither reports nor swallows") {
     TrackerSettings settings;
     settings.of(ScanKind::SynScan).is_enabled = false;
