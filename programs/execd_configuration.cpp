@@ -15,7 +15,7 @@ execd::ExecdConfig execd_config_of(const config::EngineConfig& config) {
         result.bindings.push_back({response.command, response.timeout, response.block,
                                    response.forgeable_timeout.value_or(std::chrono::seconds(0))});
     }
-    static_cast<base::BanSettings&>(result) = config;
+    static_cast<base::BanSettings&>(result) = static_cast<const base::BanSettings&>(config);
     return result;
 }
 

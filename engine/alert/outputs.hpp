@@ -19,6 +19,7 @@ class Outputs {
     // `log` and `clock` must outlive it.
     Outputs(std::string logs_folder, OutputOptions options, base::Log& log,
             const base::Clock& clock);
+    ~Outputs() = default;
     Outputs(const Outputs&) = delete;
     Outputs& operator=(const Outputs&) = delete;
 
