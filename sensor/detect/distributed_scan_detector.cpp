@@ -3,11 +3,9 @@
 #include <algorithm>
 
 namespace portcullis::sensor_detect {
-
-using AddressUse = TargetTable::AddressUse;
-
 namespace {
 
+constexpr auto kDistributedScanUse = TargetTable::use_of(ScanKind::DistributedScan);
 constexpr int kFewestSources = 2;
 
 }  // namespace
@@ -15,7 +13,7 @@ constexpr int kFewestSources = 2;
 std::optional<TargetDetection> DistributedScanDetector::add_probe(
     const TargetProbe& probe, const DetectorSettings& settings) {
     AddressCounter* counter =
-        targets_.obtain(AddressUse::DistributedScan, ScanKind::DistributedScan, probe);
+        targets_.obtain(kDistributedScanUse, ScanKind::DistributedScan, probe);
     if (counter == nullptr) {
         return std::nullopt;
     }
@@ -41,15 +39,14 @@ std::optional<TargetDetection> DistributedScanDetector::add_probe(
 void DistributedScanDetector::forget_source(const base::IpAddress& destination,
                                             PairKey source_hash) {
     AddressCounter* counter =
-        targets_.find(AddressUse::DistributedScan, ScanKind::DistributedScan, destination);
+        targets_.find(kDistributedScanUse, ScanKind::DistributedScan, destination);
     if (counter != nullptr && !counter->is_detected) {
         counter->ports.forget(source_hash);
     }
 }
 
 bool DistributedScanDetector::is_detected(const base::IpAddress& destination) const {
-    return targets_.is_detected(AddressUse::DistributedScan, ScanKind::DistributedScan,
-                                destination);
+    return targets_.is_detected(kDistributedScanUse, ScanKind::DistributedScan, destination);
 }
 
 }  // namespace portcullis::sensor_detect

@@ -77,7 +77,7 @@ struct AddressCounter : TargetCounter {
 
 class TargetTable {
   public:
-    enum class AddressUse : std::uint8_t { DistributedScan, Datagrams, SynAcks };
+    enum class AddressUse : std::uint8_t { Datagrams, SynAcks };
     enum class PortUse : std::uint8_t { HalfOpen, Refused };
     // The use of a detector whose kind shares its counters with no other kind.
     static constexpr AddressUse use_of(ScanKind kind) {
