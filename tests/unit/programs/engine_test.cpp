@@ -68,7 +68,7 @@ TEST_CASE("engine: a reload that switches verify_crawlers off does not set its c
                             {.config_path = lab.home.config(), .from_start = true},
                             std::move(configuration));
     for (std::size_t i = 1; i <= kLines; ++i) {
-        append_to(lab.folder / "log", "198.51.100." + std::to_string(i) + " visits\n");
+        append_to(lab.folder / "log", "198.51.100." + std::to_string(i) + " requests a page\n");
     }
     engine.start();
     for (int round = 0; round < 100 && lab.analysed_lines() < kLines; ++round) {
