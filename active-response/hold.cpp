@@ -222,12 +222,18 @@ std::string Hold::begin_work() {
     }
     if (wanted_->config.mode == HoldMode::No) {
         next_bind_.reset();
+        was_interrupted_ = false;  // a hold that could not be put back is not wanted any more
         if (!installed_) {
             const auto form = table_->form();
+            if (!form) {
+                return answer_all(waiting_, form.error().message);
+            }
             // Left by a responder that was killed, unless that of another home listens.
-            const bool is_there = form && !form->empty();
-            const bool is_ours = is_there && (log_ || HoldLog::open(wanted_->log_group));
-            if (!is_ours) {
+            const auto is_used_by_others = [&] {
+                const auto log = HoldLog::open(wanted_->log_group);
+                return !log && log.error().code == "group-in-use";
+            };
+            if (form->empty() || (!may_be_there_ && !log_ && is_used_by_others())) {
                 return answer_all(waiting_, "");
             }
         }
@@ -426,6 +432,8 @@ std::string Hold::take_work() {
     }
     if (!error.empty() && work_ == Work::ChangeLists) {
         installed_.reset();  // it is not as it should be: make it anew
+        waiting_.insert(waiting_.begin(), in_work_.begin(), in_work_.end());
+        in_work_.clear();
         return begin_work();
     }
     const bool was_there = installed_.has_value();

@@ -82,7 +82,7 @@ void Hold::ask(bool is_forced) {
     if (!is_forced && last_ && *last_ == request) {
         return;
     }
-    was_asked_ = was_asked_ || is_wanted();
+    was_asked_ = true;
     last_ = request;
     next_ask_ = steady_clock::now() + kPause;
     retry_ = base::EventLoop::no_source();

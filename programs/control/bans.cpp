@@ -66,7 +66,7 @@ base::Result<Reply> work_without_execd(
             ::mkdir(folder.c_str(), 0755);  // an error is reported below, with the name of the file
         }
     }
-    const auto lock = base::PidFile::lock(home.pid_file("execd"));
+    const auto lock = base::PidFile::lock_before_fork(home.pid_file("execd"));
     if (!lock) {
         return base::fail(lock.error());
     }

@@ -201,6 +201,17 @@ TEST_CASE("hold: a hold that could not be ended is ended later") {
     CHECK(bench.runner.take().empty());
 }
 
+TEST_CASE("hold: what an earlier execd left is ended later if that fails at the start") {
+    Bench bench;
+    bench.runner.result = {false, "nft failed", false};
+    bench.hold.apply(Bench::config(HoldMode::No));
+    CHECK(bench.runner.take().size() == 1);
+    bench.runner.result = {};
+    const auto asked = bench.wait();
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].config.mode == HoldMode::No);
+}
+
 TEST_CASE("hold: executed bans pass on and confirm holds, other records do not") {
     Bench bench;
     bench.hold.apply(Bench::config(HoldMode::Yes));
