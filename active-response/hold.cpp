@@ -316,6 +316,7 @@ base::Result<void> Hold::make(const std::string& script, const HoldSettings& set
         return base::fail(table.error());
     }
     bool is_right = false;
+    std::optional<std::size_t> lists_before;  // that may have been changed by another process
     for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
         const auto before = table->generation();
         // While bans come and go, another process is always at work. Then only the lists are filled
@@ -332,11 +333,13 @@ base::Result<void> Hold::make(const std::string& script, const HoldSettings& set
         result.form_hash = std::hash<std::string>()(*form);
         result.lists_hash = std::hash<std::string>()(*lists);
         is_right = form_hash ? result.form_hash == *form_hash : !form->empty();
+        const bool had_other_lists = lists_before && *lists_before != result.lists_hash;
+        if ((!is_right || had_other_lists) && result.warning.empty()) {
+            result.warning = kPutBack;
+        }
+        lists_before = is_right ? std::optional(result.lists_hash) : std::nullopt;
         if (is_right && before && after && *after == *before + 1) {
             return {};
-        }
-        if (!is_right && result.warning.empty()) {
-            result.warning = kPutBack;
         }
     }
     return is_right ? base::Result<void>()
